@@ -1,0 +1,34 @@
+"""What is the API as a whole, and where is it described?"""
+
+from flask import Flask
+from flask_smorest import Api as SmorestApi
+
+from app.api import cameras, docs
+from app.schemas import ProblemSchema
+
+BLUEPRINTS = (cameras.blp,)
+
+
+class Api(SmorestApi):
+    """flask-smorest's, with the one error shape of `errors` in place of its own."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """Every exception is answered by `errors`."""
+
+
+def init_app(app: Flask) -> None:
+    """Register every resource, its OpenAPI description and the page that shows it."""
+    app.url_map.merge_slashes = False
+    app.config.update(
+        API_TITLE="NVR Cameras",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        API_SPEC_OPTIONS={"info": {"description": __doc__}},
+    )
+    api = Api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blp)

@@ -1,0 +1,160 @@
+"""How is every endpoint written? A view, the schemas of what goes in and out, its problems.
+
+flask-smorest documents and parses; this adds strictness on the way in, and on the way out the
+view's own values: rows leave as they are, the schema only documents (and tests hold the two
+together).
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+from flask import Request, make_response
+from marshmallow import Schema
+from marshmallow import ValidationError as SchemaError
+from webargs.core import is_json
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
+
+from app.errors import CONTENT_TYPE, PROBLEMS, ValidationFailed
+from app.schemas import NothingSchema, ProblemSchema
+from app.snapshots import CONTENT_TYPES
+from app.strict_json import strict
+
+WRITING = ("post", "patch", "delete")
+ECHOED_CHARACTERS = 100
+HEADERS = {
+    "ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"},
+    "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
+    "Content-Disposition": {
+        "schema": {"type": "string"},
+        "description": "The file's name",
+        "example": 'attachment; filename="image_name.jpg"',
+    },
+    "X-Snapshot-Age": {
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Age of the picture in whole seconds",
+    },
+}
+
+
+class StrictParser(FlaskParser):
+    """Reads a body or a query string into a schema's values, or raises what `errors` knows."""
+
+    # None: whether unknown fields are refused is for each schema to say.
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body, which must call itself JSON and be it."""
+        if not is_json(req.mimetype) or req.mimetype_params.get("charset", "utf-8") != "utf-8":
+            raise UnsupportedMediaType
+        return strict(req.get_data())
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query string, in which nothing may be said twice."""
+        twice = [name for name, values in req.args.lists() if len(values) > 1]
+        if twice and schema.unknown != "exclude":
+            raise ValidationFailed({"query": {name: ["Give it once."] for name in twice}})
+        return super().load_querystring(req, schema)
+
+    def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
+        """Every bad field at once, in one shape."""
+        raise ValidationFailed(
+            {
+                location: {_echo(field): texts for field, texts in messages.items()}
+                for location, messages in error.messages.items()
+            }
+        )
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A group of endpoints under one URL prefix."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(self._prepare_problems_doc)
+
+    def add_url_rule(
+        self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """As flask-smorest's; a view that says nothing of a query string takes none."""
+        if not any(parameter["in"] == "query" for parameter in _parameters(view_func)):
+            view_func = self.arguments(NothingSchema, location="query", as_kwargs=True)(view_func)
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def answers(
+        self, status: int, schema: Any = None, *, problems: tuple[str, ...] = (), **doc: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Say what a view answers: its status, the schema of its body, and its own problems.
+
+        A body, or a body with headers, gets ``status``; a `Response` stays as it is.
+        """
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def answer(*args: Any, **kwargs: Any) -> Any:
+                value = view(*args, **kwargs)
+                response = make_response(value)
+                if response is not value:
+                    response.status_code = status
+                return response
+
+            documented = self.response(status, schema, **doc)(answer)
+            documented._apidoc["problems"] = problems
+            return documented
+
+        return decorator
+
+    def pictures(self, *problems: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Say that a view answers a picture: whole, in part, or that the client has it already."""
+        content: dict[str, Any] = {media: {} for media in sorted(set(CONTENT_TYPES.values()))}
+        documented = self.doc(
+            responses={
+                200: {"description": "The picture", "content": content, "headers": HEADERS},
+                206: {"description": "The range of it that was asked for", "content": content},
+                304: {"description": "The client has this picture already"},
+            }
+        )
+        own = (*problems, "precondition_failed", "range_not_satisfiable")
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            return documented(self.answers(200, problems=own)(view))
+
+        return decorator
+
+    @staticmethod
+    def _prepare_problems_doc(doc: Any, doc_info: Any, *, method: str, **_: Any) -> Any:
+        """Every problem that the endpoint can answer, by status, each with its example."""
+        codes = ["validation_failed", *doc_info.get("problems", ())]
+        if "requestBody" in doc:
+            codes += ["malformed_json", "payload_too_large"]
+        if method in WRITING:
+            codes += ["database_busy", "database_read_only", "storage_full"]
+        responses = {
+            status: answer
+            for status, answer in doc.get("responses", {}).items()
+            if not isinstance(answer, str)
+        }
+        for code in (*codes, "unsupported_media_type", "internal_error"):
+            problem = PROBLEMS[code]
+            answer = responses.setdefault(
+                problem.status,
+                {"description": "", "content": {CONTENT_TYPE: {"schema": ProblemSchema}}},
+            )
+            examples = answer["content"][CONTENT_TYPE].setdefault("examples", {})
+            examples[code] = {"value": problem.body()}
+            answer["description"] = ", ".join(f"`{name}`" for name in examples)
+        return {**doc, "responses": responses}
+
+
+def _parameters(view: Callable[..., Any]) -> list[dict[str, Any]]:
+    apidoc: dict[str, Any] = getattr(view, "_apidoc", {})
+    return apidoc.get("arguments", {}).get("parameters", [])
+
+
+def _echo(field: Any) -> str:
+    """A client's own field name, safe to send back: short and without lone surrogates."""
+    return str(field)[:ECHOED_CHARACTERS].encode("utf-8", "replace").decode()

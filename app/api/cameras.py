@@ -1,0 +1,68 @@
+"""The cameras: their registry, and what each one sees right now."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, url_for
+
+from app import registry, schemas, snapshots
+from app.api.blueprint import Blueprint
+from app.api.pictures import base_path, send_picture, terms_of
+from app.auth import caller
+from app.models import Camera, Row
+
+blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
+
+
+@blp.get("")
+@blp.arguments(schemas.CameraQuerySchema, location="query")
+@blp.answers(200, schemas.CameraListResponseSchema)
+def list_cameras(query: Row) -> Row:
+    """List all cameras, oldest first, or those of one status"""
+    cameras = Camera.listing(**query)
+    return {"cameras": cameras, "count": len(cameras)}
+
+
+@blp.post("")
+@blp.arguments(schemas.CameraCreateSchema)
+@blp.answers(201, schemas.CameraSchema)
+def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
+    """Create a camera"""
+    camera = registry.register(fields, caller())
+    return camera, {"Location": url_for("cameras.get_camera", camera_id=camera["id"])}
+
+
+@blp.get("/<uuid:camera_id>")
+@blp.answers(200, schemas.CameraSchema, problems=("camera_not_found",))
+def get_camera(camera_id: UUID) -> Row:
+    """Get a camera by its id"""
+    return Camera.one(str(camera_id))
+
+
+@blp.patch("/<uuid:camera_id>")
+@blp.arguments(schemas.CameraUpdateSchema)
+@blp.answers(200, schemas.CameraSchema, problems=("camera_not_found",))
+def update_camera(fields: Row, camera_id: UUID) -> Row:
+    """Change the fields that are given, and only those"""
+    return registry.change(str(camera_id), fields, caller())
+
+
+@blp.delete("/<uuid:camera_id>")
+@blp.answers(204, problems=("camera_not_found",))
+def delete_camera(camera_id: UUID) -> str:
+    """Delete a camera with all its detections and events
+
+    Pictures are never touched. The audit log keeps the camera's name and how much went with it.
+    """
+    registry.remove(str(camera_id), caller())
+    return ""
+
+
+@blp.get("/<uuid:camera_id>/snapshot")
+@blp.arguments(schemas.SnapshotQuerySchema, location="query")
+@blp.pictures("camera_not_found", "folder_not_found", "no_snapshot", "snapshot_too_old")
+def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
+    """Get the newest whole picture in the camera's folder"""
+    camera, terms = Camera.one(str(camera_id)), terms_of(query["max_age"])
+    picture = snapshots.latest(base_path(), camera["folder_path"], terms)
+    return send_picture(picture, terms.now, query["disposition"])

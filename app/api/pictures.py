@@ -1,0 +1,91 @@
+"""How does a picture leave? Headers, conditions and ranges of HTTP around its bytes."""
+
+from datetime import UTC, datetime
+from io import BytesIO
+from unicodedata import category, combining, normalize
+from urllib.parse import quote
+
+from flask import Response, current_app, request, send_file
+from werkzeug.exceptions import PreconditionFailed
+from werkzeug.http import is_resource_modified, parse_range_header, quote_etag
+
+from app import clock
+from app.snapshots import Picture, Terms
+
+# RFC 8187, section 3.2.1: attr-char besides letters and digits.
+ATTR_CHAR = "!#$&+-.^_`|~"
+# Control, format (which holds the bidirectional controls), surrogate (bytes that are not UTF-8),
+# line and paragraph separator characters act on a terminal, a header or the order of reading.
+HARMFUL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# A percent sign is read as an escape by some browsers (RFC 6266, appendix D).
+UNQUOTABLE = '"\\%'
+
+
+def base_path() -> str:
+    """The folder that every picture lies in."""
+    return str(current_app.config["NVR_FOSCAM_BASE_PATH"])
+
+
+def terms_of(max_age: int | None) -> Terms:
+    """What this request, now, accepts as a picture."""
+    return Terms(clock.now(), current_app.config["NVR_MAX_PICTURE_BYTES"], max_age, is_known)
+
+
+def is_known(picture: Picture) -> bool:
+    """Whether the client's conditions make the bytes needless (RFC 9110, section 13)."""
+    return not is_resource_modified(
+        request.environ, etag=quote_etag(picture.etag), last_modified=_last_modified(picture)
+    )
+
+
+def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:
+    """200, 206 or 304 with the picture's own headers; 412 and 416 rise as exceptions."""
+    if picture.data is None and request.if_match:
+        raise PreconditionFailed
+    response = send_file(
+        BytesIO(picture.data or b""),
+        mimetype=picture.content_type,
+        etag=picture.etag,
+        last_modified=_last_modified(picture),
+        conditional=False,
+    )
+    if picture.data is None:
+        response.status_code = 304
+        response.headers.remove("Content-Length")
+    elif _asks_for_one_range():
+        response.make_conditional(request, accept_ranges=True, complete_length=picture.size)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Content-Disposition"] = content_disposition(disposition, picture.name)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Snapshot-Age"] = str(max(0, int(picture.age(now))))
+    return response
+
+
+def content_disposition(kind: str, name: str) -> str:
+    """The header's value for a file of this name, by RFC 6266 and RFC 8187.
+
+    ``kind``: ``attachment`` or ``inline``. Harmful characters are replaced; other Unicode goes
+    into ``filename*`` beside a plain fallback.
+    """
+    shown = "".join("_" if category(c) in HARMFUL_CATEGORIES else c for c in name)
+    plain = "".join(_plain(c) for c in normalize("NFKD", shown) if not combining(c))
+    value = f'{kind}; filename="{plain}"'
+    return value if plain == shown else f"{value}; filename*=UTF-8''{quote(shown, safe=ATTR_CHAR)}"
+
+
+def _plain(character: str) -> str:
+    return character if character.isascii() and character not in UNQUOTABLE else "_"
+
+
+def _asks_for_one_range() -> bool:
+    """Other units, several ranges and what is no range are ignored (RFC 9110, section 14.2)."""
+    wanted = parse_range_header(request.headers.get("Range"))
+    return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+
+
+def _last_modified(picture: Picture) -> datetime:
+    """The file's time, kept within the years that HTTP's date format has."""
+    seconds = min(max(picture.mtime_ns // 10**9, -62135596800), 253402300799)
+    return datetime.fromtimestamp(seconds, UTC)

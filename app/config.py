@@ -1,0 +1,107 @@
+"""Which settings exist? One table, read from ``NVR_*`` in the environment.
+
+A value that cannot be used stops the start with one line that names the variable, the value and
+what is allowed.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+PROJECT = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+
+
+class BadSetting(ValueError):
+    """A setting that the service refuses to start with; its text is the line to print."""
+
+
+def _folder(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("the path of a folder")
+    return os.path.abspath(text)
+
+
+def _database(text: str) -> str:
+    path = unquote(text.removeprefix("sqlite:///"))
+    if not text.startswith("sqlite:///") or not path or path == ":memory:" or "\0" in path:
+        raise ValueError("sqlite:/// and the path of a file; an absolute one begins sqlite:////")
+    return os.path.abspath(path)
+
+
+def _host(text: str) -> str:
+    if not text or any(c.isspace() or c in "/@?#" for c in text):
+        raise ValueError("an IP address or a host name to listen on")
+    return text.strip("[]")
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row of the table: the variable, how its text is read, its default text, what it is."""
+
+    name: str
+    parse: Callable[[str], str | int]
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting(
+        "NVR_FOSCAM_BASE_PATH",
+        _folder,
+        "/export/foscam",
+        "folder that holds the cameras' upload folders; nothing outside it is ever served",
+    ),
+    Setting(
+        "NVR_DATABASE_URL",
+        _database,
+        f"sqlite:///{PROJECT}/instance/nvr.db",
+        "the SQLite file: `sqlite:///` and a path",
+    ),
+    Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
+    Setting("NVR_PORT", _whole(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
+    Setting("NVR_THREADS", _whole(1, 64), "4", "requests answered at the same time"),
+    Setting(
+        "NVR_MAX_BODY_BYTES",
+        _whole(1024, 64 * MIB),
+        str(MIB),
+        "largest request body, in bytes; more is 413",
+    ),
+    Setting(
+        "NVR_MAX_PICTURE_BYTES",
+        _whole(1, 256 * MIB),
+        str(16 * MIB),
+        "largest picture that is served, in bytes; larger files are passed over",
+    ),
+    Setting("NVR_LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR, to stderr"),
+)
+
+
+def read_settings(environ: Mapping[str, str]) -> dict[str, str | int]:
+    """Every setting by its name, as Flask's config takes it; raises `BadSetting`."""
+    return {setting.name: _read(setting, environ) for setting in SETTINGS}
+
+
+def _read(setting: Setting, environ: Mapping[str, str]) -> str | int:
+    text = environ.get(setting.name, setting.default)
+    try:
+        return setting.parse(text)
+    except ValueError as error:
+        raise BadSetting(f"{setting.name}={text!r} cannot be used: give {error}") from None

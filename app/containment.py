@@ -1,0 +1,143 @@
+"""How is a file below the base path reached without ever leaving it?
+
+By descriptor, one component at a time: the base is opened (it may be a link), every component
+below it with ``O_NOFOLLOW`` relative to the descriptor before. What was checked is therefore what
+is open; swapping a name for a link changes nothing that is already held (open(2), openat(2)).
+No other module opens a file of the cameras.
+"""
+
+import errno
+import os
+import stat
+
+LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# O_PATH: to pass through a folder takes the right to search it, not the right to list it.
+BASE_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+BELOW_FLAGS = BASE_FLAGS | os.O_NOFOLLOW
+# O_NONBLOCK: opening a FIFO that nobody writes to must not wait for a writer (fifo(7)).
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class OutsideBase(Exception):
+    """The folder is not below the base path, or a link stands on the way to it."""
+
+
+class FolderNotFound(Exception):
+    """The folder is inside the base path but is missing, not a directory, or may not be read."""
+
+
+class FileNotReadable(Exception):
+    """The file is gone, a link, not a regular file, or may not be read."""
+
+
+def normalise(base: str, folder_path: str) -> str:
+    """``folder_path`` joined with ``base``, lexically without ``.``, ``..``, ``//``, end slash."""
+    path = os.path.normpath(os.path.join(base, folder_path))
+    return "/" + path.lstrip("/")
+
+
+def open_folder(base: str, folder_path: str) -> int:
+    """A descriptor that lists the camera's folder, to be closed by the caller.
+
+    ``folder_path`` is absolute or relative to ``base`` and may name the base by the way it is
+    configured or by the way it really lies. Whether it is outside is decided before whether it
+    exists, so that the answer says nothing about the rest of the disk.
+
+    Raises `OutsideBase` or `FolderNotFound`.
+    """
+    path = normalise(base, folder_path)
+    below = _below(path, base)
+    try:
+        root = os.open(base, BASE_FLAGS)
+    except OSError as error:
+        answer = OutsideBase() if below is None else FolderNotFound()
+        raise _unless_exhausted(error, answer) from None
+    try:
+        if below is None:
+            below = _below(path, os.readlink(f"/proc/self/fd/{root}"))
+        if below is None:
+            raise OutsideBase
+        return _list_below(root, below)
+    finally:
+        os.close(root)
+
+
+def open_subfolder(folder: int, name: str) -> int:
+    """A descriptor that lists the folder ``name`` in ``folder``; raises as `open_folder` does."""
+    return _list_below(folder, [name])
+
+
+def open_file(folder: int, components: list[str]) -> int:
+    """A descriptor of the regular file at ``components`` below ``folder``; never blocks.
+
+    Raises `FileNotReadable`.
+    """
+    try:
+        parent = _descend(folder, components[:-1])
+    except (OutsideBase, FolderNotFound):
+        raise FileNotReadable from None
+    try:
+        file = os.open(components[-1], FILE_FLAGS, dir_fd=parent)
+    except (OSError, ValueError) as error:
+        raise _unless_exhausted(error, FileNotReadable()) from None
+    finally:
+        os.close(parent)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotReadable
+    return file
+
+
+def _list_below(folder: int, components: list[str]) -> int:
+    reached = _descend(folder, components)
+    try:
+        return os.open(".", LIST_FLAGS, dir_fd=reached)
+    except OSError as error:
+        raise _unless_exhausted(error, FolderNotFound()) from None
+    finally:
+        os.close(reached)
+
+
+def _descend(folder: int, components: list[str]) -> int:
+    """A new O_PATH descriptor of the folder that ``components`` lead to from ``folder``."""
+    reached = os.dup(folder)
+    try:
+        for component in components:
+            above, reached = reached, _enter(reached, component)
+            os.close(above)
+    except BaseException:
+        os.close(reached)
+        raise
+    return reached
+
+
+def _below(path: str, base: str) -> list[str] | None:
+    """The components that lead from ``base`` to ``path``, or None where they do not."""
+    prefix = base.rstrip("/") + "/"
+    if not (path + "/").startswith(prefix):
+        return None
+    return [component for component in path[len(prefix) :].split("/") if component]
+
+
+def _enter(folder: int, component: str) -> int:
+    try:
+        return os.open(component, BELOW_FLAGS, dir_fd=folder)
+    except (OSError, ValueError) as error:
+        # With O_DIRECTORY Linux answers ENOTDIR for a link as for a file: ask which it is.
+        if _is_link(folder, component):
+            raise OutsideBase from None
+        raise _unless_exhausted(error, FolderNotFound()) from None
+
+
+def _is_link(folder: int, component: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(component, dir_fd=folder).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _unless_exhausted(error: OSError | ValueError, answer: Exception) -> Exception:
+    """``answer``, but out of descriptors or memory is the service's trouble and stays itself."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return error
+    return answer

@@ -1,0 +1,104 @@
+"""Where is the data kept, and how is it written?
+
+One SQLite file in WAL mode, one long-lived connection per thread. Every write goes through
+`transaction`: a deferred transaction that has read cannot become a writer once another one has
+written (SQLITE_BUSY_SNAPSHOT), so writers begin IMMEDIATE.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
+
+from app.config import PROJECT
+
+BUSY_SECONDS = 5
+MIGRATIONS = PROJECT / "migrations"
+PRAGMAS = (
+    ("journal_mode", "wal"),
+    # FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html).
+    ("synchronous", "full"),
+    # Off by default, on every connection anew; without it nothing cascades.
+    ("foreign_keys", 1),
+)
+
+database = SqliteDatabase(None)
+# SQLite's busy handler is not fair and before 3.51.3 two connections that write or checkpoint at
+# once can meet the WAL-reset bug: writers of this process queue here instead.
+_writers = threading.Lock()
+_migrating = threading.Lock()
+_migrated: set[str] = set()
+
+
+class DatabaseBusy(Exception):
+    """Another writer held the database for longer than `BUSY_SECONDS`."""
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer version of the service; its text says what to do."""
+
+
+def init_app(app: Flask) -> None:
+    """Point the data layer at the configured file; nothing is opened before the first query."""
+    database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS, timeout=BUSY_SECONDS)
+    app.before_request(migrate)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing for the writes inside it; raises `DatabaseBusy`. Not nested."""
+    if not _writers.acquire(timeout=BUSY_SECONDS):
+        raise DatabaseBusy
+    try:
+        with database.atomic("IMMEDIATE"):
+            yield
+    finally:
+        _writers.release()
+
+
+def migrate() -> None:
+    """Bring the file to the newest schema, once per process; safe while another process does too.
+
+    Raises `NewerDatabase` where the file has seen a migration that this version does not know.
+    """
+    path = str(database.database)
+    with _migrating:
+        if path in _migrated:
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        runner = Runner(database, str(MIGRATIONS))
+        pending = _pending(runner)
+        if pending:
+            _apply(runner)
+        _migrated.add(path)
+
+
+def _pending(runner: Runner) -> list[str]:
+    """The names of the migrations to come; raises `NewerDatabase`."""
+    status = runner.status()
+    unknown = [step.name for step in status if step.path is None]
+    if unknown:
+        raise NewerDatabase(
+            f"the database {database.database} was written by a newer version (it has seen "
+            f"{', '.join(unknown)}): start that version, or restore a backup made before it"
+        )
+    return [step.name for step in status if not step.applied]
+
+
+def _apply(runner: Runner) -> None:
+    """All pending steps in one IMMEDIATE transaction, which a second process waits for.
+
+    Foreign keys are off meanwhile, which takes effect only outside a transaction: a step that
+    builds a table anew must not cascade (sqlite.org/lang_altertable.html, section 7).
+    """
+    database.foreign_keys = 0
+    try:
+        with transaction():
+            if _pending(runner):
+                runner.up()
+    finally:
+        database.foreign_keys = 1

@@ -1,0 +1,26 @@
+"""Where does the log go, and who can write into it? To stderr, one line an event, nobody else."""
+
+import logging
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class OneLine(logging.Formatter):
+    """Escapes whatever could start a line or move a terminal's cursor, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of printable characters."""
+        text = super().format(record)
+        return "".join(
+            c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+            for c in text
+        )
+
+
+def configure(level: str) -> None:
+    """Send every record of ``level`` and above to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Its warning for each request that waits for a thread says nothing that one can act on.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)

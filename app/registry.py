@@ -1,0 +1,43 @@
+"""How does a camera come, change and go? Each is one transaction together with its audit entry."""
+
+from app import audit, clock
+from app.audit import Caller
+from app.db import transaction
+from app.models import Camera, Row
+
+
+def register(fields: Row, by: Caller) -> Row:
+    """A new camera from ``name``, ``folder_path`` and ``status``; its row."""
+    with transaction():
+        camera = Camera.add(clock.rfc3339(clock.now()), fields)
+        audit.record("camera_created", by, "camera", camera, _facts(camera))
+    return camera
+
+
+def change(camera_id: str, fields: Row, by: Caller) -> Row:
+    """The camera's row after ``fields`` were set; no entry where nothing differs.
+
+    Raises `models.NotFound`.
+    """
+    with transaction():
+        camera = Camera.one(camera_id)
+        changes = audit.differences(camera, fields)
+        if changes:
+            Camera.change(camera_id, {field: fields[field] for field in changes})
+            audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
+    return camera | fields
+
+
+def remove(camera_id: str, by: Caller) -> None:
+    """Delete the camera, its detections and its events; pictures are never touched.
+
+    Raises `models.NotFound`.
+    """
+    with transaction():
+        camera = Camera.one(camera_id)
+        went = Camera.remove(camera_id)
+        audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)
+
+
+def _facts(camera: Row) -> Row:
+    return {field: camera[field] for field in ("name", "folder_path", "status")}

@@ -1,0 +1,135 @@
+"""How do requests come off the wire? By waitress, its own refusals in the one error shape too."""
+
+import logging
+import signal
+import socket
+import sys
+import time
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+import orjson
+from flask import Flask
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask
+
+from app import db, logs
+from app.errors import CONTENT_TYPE, PROBLEMS
+
+log = logging.getLogger(__name__)
+
+# What waitress refuses before the app sees it. 501 is its answer to a transfer coding other than
+# chunked: the client's fault, so 400 here.
+REFUSALS = {413: "payload_too_large", 431: "headers_too_large", 500: "internal_error"}
+# Room for the framing of a chunked body, which waitress counts with the body itself.
+FRAMING_BYTES = 64 * 1024
+LINGER_SECONDS = 5
+
+
+class Refusal(ErrorTask):
+    """The answer to what is not a request that the app can be given."""
+
+    def execute(self) -> None:
+        """Write the problem and close; the client may still be sending meanwhile."""
+        problem = PROBLEMS[REFUSALS.get(self.request.error.code, "bad_request")]
+        body = orjson.dumps(problem.body(), option=orjson.OPT_APPEND_NEWLINE)
+        self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
+        self.response_headers += [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.channel.refused = True
+        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
+
+
+class Channel(HTTPChannel):
+    """A connection that, after a refusal, takes what the client still sends for a few seconds.
+
+    Closing a socket with unread data makes the kernel send RST, and the client would lose the
+    answer that tells it why (RFC 9112, section 9.6).
+    """
+
+    error_task_class = Refusal
+    refused = False
+    lingers_until = 0.0
+
+    def handle_close(self) -> None:
+        """Close, or first stop sending and wait for the client to notice."""
+        if not self.refused or self.lingers_until:
+            super().handle_close()
+            return
+        self.lingers_until = time.monotonic() + LINGER_SECONDS
+        self.will_close = False
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            super().handle_close()
+
+    def readable(self) -> bool:
+        """Whether to be told of data; while lingering always."""
+        return bool(self.lingers_until) or super().readable()
+
+    def handle_read(self) -> None:
+        """Read; while lingering only to throw it away."""
+        if not self.lingers_until:
+            super().handle_read()
+        elif not self._discard() or time.monotonic() > self.lingers_until:
+            self.handle_close()
+
+    def _discard(self) -> bytes:
+        try:
+            return bytes(self.recv(self.adj.recv_bytes))
+        except OSError:
+            return b""
+
+
+def listen(app: Flask) -> Any:
+    """A waitress server for ``app`` that listens already; raises `OSError` where it cannot."""
+    host, body_bytes = app.config["NVR_HOST"], app.config["NVR_MAX_BODY_BYTES"]
+    sockets: dict[int, Any] = {}
+    server = create_server(
+        app,
+        map=sockets,
+        listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
+        threads=app.config["NVR_THREADS"],
+        ident=None,
+        max_request_body_size=body_bytes + FRAMING_BYTES,
+        # Bodies and pictures stay in memory: a temporary file would wear the SD card.
+        inbuf_overflow=body_bytes + FRAMING_BYTES + 1,
+        outbuf_overflow=2 * app.config["NVR_MAX_PICTURE_BYTES"],
+    )
+    for dispatcher in sockets.values():
+        if isinstance(dispatcher, BaseWSGIServer):
+            dispatcher.channel_class = Channel
+    return server
+
+
+def main(app: Flask) -> None:
+    """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
+    logs.configure(app.config["NVR_LOG_LEVEL"])
+    try:
+        db.migrate()
+        server = listen(app)
+    except (db.NewerDatabase, OSError) as error:
+        sys.exit(f"cannot start: {error}")
+    signal.signal(signal.SIGTERM, _stop)
+    log.info(
+        "serving http://%s base path %s database %s",
+        " http://".join(_addresses(server)),
+        app.config["NVR_FOSCAM_BASE_PATH"],
+        app.config["NVR_DATABASE_URL"],
+    )
+    server.run()
+    db.database.close()
+    log.info("stopped")
+
+
+def _addresses(server: Any) -> list[str]:
+    listening = getattr(server, "effective_listen", None) or [
+        (server.effective_host, server.effective_port)
+    ]
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in listening]
+
+
+def _stop(*_: object) -> NoReturn:
+    raise SystemExit

@@ -1,0 +1,171 @@
+"""Which picture does a camera show right now, and is it whole?
+
+The newest whole picture in the camera's folder: never half an upload, never a file of another
+kind in a picture's clothes while a real one is there.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app import containment, folders
+
+CONTENT_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+}
+# JPEG: SOI and the first byte of the next marker (ITU-T T.81, B.1.1.3). PNG: RFC 2083, 3.1.
+# GIF: GIF89a specification, section 17.
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+JPEG_END = b"\xff\xd9"
+PNG_END = b"IEND\xaeB`\x82"
+GIF_END = b";"
+# A GIF's end mark is a single byte that also occurs inside pictures: only padding may follow it.
+GIF_PADDING = b"\x00\r\n "
+HEAD_BYTES = 8
+TAIL_BYTES = 4096
+# An upload that has stood still for longer than this, in seconds, is taken to be over.
+SETTLED_SECONDS = 5
+# How often a file that changes while it is read is read before the next newest is taken.
+READ_ATTEMPTS = 3
+
+
+class NoSnapshot(Exception):
+    """The folder holds no picture that can be served."""
+
+
+class SnapshotTooOld(Exception):
+    """The newest picture is older than the client accepts; ``age`` in whole seconds."""
+
+    def __init__(self, age: int) -> None:
+        super().__init__(age)
+        self.age = age
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and the facts that belong to just these bytes.
+
+    ``name``: the file's own name; ``size`` in bytes; ``mtime_ns`` and ``ctime_ns`` since the
+    epoch; ``data`` is None where the client has the same bytes already.
+    """
+
+    name: str
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    data: bytes | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The MIME type by suffix, named here because `mimetypes` differs by machine."""
+        return CONTENT_TYPES[os.path.splitext(self.name)[1].lower()]
+
+    @property
+    def etag(self) -> str:
+        """Strong: the same inode, size and time of last write are the same bytes."""
+        return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}"
+
+    def age(self, now: datetime) -> float:
+        """Seconds since the last write, negative where that lies in the future."""
+        return now.timestamp() - self.mtime_ns / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What may be served: ``now``, the largest file in bytes, the greatest age in seconds (or
+    None), and whether the client has a picture already, so that its bytes need not be read.
+    """
+
+    now: datetime
+    most_bytes: int
+    max_age: int | None = None
+    known: Callable[[Picture], bool] = lambda _: False
+
+
+def latest(base: str, folder_path: str, terms: Terms) -> Picture:
+    """The newest whole picture below ``folder_path``; where none is whole, the newest as it is.
+
+    Raises `NoSnapshot`, `SnapshotTooOld`, `containment.OutsideBase` and
+    `containment.FolderNotFound`.
+    """
+    folder = containment.open_folder(base, folder_path)
+    try:
+        candidates = folders.newest(folder, terms.now, terms.most_bytes)
+        for whole in (True, False):
+            for candidate in candidates:
+                picture = _open_and_take(folder, candidate.path, terms, whole)
+                if picture:
+                    return picture
+    finally:
+        os.close(folder)
+    raise NoSnapshot
+
+
+def is_whole(file: int, picture: Picture, now: datetime) -> bool:
+    """Whether the open file begins as a picture does and its upload is over.
+
+    Reads its first 8 bytes and, for the first seconds of its life, its last 4 KiB.
+    """
+    head = os.pread(file, HEAD_BYTES, 0)
+    if not head.startswith(SIGNATURES):
+        return False
+    if picture.age(now) > SETTLED_SECONDS:
+        return True
+    return has_end_mark(head, os.pread(file, TAIL_BYTES, max(0, picture.size - TAIL_BYTES)))
+
+
+def has_end_mark(head: bytes, tail: bytes) -> bool:
+    """Whether ``tail``, the last bytes of the file that begins with ``head``, ends the picture."""
+    if head.startswith(b"GIF"):
+        return tail.rstrip(GIF_PADDING).endswith(GIF_END)
+    return (JPEG_END if head.startswith(b"\xff\xd8") else PNG_END) in tail
+
+
+def _open_and_take(folder: int, path: str, terms: Terms, whole: bool) -> Picture | None:
+    """The picture at ``path``, or None where it is gone or cannot be served."""
+    try:
+        file = containment.open_file(folder, path.split("/"))
+    except containment.FileNotReadable:
+        return None
+    try:
+        return _take(file, os.path.basename(path), terms, whole)
+    except OSError:  # a read error of the disk: the next newest may be readable
+        return None
+    finally:
+        os.close(file)
+
+
+def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
+    data = b""
+    for _ in range(READ_ATTEMPTS):
+        picture = _describe(file, name)
+        if not 0 < picture.size <= terms.most_bytes:
+            return None
+        if whole and not is_whole(file, picture, terms.now):
+            return None
+        if terms.max_age is not None and picture.age(terms.now) > terms.max_age:
+            raise SnapshotTooOld(int(picture.age(terms.now)))
+        if terms.known(picture):
+            return picture
+        data = _read(file, picture.size)
+        if len(data) == picture.size and _describe(file, name) == picture:
+            return replace(picture, data=data)
+    return None if whole or not data else replace(picture, size=len(data), data=data)
+
+
+def _describe(file: int, name: str) -> Picture:
+    status = os.fstat(file)
+    return Picture(name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read(file: int, size: int) -> bytes:
+    """At most ``size`` bytes from the start; fewer where the file became shorter."""
+    data = os.pread(file, size, 0)
+    while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
+        data += more
+    return data

@@ -1,0 +1,14 @@
+"""How is it started? ``app`` for any WSGI server; run directly, the whole service."""
+
+import sys
+
+from app import create_app, server
+from app.config import BadSetting
+
+try:
+    app = create_app()
+except BadSetting as error:
+    sys.exit(f"cannot start: {error}")
+
+if __name__ == "__main__":
+    server.main(app)
