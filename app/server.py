@@ -12,7 +12,7 @@ import orjson
 from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 
 from app import db, logs
 from app.errors import CONTENT_TYPE, PROBLEMS
@@ -42,6 +42,20 @@ class Refusal(ErrorTask):
         self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
 
 
+class Answer(WSGITask):
+    """The app's answer to a request."""
+
+    def set_close_on_finish(self) -> None:
+        """Close afterwards, but not for want of a Content-Length where there is no body.
+
+        204 and 304 end with their headers (RFC 9112, section 6.3); waitress would make every
+        client that is told «not modified» connect anew.
+        """
+        wants_close = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.has_body or wants_close or self.version == "1.0":
+            super().set_close_on_finish()
+
+
 class Channel(HTTPChannel):
     """A connection that, after a refusal, takes what the client still sends for a few seconds.
 
@@ -49,6 +63,7 @@ class Channel(HTTPChannel):
     answer that tells it why (RFC 9112, section 9.6).
     """
 
+    task_class = Answer
     error_task_class = Refusal
     refused = False
     lingers_until = 0.0

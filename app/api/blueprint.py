@@ -7,6 +7,7 @@ together).
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
@@ -100,6 +101,8 @@ class Blueprint(flask_smorest.Blueprint):
                 response = make_response(value)
                 if response is not value:
                     response.status_code = status
+                if status == HTTPStatus.NO_CONTENT:
+                    response.headers.remove("Content-Type")
                 return response
 
             documented = self.response(status, schema, **doc)(answer)

@@ -1,0 +1,63 @@
+"""The one chain of fixtures: environ → app → client → camera."""
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, db
+
+JSON = "application/json"
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_descriptors() -> Iterator[None]:
+    """A test that leaves a file, a socket or a connection open fails."""
+    before = len(os.listdir("/proc/self/fd"))
+    yield
+    db.database.close()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """The base path, empty."""
+    folder = tmp_path / "base"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environ(tmp_path: Path, base: Path) -> dict[str, str]:
+    """The environment that the service is set up from."""
+    return {
+        "NVR_FOSCAM_BASE_PATH": str(base),
+        "NVR_DATABASE_URL": f"sqlite:///{tmp_path}/nvr.db",
+    }
+
+
+@pytest.fixture
+def app(environ: dict[str, str]) -> Flask:
+    """The application on an empty database."""
+    app = create_app(environ)
+    db.migrate()
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """An HTTP client inside the process."""
+    return app.test_client()
+
+
+@pytest.fixture
+def camera(client: FlaskClient, base: Path) -> dict[str, str]:
+    """A registered camera whose folder ``base/front`` exists and is empty."""
+    (base / "front").mkdir()
+    answer = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"})
+    return answer.get_json()

@@ -1,0 +1,25 @@
+"""The one shape of every failure, asserted in one place."""
+
+from http import HTTPStatus
+from typing import Any
+
+from app.errors import PROBLEMS
+from app.schemas import ProblemSchema
+
+
+def assert_problem(response: Any, status: int, code: str, **members: Any) -> dict[str, Any]:
+    """``response`` (of Flask's client or of requests) is this problem, and nothing leaks."""
+    content = response.json() if callable(response.json) else response.get_json()
+    assert response.status_code == status, content
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert ProblemSchema().validate(content) == {}
+    assert list(content)[:5] == ["type", "title", "status", "detail", "code"]
+    assert content["type"] == "about:blank"
+    assert content["title"] == HTTPStatus(status).phrase
+    assert content["status"] == status == PROBLEMS[code].status
+    assert content["code"] == code
+    for word in ("Traceback", "SELECT", "peewee", "sqlite3", "/tmp", "Error:"):
+        assert word not in str(content)
+    assert {name: content[name] for name in members} == members
+    return content
