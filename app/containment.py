@@ -16,10 +16,16 @@ BASE_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 BELOW_FLAGS = BASE_FLAGS | os.O_NOFOLLOW
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait for a writer (fifo(7)).
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# The service's own trouble, never said to be the file's.
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class OutsideBase(Exception):
     """The folder is not below the base path, or a link stands on the way to it."""
+
+
+class OutsideFolder(Exception):
+    """The file is not below the camera's folder, or a link stands on the way to it."""
 
 
 class FolderNotFound(Exception):
@@ -27,7 +33,7 @@ class FolderNotFound(Exception):
 
 
 class FileNotReadable(Exception):
-    """The file is gone, a link, not a regular file, or may not be read."""
+    """The file is gone, not a regular file, or may not be read."""
 
 
 def normalise(base: str, folder_path: str) -> str:
@@ -45,21 +51,33 @@ def open_folder(base: str, folder_path: str) -> int:
 
     Raises `OutsideBase` or `FolderNotFound`.
     """
-    path = normalise(base, folder_path)
-    below = _below(path, base)
+    components = _below_base(base, normalise(base, folder_path))
+    if components is None:
+        raise OutsideBase
     try:
         root = os.open(base, BASE_FLAGS)
     except OSError as error:
-        answer = OutsideBase() if below is None else FolderNotFound()
-        raise _unless_exhausted(error, answer) from None
+        raise _unless_exhausted(error, FolderNotFound()) from None
     try:
-        if below is None:
-            below = _below(path, os.readlink(f"/proc/self/fd/{root}"))
-        if below is None:
-            raise OutsideBase
-        return _list_below(root, below)
+        return _list_below(root, components)
     finally:
         os.close(root)
+
+
+def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
+    """The way from the camera's folder to ``file_path``, absolute or relative to that folder.
+
+    Only names are compared, nothing is opened but the base. Raises `OutsideBase` for the folder
+    and `OutsideFolder` for the file.
+    """
+    folder = normalise(base, folder_path)
+    above = _below_base(base, folder)
+    if above is None:
+        raise OutsideBase
+    below = _below_base(base, normalise(folder, file_path))
+    if below is None or below[: len(above)] != above or len(below) == len(above):
+        raise OutsideFolder
+    return below[len(above) :]
 
 
 def open_subfolder(folder: int, name: str) -> int:
@@ -70,16 +88,20 @@ def open_subfolder(folder: int, name: str) -> int:
 def open_file(folder: int, components: list[str]) -> int:
     """A descriptor of the regular file at ``components`` below ``folder``; never blocks.
 
-    Raises `FileNotReadable`.
+    Raises `OutsideFolder` where a link stands on the way, else `FileNotReadable`.
     """
     try:
         parent = _descend(folder, components[:-1])
-    except (OutsideBase, FolderNotFound):
+    except OutsideBase:
+        raise OutsideFolder from None
+    except FolderNotFound:
         raise FileNotReadable from None
     try:
         file = os.open(components[-1], FILE_FLAGS, dir_fd=parent)
     except (OSError, ValueError) as error:
-        raise _unless_exhausted(error, FileNotReadable()) from None
+        is_link = isinstance(error, OSError) and error.errno == errno.ELOOP
+        answer = OutsideFolder() if is_link else FileNotReadable()
+        raise _unless_exhausted(error, answer) from None
     finally:
         os.close(parent)
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -111,6 +133,23 @@ def _descend(folder: int, components: list[str]) -> int:
     return reached
 
 
+def _below_base(base: str, path: str) -> list[str] | None:
+    """The components from ``base``, by its configured name or its real one, to ``path``."""
+    below = _below(path, base)
+    if below is None:
+        try:
+            root = os.open(base, BASE_FLAGS)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return None
+        try:
+            below = _below(path, os.readlink(f"/proc/self/fd/{root}"))
+        finally:
+            os.close(root)
+    return below
+
+
 def _below(path: str, base: str) -> list[str] | None:
     """The components that lead from ``base`` to ``path``, or None where they do not."""
     prefix = base.rstrip("/") + "/"
@@ -138,6 +177,6 @@ def _is_link(folder: int, component: str) -> bool:
 
 def _unless_exhausted(error: OSError | ValueError, answer: Exception) -> Exception:
     """``answer``, but out of descriptors or memory is the service's trouble and stays itself."""
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
         return error
     return answer

@@ -12,11 +12,12 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import containment, db, models, snapshots
+from app import containment, db, listings, models, snapshots
 from app.strict_json import BadJson
 
 log = logging.getLogger(__name__)
 
+BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or leave it out."
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -51,8 +52,22 @@ PROBLEMS = {
             "The camera's folder_path is not inside the configured base path, or a link stands on "
             "the way to it. Change folder_path to a folder inside the base path.",
         ),
+        Problem(
+            "picture_outside_folder",
+            403,
+            "The detection's file_path is not inside its camera's folder, or a link stands on the "
+            "way to it.",
+        ),
         Problem("not_found", 404, "There is nothing at this URL. /docs lists what there is."),
         Problem("camera_not_found", 404, "There is no camera with this id."),
+        Problem("detection_not_found", 404, "There is no detection with this id."),
+        Problem("event_not_found", 404, "There is no event with this id."),
+        Problem("audit_entry_not_found", 404, "There is no audit entry with this id."),
+        Problem(
+            "picture_not_found",
+            404,
+            "The detection names no picture, or the picture is gone from the camera's folder.",
+        ),
         Problem(
             "folder_not_found",
             404,
@@ -124,9 +139,13 @@ class ValidationFailed(Exception):
 EXCEPTIONS: dict[type[Exception], str] = {
     BadJson: "malformed_json",
     ValidationFailed: "validation_failed",
+    models.Refused: "validation_failed",
+    listings.BadCursor: "validation_failed",
     containment.OutsideBase: "folder_outside_base",
+    containment.OutsideFolder: "picture_outside_folder",
     containment.FolderNotFound: "folder_not_found",
     snapshots.NoSnapshot: "no_snapshot",
+    snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
@@ -215,6 +234,10 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"detail": f"The body is not one valid JSON document: {error}."}
     if isinstance(error, ValidationFailed):
         return {"errors": error.errors}
+    if isinstance(error, models.Refused):
+        return {"errors": {"json": error.fields}}
+    if isinstance(error, listings.BadCursor):
+        return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}
     return {}

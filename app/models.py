@@ -6,7 +6,7 @@ plain dicts in the contract's order instead of model objects: they go to the wir
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from peewee import (
@@ -35,6 +35,14 @@ RISK_LEVEL = (
 Row = dict[str, Any]
 
 
+class Refused(Exception):
+    """Values that fit their schema but not what is stored: field → messages."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
 class NotFound(Exception):
     """There is no such row; ``resource`` says of what kind."""
 
@@ -45,7 +53,12 @@ class NotFound(Exception):
 
 def rows(query: "ModelSelect[Any]") -> list[Row]:
     """The rows of ``query`` by column name, as SQLite's driver gives them."""
-    cursor = database.execute_sql(*query.sql())
+    return fetch(*query.sql())
+
+
+def fetch(sql: str, parameters: Sequence[Any]) -> list[Row]:
+    """The rows of a query in SQL by column name."""
+    cursor = database.execute_sql(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, values, strict=True)) for values in cursor]
 

@@ -37,6 +37,10 @@ class NoSnapshot(Exception):
     """The folder holds no picture that can be served."""
 
 
+class PictureNotFound(Exception):
+    """The picture that is asked for by name is gone, or none is named."""
+
+
 class SnapshotTooOld(Exception):
     """The newest picture is older than the client accepts; ``age`` in whole seconds."""
 
@@ -96,14 +100,35 @@ def latest(base: str, folder_path: str, terms: Terms) -> Picture:
     folder = containment.open_folder(base, folder_path)
     try:
         candidates = folders.newest(folder, terms.now, terms.most_bytes)
-        for whole in (True, False):
-            for candidate in candidates:
-                picture = _open_and_take(folder, candidate.path, terms, whole)
-                if picture:
-                    return picture
+        try:
+            return _first(folder, candidates, terms, whole=True)
+        except NoSnapshot:
+            return _first(folder, candidates, terms, whole=False)
     finally:
         os.close(folder)
-    raise NoSnapshot
+
+
+def named(base: str, folder_path: str, file_path: str | None, terms: Terms) -> Picture:
+    """The picture at ``file_path``, absolute or relative to the camera's ``folder_path``.
+
+    Raises `PictureNotFound`, `SnapshotTooOld`, `containment.OutsideFolder`,
+    `containment.OutsideBase` and `containment.FolderNotFound`.
+    """
+    if file_path is None:
+        raise PictureNotFound
+    components = containment.components_within(base, folder_path, file_path)
+    if os.path.splitext(components[-1])[1].lower() not in CONTENT_TYPES:
+        raise PictureNotFound
+    folder = containment.open_folder(base, folder_path)
+    try:
+        picture = _open_and_take(folder, components, terms, whole=False)
+    except containment.FileNotReadable:
+        picture = None
+    finally:
+        os.close(folder)
+    if picture is None:
+        raise PictureNotFound
+    return picture
 
 
 def is_whole(file: int, picture: Picture, now: datetime) -> bool:
@@ -126,14 +151,25 @@ def has_end_mark(head: bytes, tail: bytes) -> bool:
     return (JPEG_END if head.startswith(b"\xff\xd8") else PNG_END) in tail
 
 
-def _open_and_take(folder: int, path: str, terms: Terms, whole: bool) -> Picture | None:
-    """The picture at ``path``, or None where it is gone or cannot be served."""
+def _first(folder: int, candidates: list[folders.Candidate], terms: Terms, whole: bool) -> Picture:
+    """The first candidate that can be served; raises `NoSnapshot`."""
+    for candidate in candidates:
+        try:
+            picture = _open_and_take(folder, candidate.path.split("/"), terms, whole)
+        except (containment.FileNotReadable, containment.OutsideFolder):
+            continue  # gone, or replaced by a link, since the folder was listed
+        if picture:
+            return picture
+    raise NoSnapshot
+
+
+def _open_and_take(
+    folder: int, components: list[str], terms: Terms, whole: bool
+) -> Picture | None:
+    """The picture at ``components``, or None where it cannot be served."""
+    file = containment.open_file(folder, components)
     try:
-        file = containment.open_file(folder, path.split("/"))
-    except containment.FileNotReadable:
-        return None
-    try:
-        return _take(file, os.path.basename(path), terms, whole)
+        return _take(file, components[-1], terms, whole)
     except OSError:  # a read error of the disk: the next newest may be readable
         return None
     finally:

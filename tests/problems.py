@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.errors import PROBLEMS
-from app.schemas import ProblemSchema
+from app.schemas.common import ProblemSchema
 
 
 def assert_problem(response: Any, status: int, code: str, **members: Any) -> dict[str, Any]:

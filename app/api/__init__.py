@@ -3,10 +3,10 @@
 from flask import Flask
 from flask_smorest import Api as SmorestApi
 
-from app.api import cameras, docs
-from app.schemas import ProblemSchema
+from app.api import audit, cameras, detections, docs, events, system
+from app.schemas.common import ProblemSchema
 
-BLUEPRINTS = (cameras.blp,)
+BLUEPRINTS = (cameras.blp, detections.blp, events.blp, audit.blp, system.blp)
 
 
 class Api(SmorestApi):

@@ -5,7 +5,7 @@ view's own values: rows leave as they are, the schema only documents (and tests 
 together).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.errors import CONTENT_TYPE, PROBLEMS, ValidationFailed
-from app.schemas import NothingSchema, ProblemSchema
+from app.schemas.common import NothingSchema, ProblemSchema
 from app.snapshots import CONTENT_TYPES
 from app.strict_json import strict
 
@@ -62,10 +62,7 @@ class StrictParser(FlaskParser):
     def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
         """Every bad field at once, in one shape."""
         raise ValidationFailed(
-            {
-                location: {_echo(field): texts for field, texts in messages.items()}
-                for location, messages in error.messages.items()
-            }
+            {location: dict(_flat(messages)) for location, messages in error.messages.items()}
         )
 
 
@@ -87,11 +84,18 @@ class Blueprint(flask_smorest.Blueprint):
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
     def answers(
-        self, status: int, schema: Any = None, *, problems: tuple[str, ...] = (), **doc: Any
+        self,
+        status: int,
+        schema: Any = None,
+        *,
+        problems: tuple[str, ...] = (),
+        also: int | None = None,
+        **doc: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Say what a view answers: its status, the schema of its body, and its own problems.
 
-        A body, or a body with headers, gets ``status``; a `Response` stays as it is.
+        ``also`` is a second status with the same body. A body, or a body with headers, gets
+        ``status``; what names its own keeps it.
         """
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,13 +103,15 @@ class Blueprint(flask_smorest.Blueprint):
             def answer(*args: Any, **kwargs: Any) -> Any:
                 value = view(*args, **kwargs)
                 response = make_response(value)
-                if response is not value:
+                if response is not value and not _names_status(value):
                     response.status_code = status
                 if status == HTTPStatus.NO_CONTENT:
                     response.headers.remove("Content-Type")
                 return response
 
             documented = self.response(status, schema, **doc)(answer)
+            if also:
+                documented = self.alt_response(also, schema=schema, success=True)(documented)
             documented._apidoc["problems"] = problems
             return documented
 
@@ -125,6 +131,17 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             return documented(self.answers(200, problems=own)(view))
+
+        return decorator
+
+    def csv(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Say that a view answers a CSV download."""
+        documented = self.doc(
+            responses={200: {"description": "The rows", "content": {"text/csv": {}}}}
+        )
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            return documented(self.answers(200)(view))
 
         return decorator
 
@@ -153,9 +170,22 @@ class Blueprint(flask_smorest.Blueprint):
         return {**doc, "responses": responses}
 
 
+def _names_status(value: Any) -> bool:
+    return isinstance(value, tuple) and isinstance(value[1], int)
+
+
 def _parameters(view: Callable[..., Any]) -> list[dict[str, Any]]:
     apidoc: dict[str, Any] = getattr(view, "_apidoc", {})
     return apidoc.get("arguments", {}).get("parameters", [])
+
+
+def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Field → messages, a field inside others by its path: ``detections.3.bbox.x``."""
+    if isinstance(messages, list):
+        yield path.removesuffix("."), messages
+        return
+    for field, inner in messages.items():
+        yield from _flat(inner, f"{path}{_echo(field)}.")
 
 
 def _echo(field: Any) -> str:

@@ -5,11 +5,13 @@ from uuid import UUID
 
 from flask import Response, url_for
 
-from app import registry, schemas, snapshots
+from app import registry, snapshots
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path, send_picture, terms_of
 from app.auth import caller
 from app.models import Camera, Row
+from app.schemas import cameras as schemas
+from app.schemas.common import SnapshotQuerySchema
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
 
@@ -59,8 +61,11 @@ def delete_camera(camera_id: UUID) -> str:
 
 
 @blp.get("/<uuid:camera_id>/snapshot")
-@blp.arguments(schemas.SnapshotQuerySchema, location="query")
-@blp.pictures("camera_not_found", "folder_not_found", "no_snapshot", "snapshot_too_old")
+@blp.arguments(SnapshotQuerySchema, location="query")
+@blp.pictures(
+    *("camera_not_found", "folder_outside_base", "folder_not_found"),
+    *("no_snapshot", "snapshot_too_old"),
+)
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
     camera, terms = Camera.one(str(camera_id)), terms_of(query["max_age"])

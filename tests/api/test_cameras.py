@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.models import AuditEntry, Camera
-from app.schemas import CameraListResponseSchema, CameraSchema
+from app.schemas.cameras import CameraListResponseSchema, CameraSchema
 from tests.problems import assert_problem
 
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"

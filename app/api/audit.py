@@ -1,0 +1,24 @@
+"""The audit log: who changed what. Nothing here changes it."""
+
+from app.api.blueprint import Blueprint
+from app.api.lists import ROW_ID, page
+from app.listings import AUDIT
+from app.models import Row
+from app.schemas import audit as schemas
+
+blp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
+
+
+@blp.get("")
+@blp.arguments(schemas.AuditQuerySchema, location="query")
+@blp.answers(200, schemas.AuditListSchema)
+def list_entries(query: Row) -> Row:
+    """List the entries that match every filter, newest first"""
+    return page(AUDIT, "entries", query)
+
+
+@blp.get(f"/<{ROW_ID}:entry_id>")
+@blp.answers(200, schemas.AuditEntrySchema, problems=("audit_entry_not_found",))
+def get_entry(entry_id: int) -> Row:
+    """Get an entry by its id"""
+    return AUDIT.one(entry_id)

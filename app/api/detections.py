@@ -1,0 +1,78 @@
+"""The detections: what detectors saw in the cameras' pictures."""
+
+from typing import Any
+
+from flask import Response, url_for
+
+from app import intake, snapshots
+from app.api.blueprint import Blueprint
+from app.api.lists import ROW_ID, page
+from app.api.pictures import base_path, send_picture, terms_of
+from app.listings import DETECTIONS
+from app.models import Camera, Row
+from app.schemas import detections as schemas
+from app.schemas.common import SnapshotQuerySchema
+
+blp = Blueprint("detections", __name__, url_prefix="/api/detections", description=__doc__)
+
+ONE_OR_MANY = {
+    "content": {
+        "application/json": {
+            "schema": {"oneOf": [schemas.DetectionCreateSchema, schemas.DetectionBatchSchema]},
+            "examples": {
+                "one": {"value": schemas.EXAMPLE},
+                "batch": {"value": {"detections": [schemas.EXAMPLE]}},
+            },
+        }
+    }
+}
+
+
+@blp.post("")
+@blp.arguments(schemas.PostedDetectionsSchema)
+@blp.doc(requestBody=ONE_OR_MANY)
+@blp.answers(201, {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}, also=200)
+def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
+    """Store one detection, or a batch of up to 1,000, all or nothing
+
+    A detection whose external_id its camera knows already is not stored again: its id is answered,
+    with 200 where it was the only one. A batch is answered with the ids in its order.
+    """
+    stored = intake.store_detections(
+        posted["detections"], "" if posted["single"] else "detections.{}."
+    )
+    status = 200 if len(stored.ids) == 1 and not stored.new else 201
+    if not posted["single"]:
+        return {"ids": stored.ids}, status, {"Location": url_for("detections.list_detections")}
+    location = url_for("detections.get_detection", detection_id=stored.ids[0])
+    return DETECTIONS.one(stored.ids[0]), status, {"Location": location}
+
+
+@blp.get("")
+@blp.arguments(schemas.DetectionQuerySchema, location="query")
+@blp.answers(200, schemas.DetectionListSchema)
+def list_detections(query: Row) -> Row:
+    """List the detections that match every filter, newest first"""
+    return page(DETECTIONS, "detections", query)
+
+
+@blp.get(f"/<{ROW_ID}:detection_id>")
+@blp.answers(200, schemas.DetectionSchema, problems=("detection_not_found",))
+def get_detection(detection_id: int) -> Row:
+    """Get a detection by its id"""
+    return DETECTIONS.one(detection_id)
+
+
+@blp.get(f"/<{ROW_ID}:detection_id>/image")
+@blp.arguments(SnapshotQuerySchema, location="query")
+@blp.pictures(
+    *("detection_not_found", "picture_outside_folder", "folder_outside_base", "folder_not_found"),
+    *("picture_not_found", "snapshot_too_old"),
+)
+def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
+    """Get the picture that the detection was made in"""
+    detection = DETECTIONS.one(detection_id)
+    camera, terms = Camera.one(detection["camera_id"]), terms_of(query["max_age"])
+    folder, file = camera["folder_path"], detection["file_path"]
+    picture = snapshots.named(base_path(), folder, file, terms)
+    return send_picture(picture, terms.now, query["disposition"])

@@ -1,0 +1,75 @@
+"""The events: what detections add up to, and what people make of it."""
+
+from flask import Response, url_for
+
+from app import clock, intake, stats
+from app.api.blueprint import Blueprint
+from app.api.exports import send_csv
+from app.api.lists import ROW_ID, page
+from app.auth import caller
+from app.listings import DETECTIONS, EVENTS
+from app.models import Row
+from app.schemas import detections
+from app.schemas import events as schemas
+from app.schemas.common import PeriodQuerySchema
+
+COLUMNS = tuple(schemas.EventSchema().fields)
+
+blp = Blueprint("events", __name__, url_prefix="/api/events", description=__doc__)
+
+
+@blp.post("")
+@blp.arguments(schemas.EventCreateSchema, example=schemas.EXAMPLE)
+@blp.answers(201, schemas.EventSchema)
+def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
+    """Create an event that claims detections of the same camera"""
+    event = intake.store_event(fields)
+    return event, {"Location": url_for("events.get_event", event_id=event["id"])}
+
+
+@blp.get("")
+@blp.arguments(schemas.EventQuerySchema, location="query")
+@blp.answers(200, schemas.EventListSchema)
+def list_events(query: Row) -> Row:
+    """List the events that match every filter, newest first"""
+    return page(EVENTS, "events", query)
+
+
+@blp.get(f"/<{ROW_ID}:event_id>")
+@blp.answers(200, schemas.EventSchema, problems=("event_not_found",))
+def get_event(event_id: int) -> Row:
+    """Get an event by its id"""
+    return EVENTS.one(event_id)
+
+
+@blp.patch(f"/<{ROW_ID}:event_id>")
+@blp.arguments(schemas.EventUpdateSchema, example={"reviewed": True, "notes": "The postman"})
+@blp.answers(200, schemas.EventSchema, problems=("event_not_found",))
+def update_event(fields: Row, event_id: int) -> Row:
+    """Review an event: change the fields that are given, and only those"""
+    return intake.review_event(event_id, fields, caller())
+
+
+@blp.get(f"/<{ROW_ID}:event_id>/detections")
+@blp.arguments(detections.EventDetectionsQuerySchema, location="query")
+@blp.answers(200, detections.DetectionListSchema, problems=("event_not_found",))
+def list_event_detections(query: Row, event_id: int) -> Row:
+    """List the detections that the event claims, newest first"""
+    event = EVENTS.one(event_id)
+    return page(DETECTIONS, "detections", {**query, "event_id": event["id"]})
+
+
+@blp.get("/stats")
+@blp.arguments(PeriodQuerySchema, location="query")
+@blp.answers(200, schemas.EventStatsSchema)
+def get_event_stats(query: Row) -> Row:
+    """Count the events of a period, by risk level and by camera"""
+    return stats.events(query)
+
+
+@blp.get("/export")
+@blp.arguments(schemas.EventFilterSchema, location="query")
+@blp.csv()
+def export_events(query: Row) -> Response:
+    """Export the events that match every filter as CSV, newest first"""
+    return send_csv(EVENTS.every(query), COLUMNS, f"events-{clock.now():%Y-%m-%d}.csv")
