@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import api, auth, config, db, errors, strict_json
+from app import api, auth, cli, config, db, errors, strict_json
 
 __version__ = "0.1.0"
 
-PARTS = (strict_json, db, auth, api, errors)
+PARTS = (strict_json, db, auth, api, errors, cli)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

@@ -90,6 +90,24 @@ SETTINGS = (
         str(16 * MIB),
         "largest picture that is served, in bytes; larger files are passed over",
     ),
+    Setting(
+        "NVR_RETENTION_DAYS",
+        _whole(0, 36500),
+        "0",
+        "days that detections and events are kept; 0 keeps them for ever",
+    ),
+    Setting(
+        "NVR_RETENTION_ROWS",
+        _whole(0, 10**12),
+        "0",
+        "how many detections, and how many events, are kept; 0 keeps all",
+    ),
+    Setting(
+        "NVR_AUDIT_RETENTION_DAYS",
+        _whole(0, 36500),
+        "0",
+        "days that audit entries are kept; 0 keeps them for ever",
+    ),
     Setting("NVR_LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR, to stderr"),
 )
 

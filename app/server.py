@@ -14,8 +14,11 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
-from app import db, logs
+from app import clock, db, logs
+from app.background import Job
+from app.cli import limits_of
 from app.errors import CONTENT_TYPE, PROBLEMS
+from app.retention import prune
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ REFUSALS = {413: "payload_too_large", 431: "headers_too_large", 500: "internal_e
 # Room for the framing of a chunked body, which waitress counts with the body itself.
 FRAMING_BYTES = 64 * 1024
 LINGER_SECONDS = 5
+DAY_SECONDS = 24 * 3600
 
 
 class Refusal(ErrorTask):
@@ -134,9 +138,23 @@ def main(app: Flask) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.config["NVR_DATABASE_URL"],
     )
+    jobs = start_jobs(app)
     server.run()
+    for job in jobs:
+        job.stop()
     db.database.close()
     log.info("stopped")
+
+
+def start_jobs(app: Flask) -> list[Job]:
+    """What runs beside the requests, running."""
+    limits = limits_of(app)
+    jobs = []
+    if limits:
+        jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))
+    for job in jobs:
+        job.start()
+    return jobs
 
 
 def _addresses(server: Any) -> list[str]:

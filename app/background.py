@@ -1,0 +1,40 @@
+"""What runs beside the requests? Jobs that come round by the clock and survive their failures."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from app.db import database
+
+log = logging.getLogger(__name__)
+
+
+class Job(threading.Thread):
+    """Calls ``work`` at once and then every ``seconds``, until it is stopped.
+
+    ``failures`` counts the exceptions that ``work`` raised; each is logged and the job goes on.
+    """
+
+    def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.seconds = seconds
+        self.work = work
+        self.failures = 0
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`; leaves no connection open."""
+        while True:
+            try:
+                self.work()
+            except Exception:  # whatever fails now may succeed at the next turn
+                self.failures += 1
+                log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+            if self._stopped.wait(self.seconds):
+                break
+        database.close()
+
+    def stop(self) -> None:
+        """End it after the call that it may be in."""
+        self._stopped.set()
+        self.join()

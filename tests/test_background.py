@@ -1,0 +1,42 @@
+"""Does a job come round, and does it survive its own failures?"""
+
+import logging
+import threading
+
+from app.background import Job
+from app.db import database
+
+
+def test_a_job_that_fails_is_logged_counted_and_tried_again(caplog):
+    calls, done = [], threading.Event()
+
+    def work():
+        calls.append(None)
+        if len(calls) == 1:
+            raise OSError("the folder is gone")
+        done.set()
+
+    job = Job("retention", 0.001, work)
+    with caplog.at_level(logging.ERROR):
+        job.start()
+        assert done.wait(5)
+        job.stop()
+    assert job.failures == 1
+    assert "retention failed; it tries again" in caplog.text
+
+
+def test_a_stopped_job_ends_and_leaves_no_connection_open(app):
+    worked, closed = threading.Event(), []
+
+    def work():
+        database.execute_sql("SELECT 1")
+        worked.set()
+
+    job = Job("count", 3600, work)
+    original = job.run
+    job.run = lambda: (original(), closed.append(database.is_closed()))
+    job.start()
+    assert worked.wait(5)
+    job.stop()
+    assert not job.is_alive()
+    assert closed == [True]

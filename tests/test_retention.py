@@ -1,0 +1,110 @@
+"""Does what is too old go, only that, and without making anybody wait?"""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app import retention
+from app.clock import rfc3339
+from app.db import database, transaction
+from app.listings import AUDIT, DETECTIONS, EVENTS
+from app.models import AuditEntry, Detection, Event, fetch
+from app.retention import Limits
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch):
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
+
+
+@pytest.fixture
+def stored(camera):
+    """Thirty detections and thirty events, one a day up to now; each event claims one."""
+    for day in range(30):
+        moment = rfc3339(NOW - timedelta(days=day))
+        event = Event.insert(
+            camera_id=camera["id"], started_at=moment, summary="", reasoning="", reviewed=False
+        ).execute()
+        Detection.insert(
+            camera_id=camera["id"],
+            event_id=event,
+            detected_at=moment,
+            object_type="cat",
+            confidence=1,
+        ).execute()
+    return camera
+
+
+def test_nothing_goes_without_a_limit(stored):
+    assert retention.prune(Limits(0, 0, 0), NOW) == {
+        "detections": 0,
+        "events": 0,
+        "audit_entries": 0,
+    }
+    assert (DETECTIONS.count({}), EVENTS.count({})) == (30, 30)
+    assert AUDIT.count({"action": "retention_pruned"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        (Limits(10, 0, 0), 11),
+        (Limits(0, 7, 0), 7),
+        (Limits(10, 20, 0), 11),
+        (Limits(20, 10, 0), 10),
+        (Limits(0, 99, 0), 30),
+    ],
+)
+def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
+    promised = {part.name: part.count() for part in retention.excess(limits, NOW)}
+    went = retention.prune(limits, NOW)
+    assert went == promised == {"detections": 30 - left, "events": 30 - left, "audit_entries": 0}
+    kept = [row["detected_at"] for row in DETECTIONS.every({})]
+    assert kept == [rfc3339(NOW - timedelta(days=day)) for day in range(left)]
+    assert EVENTS.count({}) == left
+
+
+def test_one_entry_says_what_went(stored):
+    retention.prune(Limits(10, 0, 0), NOW)
+    (entry,) = AUDIT.page({"action": "retention_pruned"}, 9, None)[0]
+    assert entry["actor"] == "monitor"
+    assert entry["details"] == {"detections": 19, "events": 19, "audit_entries": 0}
+
+
+def test_audit_entries_go_by_their_own_limit(stored):
+    AuditEntry.update(timestamp=rfc3339(NOW - timedelta(days=9))).execute()
+    assert retention.prune(Limits(0, 0, 10), NOW)["audit_entries"] == 0
+    assert retention.prune(Limits(0, 0, 8), NOW)["audit_entries"] == 1
+    assert [entry["action"] for entry in AUDIT.every({})] == ["retention_pruned"]
+
+
+def test_a_writer_gets_its_turn_between_two_small_transactions(stored, monkeypatch):
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.01)
+    seen = []
+
+    def write():
+        with transaction():
+            seen.append(fetch("SELECT count(*) AS n FROM detection", ())[0]["n"])
+        database.close()
+
+    def progress(_):
+        writer = threading.Thread(target=write)
+        writer.start()
+        writer.join()
+
+    retention.prune(Limits(0, 10, 0), NOW, progress)
+    assert seen[:4] == [25, 20, 15, 10]
+
+
+def test_what_is_removed_is_found_by_an_index(stored):
+    for part in retention.excess(Limits(10, 0, 1), NOW):
+        for sql in (
+            f"SELECT count(*) FROM {part.table} WHERE {part.condition}",
+            f"SELECT id FROM {part.table} WHERE {part.condition} ORDER BY {part.moment}, id",
+        ):
+            plan = fetch("EXPLAIN QUERY PLAN " + sql, part.bound)
+            assert [row["detail"].split()[0] for row in plan] == ["SEARCH"], plan
