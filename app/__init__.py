@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from app import api, auth, cli, config, db, errors, strict_json
+from app.folders import Folders
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,9 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config.update(config.read_settings(os.environ if environ is None else environ))
     app.config["API_VERSION"] = __version__
+    app.extensions["folders"] = Folders(
+        app.config["NVR_MAX_PICTURE_BYTES"], watch=app.config["NVR_WATCH"] == "auto"
+    )
     for part in PARTS:
         part.init_app(app)
     return app

@@ -37,10 +37,13 @@ def _host(text: str) -> str:
     return text.strip("[]")
 
 
-def _level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return parse
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -108,7 +111,18 @@ SETTINGS = (
         "0",
         "days that audit entries are kept; 0 keeps them for ever",
     ),
-    Setting("NVR_LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR, to stderr"),
+    Setting(
+        "NVR_WATCH",
+        _one_of("auto", "off"),
+        "auto",
+        "`auto` lets the kernel tell of new pictures where it can; `off` reads the folders",
+    ),
+    Setting(
+        "NVR_LOG_LEVEL",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "INFO",
+        "DEBUG, INFO, WARNING or ERROR, to stderr",
+    ),
 )
 
 

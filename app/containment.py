@@ -59,7 +59,7 @@ def open_folder(base: str, folder_path: str) -> int:
     except OSError as error:
         raise _unless_exhausted(error, FolderNotFound()) from None
     try:
-        return _list_below(root, components)
+        return open_below(root, components)
     finally:
         os.close(root)
 
@@ -80,9 +80,18 @@ def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
     return below[len(above) :]
 
 
-def open_subfolder(folder: int, name: str) -> int:
-    """A descriptor that lists the folder ``name`` in ``folder``; raises as `open_folder` does."""
-    return _list_below(folder, [name])
+def open_below(folder: int, components: list[str]) -> int:
+    """A descriptor that lists the folder at ``components`` below ``folder``.
+
+    Raises `OutsideBase` where a link stands on the way, else `FolderNotFound`.
+    """
+    reached = _descend(folder, components)
+    try:
+        return os.open(".", LIST_FLAGS, dir_fd=reached)
+    except OSError as error:
+        raise _unless_exhausted(error, FolderNotFound()) from None
+    finally:
+        os.close(reached)
 
 
 def open_file(folder: int, components: list[str]) -> int:
@@ -108,16 +117,6 @@ def open_file(folder: int, components: list[str]) -> int:
         os.close(file)
         raise FileNotReadable
     return file
-
-
-def _list_below(folder: int, components: list[str]) -> int:
-    reached = _descend(folder, components)
-    try:
-        return os.open(".", LIST_FLAGS, dir_fd=reached)
-    except OSError as error:
-        raise _unless_exhausted(error, FolderNotFound()) from None
-    finally:
-        os.close(reached)
 
 
 def _descend(folder: int, components: list[str]) -> int:

@@ -1,87 +1,124 @@
-"""What is newest in a folder of uploads right now?
+"""What is newest in each folder right now? A watched tree knows; where none can, a walk."""
 
-One walk over the folder and every folder below it, in constant memory: the `KEPT` newest
-candidates are remembered, not every name. Everything is reached by descriptor (`containment`).
-"""
-
-import heapq
+import contextlib
 import os
-import stat
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from app import containment
+from app.ranking import Candidate
+from app.walking import walk
+from app.watching import Lost, Tree
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
-KEPT = 32
-# Each level holds one descriptor open while it is walked; deeper folders are passed over.
-DEEPEST = 100
-# A clock that is wrong by more than this, in seconds, is not trusted to name the newest picture.
-FUTURE_SECONDS = 24 * 3600
-READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+# How long a folder that cannot be watched is walked before watching is tried again, in seconds.
+RETRY_SECONDS = 60
+# How long a question waits for another thread that reads the same folder anew, before it walks.
+PATIENCE_SECONDS = 0.05
+OFF = "watching is switched off by NVR_WATCH"
+NOT_YET = "the folder has not been read yet"
+
+# A folder by device and inode, so that a folder put in its place is another one.
+Key = tuple[int, int]
 
 
-class Candidate(NamedTuple):
-    """A file that may be the newest picture; the greatest candidate is the newest.
-
-    ``trusted``: its time is at most a day in the future; ``mtime_ns``: last write, nanoseconds
-    since the epoch; ``path``: relative to the walked folder, which breaks ties of time.
+class Look(NamedTuple):
+    """What is known of a folder: its newest candidates, when the last upload was seen to be
+    completed (nanoseconds since the epoch, 0 if none was), and why it is polled, if it is.
     """
 
-    trusted: bool
-    mtime_ns: int
-    path: str
+    newest: list[Candidate]
+    uploaded_ns: int
+    polling: str | None
 
 
-def newest(folder: int, now: datetime, most_bytes: int) -> list[Candidate]:
-    """The newest candidates below the descriptor ``folder``, newest first, at most `KEPT`.
+@dataclass(slots=True)
+class _Entry:
+    """One folder: its tree while it can be watched, else the reason and when to try again."""
 
-    A candidate is a readable regular file of 1 to ``most_bytes`` bytes with a picture's suffix;
-    neither it nor a folder on the way to it has a name that begins with a dot.
-    """
-    horizon = int((now.timestamp() + FUTURE_SECONDS) * 1e9)
-    kept: list[Candidate] = []  # a heap: the oldest stands first
-    for path, parent, entry in _files(folder, "", DEEPEST):
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    tree: Tree | None = None
+    reason: str = NOT_YET
+    retry_at: float = 0.0
+    uploaded_ns: int = 0
+
+
+class Folders:
+    """Every folder that was ever asked about, until `keep` lets go of it. Safe for threads."""
+
+    def __init__(self, most_bytes: int, watch: bool = True) -> None:
+        self._most_bytes = most_bytes
+        self._watch = watch
+        self._entries: dict[Key, _Entry] = {}
+        self._lock = threading.Lock()
+
+    def newest(self, folder: int, now: datetime) -> list[Candidate]:
+        """The newest candidates below the descriptor ``folder``, the first to be tried first."""
+        return self.look(folder, now).newest
+
+    def look(self, folder: int, now: datetime) -> Look:
+        """The newest candidates, and how they are known. Never older than the folder itself."""
+        entry = self._entry(key_of(folder))
+        if not self._watch or not entry.lock.acquire(timeout=PATIENCE_SECONDS):
+            newest = walk(folder, now, self._most_bytes)
+            return Look(newest, 0, NOT_YET if self._watch else OFF)
         try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        if not 0 < status.st_size <= most_bytes or not stat.S_ISREG(status.st_mode):
-            continue
-        candidate = Candidate(status.st_mtime_ns <= horizon, status.st_mtime_ns, path)
-        if (len(kept) == KEPT and candidate < kept[0]) or not _readable(parent, entry, status):
-            continue
-        heapq.heappush(kept, candidate)
-        if len(kept) > KEPT:
-            heapq.heappop(kept)
-    return sorted(kept, reverse=True)
-
-
-def _files(folder: int, prefix: str, levels: int) -> Iterator[tuple[str, int, os.DirEntry[str]]]:
-    """Path, parent descriptor and entry of every file with a picture's name, depth first."""
-    subfolders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.name.lower().endswith(SUFFIXES) and entry.is_file(follow_symlinks=False):
-                yield prefix + entry.name, folder, entry
-            elif levels and entry.is_dir(follow_symlinks=False):
-                subfolders.append(entry.name)
-    for name in subfolders:
-        try:
-            below = containment.open_subfolder(folder, name)
-        except (containment.OutsideBase, containment.FolderNotFound):
-            continue
-        try:
-            yield from _files(below, f"{prefix}{name}/", levels - 1)
+            return self._ask(entry, folder, now)
         finally:
-            os.close(below)
+            entry.lock.release()
+
+    def keep(self, keys: Iterable[Key]) -> None:
+        """Stop watching all folders but these."""
+        with self._lock:
+            gone = [self._entries.pop(key) for key in set(self._entries) - set(keys)]
+        for entry in gone:
+            with entry.lock:
+                _cut(entry)
+
+    def _entry(self, key: Key) -> _Entry:
+        with self._lock:
+            return self._entries.setdefault(key, _Entry())
+
+    def _ask(self, entry: _Entry, folder: int, now: datetime) -> Look:
+        """From the tree; else from a new one, which reads the folder; else by a walk."""
+        with contextlib.suppress(Lost):
+            if entry.tree:
+                return self._from_tree(entry, entry.tree, folder, now)
+        if time.monotonic() >= entry.retry_at:
+            with contextlib.suppress(Lost):
+                return self._from_tree(entry, self._plant(entry, folder, now), folder, now)
+        return Look(walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason)
+
+    def _plant(self, entry: _Entry, folder: int, now: datetime) -> Tree:
+        """A new tree; where the folder cannot be watched, not before the next try."""
+        try:
+            entry.tree = Tree(folder, now, self._most_bytes)
+        except Lost as lost:
+            entry.reason = str(lost)
+            entry.retry_at = time.monotonic() + RETRY_SECONDS
+            raise
+        return entry.tree
+
+    def _from_tree(self, entry: _Entry, tree: Tree, folder: int, now: datetime) -> Look:
+        try:
+            newest = tree.newest(folder, now)
+        except Lost as lost:
+            entry.reason = str(lost)
+            _cut(entry)
+            raise
+        entry.uploaded_ns = max(entry.uploaded_ns, tree.uploaded_ns)
+        return Look(newest, entry.uploaded_ns, None)
 
 
-def _readable(parent: int, entry: os.DirEntry[str], status: os.stat_result) -> bool:
-    """Asks the kernel only where some read bit is missing: a walk of 100,000 files stays cheap."""
-    if status.st_mode & READABLE_BY_ALL == READABLE_BY_ALL:
-        return True
-    return os.access(entry.name, os.R_OK, dir_fd=parent, effective_ids=True)
+def key_of(folder: int) -> Key:
+    """What the folder is, whatever its name."""
+    status = os.fstat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _cut(entry: _Entry) -> None:
+    if entry.tree:
+        entry.tree.close()
+        entry.tree = None

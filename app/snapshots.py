@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app import containment, folders
+from app import containment
+from app.ranking import Candidate
 
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
@@ -81,12 +82,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What may be served: ``now``, the largest file in bytes, the greatest age in seconds (or
-    None), and whether the client has a picture already, so that its bytes need not be read.
+    """What may be served: ``now``, the largest file in bytes, who knows the newest files of a
+    folder, the greatest age in seconds (or None), and whether the client has a picture already,
+    so that its bytes need not be read.
     """
 
     now: datetime
     most_bytes: int
+    newest: Callable[[int, datetime], list[Candidate]]
     max_age: int | None = None
     known: Callable[[Picture], bool] = lambda _: False
 
@@ -99,7 +102,7 @@ def latest(base: str, folder_path: str, terms: Terms) -> Picture:
     """
     folder = containment.open_folder(base, folder_path)
     try:
-        candidates = folders.newest(folder, terms.now, terms.most_bytes)
+        candidates = terms.newest(folder, terms.now)
         try:
             return _first(folder, candidates, terms, whole=True)
         except NoSnapshot:
@@ -151,7 +154,7 @@ def has_end_mark(head: bytes, tail: bytes) -> bool:
     return (JPEG_END if head.startswith(b"\xff\xd8") else PNG_END) in tail
 
 
-def _first(folder: int, candidates: list[folders.Candidate], terms: Terms, whole: bool) -> Picture:
+def _first(folder: int, candidates: list[Candidate], terms: Terms, whole: bool) -> Picture:
     """The first candidate that can be served; raises `NoSnapshot`."""
     for candidate in candidates:
         try:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import is_resource_modified, parse_range_header, quote_etag
 
 from app import clock
+from app.folders import Folders
 from app.snapshots import Picture, Terms
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
@@ -28,7 +29,14 @@ def base_path() -> str:
 
 def terms_of(max_age: int | None) -> Terms:
     """What this request, now, accepts as a picture."""
-    return Terms(clock.now(), current_app.config["NVR_MAX_PICTURE_BYTES"], max_age, is_known)
+    most_bytes = current_app.config["NVR_MAX_PICTURE_BYTES"]
+    return Terms(clock.now(), most_bytes, folders().newest, max_age, is_known)
+
+
+def folders() -> Folders:
+    """What the app knows of every folder."""
+    known: Folders = current_app.extensions["folders"]
+    return known
 
 
 def is_known(picture: Picture) -> bool:
