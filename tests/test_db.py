@@ -1,0 +1,237 @@
+"""Is the data safe? Pragmas on every connection, transactions, migrations."""
+
+import ast
+import re
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import peewee
+import pytest
+
+from app import create_app, db
+from app.db import database, transaction
+from app.models import MODELS, Camera, Detection
+from tests.rows import add_camera, add_detection
+
+STEPS = sorted(db.MIGRATIONS.glob("[0-9]*.py"))
+
+
+def pragma(name):
+    return database.execute_sql(f"PRAGMA {name}").fetchone()[0]
+
+
+def pragmas():
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    return tuple(pragma(name) for name in names)
+
+
+def in_thread(work):
+    """The value of ``work`` in a thread of its own, whose connection is closed at its end."""
+    values = []
+
+    def run():
+        try:
+            values.append(work())
+        finally:
+            database.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return values[0]
+
+
+def schema(connection):
+    """Every table and index of the file but the record of migrations: name → SQL."""
+    rows = connection.execute("SELECT name, tbl_name, sql FROM sqlite_master ORDER BY name")
+    return {
+        name: " ".join((sql or "").split())
+        for name, table, sql in rows
+        if table != "schema_migration"
+    }
+
+
+def contents():
+    """Every byte of the database and of its log; the index of the log is shared memory."""
+    return [Path(f"{database.database}{suffix}").read_bytes() for suffix in ("", "-wal")]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody waits long for another writer."""
+    monkeypatch.setattr(db, "BUSY_SECONDS", 0.05)
+
+
+@pytest.fixture
+def forgetful(monkeypatch):
+    """The process does not remember what it has migrated."""
+    monkeypatch.setattr(db, "_migrated", set())
+
+
+@pytest.fixture
+def steps(monkeypatch, tmp_path):
+    """A folder of migrations to write into, in place of the real one."""
+    folder = tmp_path / "steps"
+    folder.mkdir()
+    monkeypatch.setattr(db, "MIGRATIONS", folder)
+    return folder
+
+
+def test_every_connection_is_durable_and_enforces_foreign_keys(app):
+    assert pragmas() == ("wal", 2, 1, 5000)
+    database.close()
+    assert pragmas() == ("wal", 2, 1, 5000)
+    assert in_thread(pragmas) == ("wal", 2, 1, 5000)
+
+
+def test_threads_do_not_share_a_connection(app):
+    assert in_thread(lambda: id(database.connection())) != id(database.connection())
+
+
+def test_a_row_must_not_refer_to_nothing(app):
+    with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"):
+        add_detection("no such camera")
+    camera = add_camera()
+    with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"):
+        add_detection(camera, event=1)
+
+
+def test_a_transaction_keeps_other_writers_out_from_its_first_moment(app):
+    other = sqlite3.connect(database.database, timeout=0, isolation_level=None)
+    with transaction():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        assert other.execute("SELECT count(*) FROM camera").fetchone() == (0,)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+def test_a_transaction_is_visible_to_others_only_when_it_is_over(app):
+    with transaction():
+        add_camera()
+        assert in_thread(Camera.listing) == []
+    assert len(in_thread(Camera.listing)) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_exception_rolls_everything_back(app, error):
+    def fail():
+        with transaction():
+            add_detection(add_camera())
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert Camera.listing() == []
+    with transaction():
+        add_camera()
+    assert len(Camera.listing()) == 1
+
+
+def test_a_statement_that_fails_rolls_everything_back(app):
+    with pytest.raises(peewee.IntegrityError), transaction():
+        add_detection(add_camera(), event=1)
+    assert Camera.listing() == []
+
+
+def test_a_writer_does_not_wait_for_ever_for_another_thread(impatient, app):
+    def write():
+        with pytest.raises(db.DatabaseBusy), transaction():
+            raise AssertionError
+        return True
+
+    with transaction():
+        assert in_thread(write)
+
+
+def test_migrations_are_numbered_without_gaps():
+    names = [path.stem for path in STEPS]
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda path: path.stem)
+def test_migrations_import_nothing_from_the_app(step):
+    for node in ast.walk(ast.parse(step.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert node.module.split(".")[0] != "app"
+        if isinstance(node, ast.Import):
+            assert not [name for name in node.names if name.name.split(".")[0] == "app"]
+
+
+def test_an_empty_file_gets_every_migration(app):
+    seen = database.execute_sql("SELECT name FROM schema_migration ORDER BY id").fetchall()
+    assert seen == [(path.stem,) for path in STEPS]
+    assert database.execute_sql("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_folder_of_the_file_is_made(tmp_path):
+    create_app({"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/new/deep/nvr.db"})
+    db.migrate()
+    assert (tmp_path / "new/deep/nvr.db").is_file()
+
+
+def test_the_migrated_schema_is_that_of_the_models(app, tmp_path):
+    models = peewee.SqliteDatabase(tmp_path / "models.db")
+    with models.bind_ctx(MODELS):
+        models.create_tables(MODELS)
+        assert schema(database.connection()) == schema(models.connection())
+    models.close()
+
+
+def test_migrating_again_writes_nothing(app, forgetful):
+    before = contents()
+    changes = database.connection().total_changes
+    db.migrate()
+    assert contents() == before
+    assert database.connection().total_changes == changes
+
+
+def test_a_newer_database_is_refused_by_the_name_of_what_it_has_seen(app, forgetful):
+    database.execute_sql("INSERT INTO schema_migration VALUES (99, '0099_later', '2026-01-01')")
+    before = contents()
+    with pytest.raises(db.NewerDatabase, match=r"nvr\.db .*0099_later"):
+        db.migrate()
+    assert contents() == before
+
+
+def test_a_newer_database_is_refused_while_steps_are_pending_too(app, forgetful):
+    database.execute_sql("UPDATE schema_migration SET name = '0099_later'")
+    with pytest.raises(db.NewerDatabase):
+        db.migrate()
+
+
+def test_a_migration_that_fails_leaves_nothing_half_done(environ, steps):
+    (steps / "0001_fine.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE one (id INTEGER)')\n"
+    )
+    broken = steps / "0002_broken.py"
+    broken.write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE two (id INTEGER)')\n    1 / 0\n"
+    )
+    create_app(environ)
+    with pytest.raises(ZeroDivisionError):
+        db.migrate()
+    assert database.get_tables() == []
+    assert pragma("foreign_keys") == 1
+    broken.write_text(broken.read_text().replace("1 / 0", "pass"))
+    db.migrate()
+    assert database.get_tables() == ["one", "schema_migration", "two"]
+
+
+def test_a_migration_that_builds_a_table_anew_cascades_to_nothing(app, forgetful, steps):
+    add_detection(add_camera())
+    for path in STEPS:
+        shutil.copy(path, steps)
+    (steps / f"{len(STEPS) + 1:04}_anew.py").write_text(
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE anew AS SELECT * FROM camera')\n"
+        "    db.execute_sql('DROP TABLE camera')\n"
+        "    db.execute_sql('ALTER TABLE anew RENAME TO camera')\n"
+    )
+    db.migrate()
+    assert (Camera.select().count(), Detection.select().count()) == (1, 1)
+    assert pragma("foreign_keys") == 1
