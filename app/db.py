@@ -6,17 +6,20 @@ written (SQLITE_BUSY_SNAPSHOT), so writers begin IMMEDIATE.
 """
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
 from app.config import PROJECT
 
 BUSY_SECONDS = 5
+WAL_RETRY_SECONDS = 0.01
 MIGRATIONS = PROJECT / "migrations"
 PRAGMAS = (
     ("journal_mode", "wal"),
@@ -56,6 +59,10 @@ def transaction() -> Iterator[None]:
     try:
         with database.atomic("IMMEDIATE"):
             yield
+    except OperationalError as error:
+        if _is_busy(error):
+            raise DatabaseBusy from error
+        raise
     finally:
         _writers.release()
 
@@ -63,18 +70,43 @@ def transaction() -> Iterator[None]:
 def migrate() -> None:
     """Bring the file to the newest schema, once per process; safe while another process does too.
 
-    Raises `NewerDatabase` where the file has seen a migration that this version does not know.
+    Raises `NewerDatabase` where the file has seen a migration that this version does not know,
+    and `DatabaseBusy`.
     """
     path = str(database.database)
     with _migrating:
         if path in _migrated:
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        _open()
         runner = Runner(database, str(MIGRATIONS))
         pending = _pending(runner)
         if pending:
             _apply(runner)
         _migrated.add(path)
+
+
+def _open() -> None:
+    """Connect, which turns a new file to WAL mode.
+
+    To the second of two processes that do so at once SQLite says «locked» without waiting: both
+    would wait for the other's read lock to go.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.connect(reuse_if_open=True)
+            return
+        except OperationalError as error:
+            if not _is_busy(error):
+                raise
+            if time.monotonic() > deadline:
+                raise DatabaseBusy from error
+        time.sleep(WAL_RETRY_SECONDS)
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return int(getattr(error.__context__, "sqlite_errorcode", 0)) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _pending(runner: Runner) -> list[str]:

@@ -4,7 +4,10 @@ import ast
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import peewee
@@ -16,6 +19,27 @@ from app.models import MODELS, Camera, Detection
 from tests.rows import add_camera, add_detection
 
 STEPS = sorted(db.MIGRATIONS.glob("[0-9]*.py"))
+# Prints `ready`, migrates on the next line of stdin, and prints what it then finds.
+MIGRATE = """
+import sys
+from app import create_app, db
+for line in sys.stdin:
+    create_app({"NVR_DATABASE_URL": line.strip()})
+    print("ready", flush=True)
+    sys.stdin.readline()
+    db.migrate()
+    print(*[name for name, in db.database.execute_sql("SELECT name FROM schema_migration")])
+    print(db.database.execute_sql("SELECT count(*) FROM camera").fetchone(), flush=True)
+    db.database.close()
+"""
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+connection.close()
+"""
 
 
 def pragma(name):
@@ -146,6 +170,22 @@ def test_a_writer_does_not_wait_for_ever_for_another_thread(impatient, app):
         assert in_thread(write)
 
 
+def test_a_writer_does_not_wait_for_ever_for_another_process(impatient, app):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, database.database],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(db.DatabaseBusy), transaction():
+            raise AssertionError
+        assert Camera.listing() == []
+        holder.communicate()
+    with transaction():
+        add_camera()
+
+
 def test_migrations_are_numbered_without_gaps():
     names = [path.stem for path in STEPS]
     assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+", name) for name in names)
@@ -202,6 +242,43 @@ def test_a_newer_database_is_refused_while_steps_are_pending_too(app, forgetful)
     database.execute_sql("UPDATE schema_migration SET name = '0099_later'")
     with pytest.raises(db.NewerDatabase):
         db.migrate()
+
+
+def test_processes_that_migrate_the_same_new_file_at_once_are_all_fine(tmp_path):
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", MIGRATE],
+                    cwd=db.PROJECT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(4)
+        ]
+        for turn in range(8):
+            ask(workers, f"sqlite:///{tmp_path}/{turn}.db", ["ready"])
+            ask(workers, "go", [" ".join(path.stem for path in STEPS), "(0,)"])
+
+
+def ask(workers, line, answers):
+    """Every worker gets ``line`` before the first one's ``answers`` are read."""
+    for worker in workers:
+        print(line, file=worker.stdin, flush=True)
+    for worker in workers:
+        assert [worker.stdout.readline().rstrip() for _ in answers] == answers
+
+
+def test_a_new_file_that_another_process_holds_is_busy(impatient, environ, tmp_path):
+    holder = sqlite3.connect(tmp_path / "nvr.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    create_app(environ)
+    with pytest.raises(db.DatabaseBusy):
+        db.migrate()
+    holder.close()
+    db.migrate()
 
 
 def test_a_migration_that_fails_leaves_nothing_half_done(environ, steps):
