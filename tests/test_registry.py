@@ -1,0 +1,173 @@
+"""Is each change of a camera whole? With its audit entry or not at all, and beside others."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app import audit, registry
+from app.audit import Caller
+from app.db import database
+from app.models import AuditEntry, Camera, Detection, Event, NotFound
+from tests.rows import add_camera, add_many
+
+pytestmark = pytest.mark.usefixtures("app")
+
+BY = Caller("anonymous", "192.0.2.1", "curl/8")
+FIELDS = {"name": "Front Door", "folder_path": "front", "status": "online"}
+UNKNOWN = "123e4567-e89b-12d3-a456-426614174000"
+ROUNDS = 50
+
+
+def everything():
+    """Every row of every table."""
+    tables = (Camera, Event, Detection, AuditEntry)
+    return [list(table.select().order_by(table.id).tuples()) for table in tables]
+
+
+def test_a_camera_is_registered_with_its_entry():
+    camera = registry.register(FIELDS, BY)
+    assert camera == Camera.one(camera["id"]) == camera | FIELDS
+    (entry,) = AuditEntry.of(camera["id"])
+    assert (entry["action"], entry["details"]) == ("camera_created", FIELDS)
+
+
+def test_a_change_notes_what_differs_and_nothing_else():
+    camera = registry.register(FIELDS, BY)
+    changed = registry.change(camera["id"], {"name": "Side", "status": "online"}, BY)
+    assert changed == Camera.one(camera["id"]) == camera | {"name": "Side"}
+    _, entry = AuditEntry.of(camera["id"])
+    assert (entry["action"], entry["resource_name"]) == ("camera_updated", "Side")
+    assert entry["details"] == {"changes": {"name": {"old": "Front Door", "new": "Side"}}}
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
+def test_a_change_of_nothing_writes_nothing(fields):
+    camera = registry.register(FIELDS, BY)
+    before, changes = everything(), database.connection().total_changes
+    assert registry.change(camera["id"], fields, BY) == camera
+    assert everything() == before
+    assert database.connection().total_changes == changes
+
+
+def test_a_removal_counts_what_went_with_the_camera():
+    one, other = add_camera("One"), add_camera("Other")
+    add_many(one, detections=7, events=3)
+    add_many(other, detections=5, events=2)
+    registry.remove(one, BY)
+    (entry,) = AuditEntry.of(one)
+    assert entry["action"] == "camera_deleted"
+    gone = {"name": "One", "folder_path": "one", "status": "online"}
+    assert entry["details"] == gone | {"detections": 7, "events": 3}
+    assert (Detection.select().count(), Event.select().count()) == (5, 2)
+
+
+def test_entries_outlive_their_camera_under_the_name_it_had():
+    camera = registry.register(FIELDS, BY)["id"]
+    registry.change(camera, {"name": "Side"}, BY)
+    registry.remove(camera, BY)
+    names = [(entry["action"], entry["resource_name"]) for entry in AuditEntry.of(camera)]
+    assert names == [
+        ("camera_created", "Front Door"),
+        ("camera_updated", "Side"),
+        ("camera_deleted", "Side"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [lambda: registry.change(UNKNOWN, {"name": "x"}, BY), lambda: registry.remove(UNKNOWN, BY)],
+    ids=["change", "remove"],
+)
+def test_an_unknown_camera_leaves_no_trace(work):
+    add_camera()
+    before = everything()
+    with pytest.raises(NotFound):
+        work()
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda camera: registry.register(FIELDS, BY),
+        lambda camera: registry.change(camera, {"name": "x"}, BY),
+        lambda camera: registry.remove(camera, BY),
+    ],
+    ids=["register", "change", "remove"],
+)
+def test_nothing_changes_without_its_entry(monkeypatch, work):
+    camera = add_camera()
+    add_many(camera, detections=2, events=1)
+    before = everything()
+
+    def fail(*_):
+        raise OSError
+
+    monkeypatch.setattr(audit, "record", fail)
+    with pytest.raises(OSError):  # noqa: PT011
+        work(camera)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "work"),
+    [
+        ("add", lambda camera: registry.register(FIELDS, BY)),
+        ("change", lambda camera: registry.change(camera, {"name": "x"}, BY)),
+        ("remove", lambda camera: registry.remove(camera, BY)),
+    ],
+)
+def test_there_is_no_entry_without_its_change(monkeypatch, method, work):
+    camera = add_camera()
+    before = everything()
+
+    def fail(*_):
+        raise KeyError
+
+    monkeypatch.setattr(Camera, method, fail)
+    with pytest.raises(KeyError):
+        work(camera)
+    assert everything() == before
+
+
+def test_changes_of_different_fields_at_once_both_survive():
+    camera, both = add_camera(), threading.Barrier(2, timeout=30)
+
+    def change(field):
+        try:
+            for turn in range(ROUNDS):
+                both.wait()
+                registry.change(camera, {field: str(turn)}, BY)
+                both.wait()
+                row = Camera.one(camera)
+                assert (row["name"], row["folder_path"]) == (str(turn), str(turn))
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(change, field) for field in ("name", "folder_path")]:
+            done.result()
+    entries = AuditEntry.of(camera)
+    assert len(entries) == 2 * ROUNDS
+    assert all(len(entry["details"]["changes"]) == 1 for entry in entries)
+
+
+def test_the_audit_log_tells_every_step_of_changes_at_once():
+    camera, both = add_camera(), threading.Barrier(4, timeout=30)
+
+    def change(thread):
+        try:
+            both.wait()
+            for turn in range(10):
+                registry.change(camera, {"name": f"{thread} {turn}"}, BY)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(change, thread) for thread in range(4)]:
+            done.result()
+    names = [entry["details"]["changes"]["name"] for entry in AuditEntry.of(camera)]
+    assert len(names) == 40
+    assert [name["old"] for name in names] == ["Front Door", *(name["new"] for name in names[:-1])]
+    assert Camera.one(camera)["name"] == names[-1]["new"]
