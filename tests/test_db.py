@@ -115,6 +115,7 @@ def test_threads_do_not_share_a_connection(app):
 
 
 def test_a_row_must_not_refer_to_nothing(app):
+    database.close()
     with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"):
         add_detection("no such camera")
     camera = add_camera()

@@ -117,6 +117,7 @@ def test_a_row_deleted_past_the_service_cascades_too():
     one, other = add_camera("one"), add_camera("other")
     for camera in (one, other):
         add_detection(camera, add_event(camera))
+    database.close()
     database.execute_sql("DELETE FROM camera WHERE id = ?", (one,))
     assert (count(Detection, one), count(Event, one)) == (0, 0)
     assert (count(Detection, other), count(Event, other)) == (1, 1)

@@ -9,6 +9,7 @@ from app import audit, registry
 from app.audit import Caller
 from app.db import database
 from app.models import AuditEntry, Camera, Detection, Event, NotFound
+from tests.effort import plans
 from tests.rows import add_camera, add_many
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -39,6 +40,13 @@ def test_a_change_notes_what_differs_and_nothing_else():
     _, entry = AuditEntry.of(camera["id"])
     assert (entry["action"], entry["resource_name"]) == ("camera_updated", "Side")
     assert entry["details"] == {"changes": {"name": {"old": "Front Door", "new": "Side"}}}
+
+
+def test_a_change_writes_the_columns_that_differ_and_no_other():
+    camera = registry.register(FIELDS, BY)["id"]
+    found = plans(lambda: registry.change(camera, FIELDS | {"status": "error"}, BY))
+    (update,) = [statement for statement in found if statement.startswith("UPDATE")]
+    assert update.startswith("""UPDATE "camera" SET "status" = 'error' WHERE""")
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
