@@ -1,0 +1,118 @@
+"""Does an answered write survive a power cut, and does reading leave the disk alone?
+
+Watched from outside: the system calls of the real service.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from benchmarks.service import request, running
+from tests.pictures import picture, put
+
+WATCHED = (
+    "fsync,fdatasync,sync_file_range,write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,"
+    "truncate,ftruncate,fallocate,open,openat,creat,unlink,unlinkat,rename,renameat,renameat2,"
+    "mkdir,mkdirat,link,linkat,symlink,symlinkat,utimensat"
+)
+# With several threads a call may be on two lines; it is done on the second.
+SYNCED = re.compile(r"\b(fsync|fdatasync)(\(| resumed).*= 0$")
+ANSWERED = re.compile(r'\b(sendto|sendmsg|write|writev)\(\d+<socket:.*"HTTP/1\.1 (\d+)')
+WRITTEN = re.compile(
+    r"\b(write|writev|pwrite64|pwritev2?|ftruncate|fallocate)\(\d+</(?!dev/)"
+    r"|\bopen(at)?\(.*\bO_(WRONLY|RDWR|CREAT|TRUNC)"
+    r"|\b(f(data)?sync|sync_file_range|truncate|creat|(un)?link(at)?|rename(at2?)?|mkdir(at)?|"
+    r"symlink(at)?|utimensat)\("
+)
+MOST_SYNCS = 3
+# At some six pages each, enough for SQLite to move its log into the database twice.
+POSTS = 400
+CAMERA = json.dumps({"name": "Front Door", "folder_path": "front"}).encode()
+POST = request("POST", "/api/cameras", CAMERA)
+# Nothing else in this module is answered 405: it shows in the trace where the work begins.
+MARK = request("PUT", "/api/cameras", b"{}")
+
+
+def can_trace():
+    command = ["strace", "-D", "-f", "-o", "/dev/null", "true"]
+    return bool(shutil.which("strace")) and subprocess.run(command).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing or may not trace")
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """Runs ``work`` with the traced service; the lines of its trace."""
+
+    def run(work):
+        file = tmp_path / "trace"
+        strace = ["strace", "-D", "-f", "-y", "-s", "40", "-o", str(file), "-e", WATCHED]
+        with running(strace) as service, service.client() as client:
+            work(service, client)
+        return file.read_text().splitlines()
+
+    return run
+
+
+def statuses(lines):
+    return [int(found[2]) for line in lines if (found := ANSWERED.search(line))]
+
+
+def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace):
+    def write(_, client):
+        client.ask(MARK)
+        for _ in range(POSTS):
+            status, _, _ = client.ask(POST)
+            assert status == 201
+
+    syncs, counts = 0, []
+    for line in trace(write):
+        syncs += bool(SYNCED.search(line))
+        if answered := statuses([line]):
+            counts += [syncs] if answered == [201] else []
+            syncs = 0
+    assert len(counts) == POSTS
+    print({count: counts.count(count) for count in sorted(set(counts))})
+    assert min(counts) >= 1
+    assert max(counts) <= MOST_SYNCS
+
+
+def test_reading_writes_nothing(trace):
+    def read(service, client):
+        put(service.base / "front/a.jpg", picture(), age=60)
+        camera = "/api/cameras/" + json.loads(client.ask(POST)[2])["id"]
+        _, head, _ = client.ask(request("GET", f"{camera}/snapshot"))
+        etag = re.search(rb"(?i)ETag: (\S+)", head)[1].decode()
+        reads = {
+            request("GET", "/api/cameras"): 200,
+            request("GET", "/api/cameras?status=offline"): 200,
+            request("GET", camera): 200,
+            request("GET", f"{camera}/snapshot"): 200,
+            request("GET", f"{camera}/snapshot", If_None_Match=etag): 304,
+            request("GET", f"{camera}/snapshot", Range="bytes=0-9"): 206,
+            request("GET", "/api/cameras/123e4567-e89b-12d3-a456-426614174000"): 404,
+            request("GET", "/openapi.json"): 200,
+        }
+        for turn in range(10):
+            if turn == 5:  # by now every thread has its connection
+                client.ask(MARK)
+                before = service.written_bytes()
+            for asked, status in reads.items():
+                assert client.ask(asked)[0] == status
+        assert service.written_bytes() == before
+        client.ask(MARK)
+
+    lines = trace(read)
+    begin, end = (index for index, line in enumerate(lines) if 405 in statuses([line]))
+    assert len(statuses(lines[begin + 1 : end])) == 5 * 8
+    assert [line for line in lines[begin:end] if WRITTEN.search(line)] == []
+
+
+def test_the_trace_would_show_a_write(trace):
+    lines = trace(lambda _, client: (client.ask(MARK), client.ask(POST), client.ask(MARK)))
+    begin, end = (index for index, line in enumerate(lines) if 405 in statuses([line]))
+    assert [line for line in lines[begin:end] if WRITTEN.search(line)]
