@@ -1,1 +1,1 @@
-"""How fast is the service, and how heavy?"""
+"""How fast is the service, and how heavy? ``python -m benchmarks`` measures and prints a table."""

@@ -1,0 +1,35 @@
+"""On what was it measured?"""
+
+import os
+import platform
+import re
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("flask", "flask-smorest", "marshmallow", "orjson", "peewee", "waitress")
+
+
+def describe() -> dict[str, str | int]:
+    """The machine and the versions of what the service runs on."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def sentence(machine: dict[str, str | int]) -> str:
+    """The same on one line."""
+    cpu, cores, kernel, python, sqlite, *packages = machine.values()
+    named = ", ".join(f"{name} {number}" for name, number in zip(PACKAGES, packages, strict=True))
+    return f"{cpu}, {cores} cores, {kernel}, Python {python}, SQLite {sqlite}, {named}"
+
+
+def _cpu() -> str:
+    """As the kernel calls it; ARM boards have a model of their own instead of the processor's."""
+    found = re.search(r"^(?:model name|Model)\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.M)
+    return found[1].strip() if found else platform.machine()
