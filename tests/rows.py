@@ -15,7 +15,9 @@ def add_camera(name: str = "Front Door", created_at: str = MOMENT) -> str:
 
 def add_event(camera: str) -> int:
     """An event's id."""
-    return Event.insert(camera=camera, started_at=MOMENT, reviewed=False).execute()
+    return Event.insert(
+        camera=camera, started_at=MOMENT, summary="", reasoning="", reviewed=False
+    ).execute()
 
 
 def add_detection(camera: str, event: int | None = None, external_id: str | None = None) -> int:
@@ -34,7 +36,8 @@ def add_many(camera: str, detections: int, events: int) -> None:
     """So many detections, spread over so many events."""
     with database.atomic():
         database.execute_sql(
-            f"{MANY} INSERT INTO event (camera_id, started_at, reviewed) SELECT ?, ?, 0 FROM n",
+            f"{MANY} INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed)"
+            " SELECT ?, ?, '', '', 0 FROM n",
             (events, camera, MOMENT),
         )
         (newest,) = database.execute_sql("SELECT max(id) FROM event").fetchone()
