@@ -5,12 +5,11 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import api, auth, cli, config, db, errors, strict_json
-from app.folders import Folders
+from app import api, auth, cli, config, db, errors, eyes, strict_json
 
 __version__ = "0.1.0"
 
-PARTS = (strict_json, db, auth, api, errors, cli)
+PARTS = (strict_json, db, eyes, auth, api, errors, cli)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -21,9 +20,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config.update(config.read_settings(os.environ if environ is None else environ))
     app.config["API_VERSION"] = __version__
-    app.extensions["folders"] = Folders(
-        app.config["NVR_MAX_PICTURE_BYTES"], watch=app.config["NVR_WATCH"] == "auto"
-    )
     for part in PARTS:
         part.init_app(app)
     return app

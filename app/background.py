@@ -10,29 +10,40 @@ log = logging.getLogger(__name__)
 
 
 class Job(threading.Thread):
-    """Calls ``work`` at once and then every ``seconds``, until it is stopped.
+    """Calls ``work`` at once and then every ``seconds``, until it is stopped, then ``end``.
 
     ``failures`` counts the exceptions that ``work`` raised; each is logged and the job goes on.
     """
 
-    def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], object],
+        end: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.seconds = seconds
         self.work = work
+        self.end = end
         self.failures = 0
         self._stopped = threading.Event()
 
     def run(self) -> None:
         """Until `stop`; leaves no connection open."""
         while True:
-            try:
-                self.work()
-            except Exception:  # whatever fails now may succeed at the next turn
-                self.failures += 1
-                log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+            self._survive(self.work)
             if self._stopped.wait(self.seconds):
                 break
+        self._survive(self.end)
         database.close()
+
+    def _survive(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:  # whatever fails now may succeed at the next turn
+            self.failures += 1
+            log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
 
     def stop(self) -> None:
         """End it after the call that it may be in."""

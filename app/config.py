@@ -112,6 +112,18 @@ SETTINGS = (
         "days that audit entries are kept; 0 keeps them for ever",
     ),
     Setting(
+        "NVR_OFFLINE_AFTER_SECONDS",
+        _whole(0, 10**9),
+        "86400",
+        "a camera without an upload for so many seconds becomes offline; 0 for never",
+    ),
+    Setting(
+        "NVR_LAST_SEEN_FLUSH_SECONDS",
+        _whole(0, 3600),
+        "30",
+        "sightings of all cameras are written together, at most once in so many seconds",
+    ),
+    Setting(
         "NVR_WATCH",
         _one_of("auto", "off"),
         "auto",

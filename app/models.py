@@ -213,10 +213,11 @@ class AuditEntry(Record):
         )
 
     @classmethod
-    def of(cls, resource_id: str) -> list[Row]:
-        """Everything that happened to one resource, oldest first, ``details`` as an object."""
-        found = rows(cls.select().where(cls.resource_id == resource_id).order_by(cls.id))
-        return [{**row, "details": json.loads(row["details"])} for row in found]
+    def newest_of(cls, resource_id: str, action: str) -> list[Row]:
+        """The newest entry of this action on this resource, if any, ``details`` as an object."""
+        query = cls.select().where(cls.resource_id == resource_id, cls.action == action)
+        newest = query.order_by(cls.timestamp.desc(), cls.id.desc()).limit(1)
+        return [{**row, "details": json.loads(row["details"])} for row in rows(newest)]
 
 
 class Secret(Record):

@@ -4,6 +4,20 @@ from app import audit, clock
 from app.audit import Caller
 from app.db import transaction
 from app.models import Camera, Row
+from app.sightings import sightings
+
+
+def listing(status: str | None = None) -> list[Row]:
+    """All cameras, or those of one status, as they were last seen, oldest first."""
+    if not len(sightings):
+        return Camera.listing(status)
+    shown = [sightings.shown(camera) for camera in Camera.listing()]
+    return [camera for camera in shown if status in (None, camera["status"])]
+
+
+def one(camera_id: str) -> Row:
+    """The camera as it was last seen; raises `models.NotFound`."""
+    return sightings.shown(Camera.one(camera_id))
 
 
 def register(fields: Row, by: Caller) -> Row:
@@ -20,6 +34,7 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
     Raises `models.NotFound`.
     """
     with transaction():
+        sightings.write()
         camera = Camera.one(camera_id)
         changes = audit.differences(camera, fields)
         if changes:
@@ -34,6 +49,7 @@ def remove(camera_id: str, by: Caller) -> None:
     Raises `models.NotFound`.
     """
     with transaction():
+        sightings.write()
         camera = Camera.one(camera_id)
         went = Camera.remove(camera_id)
         audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)

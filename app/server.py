@@ -18,6 +18,7 @@ from app import clock, db, logs
 from app.background import Job
 from app.cli import limits_of
 from app.errors import CONTENT_TYPE, PROBLEMS
+from app.monitor import TICK_SECONDS
 from app.retention import prune
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,8 @@ def main(app: Flask) -> None:
 def start_jobs(app: Flask) -> list[Job]:
     """What runs beside the requests, running."""
     limits = limits_of(app)
-    jobs = []
+    monitor = app.extensions["monitor"]
+    jobs = [Job("monitor", TICK_SECONDS, monitor.tick, monitor.close)]
     if limits:
         jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))
     for job in jobs:

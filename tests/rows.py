@@ -1,7 +1,8 @@
 """Rows put straight into the tables, past every rule of the API."""
 
 from app.db import database
-from app.models import Camera, Detection, Event
+from app.listings import AUDIT
+from app.models import Camera, Detection, Event, Row
 
 MOMENT = "2025-12-23T10:00:00.000000Z"
 MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
@@ -46,3 +47,8 @@ def add_many(camera: str, detections: int, events: int) -> None:
             " confidence) SELECT ?, ? - i % ?, ?, 'person', 0.9 FROM n",
             (detections, camera, newest, events, MOMENT),
         )
+
+
+def entries_of(resource_id: str) -> list[Row]:
+    """Everything that the audit log says of one resource, oldest first."""
+    return list(AUDIT.every({"resource_id": resource_id}))[::-1]

@@ -6,7 +6,7 @@ import pytest
 
 from app import audit, clock
 from app.audit import Caller
-from app.models import AuditEntry
+from tests.rows import entries_of
 
 NOW = datetime(2025, 12, 23, 10, 0, 0, 5, UTC)
 
@@ -16,7 +16,7 @@ def test_an_entry_says_who_what_when_and_where(app, monkeypatch):
     camera = {"id": "1", "name": "Tür ✓", "status": "online"}
     by = Caller("anonymous", "192.0.2.1", "curl/8")
     audit.record("camera_created", by, "camera", camera, {"name": "Tür ✓"})
-    (entry,) = AuditEntry.of("1")
+    (entry,) = entries_of("1")
     assert list(entry.items()) == [
         ("id", 1),
         ("timestamp", "2025-12-23T10:00:00.000005Z"),
@@ -33,7 +33,7 @@ def test_an_entry_says_who_what_when_and_where(app, monkeypatch):
 
 def test_what_is_not_known_is_null(app):
     audit.record("event_updated", Caller("monitor"), "event", {"id": 7}, {})
-    (entry,) = AuditEntry.of("7")
+    (entry,) = entries_of("7")
     assert (entry["resource_id"], entry["resource_name"]) == ("7", None)
     assert (entry["actor"], entry["ip_address"], entry["user_agent"]) == ("monitor", None, None)
 
@@ -41,8 +41,8 @@ def test_what_is_not_known_is_null(app):
 def test_entries_of_one_resource_come_oldest_first(app):
     for action, resource in (("b", "1"), ("x", "2"), ("a", "1")):
         audit.record(action, Caller("anonymous"), "camera", {"id": resource}, {})
-    assert [entry["action"] for entry in AuditEntry.of("1")] == ["b", "a"]
-    assert AuditEntry.of("3") == []
+    assert [entry["action"] for entry in entries_of("1")] == ["b", "a"]
+    assert entries_of("3") == []
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_over_http_the_caller_is_the_peer_whatever_headers_claim(client, camera)
         headers={"User-Agent": "curl/8", "X-Forwarded-For": "192.0.2.9", "Forwarded": "for=x"},
         environ_overrides={"REMOTE_ADDR": "192.0.2.1"},
     )
-    entry = AuditEntry.of(camera["id"])[-1]
+    entry = entries_of(camera["id"])[-1]
     assert (entry["actor"], entry["ip_address"]) == ("anonymous", "192.0.2.1")
     assert entry["user_agent"] == "curl/8"
 
@@ -77,4 +77,4 @@ def test_over_http_the_caller_is_the_peer_whatever_headers_claim(client, camera)
 )
 def test_a_user_agent_is_short_and_harmless(client, camera, sent, kept):
     client.delete(f"/api/cameras/{camera['id']}", headers={"User-Agent": sent})
-    assert AuditEntry.of(camera["id"])[-1]["user_agent"] == kept
+    assert entries_of(camera["id"])[-1]["user_agent"] == kept

@@ -10,7 +10,7 @@ from app.audit import Caller
 from app.db import database
 from app.models import AuditEntry, Camera, Detection, Event, NotFound
 from tests.effort import plans
-from tests.rows import add_camera, add_many
+from tests.rows import add_camera, add_many, entries_of
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -29,7 +29,7 @@ def everything():
 def test_a_camera_is_registered_with_its_entry():
     camera = registry.register(FIELDS, BY)
     assert camera == Camera.one(camera["id"]) == camera | FIELDS
-    (entry,) = AuditEntry.of(camera["id"])
+    (entry,) = entries_of(camera["id"])
     assert (entry["action"], entry["details"]) == ("camera_created", FIELDS)
 
 
@@ -37,7 +37,7 @@ def test_a_change_notes_what_differs_and_nothing_else():
     camera = registry.register(FIELDS, BY)
     changed = registry.change(camera["id"], {"name": "Side", "status": "online"}, BY)
     assert changed == Camera.one(camera["id"]) == camera | {"name": "Side"}
-    _, entry = AuditEntry.of(camera["id"])
+    _, entry = entries_of(camera["id"])
     assert (entry["action"], entry["resource_name"]) == ("camera_updated", "Side")
     assert entry["details"] == {"changes": {"name": {"old": "Front Door", "new": "Side"}}}
 
@@ -63,7 +63,7 @@ def test_a_removal_counts_what_went_with_the_camera():
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)
     registry.remove(one, BY)
-    (entry,) = AuditEntry.of(one)
+    (entry,) = entries_of(one)
     assert entry["action"] == "camera_deleted"
     gone = {"name": "One", "folder_path": "one", "status": "online"}
     assert entry["details"] == gone | {"detections": 7, "events": 3}
@@ -74,7 +74,7 @@ def test_entries_outlive_their_camera_under_the_name_it_had():
     camera = registry.register(FIELDS, BY)["id"]
     registry.change(camera, {"name": "Side"}, BY)
     registry.remove(camera, BY)
-    names = [(entry["action"], entry["resource_name"]) for entry in AuditEntry.of(camera)]
+    names = [(entry["action"], entry["resource_name"]) for entry in entries_of(camera)]
     assert names == [
         ("camera_created", "Front Door"),
         ("camera_updated", "Side"),
@@ -156,7 +156,7 @@ def test_changes_of_different_fields_at_once_both_survive():
     with ThreadPoolExecutor(2) as threads:
         for done in [threads.submit(change, field) for field in ("name", "folder_path")]:
             done.result()
-    entries = AuditEntry.of(camera)
+    entries = entries_of(camera)
     assert len(entries) == 2 * ROUNDS
     assert all(len(entry["details"]["changes"]) == 1 for entry in entries)
 
@@ -175,7 +175,7 @@ def test_the_audit_log_tells_every_step_of_changes_at_once():
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(change, thread) for thread in range(4)]:
             done.result()
-    names = [entry["details"]["changes"]["name"] for entry in AuditEntry.of(camera)]
+    names = [entry["details"]["changes"]["name"] for entry in entries_of(camera)]
     assert len(names) == 40
     assert [name["old"] for name in names] == ["Front Door", *(name["new"] for name in names[:-1])]
     assert Camera.one(camera)["name"] == names[-1]["new"]

@@ -21,7 +21,7 @@ blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__do
 @blp.answers(200, schemas.CameraListResponseSchema)
 def list_cameras(query: Row) -> Row:
     """List all cameras, oldest first, or those of one status"""
-    cameras = Camera.listing(**query)
+    cameras = registry.listing(**query)
     return {"cameras": cameras, "count": len(cameras)}
 
 
@@ -38,7 +38,7 @@ def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
 @blp.answers(200, schemas.CameraSchema, problems=("camera_not_found",))
 def get_camera(camera_id: UUID) -> Row:
     """Get a camera by its id"""
-    return Camera.one(str(camera_id))
+    return registry.one(str(camera_id))
 
 
 @blp.patch("/<uuid:camera_id>")

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from app.models import AuditEntry, Camera
+from app.models import Camera
 from app.schemas.cameras import CameraListResponseSchema, CameraSchema
 from tests.problems import assert_problem
+from tests.rows import entries_of
 
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"
 FIELDS = ["id", "name", "folder_path", "status", "created_at", "last_seen_at"]
@@ -57,7 +58,7 @@ def test_patch_changes_only_what_is_given_and_says_so_in_the_audit_log(client, c
     url = f"/api/cameras/{camera['id']}"
     answer = client.patch(url, json={"name": "Side", "status": "online"})
     assert answer.get_json() == camera | {"name": "Side"} == client.get(url).get_json()
-    entry = AuditEntry.of(camera["id"])[-1]
+    entry = entries_of(camera["id"])[-1]
     assert entry["action"] == "camera_updated"
     assert entry["details"] == {"changes": {"name": {"old": "Front Door", "new": "Side"}}}
 
@@ -66,7 +67,7 @@ def test_patch_changes_only_what_is_given_and_says_so_in_the_audit_log(client, c
 def test_patch_without_a_change_leaves_no_trace(client, camera, body):
     answer = client.patch(f"/api/cameras/{camera['id']}", json=body)
     assert (answer.status_code, answer.get_json()) == (200, camera)
-    assert [entry["action"] for entry in AuditEntry.of(camera["id"])] == ["camera_created"]
+    assert [entry["action"] for entry in entries_of(camera["id"])] == ["camera_created"]
 
 
 def test_delete_answers_nothing(client, camera):

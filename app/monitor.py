@@ -1,0 +1,167 @@
+"""Who looks after the cameras? A loop that gathers evidence, has it judged, and writes it."""
+
+import fcntl
+import logging
+import os
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from app import clock, containment
+from app.db import database, transaction
+from app.folders import Folders, Key, Look, key_of
+from app.liveness import SILENCE, Evidence, judge
+from app.models import Camera, Row
+from app.sightings import sightings, silence_spent
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+# A folder that is walked is looked at this seldom, in seconds, and never for more than a
+# twentieth of the time.
+POLL_SECONDS = 10.0
+POLL_SHARE = 20
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the loop remembers of a camera between two looks."""
+
+    folder_path: str
+    readable: bool
+    silence_spent: str | None
+    look_at: float = 0.0
+
+
+class Monitor:
+    """Looks at every camera once a second; all that it decides is `liveness.judge`'s."""
+
+    def __init__(
+        self, base: str, folders: Folders, offline_after: int, flush_seconds: float
+    ) -> None:
+        self._base = base
+        self._folders = folders
+        self._offline_after = offline_after
+        self._flush_seconds = flush_seconds
+        self._memories: dict[str, Memory] = {}
+        self._keys: dict[str, Key] = {}
+        self._failing: set[str] = set()
+        self._flushed_at = float("-inf")
+        self._lock_file: int | None = None
+        # How many looks have failed since the start.
+        self.failures = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that monitors."""
+        return self._lock_file is not None
+
+    def tick(self) -> None:
+        """Look at every camera, and write what was seen when it is due."""
+        if not self.leads and not self._take_lead():
+            return
+        now = clock.now()
+        cameras = Camera.listing()
+        known = {camera["id"] for camera in cameras}
+        for table in (self._memories, self._keys):
+            for camera_id in table.keys() - known:
+                del table[camera_id]
+        for camera in cameras:
+            self._survive(camera, now)
+        self._folders.keep(self._keys.values())
+        if len(sightings) and self._is_due():
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was seen, all cameras together."""
+        with transaction():
+            sightings.write()
+        self._flushed_at = time.monotonic()
+
+    def close(self) -> None:
+        """Write what waits and let another process lead."""
+        if self.leads and len(sightings):
+            self.flush()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _survive(self, camera: Row, now: datetime) -> None:
+        """One camera's trouble is its own: it is logged once and counted, the others go on."""
+        try:
+            self._look_after(sightings.shown(camera), now)
+            self._failing.discard(camera["id"])
+        except Exception:
+            self.failures += 1
+            if camera["id"] not in self._failing:
+                self._failing.add(camera["id"])
+                log.exception("looking after camera %s failed", camera["id"])
+
+    def _look_after(self, camera: Row, now: datetime) -> None:
+        memory = self._remember(camera)
+        if time.monotonic() < memory.look_at:
+            return
+        look = self._look(camera, memory, now)
+        evidence = Evidence(
+            uploaded_at=newest_upload(look, now) if look else None,
+            readable=look is not None,
+            was_readable=memory.readable,
+            silence_spent=memory.silence_spent,
+        )
+        memory.readable = look is not None
+        verdict = judge(camera, evidence, now, self._offline_after)
+        if (verdict.status, verdict.last_seen_at) != (camera["status"], camera["last_seen_at"]):
+            sightings.note(camera, verdict)
+        if verdict.because == SILENCE:
+            memory.silence_spent = verdict.last_seen_at
+
+    def _remember(self, camera: Row) -> Memory:
+        """What is remembered of the camera; a camera that was seen before was readable then."""
+        memory = self._memories.get(camera["id"])
+        if memory is None or memory.folder_path != camera["folder_path"]:
+            was_seen = camera["last_seen_at"] is not None and camera["status"] != "error"
+            spent = silence_spent(camera["id"])
+            memory = Memory(camera["folder_path"], was_seen, spent)
+            self._memories[camera["id"]] = memory
+        return memory
+
+    def _look(self, camera: Row, memory: Memory, now: datetime) -> Look | None:
+        """What is in the folder, or None where it cannot be read."""
+        try:
+            folder = containment.open_folder(self._base, camera["folder_path"])
+        except (containment.OutsideBase, containment.FolderNotFound):
+            self._keys.pop(camera["id"], None)
+            return None
+        began = time.monotonic()
+        try:
+            self._keys[camera["id"]] = key_of(folder)
+            look = self._folders.look(folder, now)
+        finally:
+            os.close(folder)
+        took = time.monotonic() - began
+        memory.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if look.polling else 0.0
+        return look
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._flushed_at >= self._flush_seconds
+
+    def _take_lead(self) -> bool:
+        """Whether no other process monitors this database; the lock goes with the process."""
+        file = os.open(
+            f"{database.database}.monitor", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._lock_file = file
+        return True
+
+
+def newest_upload(look: Look, now: datetime) -> str | None:
+    """When the newest upload was completed: as it was seen, or as the newest file tells."""
+    until = int(now.timestamp() * 1e9)
+    times = [c.mtime_ns for c in look.newest if c.idle and c.mtime_ns <= until][:1]
+    moment = max([*times, min(look.uploaded_ns, until)])
+    return clock.rfc3339(clock.from_ns(moment)) if moment > 0 else None

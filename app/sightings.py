@@ -1,0 +1,100 @@
+"""What was seen of the cameras and is not written yet?
+
+Uploads come every few seconds and an SD card wears with every write, so sightings wait in memory
+until they are due, while every answer shows them already.
+"""
+
+import threading
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Caller
+from app.liveness import SILENCE, Verdict
+from app.models import AuditEntry, Camera, NotFound, Row
+
+ACTION = "camera_status_changed"
+
+
+class Sighting(NamedTuple):
+    """A verdict, and the status that it was passed upon: who sets another one, wins."""
+
+    verdict: Verdict
+    status_then: str
+
+
+class Sightings:
+    """The verdicts that wait to be written, by camera. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Sighting] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def note(self, camera: Row, verdict: Verdict) -> None:
+        """Let ``verdict`` wait; ``camera`` is the row as it was judged."""
+        with self._lock:
+            waiting = self._waiting.get(camera["id"])
+            status_then = waiting.status_then if waiting else camera["status"]
+            if waiting and verdict.because is None and verdict.status == waiting.verdict.status:
+                verdict = verdict._replace(because=waiting.verdict.because)
+            self._waiting[camera["id"]] = Sighting(verdict, status_then)
+
+    def forget(self) -> None:
+        """Drop everything that waits."""
+        with self._lock:
+            self._waiting.clear()
+
+    def shown(self, camera: Row) -> Row:
+        """The camera's row with what waits for it."""
+        waiting = self._waiting.get(camera["id"])
+        return camera | _news(camera, waiting) if waiting else camera
+
+    def write(self) -> None:
+        """Write what waits; the caller holds the transaction. On failure it waits on."""
+        with self._lock:
+            written = dict(self._waiting)
+        for camera_id, sighting in written.items():
+            try:
+                _write(Camera.one(camera_id), sighting)
+            except NotFound:
+                continue  # deleted meanwhile
+        with self._lock:
+            for camera_id, sighting in written.items():
+                if self._waiting.get(camera_id) is sighting:
+                    del self._waiting[camera_id]
+
+
+# Of this process, as the database is: whoever changes a camera writes first what waits.
+sightings = Sightings()
+
+
+def silence_spent(camera_id: str) -> str | None:
+    """The last_seen_at whose silence moved the camera's status last, as the audit log knows."""
+    for entry in AuditEntry.newest_of(camera_id, ACTION):
+        details = entry["details"]
+        return details["last_seen_at"] if details["evidence"] == SILENCE else None
+    return None
+
+
+def _news(camera: Row, sighting: Sighting) -> Row:
+    """What the sighting changes of the row."""
+    verdict = sighting.verdict
+    later = max(verdict.last_seen_at or "", camera["last_seen_at"] or "") or None
+    status = verdict.status if camera["status"] == sighting.status_then else camera["status"]
+    return {"status": status, "last_seen_at": later}
+
+
+def _write(camera: Row, sighting: Sighting) -> None:
+    news = _news(camera, sighting)
+    changes = audit.differences(camera, news)
+    if changes:
+        Camera.change(camera["id"], {name: news[name] for name in changes})
+    if "status" in changes:
+        details = {
+            "changes": {"status": changes["status"]},
+            "evidence": sighting.verdict.because,
+            "last_seen_at": news["last_seen_at"],
+        }
+        audit.record(ACTION, Caller("monitor"), "camera", camera, details)
