@@ -10,11 +10,12 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of printable characters."""
-        text = super().format(record)
-        return "".join(
-            c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
-            for c in text
-        )
+        return one_line(super().format(record))
+
+
+def one_line(text: str) -> str:
+    """``text`` with everything that is not printable escaped as Python would."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def configure(level: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import orjson
 from flask import Flask
+from peewee import DatabaseError
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
@@ -127,11 +128,7 @@ def listen(app: Flask) -> Any:
 def main(app: Flask) -> None:
     """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
     logs.configure(app.config["NVR_LOG_LEVEL"])
-    try:
-        db.migrate()
-        server = listen(app)
-    except (db.NewerDatabase, OSError) as error:
-        sys.exit(f"cannot start: {error}")
+    server = _prepare(app)
     signal.signal(signal.SIGTERM, _stop)
     log.info(
         "serving http://%s base path %s database %s",
@@ -157,6 +154,25 @@ def start_jobs(app: Flask) -> list[Job]:
     for job in jobs:
         job.start()
     return jobs
+
+
+def _prepare(app: Flask) -> Any:
+    """A server that listens, over a database of the newest schema; or one line, and the end."""
+    host, port = app.config["NVR_HOST"], app.config["NVR_PORT"]
+    try:
+        db.migrate()
+    except db.NewerDatabase as error:
+        _refuse(str(error))
+    except (OSError, DatabaseError) as error:
+        _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")
+    try:
+        return listen(app)
+    except (OSError, ValueError) as error:
+        _refuse(f"NVR_HOST={host} NVR_PORT={port} cannot be listened on: {error}")
+
+
+def _refuse(reason: str) -> NoReturn:
+    sys.exit(logs.one_line(f"cannot start: {reason}"))
 
 
 def _addresses(server: Any) -> list[str]:
