@@ -25,7 +25,7 @@ check: .venv/dev ## lint, format and type check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 demo: .venv/dev ## two cameras upload by FTP, curl fetches what they see
-	@$(BIN)/python tests/demo.py
+	@$(BIN)/python -m tests.demo
 
 bench: .venv/dev ## measure, and print the table
 	@$(BIN)/python -m benchmarks
