@@ -1,0 +1,137 @@
+"""Is what a camera uploads by FTP served whole, at once, and never by half?"""
+
+import time
+from collections.abc import Callable, Iterator
+from ftplib import FTP
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from tests.e2e.ftp import DEADLINE_SECONDS, ftp_client, ftp_server, store
+from tests.e2e.server import Server
+from tests.pictures import picture
+from tests.problems import assert_problem
+
+LARGE = (2400, 1800)
+
+
+class Watched(NamedTuple):
+    """A camera that is logged in by FTP, and where its snapshot is."""
+
+    ftp: FTP
+    url: str
+    server: Server
+
+    def snapshot(self) -> requests.Response:
+        """What it sees right now."""
+        return requests.get(self.url + "/snapshot", timeout=DEADLINE_SECONDS)
+
+    def size(self, name: str) -> int:
+        """The bytes that have reached the disk."""
+        path = self.server.base / "front" / name
+        return path.stat().st_size if path.exists() else 0
+
+
+@pytest.fixture
+def watched(server: Server) -> Iterator[Watched]:
+    """A registered camera with an FTP account."""
+    made = requests.post(
+        server.url + "/api/cameras", json={"name": "Front", "folder_path": "front"}
+    )
+    with ftp_server(server.base, "front") as port, ftp_client(port, "front") as client:
+        yield Watched(client, server.url + made.headers["Location"], server)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens in another process; fail at the deadline."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_half_an_upload_is_not_served_and_the_whole_is(watched):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "old.jpg", old)
+    half = len(new) // 2
+    with watched.ftp.transfercmd("STOR new.jpg") as data:
+        data.sendall(new[:half])
+        until(lambda: watched.size("new.jpg") > 0)
+        assert watched.snapshot().content == old
+        data.sendall(new[half:])
+    watched.ftp.voidresp()
+    answer = watched.snapshot()
+    assert answer.content == new
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="new.jpg"'
+
+
+def test_an_upload_that_breaks_off_is_not_served(watched):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "old.jpg", old)
+    with watched.ftp.transfercmd("STOR new.jpg") as data:
+        data.sendall(new[: len(new) // 2])
+    watched.ftp.voidresp()
+    assert watched.snapshot().content == old
+    store(watched.ftp, "new.jpg", new)
+    assert watched.snapshot().content == new
+
+
+def test_a_unique_name_is_no_picture_until_it_is_renamed(watched):
+    with watched.ftp.transfercmd("STOU") as data:
+        data.sendall(picture())
+    watched.ftp.voidresp()
+    (unique,) = watched.ftp.nlst()
+    assert_problem(watched.snapshot(), 404, "no_snapshot")
+    watched.ftp.rename(unique, "front.jpg")
+    assert watched.snapshot().content == picture()
+
+
+@pytest.mark.parametrize("name", ["upload.tmp", ".front.jpg", ".pureftpd-upload.1.2.3"])
+def test_a_temporary_name_is_renamed_over_the_old_picture(watched, name):
+    store(watched.ftp, "front.jpg", picture(shade=1))
+    known = watched.snapshot().headers["ETag"]
+    store(watched.ftp, name, picture(shade=2))
+    assert watched.snapshot().headers["ETag"] == known
+    watched.ftp.rename(name, "front.jpg")
+    answer = watched.snapshot()
+    assert answer.content == picture(shade=2)
+    assert answer.headers["ETag"] != known
+
+
+def test_overwriting_in_place_shows_in_the_next_request(watched):
+    etags = set()
+    for shade in range(0, 250, 10):
+        store(watched.ftp, "front.jpg", picture(shade=shade))
+        answer = watched.snapshot()
+        assert answer.content == picture(shade=shade)
+        assert int(answer.headers["Content-Length"]) == len(answer.content)
+        etags.add(answer.headers["ETag"])
+    assert len(etags) == 25
+
+
+def test_half_an_overwrite_falls_back_to_an_older_picture(watched):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "old.jpg", old)
+    store(watched.ftp, "front.jpg", picture(shade=1))
+    with watched.ftp.transfercmd("STOR front.jpg") as data:
+        data.sendall(new[: len(new) // 2])
+        until(lambda: 0 < watched.size("front.jpg") != len(picture(shade=1)))
+        assert watched.snapshot().content == old
+        data.sendall(new[len(new) // 2 :])
+    watched.ftp.voidresp()
+    assert watched.snapshot().content == new
+
+
+def test_deleting_shows_the_one_before_and_then_none(watched):
+    watched.ftp.mkd("20251223")
+    store(watched.ftp, "20251223/one.jpg", picture(shade=1))
+    store(watched.ftp, "two.png", picture(".png"))
+    answer = watched.snapshot()
+    assert (answer.content, answer.headers["Content-Type"]) == (picture(".png"), "image/png")
+    watched.ftp.delete("two.png")
+    assert watched.snapshot().content == picture(shade=1)
+    watched.ftp.delete("20251223/one.jpg")
+    assert_problem(watched.snapshot(), 404, "no_snapshot")
+    watched.ftp.rmd("20251223")
+    assert_problem(watched.snapshot(), 404, "no_snapshot")
