@@ -7,6 +7,7 @@ from app.api import audit, cameras, detections, docs, events, system
 from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (cameras.blp, detections.blp, events.blp, audit.blp, system.blp)
+DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
 
 
 class Api(SmorestApi):
@@ -26,7 +27,7 @@ def init_app(app: Flask) -> None:
         API_TITLE="NVR Cameras",
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
-        API_SPEC_OPTIONS={"info": {"description": __doc__}},
+        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
     api = Api(app)
     for blueprint in BLUEPRINTS:

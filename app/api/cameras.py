@@ -15,10 +15,12 @@ from app.schemas.common import SnapshotQuerySchema
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
 
+UNKNOWN = ("camera_not_found",)
+
 
 @blp.get("")
 @blp.arguments(schemas.CameraQuerySchema, location="query")
-@blp.answers(200, schemas.CameraListResponseSchema)
+@blp.answers(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST)
 def list_cameras(query: Row) -> Row:
     """List all cameras, oldest first, or those of one status"""
     cameras = registry.listing(**query)
@@ -26,8 +28,8 @@ def list_cameras(query: Row) -> Row:
 
 
 @blp.post("")
-@blp.arguments(schemas.CameraCreateSchema)
-@blp.answers(201, schemas.CameraSchema)
+@blp.arguments(schemas.CameraCreateSchema, example=schemas.EXAMPLE_CREATE)
+@blp.answers(201, schemas.CameraSchema, example=schemas.EXAMPLE_CREATED)
 def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create a camera"""
     camera = registry.register(fields, caller())
@@ -35,22 +37,22 @@ def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
 
 
 @blp.get("/<uuid:camera_id>")
-@blp.answers(200, schemas.CameraSchema, problems=("camera_not_found",))
+@blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_CAMERA, problems=UNKNOWN)
 def get_camera(camera_id: UUID) -> Row:
     """Get a camera by its id"""
     return registry.one(str(camera_id))
 
 
 @blp.patch("/<uuid:camera_id>")
-@blp.arguments(schemas.CameraUpdateSchema)
-@blp.answers(200, schemas.CameraSchema, problems=("camera_not_found",))
+@blp.arguments(schemas.CameraUpdateSchema, example=schemas.EXAMPLE_UPDATE)
+@blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_camera(fields: Row, camera_id: UUID) -> Row:
     """Change the fields that are given, and only those"""
     return registry.change(str(camera_id), fields, caller())
 
 
 @blp.delete("/<uuid:camera_id>")
-@blp.answers(204, problems=("camera_not_found",))
+@blp.answers(204, problems=UNKNOWN)
 def delete_camera(camera_id: UUID) -> str:
     """Delete a camera with all its detections and events
 
@@ -63,8 +65,7 @@ def delete_camera(camera_id: UUID) -> str:
 @blp.get("/<uuid:camera_id>/snapshot")
 @blp.arguments(SnapshotQuerySchema, location="query")
 @blp.pictures(
-    *("camera_not_found", "folder_outside_base", "folder_not_found"),
-    *("no_snapshot", "snapshot_too_old"),
+    *UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""

@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from app.fields import Name, Text
 from app.models import STATUSES
-from app.schemas.common import CLEAN, CLEAN_PATTERN
+from app.schemas.common import CLEAN, CLEAN_PATTERN, CONTROLS
 
 EXAMPLE_CAMERA = {
     "id": "123e4567-e89b-12d3-a456-426614174000",
@@ -14,9 +14,14 @@ EXAMPLE_CAMERA = {
     "created_at": "2025-12-23T10:00:00.000000Z",
     "last_seen_at": "2025-12-23T12:00:00.000000Z",
 }
+EXAMPLE_LIST = {"cameras": [EXAMPLE_CAMERA], "count": 1}
+EXAMPLE_CREATE = {field: EXAMPLE_CAMERA[field] for field in ("name", "folder_path", "status")}
+EXAMPLE_CREATED = EXAMPLE_CAMERA | {"last_seen_at": None}
+EXAMPLE_UPDATE = {"name": "Front Door Camera - Updated", "status": "offline"}
+EXAMPLE_UPDATED = EXAMPLE_CAMERA | EXAMPLE_UPDATE
 NAME = {
     "description": "Display name; outer blanks are removed, a blank name is refused",
-    "pattern": f"^{CLEAN}\\S{CLEAN}$",
+    "pattern": f"^{CLEAN}[^\\s{CONTROLS}]{CLEAN}$",
 }
 FOLDER_PATH = {
     "description": "Folder that the camera uploads to: absolute, or relative to the base path",

@@ -5,7 +5,8 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 from app.fields import Moment, QueryFlag, QueryWhole
 
 # JSON Schema's way of saying what `fields.Text` refuses.
-CLEAN = "[^\\u0000-\\u001f\\u007f-\\u009f]*"
+CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
+CLEAN = f"[^{CONTROLS}]*"
 CLEAN_PATTERN = {"pattern": f"^{CLEAN}$"}
 
 
