@@ -4,6 +4,7 @@ from flask import Flask
 from flask_smorest import Api as SmorestApi
 
 from app.api import audit, cameras, detections, docs, events, system
+from app.api.lists import ROW_ID, RowId
 from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (cameras.blp, detections.blp, events.blp, audit.blp, system.blp)
@@ -23,6 +24,7 @@ class Api(SmorestApi):
 def init_app(app: Flask) -> None:
     """Register every resource, its OpenAPI description and the page that shows it."""
     app.url_map.merge_slashes = False
+    app.url_map.converters[ROW_ID] = RowId
     app.config.update(
         API_TITLE="NVR Cameras",
         OPENAPI_VERSION="3.1.0",

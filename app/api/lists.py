@@ -1,10 +1,19 @@
 """How is a page of a list that grows answered?"""
 
+from werkzeug.routing import IntegerConverter
+
 from app.listings import Listing
 from app.models import Row
 
-# Werkzeug turns a number that SQLite could not hold into 404 by itself.
-ROW_ID = "int(max=9223372036854775807)"
+ROW_ID = "row_id"
+
+
+class RowId(IntegerConverter):
+    """An id that SQLite can hold. Told by its digits, because a number that Werkzeug refuses
+    only after the rule has matched is 405 where the rule has other methods.
+    """
+
+    regex = r"\d{1,18}"
 
 
 def page(listing: Listing, key: str, query: Row) -> Row:

@@ -134,4 +134,4 @@ class EventDetectionsQuerySchema(PageQuerySchema, PeriodQuerySchema):
 class DetectionQuerySchema(EventDetectionsQuerySchema):
     """What the detections can be filtered by."""
 
-    event_id = QueryWhole()
+    event_id = QueryWhole(validate=validate.Range(min=0))
