@@ -1,0 +1,153 @@
+"""Is the API just what its description says, whatever is sent to it?"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from flask import Flask
+from schemathesis.config import (
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+from schemathesis.engine import events, from_schema
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from app import create_app, db
+from app.errors import CONTENT_TYPE
+from tests.e2e.server import PROJECT, Server
+from tests.pictures import picture, put
+
+EXAMPLES = 40
+REFERRING = ("/api/detections", "/api/events", "/api/audit")
+DEADLINE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application with a camera that sees something and one that is outside the base."""
+    folder = tmp_path_factory.mktemp("described")
+    put(folder / "front" / "a.jpg", picture())
+    app = create_app(Server(folder).environ() | {"NVR_FOSCAM_BASE_PATH": str(folder)})
+    for path in ("front", "/etc"):
+        app.test_client().post("/api/cameras", json={"name": path, "folder_path": path})
+    yield app
+    db.database.close()
+
+
+@pytest.fixture(scope="module")
+def schema(described: Flask) -> OpenApiSchema:
+    """Its description as a client reads it; what is generated from it is the same every time."""
+    generation = GenerationConfig(deterministic=True, max_examples=EXAMPLES, database="none")
+    projects = ProjectsConfig(default=ProjectConfig(generation=generation))
+    config = SchemathesisConfig(projects=projects, seed=1)
+    return schemathesis.openapi.from_wsgi("/openapi.json", described, config=config)
+
+
+@pytest.fixture(scope="module")
+def operations(schema: OpenApiSchema) -> dict[str, dict[str, Any]]:
+    """``GET /api/cameras`` and so on → the operation object."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in schema.raw_schema["paths"].items()
+        for method, operation in item.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+
+
+def test_every_answer_is_as_described(schema, operations):
+    """All checks of schemathesis: examples, edges, random values good and bad, sequences."""
+    failures, statuses = set(), {}
+    for event in from_schema(schema).execute():
+        assert not isinstance(event, events.NonFatalError | events.FatalError), event
+        if isinstance(event, events.ScenarioFinished):
+            failures |= set(_failures(event.recorder))
+            for exchange in event.recorder.interactions.values():
+                status = exchange.response.status_code
+                statuses[status] = statuses.get(status, 0) + 1
+    assert failures == set()
+    assert {200, 201, 204, 400, 403, 404, 405, 415, 422} <= statuses.keys()
+    assert max(statuses) < 500
+    assert sum(statuses.values()) > EXAMPLES * len(operations)
+
+
+def _failures(recorder: Any) -> Iterator[str]:
+    """Each failure; but what names a row or a cursor may be refused though the schema takes it."""
+    for checks in recorder.checks.values():
+        for check in checks:
+            found = check.failure_info
+            refers = (
+                check.name == "positive_data_acceptance"
+                and found
+                and any(name in found.code_sample for name in REFERRING)
+            )
+            if found and not refers:
+                yield f"{check.name}: {found.failure}\n{found.code_sample}"
+
+
+def test_it_is_openapi_3_1(schema):
+    assert schema.raw_schema["openapi"].startswith("3.1.")
+    schema.validate()
+
+
+def test_every_operation_is_explained(operations):
+    for name, operation in operations.items():
+        assert operation["summary"], name
+        assert operation["tags"], name
+        problems = {status for status in operation["responses"] if int(status) >= 400}
+        assert {"415", "422", "500"} <= problems, name
+        assert ("404" in problems) == ("{" in name), name
+        assert ({"503", "507"} <= problems) == (not name.startswith("GET")), name
+        assert ({"400", "413"} <= problems) == ("requestBody" in operation), name
+
+
+def test_the_examples_are_right(schema, operations):
+    components = schema.raw_schema["components"]
+    for name, operation in operations.items():
+        for content in json_bodies(operation):
+            examples = [example["value"] for example in content.get("examples", {}).values()]
+            examples += [content["example"]] if "example" in content else []
+            body = jsonschema_rs.validator_for(content["schema"] | {"components": components})
+            for example in examples:
+                assert [str(error) for error in body.iter_errors(example)] == [], name
+
+
+def json_bodies(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Schema and examples of what the operation takes and answers in JSON."""
+    for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for media, content in body.get("content", {}).items():
+            if media in ("application/json", CONTENT_TYPE):
+                yield content
+
+
+def test_every_request_body_has_an_example(operations):
+    for name, operation in operations.items():
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert content.get("examples") or content.get("example"), name
+
+
+def test_flask_prints_the_same_description(described, tmp_path):
+    printed = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "openapi", "print"],
+        cwd=PROJECT,
+        env=Server(tmp_path).environ(),
+        stdout=subprocess.PIPE,
+        timeout=DEADLINE_SECONDS,
+        check=True,
+    )
+    served = described.test_client().get("/openapi.json").data
+    assert json.loads(printed.stdout) == json.loads(served)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("method", ["get", "patch"])
+@pytest.mark.parametrize("row", ["9223372036854775808", "9" * 30, "-1", "1.0", "x"])
+def test_an_id_that_cannot_be_is_not_found_whatever_the_method(described, method, row):
+    answer = described.test_client().open(f"/api/events/{row}", method=method, json={})
+    assert answer.status_code == 404
