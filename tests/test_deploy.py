@@ -1,0 +1,155 @@
+"""Do the files in deploy/ work with the tools that read them?"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from ftplib import FTP
+from pathlib import Path
+
+import pytest
+
+from app.config import SETTINGS, read_settings
+from tests.e2e.ftp import DEADLINE_SECONDS, PASSWORD, ftp_client, store
+from tests.pictures import picture
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+INSTALLED = "/opt/nvr-cameras/.venv/bin/python"
+GREATEST_EXPOSURE = 2.0
+NOBODY = 65534
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
+)
+needs_pure_ftpd = pytest.mark.skipif(
+    not (shutil.which("pure-ftpd") and shutil.which("pure-pw") and os.geteuid() == 0),
+    reason="pure-ftpd is not installed, or this is not root",
+)
+
+
+def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """What systemd-analyze says."""
+    return subprocess.run(
+        ["systemd-analyze", "--no-pager", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+    )
+
+
+@needs_systemd
+def test_systemd_finds_no_fault_in_the_unit(tmp_path):
+    unit = tmp_path / "nvr-cameras.service"
+    text = (DEPLOY / unit.name).read_text()
+    assert text.count(INSTALLED) == 1
+    unit.write_text(text.replace(INSTALLED, sys.executable))
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs_systemd
+def test_systemd_finds_the_unit_well_shut_in():
+    done = analyze("security", "--offline=true", DEPLOY / "nvr-cameras.service")
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert float(exposure[1]) <= GREATEST_EXPOSURE, done.stdout
+
+
+def test_the_unit_has_its_own_user_and_limits():
+    lines = (DEPLOY / "nvr-cameras.service").read_text().splitlines()
+    for line in (
+        "User=nvr",
+        "ExecStart=/opt/nvr-cameras/.venv/bin/python /opt/nvr-cameras/wsgi.py",
+        "EnvironmentFile=-/etc/nvr-cameras.env",
+        "StateDirectory=nvr-cameras",
+        "ReadOnlyPaths=-/export/foscam",
+        "Restart=on-failure",
+    ):
+        assert line in lines
+    assert {"MemoryMax", "TasksMax"} <= {line.partition("=")[0] for line in lines}
+
+
+def test_the_environment_file_names_every_setting_with_a_value_that_works():
+    text = (DEPLOY / "nvr-cameras.env").read_text()
+    given = dict(re.findall(r"^#?(NVR_\w+)=(.*)$", text, re.MULTILINE))
+    assert list(given) == [setting.name for setting in SETTINGS]
+    shown = dict(re.findall(r"^#(NVR_\w+)=(.*)$", text, re.MULTILINE))
+    assert shown == {s.name: s.default for s in SETTINGS if s.name in shown}
+    assert read_settings(given)["NVR_DATABASE_URL"] == "/var/lib/nvr-cameras/nvr.db"
+
+
+@pytest.mark.parametrize("name", ["nvr-cameras.env", "vsftpd.conf"])
+def test_values_stand_alone_on_their_lines(name):
+    """Neither systemd nor vsftpd takes a comment or a blank behind a value."""
+    for line in (DEPLOY / name).read_text().splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"\w+=\S+", line), line
+
+
+@pytest.mark.parametrize("name", ["vsftpd.conf", "pure-ftpd.conf"])
+def test_no_option_is_given_twice(name):
+    lines = (DEPLOY / name).read_text().splitlines()
+    options = [re.split(r"[=\s]", line)[0] for line in lines if line and line[0] != "#"]
+    assert len(options) == len(set(options)) > 10
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Iterator[FTP]:
+    """A camera that has logged in to pure-ftpd, set up by our file but for paths and port."""
+    home, passwords, pdb = tmp_path / "front_door", tmp_path / "passwd", tmp_path / "pdb"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    subprocess.run(
+        f"pure-pw useradd front_door -f {passwords} -F {pdb} -m -u {NOBODY} -g {NOBODY} -d {home}",
+        shell=True,
+        input=f"{PASSWORD}\n{PASSWORD}\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = (DEPLOY / "pure-ftpd.conf").read_text()
+    text = text.replace("/etc/pure-ftpd/pureftpd.pdb", str(pdb))
+    text = re.sub(r"Daemonize +yes", f"Daemonize no\nBind 127.0.0.1,{port}", text)
+    (tmp_path / "conf").write_text(f"{text}PIDFile {tmp_path}/pid\n")
+    with subprocess.Popen(["pure-ftpd", tmp_path / "conf"], stderr=subprocess.PIPE) as server:
+        try:
+            wait_for(port, server)
+            with ftp_client(port, "front_door") as client:
+                yield client
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Until somebody listens on ``port``."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        assert server.poll() is None, server.stderr.read()
+        assert time.monotonic() < deadline
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+
+
+@needs_pure_ftpd
+def test_pure_ftpd_uploads_under_a_dot_name_into_the_cameras_own_folder(camera, tmp_path):
+    assert camera.pwd() == "/"
+    store(camera, "front.jpg", picture())
+    path = tmp_path / "front_door" / "front.jpg"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (picture(), 0o640)
+    with camera.transfercmd("STOR front.jpg") as data:
+        data.sendall(picture(shade=9)[:100])
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(names := os.listdir(path.parent)) < 2:
+            assert time.monotonic() < deadline
+        assert sorted(name[0] for name in names) == [".", "f"]
+        assert path.read_bytes() == picture()
+        data.sendall(picture(shade=9)[100:])
+    camera.voidresp()
+    assert os.listdir(path.parent) == ["front.jpg"]
+    assert path.read_bytes() == picture(shade=9)
