@@ -25,6 +25,10 @@ NOBODY = 65534
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
 )
+needs_vsftpd = pytest.mark.skipif(
+    not shutil.which("vsftpd") or os.geteuid() != 0,
+    reason="vsftpd is not installed, or this is not root",
+)
 needs_pure_ftpd = pytest.mark.skipif(
     not (shutil.which("pure-ftpd") and shutil.which("pure-pw") and os.geteuid() == 0),
     reason="pure-ftpd is not installed, or this is not root",
@@ -95,6 +99,36 @@ def test_no_option_is_given_twice(name):
     assert len(options) == len(set(options)) > 10
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@needs_vsftpd
+def test_vsftpd_takes_its_file(tmp_path):
+    (tmp_path / "cameras").write_text("front_door\n")
+    shutil.copy(DEPLOY / "vsftpd.conf", tmp_path)
+    port = free_port()
+    changed = {
+        "listen_address": "127.0.0.1",
+        "listen_port": port,
+        "background": "NO",
+        "userlist_file": tmp_path / "cameras",
+        "secure_chroot_dir": tmp_path,
+    }
+    options = [f"-o{name}={value}" for name, value in changed.items()]
+    with subprocess.Popen(
+        ["vsftpd", tmp_path / "vsftpd.conf", *options], stderr=subprocess.PIPE
+    ) as server:
+        try:
+            wait_for(port, server)
+            with FTP(timeout=DEADLINE_SECONDS) as client:
+                assert client.connect("127.0.0.1", port).startswith("220")
+        finally:
+            server.terminate()
+
+
 @pytest.fixture
 def camera(tmp_path: Path) -> Iterator[FTP]:
     """A camera that has logged in to pure-ftpd, set up by our file but for paths and port."""
@@ -109,8 +143,7 @@ def camera(tmp_path: Path) -> Iterator[FTP]:
         check=True,
         capture_output=True,
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     text = (DEPLOY / "pure-ftpd.conf").read_text()
     text = text.replace("/etc/pure-ftpd/pureftpd.pdb", str(pdb))
     text = re.sub(r"Daemonize +yes", f"Daemonize no\nBind 127.0.0.1,{port}", text)
