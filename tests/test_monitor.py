@@ -1,0 +1,240 @@
+"""Does the loop see what happens to the folders, and write it seldom and truly?"""
+
+import logging
+import os
+import shutil
+
+import pytest
+
+from app import clock, monitor, registry
+from app.audit import Caller
+from app.db import database, transaction
+from app.listings import AUDIT
+from app.models import Camera
+from app.sightings import sightings
+from tests.pictures import put
+
+SOMEBODY = Caller("anonymous")
+
+
+@pytest.fixture
+def watch(app):
+    """The app's monitor; every ``tick`` writes at once."""
+    watch = app.extensions["monitor"]
+    watch._flush_seconds = 0
+    yield watch
+    watch._folders.keep(())
+    watch.close()
+
+
+@pytest.fixture
+def seldom(watch):
+    """The same, but it writes no second time within the hour."""
+    watch._flush_seconds = 3600
+    return watch
+
+
+def moves(camera):
+    """(old, new, evidence) of every move of the camera's status, oldest first."""
+    entries = list(AUDIT.every({"action": "camera_status_changed", "resource_id": camera["id"]}))
+    assert {entry["actor"] for entry in entries} <= {"monitor"}
+    return [
+        (*entry["details"]["changes"]["status"].values(), entry["details"]["evidence"])
+        for entry in entries[::-1]
+    ]
+
+
+def test_an_upload_is_seen_and_makes_the_camera_online(watch, base, camera):
+    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] is None
+    before = clock.rfc3339(clock.now())
+    put(base / "front" / "a.jpg", b"x")
+    watch.tick()
+    row = Camera.one(camera["id"])
+    assert row["status"] == "online"
+    assert before[:18] <= row["last_seen_at"] <= clock.rfc3339(clock.now())
+    assert moves(camera) == [("offline", "online", "upload")]
+
+
+def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camera):
+    put(base / "front" / "a.jpg", b"x", age=3600)
+    watch.tick()
+    seen = Camera.one(camera["id"])["last_seen_at"]
+    file = (base / "front" / "a.jpg").stat()
+    assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
+
+
+def test_a_file_from_the_future_is_not_seen_over_and_over(watch, base, camera):
+    put(base / "front" / "a.jpg", b"x", age=-3600)
+    watch.tick()
+    seen = Camera.one(camera["id"])["last_seen_at"]
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] == seen
+
+
+def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(watch, base, camera):
+    put(base / "front" / "a.jpg", b"x", age=90000)
+    watch.tick()
+    assert moves(camera) == [("online", "offline", "silence")]
+    registry.change(camera["id"], {"status": "online"}, SOMEBODY)
+    watch.tick()
+    watch._memories.clear()  # as after a restart
+    watch.tick()
+    assert Camera.one(camera["id"])["status"] == "online"
+    assert len(moves(camera)) == 1
+
+
+def test_a_lost_folder_makes_error_and_the_next_upload_online(watch, base, camera):
+    put(base / "front" / "a.jpg", b"x")
+    watch.tick()
+    shutil.rmtree(base / "front")
+    watch.tick()
+    watch.tick()
+    put(base / "front" / "b.jpg", b"x")
+    watch.tick()
+    assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
+
+
+def test_a_camera_that_was_never_seen_keeps_its_status(watch, base, camera):
+    watch.tick()
+    (base / "front").rmdir()
+    watch.tick()
+    assert moves(camera) == []
+    assert Camera.one(camera["id"])["status"] == "online"
+
+
+def test_sightings_wait_in_memory_and_every_answer_shows_them(seldom, base, camera, client):
+    url = f"/api/cameras/{camera['id']}"
+    put(base / "front" / "a.jpg", b"x", age=60)
+    seldom.tick()
+    first = Camera.one(camera["id"])["last_seen_at"]
+    assert first
+    client.patch(url, json={"status": "offline"})
+    put(base / "front" / "b.jpg", b"x")
+    seldom.tick()
+    assert Camera.one(camera["id"]) | {"status": "offline", "last_seen_at": first} == Camera.one(
+        camera["id"]
+    )
+    shown = client.get(url).get_json()
+    assert (shown["status"], shown["last_seen_at"] > first) == ("online", True)
+    assert client.get("/api/cameras?status=online").get_json()["cameras"] == [shown]
+    assert client.get("/api/cameras?status=offline").get_json()["cameras"] == []
+    seldom.close()
+    assert Camera.one(camera["id"]) == shown
+    assert moves(camera) == [("offline", "online", "upload")]
+
+
+def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
+    written = []
+    monkeypatch.setattr(monitor, "transaction", lambda: written.append(1) or transaction())
+    for number in range(10):
+        put(base / "front" / f"{number}.jpg", b"x")
+        seldom.tick()
+    assert len(written) == 1
+    assert len(sightings) == 1
+
+
+def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
+    seldom.tick()
+    seldom._flushed_at = float("inf")
+    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    put(base / "front" / "a.jpg", b"x")
+    seldom.tick()
+    assert registry.one(camera["id"])["status"] == "online"
+    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    assert registry.one(camera["id"])["status"] == "offline"
+    seldom.tick()
+    assert registry.one(camera["id"])["status"] == "offline"
+    assert registry.one(camera["id"])["last_seen_at"] is not None
+
+
+def test_a_deleted_camera_is_no_trouble(seldom, base, camera):
+    seldom.tick()
+    put(base / "front" / "a.jpg", b"x")
+    seldom.tick()
+    Camera.remove(camera["id"])
+    seldom.flush()
+    seldom.tick()
+    assert seldom._memories == {}
+    assert len(sightings) == 0
+
+
+def test_one_cameras_trouble_is_logged_once_and_the_others_go_on(
+    watch, base, camera, client, monkeypatch, caplog
+):
+    other = client.post("/api/cameras", json={"name": "o", "folder_path": "other"}).get_json()
+    put(base / "other" / "a.jpg", b"x")
+    look = watch._look
+
+    def fail(row, *rest):
+        if row["id"] == camera["id"]:
+            raise OSError("disk on fire")
+        return look(row, *rest)
+
+    monkeypatch.setattr(watch, "_look", fail)
+    with caplog.at_level(logging.ERROR):
+        watch.tick()
+        watch.tick()
+    assert watch.failures == 2
+    assert len(caplog.records) == 1
+    assert Camera.one(other["id"])["last_seen_at"]
+
+
+def test_a_failed_write_is_tried_again(watch, base, camera, monkeypatch):
+    put(base / "front" / "a.jpg", b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(Camera, "change", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            watch.tick()
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"]
+
+
+def test_only_one_process_monitors(watch, base, camera, app):
+    watch.tick()
+    second = monitor.Monitor(str(base), watch._folders, 86400, 0)
+    put(base / "front" / "a.jpg", b"x")
+    second.tick()
+    assert not second.leads
+    assert Camera.one(camera["id"])["last_seen_at"] is None
+    watch.close()
+    second.tick()
+    assert second.leads
+    assert Camera.one(camera["id"])["last_seen_at"]
+    second.close()
+
+
+def test_a_folder_that_must_be_walked_is_walked_seldom(watch, base, camera, monkeypatch):
+    watch._folders._watch = False
+    looks = []
+    look = watch._folders.look
+    monkeypatch.setattr(watch._folders, "look", lambda *a: looks.append(1) or look(*a))
+    for _ in range(5):
+        watch.tick()
+    assert len(looks) == 1
+
+
+def test_folders_of_moved_and_deleted_cameras_are_let_go(watch, base, camera):
+    watch.tick()
+    (before,) = watch._folders._entries
+    (base / "side").mkdir()
+    registry.change(camera["id"], {"folder_path": "side"}, SOMEBODY)
+    watch.tick()
+    (after,) = watch._folders._entries
+    assert before != after
+    registry.remove(camera["id"], SOMEBODY)
+    watch.tick()
+    assert watch._folders._entries == {}
+
+
+def test_a_tick_without_news_writes_nothing(watch, base, camera):
+    put(base / "front" / "a.jpg", b"x")
+    watch.tick()
+    version = database.execute_sql("PRAGMA data_version").fetchone()
+    changes = database.connection().total_changes
+    size = os.stat(str(database.database) + "-wal").st_size
+    watch.tick()
+    assert database.connection().total_changes == changes
+    assert os.stat(str(database.database) + "-wal").st_size == size
+    assert database.execute_sql("PRAGMA data_version").fetchone() == version
