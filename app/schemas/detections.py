@@ -54,7 +54,9 @@ class DetectionCreateSchema(Schema):
         metadata={"description": "The event that it belongs to, of the same camera"},
     )
     detected_at = Moment(
-        load_default=None, metadata={"description": "When; the moment of storing if left out"}
+        load_default=None,
+        allow_none=False,
+        metadata={"description": "When; the moment of storing if left out"},
     )
     object_type = Text(
         required=True,
