@@ -1,0 +1,228 @@
+"""How is intake stored? In one transaction and one statement, once, also under a race."""
+
+import threading
+
+import pytest
+
+from app import clock, db, intake, registry
+from app.audit import Caller
+from app.models import AuditEntry, Detection, Event, NotFound, Refused, rows
+
+NOBODY = Caller("anonymous")
+THREADS = 4
+
+
+@pytest.fixture
+def front(app):
+    return registry.register({"name": "Front", "folder_path": "f", "status": "online"}, NOBODY)
+
+
+@pytest.fixture
+def side(app):
+    return registry.register({"name": "Side", "folder_path": "s", "status": "online"}, NOBODY)
+
+
+@pytest.fixture
+def statements(app):
+    """Every statement that this thread's connection runs, with its parameters filled in."""
+    seen = []
+    db.database.connection().set_trace_callback(seen.append)
+    yield seen
+    db.database.connection().set_trace_callback(None)
+
+
+def seen(camera, **fields):
+    nothing = dict.fromkeys(("event_id", "detected_at", "bbox", "file_path", "external_id"))
+    return {"camera_id": camera["id"], "object_type": "car", "confidence": 0.5} | nothing | fields
+
+
+def happened(camera, detection_ids=(), **fields):
+    return {
+        "camera_id": camera["id"],
+        "started_at": "2025-12-23T12:00:00.000000Z",
+        "ended_at": None,
+        "risk_score": None,
+        "summary": "",
+        "reasoning": "",
+        "reviewed": False,
+        "notes": None,
+        "detection_ids": list(detection_ids),
+    } | fields
+
+
+def of_kind(statements, *words):
+    return [statement for statement in statements if statement.startswith(words)]
+
+
+def test_a_thousand_detections_are_one_insert_in_one_transaction(front, statements):
+    batch = [seen(front, external_id=str(n), file_path=str(n)) for n in range(1000)]
+    stored = intake.store_detections(batch)
+    assert stored.new == len(set(stored.ids)) == 1000
+    assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert len(of_kind(statements, "INSERT", "UPDATE", "DELETE")) == 1
+    assert len(of_kind(statements, "SELECT")) == 2  # the cameras, and what is known already
+
+
+def test_the_ids_are_those_of_the_rows_in_their_order(front):
+    intake.store_detections([seen(front)])
+    batch = [seen(front, external_id=str(n % 7), file_path=str(n)) for n in range(20)]
+    batch += [seen(front, file_path="last")]
+    ids = intake.store_detections(batch).ids
+    paths = {row["id"]: row["file_path"] for row in rows(Detection.select())}
+    assert [paths[row_id] for row_id in ids] == [*(str(n % 7) for n in range(20)), "last"]
+
+
+def test_a_batch_posted_again_inserts_nothing(front, statements):
+    batch = [seen(front, external_id=str(n)) for n in range(10)]
+    first = intake.store_detections(batch)
+    statements.clear()
+    assert intake.store_detections(batch) == (first.ids, 0)
+    assert of_kind(statements, "INSERT") == []
+
+
+def test_what_fails_in_the_database_stores_nothing(front, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(intake, "_claim", fail)
+    with pytest.raises(RuntimeError):
+        intake.store_event(happened(front))
+    assert rows(Event.select()) == []
+
+
+def test_all_detections_of_a_batch_get_the_same_moment(front, monkeypatch):
+    ticks = iter(range(1000, 2000))
+    monkeypatch.setattr(clock, "now", lambda: clock.datetime.fromtimestamp(next(ticks), clock.UTC))
+    intake.store_detections([seen(front) for _ in range(3)])
+    assert len({row["detected_at"] for row in rows(Detection.select())}) == 1
+
+
+def race(job):
+    """What ``job`` answered in each of several threads that begin at the same moment."""
+    barrier, answers = threading.Barrier(THREADS), []
+
+    def run(number):
+        try:
+            barrier.wait()
+            answers.append(job(number))
+        except Refused as refused:
+            answers.append(refused)
+        finally:
+            db.database.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_racing_posts_of_one_batch_store_it_once(front):
+    batch = [seen(front, external_id=str(n)) for n in range(50)]
+    for turn in range(5):
+        fresh = [row | {"external_id": f"{turn}/{row['external_id']}"} for row in batch]
+        answers = race(lambda _, fresh=fresh: intake.store_detections(fresh))
+        assert sorted(answer.new for answer in answers) == [0] * (THREADS - 1) + [50]
+        assert len({tuple(answer.ids) for answer in answers}) == 1
+    assert len(rows(Detection.select())) == 250
+
+
+def test_racing_events_claim_a_detection_once(front):
+    ids = intake.store_detections([seen(front)]).ids
+    answers = race(lambda _: intake.store_event(happened(front, ids)))
+    assert [type(answer) for answer in answers].count(dict) == 1
+    (event,) = rows(Event.select())
+    assert rows(Detection.select())[0]["event_id"] == event["id"]
+
+
+def test_racing_reviews_of_different_fields_both_survive(front):
+    event = intake.store_event(happened(front))
+    changes = [{"notes": "a"}, {"summary": "b"}, {"risk_score": 3}, {"reviewed": True}]
+    race(lambda n: intake.review_event(event["id"], changes[n], NOBODY))
+    (stored,) = rows(Event.select())
+    assert {**changes[0], **changes[1], **changes[2], "reviewed": 1}.items() <= stored.items()
+    assert len(AuditEntry.of(str(event["id"]))) == THREADS
+
+
+def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
+    mine, other = intake.store_detections([seen(front), seen(side)]).ids
+    with pytest.raises(Refused, match=str(other)):
+        intake.store_event(happened(front, [mine, other]))
+    assert rows(Event.select()) == []
+    assert {row["event_id"] for row in rows(Detection.select())} == {None}
+
+
+def test_an_event_and_its_claims_are_one_transaction(front, statements):
+    ids = intake.store_detections([seen(front) for _ in range(1000)]).ids
+    statements.clear()
+    assert intake.store_event(happened(front, ids))["detection_count"] == 1000
+    assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert len(of_kind(statements, "INSERT", "UPDATE")) == 2
+
+
+def test_a_review_writes_just_the_changed_columns_with_its_entry(front, statements):
+    event = intake.store_event(happened(front, notes="old"))
+    statements.clear()
+    intake.review_event(event["id"], {"notes": "new", "reviewed": False}, NOBODY)
+    (update,) = of_kind(statements, "UPDATE")
+    assert '"notes" = ' in update
+    assert "reviewed" not in update
+    assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
+    (entry,) = AuditEntry.of(str(event["id"]))
+    assert entry["details"] == {"changes": {"notes": {"old": "old", "new": "new"}}}
+
+
+def test_a_review_without_its_audit_entry_does_not_happen(front, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    event = intake.store_event(happened(front))
+    monkeypatch.setattr("app.audit.record", fail)
+    with pytest.raises(RuntimeError):
+        intake.review_event(event["id"], {"notes": "new"}, NOBODY)
+    assert rows(Event.select())[0]["notes"] is None
+
+
+def test_an_unknown_event_cannot_be_reviewed(app):
+    with pytest.raises(NotFound, match="event"):
+        intake.review_event(1, {"notes": "new"}, NOBODY)
+
+
+def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
+    kept = intake.store_detections([seen(side), seen(side)]).ids
+    kept_event = intake.store_event(happened(side, kept[:1]))
+    gone = intake.store_detections([seen(front) for _ in range(3)]).ids
+    intake.store_event(happened(front, gone[:2]))
+    intake.store_event(happened(front))
+    registry.remove(front["id"], NOBODY)
+    assert [row["id"] for row in rows(Detection.select().order_by(Detection.id))] == kept
+    assert [row["event_id"] for row in rows(Detection.select().order_by(Detection.id))] == [
+        *(kept_event["id"], None)
+    ]
+    assert [row["id"] for row in rows(Event.select())] == [kept_event["id"]]
+    details = AuditEntry.of(front["id"])[-1]["details"]
+    assert details == {
+        **{"name": "Front", "folder_path": "f", "status": "online"},
+        **{"detections": 3, "events": 2},
+    }
+
+
+def test_the_database_itself_keeps_rows_with_their_camera(front, side):
+    """Whatever deletes a camera, foreign keys are on and cascade."""
+    ids = intake.store_detections([seen(front), seen(side)]).ids
+    intake.store_event(happened(front, ids[:1]))
+    with db.transaction():
+        db.database.execute_sql("DELETE FROM camera WHERE id = ?", (front["id"],))
+    assert [row["id"] for row in rows(Detection.select())] == ids[1:]
+    assert rows(Event.select()) == []
+
+
+def test_ids_are_never_used_again(front):
+    last = intake.store_detections([seen(front), seen(front)]).ids[-1]
+    event = intake.store_event(happened(front))
+    with db.transaction():
+        db.database.execute_sql("DELETE FROM detection")
+        db.database.execute_sql("DELETE FROM event")
+    assert intake.store_detections([seen(front)]).ids == [last + 1]
+    assert intake.store_event(happened(front))["id"] == event["id"] + 1
