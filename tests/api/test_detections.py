@@ -204,15 +204,16 @@ def test_every_bad_value_is_named_and_nothing_is_coerced(client, camera, bad, bo
         assert count(client) == 0
 
 
-@pytest.mark.parametrize("body", ["[]", '"x"', "1", "null", "[{}]"])
-def test_a_body_that_is_no_object_is_422(client, body):
-    answer = client.post(URL, data=body, content_type="application/json")
-    assert_problem(answer, 422, "validation_failed")
+def test_a_body_that_is_no_object_is_422(client):
+    for body in ([], "x", 1, None, [{}]):
+        assert refused(client, body) == ["_schema"]
 
 
-@pytest.mark.parametrize("batch", [None, {}, "x", [None], [[]], ["x"]])
-def test_a_batch_that_is_no_list_of_objects_is_422(client, batch):
-    assert refused(client, {"detections": batch}) in (["detections"], ["detections.0"])
+def test_a_batch_that_is_no_list_of_objects_is_422(client):
+    for batch in (None, {}, "x", 1):
+        assert refused(client, {"detections": batch}) == ["detections"]
+    for item in (None, [], "x", 1):
+        assert refused(client, {"detections": [item]}) == ["detections.0"]
 
 
 def test_a_batch_takes_nothing_beside_its_detections(client, camera):
@@ -320,31 +321,32 @@ def test_a_period_may_be_given_with_any_offset(client, camera):
     assert count(client, end_date="2025-12-23T04:00:00.000001-08:00") == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("camera_id", "front"),
-        ("camera_id", ""),
-        ("camera_id", "{123e4567-e89b-12d3-a456-426614174000}"),
-        ("event_id", "-1"),
-        ("event_id", "1.0"),
-        ("event_id", "٣"),
-        ("min_confidence", "1.01"),
-        ("min_confidence", "-0.1"),
-        ("min_confidence", "nan"),
-        ("min_confidence", "1_0e-1"),
-        ("start_date", "2025-12-23"),
-        ("start_date", "2025-12-23T12:00:00"),
-        ("end_date", "2025-02-30T12:00:00Z"),
-        ("end_date", ""),
-        ("min_confidenc", "0.5"),
-        ("offset", "0"),
-        ("count", "no"),
-    ],
+BAD_QUERIES = (
+    ("camera_id", "front"),
+    ("camera_id", ""),
+    ("camera_id", "{123e4567-e89b-12d3-a456-426614174000}"),
+    ("event_id", "-1"),
+    ("event_id", "1.0"),
+    ("event_id", "٣"),
+    ("min_confidence", "1.01"),
+    ("min_confidence", "-0.1"),
+    ("min_confidence", "nan"),
+    ("min_confidence", "1_0e-1"),
+    ("start_date", "2025-12-23"),
+    ("start_date", "2025-12-23T12:00:00"),
+    ("end_date", "2025-02-30T12:00:00Z"),
+    ("end_date", ""),
+    ("min_confidenc", "0.5"),
+    ("offset", "0"),
+    ("count", "no"),
 )
-def test_a_query_that_cannot_be_meant_is_422(client, name, value):
-    problem = assert_problem(client.get(URL, query_string={name: value}), 422, "validation_failed")
-    assert list(problem["errors"]["query"]) == [name]
+
+
+def test_a_query_that_cannot_be_meant_is_422(client):
+    for name, value in BAD_QUERIES:
+        answer = client.get(URL, query_string={name: value})
+        problem = assert_problem(answer, 422, "validation_failed")
+        assert list(problem["errors"]["query"]) == [name]
 
 
 def test_a_parameter_said_twice_is_422_even_with_the_same_value(client):
