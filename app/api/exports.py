@@ -1,6 +1,7 @@
 """How does a list leave as CSV? Row by row, harmless to a spreadsheet (RFC 4180)."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,8 +10,8 @@ from flask import Response
 from app.models import Row
 
 # What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), the full-width forms
-# of the same characters included.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+# of the same characters included, also after blanks.
+FORMULA = re.compile(r"\s*[-=+@\t\r\n＝＋－＠]")  # noqa: RUF001
 
 
 class _Line:
@@ -37,7 +38,7 @@ def _lines(rows: Iterable[Row], columns: tuple[str, ...]) -> Iterator[str]:
 
 def harmless(value: Any) -> Any:
     """``value`` as a cell that no spreadsheet runs: a leading apostrophe makes it text."""
-    if isinstance(value, str) and value.lstrip().startswith(FORMULA_STARTS):
+    if isinstance(value, str) and FORMULA.match(value):
         return "'" + value
     if isinstance(value, bool):
         return str(value).lower()
