@@ -48,7 +48,6 @@ class NewerDatabase(Exception):
 def init_app(app: Flask) -> None:
     """Point the data layer at the configured file; nothing is opened before the first query."""
     database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS, timeout=BUSY_SECONDS)
-    app.before_request(migrate)
 
 
 @contextmanager

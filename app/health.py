@@ -35,13 +35,17 @@ def look(base: str) -> Row:
 
 
 def database() -> Check:
-    """Whether a write could begin now; begins none that reaches the disk."""
+    """Whether a write could happen now; makes none that reaches the disk.
+
+    BEGIN IMMEDIATE alone succeeds on a file that was opened read-only, a write of no row does not.
+    """
     try:
+        db.migrate()
         with db.transaction():
-            pass
+            db.database.execute_sql("DELETE FROM secret WHERE 0")
     except db.DatabaseBusy:
         return Check(DEGRADED, "Another writer has held the database for long; it may recover.")
-    except peewee.DatabaseError:
+    except (peewee.DatabaseError, db.NewerDatabase, OSError):
         return Check(
             UNHEALTHY,
             "The database cannot be written. Check that its disk is there, not full, and that the "

@@ -1,14 +1,19 @@
 """What is the API as a whole, and where is it described?"""
 
-from flask import Flask
+from flask import Flask, request
 from flask_smorest import Api as SmorestApi
 
+from app import db
 from app.api import audit, cameras, detections, docs, events, system
 from app.api.lists import ROW_ID, RowId
 from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (cameras.blp, detections.blp, events.blp, audit.blp, system.blp)
 DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
+
+
+# They say whether the service lives and how it is, also while the database cannot be used.
+WITHOUT_DATABASE = ("system.get_alive", "system.get_health")
 
 
 class Api(SmorestApi):
@@ -31,7 +36,14 @@ def init_app(app: Flask) -> None:
         OPENAPI_URL_PREFIX="/",
         API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
     )
+    app.before_request(_migrate)
     api = Api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blp)
+
+
+def _migrate() -> None:
+    """Under any WSGI server the first request finds the tables there."""
+    if request.endpoint not in WITHOUT_DATABASE:
+        db.migrate()

@@ -1,0 +1,134 @@
+"""Is the box well? Each thing that is looked at is really broken here, and must be noticed."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from app import db, health
+from app.health import DEGRADED, HEALTHY, UNHEALTHY
+
+
+@pytest.fixture
+def path(app):
+    """The database file."""
+    return Path(app.config["NVR_DATABASE_URL"])
+
+
+def test_a_database_that_can_be_written_is_healthy(app):
+    assert health.database() == (HEALTHY, "The database can be written.")
+
+
+def test_looking_writes_nothing_to_the_disk(app, path):
+    health.database()
+    files = [path, Path(f"{path}-wal")]
+    before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+    changes = db.database.connection().total_changes
+    for _ in range(3):
+        health.look(app.config["NVR_FOSCAM_BASE_PATH"])
+    assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
+    assert db.database.connection().total_changes == changes
+
+
+def read_only(path):
+    db.database.init(f"file:{path}?mode=ro", uri=True)
+
+
+def query_only(path):
+    db.database.execute_sql("PRAGMA query_only = 1")
+
+
+def a_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+def no_database(path):
+    path.write_bytes(b"this is no database, " * 1000)
+
+
+def without_its_tables(path):
+    path.unlink()
+    sqlite3.connect(path).close()
+
+
+@pytest.mark.parametrize(
+    "breaks", [read_only, query_only, a_directory, no_database, without_its_tables]
+)
+def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks):
+    if breaks is not query_only:
+        db.database.close()
+    breaks(path)
+    check = health.database()
+    assert check.status == UNHEALTHY
+    assert check.message.startswith("The database cannot be written. ")
+    assert str(path) not in check.message
+
+
+def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, monkeypatch):
+    monkeypatch.setattr(db, "_migrated", set())
+    db.database.close()
+    db.database.init("/dev/null/nvr.db")
+    assert health.database().status == UNHEALTHY
+
+
+def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
+    db.database.execute_sql("UPDATE schema_migration SET name = '9999_future'")
+    monkeypatch.setattr(db, "_migrated", set())
+    assert health.database().status == UNHEALTHY
+
+
+def test_a_database_that_is_held_for_long_is_degraded(app, monkeypatch):
+    monkeypatch.setattr(db, "BUSY_SECONDS", 0)
+    with db._writers:
+        assert health.database().status == DEGRADED
+
+
+def test_a_base_path_that_is_missing_or_no_folder_is_unhealthy(app, base):
+    assert health.base_path(str(base)).status == HEALTHY
+    base.rmdir()
+    missing = health.base_path(str(base))
+    base.write_text("a file")
+    for check in (missing, health.base_path(str(base))):
+        assert check.status == UNHEALTHY
+        assert str(base) not in check.message
+
+
+def test_little_space_is_degraded_and_named_in_mebibytes(base, monkeypatch):
+    block = 4096
+    for free, status in (
+        (health.LITTLE_SPACE, HEALTHY),
+        (health.LITTLE_SPACE - block, DEGRADED),
+    ):
+        fields = list(os.statvfs(base))
+        fields[1], fields[4] = block, free // block
+        monkeypatch.setattr(os, "statvfs", lambda _, fields=fields: os.statvfs_result(fields))
+        check = health.free_space(str(base))
+        assert (check.status, f"{free // 2**20} MiB" in check.message) == (status, True)
+
+
+def test_free_space_is_unknown_without_the_base_path(base):
+    shutil.rmtree(base)
+    assert health.free_space(str(base)).status == DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst"),
+    [
+        ((HEALTHY, HEALTHY, HEALTHY), HEALTHY),
+        ((HEALTHY, HEALTHY, DEGRADED), DEGRADED),
+        ((UNHEALTHY, HEALTHY, DEGRADED), UNHEALTHY),
+        ((HEALTHY, UNHEALTHY, HEALTHY), UNHEALTHY),
+    ],
+)
+def test_the_whole_is_as_well_as_its_worst_part(monkeypatch, statuses, worst):
+    parts = ("database", "base_path", "free_space")
+    for part, status in zip(parts, statuses, strict=True):
+        check = health.Check(status, "why")
+        monkeypatch.setattr(health, part, lambda *_, check=check: check)
+    seen = health.look("/base")
+    assert seen["status"] == worst
+    assert list(seen["checks"]) == [*parts, "watcher"]
+    assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
