@@ -1,0 +1,186 @@
+"""Which rows does a page hold, and at what price? Plans of every query, walks while rows move."""
+
+import random
+import re
+from itertools import combinations
+
+import pytest
+
+from app import db
+from app.listings import AUDIT, DETECTIONS, EVENTS, BadCursor
+from app.models import NotFound, fetch
+
+LISTINGS = pytest.mark.parametrize("listing", [DETECTIONS, EVENTS, AUDIT], ids=lambda x: x.name)
+VALUES = {
+    "camera_id": "c",
+    "event_id": 1,
+    "object_type": "car",
+    "min_confidence": 0.5,
+    "risk_level": "high",
+    "reviewed": True,
+    "action": "camera_created",
+    "resource_type": "camera",
+    "resource_id": "c",
+    "actor": "monitor",
+    "start_date": "2025-01-01T00:00:00.000000Z",
+    "end_date": "2026-01-01T00:00:00.000000Z",
+}
+NOON = "2025-12-23T12:00:00.000000Z"
+
+
+def all_filters(listing):
+    """Every combination of a listing's filters, none and all of them included."""
+    for size in range(len(listing.filters) + 1):
+        for names in combinations(listing.filters, size):
+            yield {name: VALUES[name] for name in names}
+
+
+def plan(sql, parameters):
+    return [row["detail"] for row in fetch(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+
+@LISTINGS
+def test_no_page_scans_a_table_or_sorts(app, listing):
+    assert len(list(all_filters(listing))) == 64
+    for given in all_filters(listing):
+        for after in (None, [NOON, 7]):
+            for line in plan(*listing.sql(given, 50, after)):
+                bare_scan = re.match(r"SCAN", line) and "INDEX" not in line
+                assert not bare_scan, (given, line)
+                assert "TEMP B-TREE" not in line, (given, line)
+
+
+@LISTINGS
+def test_a_page_after_a_cursor_is_reached_by_searching(app, listing):
+    for given in all_filters(listing):
+        first = plan(*listing.sql(given, 50, [NOON, 7]))[0]
+        assert first.startswith(f"SEARCH {listing.name} USING"), (given, first)
+        assert f"{listing.moment}" in first.partition("(")[2], (given, first)
+
+
+@pytest.mark.parametrize("listing", [DETECTIONS, EVENTS], ids=lambda x: x.name)
+def test_counting_never_scans_a_table(app, listing):
+    for given in all_filters(listing):
+        where, parameters = listing.where(given)
+        for line in plan(f"SELECT count(*) FROM {listing.name}{where}", parameters):
+            assert "INDEX" in line or not line.startswith("SCAN"), (given, line)
+
+
+def add_events(moments):
+    with db.transaction():
+        db.database.execute_sql(
+            "INSERT OR IGNORE INTO camera (id, name, folder_path, status, created_at) "
+            "VALUES ('c', 'c', 'c', 'online', '')"
+        )
+        for moment in moments:
+            db.database.execute_sql(
+                "INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed) "
+                "VALUES ('c', ?, '', '', 0)",
+                (moment,),
+            )
+
+
+def walk(listing, given, limit, between=lambda: None):
+    """The ids of all pages."""
+    ids, cursor = [], None
+    while True:
+        rows, cursor = listing.page(given, limit, cursor)
+        assert len(rows) <= limit
+        ids += [row["id"] for row in rows]
+        if cursor is None:
+            return ids
+        assert len(rows) == limit
+        between()
+
+
+def test_newest_come_first_and_ties_by_the_greatest_id(app):
+    add_events(["2025-01-02", "2025-01-03", "2025-01-02", "2025-01-01"])
+    assert walk(EVENTS, {}, 10) == [2, 3, 1, 4]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 20, 21, 1000])
+def test_pages_together_are_the_list_whatever_their_size(app, limit):
+    add_events([f"2025-01-0{1 + number % 2}" for number in range(20)])
+    whole = [row["id"] for row in EVENTS.every({}, at_once=3)]
+    assert walk(EVENTS, {}, limit) == whole
+    assert len(set(whole)) == 20
+
+
+def test_a_last_page_that_is_full_has_no_next(app):
+    add_events([NOON] * 4)
+    assert EVENTS.page({}, 4, None)[1] is None
+    assert EVENTS.page({}, 3, None)[1] is not None
+
+
+def test_a_page_reads_one_row_more_than_it_answers_and_skips_none(app):
+    seen = []
+    add_events([NOON] * 9)
+    _, cursor = EVENTS.page({}, 3, None)
+    db.database.connection().set_trace_callback(seen.append)
+    EVENTS.page({}, 3, cursor)
+    db.database.connection().set_trace_callback(None)
+    pages = [sql for sql in seen if "FROM event" in sql]
+    assert len(pages) == 1
+    assert pages[0].endswith("LIMIT 4")
+    assert "OFFSET" not in pages[0].upper()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_walk_repeats_no_row_and_skips_none_that_was_there_all_along(app, seed):
+    """Between two pages others insert and delete, many rows of the same moment among them."""
+    dice = random.Random(seed)
+    moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
+    add_events(dice.choices(moments, k=60))
+    there = set(range(1, 61))
+
+    def others():
+        gone = set(dice.sample(sorted(there), min(2, len(there))))
+        there.difference_update(gone)
+        marks = ", ".join(map(str, gone)) or "0"
+        db.database.execute_sql(f"DELETE FROM event WHERE id IN ({marks})")
+        add_events(dice.choices(moments, k=dice.randrange(4)))
+
+    ids = walk(EVENTS, {}, dice.randint(1, 9), others)
+    assert len(ids) == len(set(ids))
+    assert there <= set(ids)
+
+
+def test_every_reads_pages_of_a_bounded_size_and_only_when_asked(app, monkeypatch):
+    add_events([NOON] * 10)
+    asked = []
+    monkeypatch.setattr(
+        "app.listings.fetch", lambda sql, values: asked.append(values[-1]) or fetch(sql, values)
+    )
+    rows = EVENTS.every({}, at_once=4)
+    assert asked == []
+    next(rows)
+    assert asked == [4]
+    assert len(list(rows)) == 9
+    assert asked == [4, 4, 4, 4]
+
+
+def test_a_cursor_belongs_to_its_list_and_its_filters(app):
+    add_events([NOON] * 3)
+    _, cursor = EVENTS.page({"camera_id": "c"}, 1, None)
+    assert len(EVENTS.page({"camera_id": "c"}, 2, cursor)[0]) == 2
+    for listing, given in (
+        (EVENTS, {}),
+        (EVENTS, {"camera_id": "d"}),
+        (EVENTS, {"camera_id": "c", "reviewed": False}),
+        (DETECTIONS, {"camera_id": "c"}),
+        (AUDIT, {}),
+    ):
+        with pytest.raises(BadCursor):
+            listing.page(given, 1, cursor)
+
+
+def test_the_order_in_which_filters_are_given_does_not_matter_to_a_cursor(app):
+    add_events([NOON] * 3)
+    _, cursor = EVENTS.page({"camera_id": "c", "reviewed": False}, 1, None)
+    assert EVENTS.page({"reviewed": False, "camera_id": "c"}, 1, cursor)[0][0]["id"] == 2
+
+
+@LISTINGS
+def test_one_is_the_row_or_not_found(app, listing):
+    with pytest.raises(NotFound, match=listing.name):
+        listing.one(1)
