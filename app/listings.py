@@ -40,7 +40,7 @@ class Listing:
 
         Raises `BadCursor`.
         """
-        after = self._read_cursor(cursor, given) if cursor else None
+        after = None if cursor is None else self._read_cursor(cursor, given)
         found = self._rows(given, limit + 1, after)
         more = len(found) > limit
         last = found[limit - 1] if more else None
