@@ -10,7 +10,6 @@ USER_AGENT_CHARACTERS = 500
 
 def init_app(app: Flask) -> None:
     """Look at every request before its view does, and mark every answer."""
-    app.config["MAX_CONTENT_LENGTH"] = app.config["NVR_MAX_BODY_BYTES"]
     app.before_request(_refuse_encoded_bodies)
 
 

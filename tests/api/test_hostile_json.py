@@ -76,6 +76,8 @@ SIMPLE_TYPES = [
 ]
 JSON_TYPES = [
     "application/json; charset=utf-8",
+    "application/json;charset=UTF-8",
+    'Application/JSON; Charset="Utf-8"',
     "application/merge-patch+json",
 ]
 OTHER_TYPES = [
@@ -247,6 +249,26 @@ def test_a_content_encoding_is_415(write, subtests):
         with subtests.test(coding=coding):
             answer = write(GOOD, headers={"Content-Encoding": coding})
             assert_problem(answer, 415, "unsupported_media_type")
+
+
+def test_a_body_of_the_largest_size_is_taken(write, app):
+    body = json.dumps(GOOD).encode().ljust(app.config["NVR_MAX_BODY_BYTES"])
+    assert write(body).status_code < 300
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_larger_body_is_413(write, app):
+    body = json.dumps(GOOD).encode().ljust(app.config["NVR_MAX_BODY_BYTES"] + 1)
+    assert_problem(write(body), 413, "payload_too_large")
+    assert_problem(write(body * 2), 413, "payload_too_large")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_larger_body_of_unknown_length_is_413(write, app):
+    body = json.dumps(GOOD).encode().ljust(app.config["NVR_MAX_BODY_BYTES"] + 1)
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = write(body, environ_overrides=chunked)
+    assert_problem(answer, 413, "payload_too_large")
 
 
 @pytest.mark.usefixtures("unchanged")
