@@ -1,0 +1,353 @@
+"""Does anything lead out of the base path, or make an open wait?"""
+
+import errno
+import os
+import signal
+import socket
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from app import containment
+from app.containment import FileNotReadable, FolderNotFound, OutsideBase
+
+EXHAUSTED = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
+PIECES = [
+    *("front", "deep", "inner", "missing", "picture.jpg", "out", "in", "loop", "fifo"),
+    *("", ".", "..", "...", " ", "~", "\\", "%2e%2e", "..;", "é", "\0", "\ud800", "x" * 300),
+    *("proc", "self", "root", "fd", "cwd", "etc"),
+]
+
+
+@pytest.fixture(autouse=True)
+def never_waits():
+    """An open that blocks is interrupted, and the test fails."""
+
+    def interrupt(*_):
+        raise AssertionError("it blocks")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A folder beside the base, with a picture that must never be seen."""
+    folder = tmp_path / "outside"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "picture.jpg").write_bytes(b"secret")
+    return folder
+
+
+@pytest.fixture
+def tree(base, outside):
+    """A base with folders, a picture, and links that lead out, in and in circles."""
+    (base / "front" / "deep" / "inner").mkdir(parents=True)
+    (base / "front" / "picture.jpg").write_bytes(b"picture")
+    (base / "out").symlink_to(outside)
+    (base / "in").symlink_to("front")
+    (base / "loop").symlink_to("loop")
+    (base / "front" / "out").symlink_to(outside)
+    (base / "front" / "in").symlink_to("deep")
+    os.mkfifo(base / "fifo")
+    return base
+
+
+@pytest.fixture
+def front(tree):
+    """A descriptor of the folder ``front``."""
+    folder = containment.open_folder(str(tree), "front")
+    yield folder
+    os.close(folder)
+
+
+def opened(base, path):
+    """Where ``path`` really leads to."""
+    folder = containment.open_folder(str(base), str(path))
+    try:
+        return os.readlink(f"/proc/self/fd/{folder}")
+    finally:
+        os.close(folder)
+
+
+def read(folder, *components):
+    file = containment.open_file(folder, list(components))
+    with os.fdopen(file, "rb") as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize(
+    ("written", "really"),
+    [
+        ("front", "front"),
+        ("front/deep/inner", "front/deep/inner"),
+        ("front/", "front"),
+        ("./front//deep/.", "front/deep"),
+        ("front/deep/..", "front"),
+        ("missing/../front", "front"),
+        ("out/../front", "front"),
+        (".", "."),
+        ("", "."),
+        ("front/..", "."),
+    ],
+)
+def test_a_folder_is_named_relative_or_absolute(tree, written, really):
+    assert opened(tree, written) == str(tree / really)
+    assert opened(tree, f"{tree}/{written}") == str(tree / really)
+    assert opened(tree, f"/{tree}//{written}") == str(tree / really)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "..", "../outside", "../base2", "front/../..", "/etc", "//etc"),
+        *("/proc/self/root", "/proc/self/cwd", "../base/../outside", "../../../../../../etc"),
+    ],
+)
+def test_what_lies_outside_is_refused_whether_or_not_it_exists(tree, path):
+    for existing in (path, f"{path}/", f"{path}/missing", f"{path}/../missing/x"):
+        with pytest.raises(OutsideBase):
+            containment.open_folder(str(tree), existing)
+
+
+def test_the_root_of_the_process_is_no_way_round(tree):
+    for trick in ("/proc/self/root", "/proc/thread-self/root", "/dev/fd/../../proc/self/root"):
+        with pytest.raises(OutsideBase):
+            containment.open_folder(str(tree), f"{trick}{tree}/front")
+
+
+def test_a_sibling_that_begins_like_the_base_is_outside(tree, tmp_path):
+    (tmp_path / "base2").mkdir()
+    with pytest.raises(OutsideBase):
+        containment.open_folder(str(tree), f"{tree}2")
+
+
+@pytest.mark.parametrize("link", ["out", "in", "loop", "front/out", "front/in"])
+def test_no_link_is_followed_to_a_folder_wherever_it_leads(tree, link):
+    for path in (link, f"{link}/", f"{link}/.", f"{link}/deep", f"{link}/missing", f"./{link}//"):
+        for written in (path, f"{tree}/{path}"):
+            with pytest.raises(OutsideBase):
+                containment.open_folder(str(tree), written)
+
+
+def test_a_dangling_link_tells_nothing_of_where_it_leads(tree):
+    (tree / "dangling").symlink_to("/nowhere")
+    with pytest.raises(OutsideBase):
+        containment.open_folder(str(tree), "dangling")
+
+
+def test_a_chain_of_links_is_no_way_round(tree, outside):
+    (tree / "link0").symlink_to(outside)
+    for number in range(1, 41):
+        (tree / f"link{number}").symlink_to(f"link{number - 1}")
+    for number in (0, 1, 17, 39, 40):
+        with pytest.raises(OutsideBase):
+            containment.open_folder(str(tree), f"link{number}/deep")
+
+
+@pytest.mark.parametrize("path", ["missing", "missing/x", "front/picture.jpg", "fifo", "x" * 300])
+def test_what_is_inside_but_no_folder_is_not_found(tree, path):
+    for written in (path, f"{path}/", f"{path}/x"):
+        with pytest.raises(FolderNotFound):
+            containment.open_folder(str(tree), written)
+
+
+def test_a_missing_base_is_not_found_and_still_has_an_outside(tmp_path):
+    gone = str(tmp_path / "gone")
+    for inside in ("", "front", gone):
+        with pytest.raises(FolderNotFound):
+            containment.open_folder(gone, inside)
+    for outside in ("/etc", "..", str(tmp_path)):
+        with pytest.raises(OutsideBase):
+            containment.open_folder(gone, outside)
+
+
+def test_a_base_that_is_a_link_goes_by_both_names(tree, tmp_path):
+    (tmp_path / "link").symlink_to("link2")
+    (tmp_path / "link2").symlink_to(tree)
+    for path in ("front", tmp_path / "link" / "front", tree / "front"):
+        assert opened(tmp_path / "link", path) == str(tree / "front")
+    assert opened(tmp_path / "link", tmp_path / "link") == str(tree)
+    assert opened(tmp_path / "link", tree) == str(tree)
+    for path in (tmp_path / "outside", tmp_path, tmp_path / "link" / "out", tree / "in"):
+        with pytest.raises(OutsideBase):
+            containment.open_folder(str(tmp_path / "link"), str(path))
+
+
+def test_a_base_may_be_the_root(tree):
+    assert opened("/", tree / "front") == str(tree / "front")
+    with pytest.raises(OutsideBase):
+        containment.open_folder("/", str(tree / "out"))
+    with pytest.raises(OutsideBase):
+        containment.open_folder("/", f"/proc/self/root{tree}/front")
+
+
+def test_a_path_longer_than_the_kernel_takes_is_walked(tree):
+    names = ["x" * 250] * 20
+    reached = os.open(tree, os.O_RDONLY)
+    for name in names:
+        os.mkdir(name, dir_fd=reached)
+        above, reached = reached, os.open(name, os.O_RDONLY, dir_fd=reached)
+        os.close(above)
+    os.symlink("/etc", "out", dir_fd=reached)
+    wanted = os.fstat(reached)
+    os.close(reached)
+    folder = containment.open_folder(str(tree), "/".join(names))
+    assert os.path.samestat(os.fstat(folder), wanted)
+    os.close(folder)
+    with pytest.raises(OutsideBase):
+        containment.open_folder(str(tree), "/".join([*names, "out"]))
+    with pytest.raises(OutsideBase):
+        containment.open_folder(str(tree), "/".join([*names, *[".."] * 21]))
+
+
+def test_a_folder_swapped_for_a_link_on_the_way_serves_nothing_from_outside(
+    tree, outside, monkeypatch
+):
+    enter = containment._enter
+
+    def swap_then_enter(folder, component):
+        if component == "deep":
+            (tree / "front").rename(tree / "moved")
+            (tree / "front").symlink_to(outside)
+        return enter(folder, component)
+
+    monkeypatch.setattr(containment, "_enter", swap_then_enter)
+    assert opened(tree, "front/deep") == str(tree / "moved" / "deep")
+
+
+def test_a_name_swapped_for_a_link_after_the_check_serves_nothing_from_outside(
+    tree, front, outside
+):
+    (tree / "front").rename(tree / "moved")
+    (tree / "front").symlink_to(outside)
+    assert read(front, "picture.jpg") == b"picture"
+    (tree / "moved" / "picture.jpg").unlink()
+    (tree / "moved" / "picture.jpg").symlink_to(outside / "picture.jpg")
+    with pytest.raises(FileNotReadable):
+        containment.open_file(front, ["picture.jpg"])
+
+
+def test_a_file_is_reached_below_its_folder(tree, front):
+    (tree / "front" / "deep" / "inner" / "b.jpg").write_bytes(b"b")
+    assert read(front, "picture.jpg") == b"picture"
+    assert read(front, "deep", "inner", "b.jpg") == b"b"
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        ["missing.jpg"],
+        ["deep"],
+        ["deep", "missing.jpg"],
+        ["picture.jpg", "x.jpg"],
+        ["picture.jpg", ""],
+        ["out", "picture.jpg"],
+        ["in", "a.jpg"],
+        ["linked.jpg"],
+        ["inside.jpg"],
+        ["fifo.jpg"],
+        ["socket.jpg"],
+        ["deep", "fifo.jpg"],
+        ["a\0.jpg"],
+        ["\ud800.jpg"],
+        ["x" * 300],
+        ["x" * 300, "y.jpg"],
+        [""],
+    ],
+    ids=ascii,
+)
+def test_what_is_no_plain_file_is_never_opened(tree, front, outside, components):
+    (tree / "front" / "deep" / "a.jpg").write_bytes(b"a")
+    (tree / "front" / "linked.jpg").symlink_to(outside / "picture.jpg")
+    (tree / "front" / "inside.jpg").symlink_to("picture.jpg")
+    os.mkfifo(tree / "front" / "fifo.jpg")
+    os.mkfifo(tree / "front" / "deep" / "fifo.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{front}/socket.jpg")
+        with pytest.raises(FileNotReadable):
+            containment.open_file(front, components)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP])
+def test_what_may_not_be_opened_is_not_found(tree, front, monkeypatch, number):
+    refuse_opening(monkeypatch, "deep", number)
+    refuse_opening(monkeypatch, "picture.jpg", number)
+    with pytest.raises(FolderNotFound):
+        containment.open_folder(str(tree), "front/deep")
+    with pytest.raises(FileNotReadable):
+        containment.open_file(front, ["picture.jpg"])
+
+
+@pytest.mark.parametrize("number", EXHAUSTED)
+@pytest.mark.parametrize("at", ["base", "front", "."])
+def test_to_be_out_of_descriptors_is_not_to_be_without_a_folder(tree, monkeypatch, number, at):
+    refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        containment.open_folder(str(tree), "front")
+
+
+@pytest.mark.parametrize("number", EXHAUSTED)
+def test_to_be_out_of_descriptors_is_not_to_be_without_a_file(front, monkeypatch, number):
+    refuse_opening(monkeypatch, "picture.jpg", number)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        containment.open_file(front, ["picture.jpg"])
+
+
+def test_a_subfolder_is_opened_unless_it_is_a_link(tree, front):
+    os.close(containment.open_subfolder(front, "deep"))
+    for link in ("in", "out"):
+        with pytest.raises(OutsideBase):
+            containment.open_subfolder(front, link)
+    for missing in ("missing", "picture.jpg"):
+        with pytest.raises(FolderNotFound):
+            containment.open_subfolder(front, missing)
+
+
+def test_no_descriptor_is_passed_on_to_another_program(tree, front):
+    file = containment.open_file(front, ["picture.jpg"])
+    assert not os.get_inheritable(file)
+    assert not os.get_inheritable(front)
+    os.close(file)
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8),
+    start=st.sampled_from(["", "/", "//", "{base}", "{base}/", "/proc/self/root{base}/"]),
+)
+@example(pieces=["out", "..", "outside"], start="")
+@example(pieces=["in", "deep"], start="{base}/")
+@example(pieces=["..", "outside"], start="")
+def test_no_path_leads_out(tree, pieces, start):
+    path = start.replace("{base}", str(tree)) + "/".join(pieces)
+    try:
+        reached = opened(tree, path)
+    except (OutsideBase, FolderNotFound):
+        return
+    assert reached == str(tree) or reached.startswith(f"{tree}/")
+    assert reached == containment.normalise(str(tree), path)
+
+
+@given(st.text(), st.text())
+def test_two_ways_to_write_a_folder_are_one(name, other):
+    plain = containment.normalise("/b", f"x{name}")
+    assert containment.normalise("/b", f"./x{name}//.") == plain
+    assert containment.normalise("/b", f"//b/x{name}/") == plain
+    assert containment.normalise("/b", f"y{other.replace('/', '')}/../x{name}") == plain
+
+
+def refuse_opening(monkeypatch, name, number):
+    """Opening exactly ``name`` fails with ``number`` from now on."""
+    really_open = os.open
+
+    def refuse(path, *args, **kwargs):
+        if path == name:
+            raise OSError(number, os.strerror(number))
+        return really_open(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", refuse)
