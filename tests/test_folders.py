@@ -1,0 +1,254 @@
+"""Which files are candidates, and which of them is the newest?"""
+
+import os
+import socket
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import containment, folders
+from tests.pictures import put
+
+NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
+MOST = 1000
+DAY = 24 * 3600
+
+
+def candidates(base, most=MOST):
+    folder = containment.open_folder(str(base), "")
+    try:
+        return folders.newest(folder, NOW, most)
+    finally:
+        os.close(folder)
+
+
+def paths(base, most=MOST):
+    return [candidate.path for candidate in candidates(base, most)]
+
+
+def aged(path, seconds, data=b"x"):
+    return put(path, data, seconds, NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.jpg", "a.jpeg", "a.png", "a.gif", "A.JPG", "a.JpEg", "a.b.PNG", "a.Gif"),
+        *("a b.jpg", "é.jpg", "a.jpg.png", "-.jpg", "a\n.jpg", "…jpg.jpg", "x" * 251 + ".jpg"),
+    ],
+)
+def test_the_suffix_in_any_letter_case_makes_a_candidate(base, name):
+    aged(base / name, 0)
+    assert paths(base) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a", "jpg", "a.jpg~", "a.jpg.part", "a.jpg.tmp", "a.txt", "a.mp4", "a.jpg ", "ajpg"),
+        *(".jpg", ".a.jpg", ".in.front.jpg", "..jpg", "a.webp", "a.svg", "a.jpe", "a.\uff4apg"),
+    ],
+)
+def test_other_names_and_dotted_names_are_passed_over(base, name):
+    aged(base / name, 0)
+    assert paths(base) == []
+
+
+def test_a_name_that_is_not_utf8_is_a_candidate_like_any_other(base):
+    path = os.fsencode(base) + b"/\xff\xfe.jpg"
+    with open(path, "wb") as stream:
+        stream.write(b"x")
+    assert paths(base) == [os.fsdecode(b"\xff\xfe.jpg")]
+
+
+def test_folders_below_are_searched_however_they_are_called(base):
+    aged(base / "2025" / "12" / "23" / "10.jpg", 30)
+    aged(base / "2025" / "12" / "24" / "09.jpg", 20)
+    aged(base / "album.jpg" / "a.jpg", 10)
+    aged(base / "a.jpg", 40)
+    assert paths(base) == ["album.jpg/a.jpg", "2025/12/24/09.jpg", "2025/12/23/10.jpg", "a.jpg"]
+
+
+def test_dotted_folders_are_passed_over_at_any_depth(base):
+    aged(base / ".ftp" / "a.jpg", 0)
+    aged(base / "2025" / ".upload" / "a.jpg", 0)
+    aged(base / ".a" / "2025" / "b.jpg", 0)
+    assert paths(base) == []
+
+
+def test_links_are_passed_over_wherever_they_lead(base, tmp_path):
+    aged(tmp_path / "outside" / "a.jpg", 0)
+    aged(base / "inside" / "b.jpg", 0)
+    (base / "file.jpg").symlink_to(tmp_path / "outside" / "a.jpg")
+    (base / "own.jpg").symlink_to("inside/b.jpg")
+    (base / "folder").symlink_to(tmp_path / "outside")
+    (base / "again").symlink_to("inside")
+    (base / "circle").symlink_to(".")
+    (base / "inside" / "up").symlink_to("..")
+    (base / "dangling.jpg").symlink_to("/nowhere")
+    assert paths(base) == ["inside/b.jpg"]
+
+
+def test_a_folder_swapped_for_a_link_during_the_walk_is_passed_over(base, tmp_path, monkeypatch):
+    aged(tmp_path / "outside" / "a.jpg", 0)
+    aged(base / "day" / "b.jpg", 0)
+    aged(base / "c.jpg", 0)
+    open_subfolder = containment.open_subfolder
+
+    def swap_then_open(folder, name):
+        (base / "day").rename(base / ".moved")
+        (base / "day").symlink_to(tmp_path / "outside")
+        return open_subfolder(folder, name)
+
+    monkeypatch.setattr(containment, "open_subfolder", swap_then_open)
+    assert paths(base) == ["c.jpg"]
+
+
+def test_a_folder_that_vanishes_or_may_not_be_read_is_passed_over(base, monkeypatch):
+    aged(base / "day" / "b.jpg", 0)
+    aged(base / "c.jpg", 0)
+
+    def refuse(folder, name):
+        raise containment.FolderNotFound
+
+    monkeypatch.setattr(containment, "open_subfolder", refuse)
+    assert paths(base) == ["c.jpg"]
+
+
+def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
+    aged(base / "a.jpg", 0)
+    aged(base / "b.jpg", 0)
+    files = folders._files
+
+    def vanishing(*args):
+        for path, parent, entry in files(*args):
+            if path == "b.jpg":
+                (base / "b.jpg").unlink()
+            yield path, parent, entry
+
+    monkeypatch.setattr(folders, "_files", vanishing)
+    assert paths(base) == ["a.jpg"]
+
+
+def test_what_is_no_regular_file_is_passed_over(base, monkeypatch):
+    monkeypatch.chdir(base)
+    os.mkfifo("fifo.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.jpg")
+        assert paths(base) == []
+
+
+def test_empty_and_oversize_files_are_passed_over(base):
+    aged(base / "empty.jpg", 0, b"")
+    aged(base / "least.jpg", 1, b"x")
+    aged(base / "most.jpg", 2, b"x" * MOST)
+    aged(base / "over.jpg", 0, b"x" * (MOST + 1))
+    assert paths(base) == ["least.jpg", "most.jpg"]
+
+
+def test_unreadable_files_are_passed_over(base, monkeypatch):
+    for name, mode in (("a.jpg", 0o000), ("b.jpg", 0o200), ("c.jpg", 0o600), ("d.jpg", 0o444)):
+        aged(base / name, 0).chmod(mode)
+    asked = []
+
+    def access(name, mode, **options):
+        asked.append(name)
+        assert (mode, options["effective_ids"]) == (os.R_OK, True)
+        assert os.path.samestat(os.fstat(options["dir_fd"]), base.stat())
+        return name == "c.jpg"
+
+    monkeypatch.setattr(os, "access", access)
+    assert paths(base) == ["d.jpg", "c.jpg"]
+    assert sorted(asked) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
+def test_a_file_without_read_permission_is_passed_over(base):
+    aged(base / "a.jpg", 0).chmod(0)
+    assert paths(base) == []
+
+
+def test_the_newest_comes_first_by_the_nanosecond(base):
+    for name, ns in (("a.jpg", 3), ("b.jpg", 1), ("c.jpg", 2)):
+        aged(base / name, 0)
+        os.utime(base / name, ns=(0, 10**18 + ns))
+    assert paths(base) == ["a.jpg", "c.jpg", "b.jpg"]
+    assert [candidate.mtime_ns for candidate in candidates(base)] == [
+        10**18 + 3,
+        10**18 + 2,
+        10**18 + 1,
+    ]
+
+
+def test_the_time_of_access_or_creation_does_not_count(base):
+    aged(base / "old.jpg", 100)
+    aged(base / "new.jpg", 50)
+    os.utime(base / "old.jpg", (NOW.timestamp(), NOW.timestamp() - 100))
+    assert paths(base) == ["new.jpg", "old.jpg"]
+
+
+def test_ties_go_to_the_greatest_path(base):
+    for name in ("b.jpg", "a.jpg", "c/a.jpg", "B.jpg", "b/z.jpg"):
+        aged(base / name, 7)
+    assert paths(base) == ["c/a.jpg", "b/z.jpg", "b.jpg", "a.jpg", "B.jpg"]
+
+
+def test_a_time_more_than_a_day_ahead_loses_to_any_other(base):
+    aged(base / "day.jpg", -DAY)
+    aged(base / "later.jpg", -DAY - 1)
+    aged(base / "century.jpg", -100 * 365 * DAY)
+    aged(base / "ancient.jpg", NOW.timestamp())
+    assert paths(base) == ["day.jpg", "ancient.jpg", "century.jpg", "later.jpg"]
+    assert [c.trusted for c in candidates(base)] == [True, True, False, False]
+
+
+def test_only_the_newest_are_kept(base):
+    for number in range(folders.KEPT + 20):
+        aged(base / f"{number % 3}" / f"{number:03}.jpg", (number * 7) % 52)
+    kept = candidates(base)
+    assert len(kept) == folders.KEPT
+    assert kept == sorted(kept, reverse=True)
+    ages = [NOW.timestamp() - candidate.mtime_ns / 1e9 for candidate in kept]
+    assert ages == list(range(folders.KEPT))
+
+
+def test_a_folder_can_be_asked_twice_and_shows_every_change(base):
+    folder = containment.open_folder(str(base), "")
+    for name in ("a.jpg", "b.jpg"):
+        aged(base / name, 0)
+        newest = folders.newest(folder, NOW, MOST)
+        assert newest == folders.newest(folder, NOW, MOST)
+        assert newest[0].path == name
+    (base / "b.jpg").unlink()
+    assert [candidate.path for candidate in folders.newest(folder, NOW, MOST)] == ["a.jpg"]
+    os.close(folder)
+
+
+def test_folders_deeper_than_the_limit_are_passed_over_and_leave_nothing_open(base, monkeypatch):
+    monkeypatch.setattr(folders, "DEEPEST", 3)
+    aged(base / "1/2/3/a.jpg", 0)
+    aged(base / "1/2/3/4/b.jpg", 0)
+    assert paths(base) == ["1/2/3/a.jpg"]
+
+
+def test_the_deepest_folder_stays_within_the_usual_limit_of_descriptors(base):
+    aged(base / "/".join("d" * folders.DEEPEST) / "a.jpg", 0)
+    assert len(paths(base)) == 1
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.sampled_from([f"{d}{n}.jpg" for d in ("", "a/", "a/b/", "c/") for n in range(20)]),
+        st.integers(-3 * DAY, 3 * DAY),
+        max_size=60,
+    )
+)
+def test_the_walk_agrees_with_sorting_everything(tmp_path_factory, files):
+    base = tmp_path_factory.mktemp("walk")
+    for path, age in files.items():
+        aged(base / path, age)
+    wanted = sorted(files, key=lambda path: (files[path] >= -DAY, -files[path], path))
+    assert paths(base) == wanted[::-1][: folders.KEPT]
