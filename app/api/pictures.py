@@ -6,8 +6,9 @@ from unicodedata import category, combining, normalize
 from urllib.parse import quote
 
 from flask import Response, current_app, request, send_file
+from werkzeug.datastructures import Range
 from werkzeug.exceptions import PreconditionFailed
-from werkzeug.http import is_resource_modified, parse_range_header, quote_etag
+from werkzeug.http import parse_range_header
 
 from app import clock
 from app.folders import Folders
@@ -18,8 +19,9 @@ ATTR_CHAR = "!#$&+-.^_`|~"
 # Control, format (which holds the bidirectional controls), surrogate (bytes that are not UTF-8),
 # line and paragraph separator characters act on a terminal, a header or the order of reading.
 HARMFUL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# A percent sign is read as an escape by some browsers (RFC 6266, appendix D).
-UNQUOTABLE = '"\\%'
+# A percent sign is read as an escape by some browsers (RFC 6266, appendix D). No name holds a
+# slash, but what some characters decompose to does.
+UNQUOTABLE = '"\\%/'
 
 
 def base_path() -> str:
@@ -40,16 +42,20 @@ def folders() -> Folders:
 
 
 def is_known(picture: Picture) -> bool:
-    """Whether the client's conditions make the bytes needless (RFC 9110, section 13)."""
-    return not is_resource_modified(
-        request.environ, etag=quote_etag(picture.etag), last_modified=_last_modified(picture)
-    )
+    """Whether the client has the picture already (RFC 9110, section 13.2.2).
+
+    Raises `PreconditionFailed` where the client wants another picture or none.
+    """
+    if request.if_match and not request.if_match.contains(picture.etag):
+        raise PreconditionFailed
+    if request.if_none_match:
+        return request.if_none_match.contains_weak(picture.etag)
+    since = request.if_modified_since
+    return since is not None and _last_modified(picture) <= since
 
 
 def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:
-    """200, 206 or 304 with the picture's own headers; 412 and 416 rise as exceptions."""
-    if picture.data is None and request.if_match:
-        raise PreconditionFailed
+    """200, 206 or 304 with the picture's own headers; 416 rises as an exception."""
     response = send_file(
         BytesIO(picture.data or b""),
         mimetype=picture.content_type,
@@ -60,8 +66,10 @@ def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:
     if picture.data is None:
         response.status_code = 304
         response.headers.remove("Content-Length")
-    elif _asks_for_one_range():
-        response.make_conditional(request, accept_ranges=True, complete_length=picture.size)
+    elif wanted := _wanted_range(response, picture.size):
+        # The other conditions were met before the picture was read.
+        environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}
+        response.make_conditional(environ, accept_ranges=True, complete_length=picture.size)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Content-Disposition"] = content_disposition(disposition, picture.name)
     response.headers["Cache-Control"] = "private, no-cache"
@@ -87,10 +95,20 @@ def _plain(character: str) -> str:
     return character if character.isascii() and character not in UNQUOTABLE else "_"
 
 
-def _asks_for_one_range() -> bool:
-    """Other units, several ranges and what is no range are ignored (RFC 9110, section 14.2)."""
+def _wanted_range(response: Response, size: int) -> str | None:
+    """The one range of bytes that is asked for, no longer than the picture of ``size`` bytes.
+
+    Other units, several ranges, what is no range, and a range of another picture than this one
+    are ignored (RFC 9110, sections 14.2 and 13.1.5).
+    """
+    same = (None, response.headers["ETag"], response.headers["Last-Modified"])
     wanted = parse_range_header(request.headers.get("Range"))
-    return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return None
+    if request.headers.get("If-Range") not in same:
+        return None
+    start, stop = wanted.ranges[0]
+    return Range("bytes", [(max(start, -size), stop)]).to_header()
 
 
 def _last_modified(picture: Picture) -> datetime:
