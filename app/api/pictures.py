@@ -50,8 +50,8 @@ def is_known(picture: Picture) -> bool:
         raise PreconditionFailed
     if request.if_none_match:
         return request.if_none_match.contains_weak(picture.etag)
-    since = request.if_modified_since
-    return since is not None and _last_modified(picture) <= since
+    # Just this date: once the newest picture is deleted, the one before it is new to the client.
+    return request.if_modified_since == _last_modified(picture)
 
 
 def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:

@@ -202,6 +202,13 @@ def test_an_earlier_or_garbled_date_gets_the_picture(shown, get, value):
     assert get(If_Modified_Since=earlier).data == DATA
 
 
+def test_a_deleted_picture_is_not_kept_alive_by_its_date(shown, get, base):
+    newer = put(base / "front" / "newer.jpg", picture(shade=9), 300)
+    date = get().headers["Last-Modified"]
+    newer.unlink()
+    assert get(If_Modified_Since=date).data == DATA
+
+
 @pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("value", ['"a"', 'W/"a"', '"a", "b"', "W/{0}"])
 def test_a_picture_that_is_not_the_one_named_is_412(shown, get, value):
