@@ -48,7 +48,8 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text[:20]) <= most):
+        digits = text.isascii() and text.isdigit() and len(text) <= 20
+        if not (digits and least <= int(text) <= most):
             raise ValueError(f"a whole number from {least} to {most}")
         return int(text)
 

@@ -1,0 +1,120 @@
+"""Is every setting read, and every bad one refused by name?"""
+
+import os
+
+import pytest
+
+from app.config import PROJECT, SETTINGS, BadSetting, read_settings
+
+MIB = 1024 * 1024
+DEFAULTS = {
+    "NVR_FOSCAM_BASE_PATH": "/export/foscam",
+    "NVR_DATABASE_URL": f"{PROJECT}/instance/nvr.db",
+    "NVR_HOST": "127.0.0.1",
+    "NVR_PORT": 8000,
+    "NVR_THREADS": 4,
+    "NVR_MAX_BODY_BYTES": MIB,
+    "NVR_MAX_PICTURE_BYTES": 16 * MIB,
+    "NVR_LOG_LEVEL": "INFO",
+}
+NO_NUMBERS = [
+    "",
+    " ",
+    "x",
+    "-1",
+    "+1",
+    "1.0",
+    "1e3",
+    "0x10",
+    "1_0",
+    " 1",
+    "1 ",
+    "\u0661",
+    "9" * 5000,
+]
+GOOD = [
+    ("NVR_FOSCAM_BASE_PATH", "/srv//uploads/../in/", "/srv/in"),
+    ("NVR_FOSCAM_BASE_PATH", "uploads", os.path.abspath("uploads")),
+    ("NVR_FOSCAM_BASE_PATH", "/", "/"),
+    ("NVR_DATABASE_URL", "sqlite:////var/lib/nvr.db", "/var/lib/nvr.db"),
+    ("NVR_DATABASE_URL", "sqlite:///nvr.db", os.path.abspath("nvr.db")),
+    ("NVR_DATABASE_URL", "sqlite:////var/a%20b.db", "/var/a b.db"),
+    ("NVR_HOST", "0.0.0.0", "0.0.0.0"),
+    ("NVR_HOST", "[::1]", "::1"),
+    ("NVR_HOST", "::", "::"),
+    ("NVR_HOST", "nvr.local", "nvr.local"),
+    ("NVR_PORT", "0", 0),
+    ("NVR_PORT", "65535", 65535),
+    ("NVR_PORT", "08000", 8000),
+    ("NVR_THREADS", "1", 1),
+    ("NVR_THREADS", "64", 64),
+    ("NVR_MAX_BODY_BYTES", "1024", 1024),
+    ("NVR_MAX_PICTURE_BYTES", "1", 1),
+    ("NVR_LOG_LEVEL", "debug", "DEBUG"),
+    ("NVR_LOG_LEVEL", "Warning", "WARNING"),
+]
+BAD = [
+    ("NVR_FOSCAM_BASE_PATH", ""),
+    ("NVR_FOSCAM_BASE_PATH", "/a\0b"),
+    ("NVR_DATABASE_URL", ""),
+    ("NVR_DATABASE_URL", "nvr.db"),
+    ("NVR_DATABASE_URL", "/var/lib/nvr.db"),
+    ("NVR_DATABASE_URL", "sqlite:///"),
+    ("NVR_DATABASE_URL", "sqlite://nvr.db"),
+    ("NVR_DATABASE_URL", "sqlite:///:memory:"),
+    ("NVR_DATABASE_URL", "sqlite:///a%00b"),
+    ("NVR_DATABASE_URL", "postgresql://localhost/nvr"),
+    ("NVR_HOST", ""),
+    ("NVR_HOST", "a b"),
+    ("NVR_HOST", "http://0.0.0.0"),
+    ("NVR_HOST", "user@host"),
+    ("NVR_HOST", "host\n"),
+    ("NVR_PORT", "65536"),
+    ("NVR_PORT", "0" * 30 + "65536"),
+    ("NVR_THREADS", "0"),
+    ("NVR_THREADS", "65"),
+    ("NVR_MAX_BODY_BYTES", "1023"),
+    ("NVR_MAX_BODY_BYTES", str(64 * MIB + 1)),
+    ("NVR_MAX_PICTURE_BYTES", "0"),
+    ("NVR_MAX_PICTURE_BYTES", str(256 * MIB + 1)),
+    ("NVR_LOG_LEVEL", ""),
+    ("NVR_LOG_LEVEL", "loud"),
+    ("NVR_LOG_LEVEL", "CRITICAL"),
+]
+
+
+def test_without_an_environment_every_setting_has_its_default():
+    assert read_settings({}) == DEFAULTS
+
+
+def test_the_table_names_each_setting_once_and_explains_it():
+    assert [setting.name for setting in SETTINGS] == list(DEFAULTS)
+    assert all(setting.help and "\n" not in setting.help for setting in SETTINGS)
+
+
+def test_other_variables_are_not_read():
+    assert read_settings({"PORT": "1", "nvr_port": "2", "NVR_POTR": "x"}) == DEFAULTS
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_a_good_value_is_read(name, text, value):
+    assert read_settings({name: text}) == DEFAULTS | {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [*BAD, *(("NVR_PORT", text) for text in NO_NUMBERS)],
+    ids=lambda text: ascii(text[:30]),
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_it(name, text):
+    with pytest.raises(BadSetting) as caught:
+        read_settings({name: text})
+    line = str(caught.value)
+    assert line.startswith(f"{name}={text!r} cannot be used: give ")
+    assert line.isprintable()
+
+
+def test_a_value_that_is_no_text_is_shown_without_harm():
+    with pytest.raises(BadSetting) as caught:
+        read_settings({"NVR_LOG_LEVEL": "\udcff\x1b[2J\n"})
+    assert str(caught.value).isascii()
