@@ -1,0 +1,47 @@
+"""Is the time aware, in UTC, and does its text sort as it does?"""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import clock
+
+ZONES = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
+# A day from either end of the calendar, so that every offset stays inside it.
+MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=ZONES)
+
+
+def test_now_is_aware_and_in_utc():
+    before = datetime.now(UTC)
+    now = clock.now()
+    assert before <= now <= datetime.now(UTC)
+    assert now.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2025, 12, 23, 10, tzinfo=UTC), "2025-12-23T10:00:00.000000Z"),
+        (datetime(2025, 12, 23, 10, 0, 0, 7, UTC), "2025-12-23T10:00:00.000007Z"),
+        (datetime(987, 1, 2, tzinfo=UTC), "0987-01-02T00:00:00.000000Z"),
+        (
+            datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=5, minutes=45))),
+            "2025-12-31T18:45:00.000000Z",
+        ),
+    ],
+)
+def test_a_moment_is_written_in_utc_with_six_digits(moment, text):
+    assert clock.rfc3339(moment) == text
+
+
+@given(MOMENTS, MOMENTS)
+def test_to_compare_the_text_is_to_compare_the_time(one, other):
+    first, second = clock.rfc3339(one), clock.rfc3339(other)
+    assert (first < second, first == second) == (one < other, one == other)
+
+
+@given(MOMENTS)
+def test_the_text_reads_back_as_the_same_moment(moment):
+    assert datetime.fromisoformat(clock.rfc3339(moment)) == moment
