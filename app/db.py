@@ -29,7 +29,21 @@ PRAGMAS = (
     ("foreign_keys", 1),
 )
 
-database = SqliteDatabase(None)
+
+class Database(SqliteDatabase):
+    """peewee's, for a transaction that SQLite itself may end."""
+
+    def rollback(self) -> None:
+        """Undo what is left to undo.
+
+        On a full disk or a read error SQLite has rolled back already, and the complaint about a
+        second time would hide why (sqlite.org/lang_transaction.html, section 3).
+        """
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
+
+database: SqliteDatabase = Database(None)
 # SQLite's busy handler is not fair and before 3.51.3 two connections that write or checkpoint at
 # once can meet the WAL-reset bug: writers of this process queue here instead.
 _writers = threading.Lock()
