@@ -1,0 +1,158 @@
+"""Do imports point one way, and does only one module open files?"""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+# Each line may import from the lines above it and from nothing else of the app.
+LAYERS = (
+    {"app.config", "app.clock", "app.containment", "app.strict_json", "app.logs"},
+    {"app.folders"},
+    {"app.snapshots"},
+    {"app.db"},
+    {"app.models"},
+    {"app.schemas", "app.audit"},
+    {"app.registry"},
+    {"app.errors", "app.auth"},
+    {"app.api.blueprint", "app.api.pictures"},
+    {"app.api.cameras", "app.api.docs"},
+    {"app.api"},
+    {"app.server"},
+    {"app"},
+)
+RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+# What the parts that are set up with the app need of Flask: no request.
+FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
+OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
+OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
+# To look a name up is not to open it: what it means may have changed in between.
+FOLLOWERS = {"realpath", "readlink", "resolve", "walk", "fwalk", "listdir", "glob", "rglob"}
+RECORD = """
+import importlib, os, pkgutil, sys
+made = []
+def note(event, args):
+    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_ACCMODE | os.O_CREAT):
+        made.append(args[0])
+    if event in ("os.mkdir", "os.rename", "os.symlink", "sqlite3.connect", "socket.bind"):
+        made.append(event)
+sys.addaudithook(note)
+import app
+for module in pkgutil.walk_packages(app.__path__, "app."):
+    importlib.import_module(module.name)
+import wsgi
+print(made)
+"""
+
+
+def module_of(path):
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+TREES = {module_of(path): ast.parse(path.read_bytes()) for path in PROJECT.glob("app/**/*.py")}
+
+
+def imports(tree):
+    """The full name of everything that is imported, ``from a import b`` as ``a.b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(module):
+    """The app's modules that ``module`` imports from."""
+    for name in imports(TREES[module]):
+        if name.split(".")[0] == "app":
+            yield name if name in TREES else name.rpartition(".")[0]
+
+
+def called(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def test_every_module_has_its_place():
+    assert set(TREES) == set(RANK)
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_imports_point_one_way(module):
+    upwards = [other for other in own_imports(module) if RANK[other] >= RANK[module]]
+    assert upwards == []
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_imports_stand_at_the_top(module):
+    tree = TREES[module]
+    everywhere = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert everywhere == top
+    assert tree.body[1 : 1 + len(top)] == top
+    assert "__import__" not in called(tree)
+    assert "importlib" not in list(imports(tree))
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_nothing_below_errors_knows_http(module):
+    if RANK[module] < RANK["app.errors"]:
+        web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress", "http"}
+        known = {name for name in imports(TREES[module]) if name.split(".")[0] in web}
+        assert known <= FLASK
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_nothing_below_the_database_knows_it(module):
+    if RANK[module] < RANK["app.db"]:
+        known = {name.split(".")[0] for name in imports(TREES[module])}
+        assert not known & {"peewee", "playhouse", "sqlite3"}
+
+
+@pytest.mark.parametrize("module", ["app.containment", "app.folders", "app.snapshots"])
+def test_what_chooses_the_picture_needs_the_standard_library_only(module):
+    packages = {name.split(".")[0] for name in imports(TREES[module])}
+    assert packages <= sys.stdlib_module_names | {"app"}
+
+
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment"}))
+def test_only_containment_opens_files(module):
+    assert not OPENERS & set(called(TREES[module]))
+
+
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment", "app.config"}))
+def test_nobody_else_follows_names(module):
+    assert not FOLLOWERS & set(called(TREES[module]))
+
+
+def test_the_search_for_openers_finds_them():
+    code = "open(a); io.open(a); os.open(a); Path(a).open(); opener = os.open; p.read_bytes()"
+    assert [name for name in called(ast.parse(code)) if name in OPENERS].count("open") == 5
+    assert "open" in set(called(TREES["app.containment"]))
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_every_module_says_what_it_is_for(module):
+    assert ast.get_docstring(TREES[module]).splitlines()[0].strip()
+
+
+def test_to_import_the_app_makes_no_file(tmp_path, environ):
+    result = subprocess.run(
+        [sys.executable, "-B", "-c", RECORD],
+        cwd=tmp_path,
+        env=os.environ | environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "[]\n"
+    assert os.listdir(tmp_path) == ["base"]
