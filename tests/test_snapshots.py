@@ -205,7 +205,12 @@ def test_a_file_that_became_empty_or_too_large_after_the_walk_is_passed_over(
 ):
     add(base, "next.jpg", picture(), 20)
     newest = add(base, "newest.jpg", picture(), 10)
-    change_after_the_walk(monkeypatch, lambda: os.truncate(newest, size))
+
+    def resize():
+        os.truncate(newest, size)
+        os.utime(newest, (NOW.timestamp() - 10, NOW.timestamp() - 10))
+
+    change_after_the_walk(monkeypatch, resize)
     assert latest(base).name == "next.jpg"
 
 
@@ -348,6 +353,29 @@ def test_a_lone_file_that_never_stands_still_has_the_length_it_says(base, monkey
     changing_reads(monkeypatch, path, 99, change)
     shown = latest(base, now=datetime.now(UTC))
     assert len(shown.data) == shown.size > 0
+
+
+def test_a_read_that_ends_early_passes_on_to_the_next_newest(base, monkeypatch):
+    cut = add(base, "cut.jpg", picture(), 60).stat().st_ino
+    add(base, "next.jpg", picture(), 100)
+    read = snapshots._read
+    monkeypatch.setattr(
+        snapshots, "_read", lambda file, size: read(file, size - (os.fstat(file).st_ino == cut))
+    )
+    assert latest(base).name == "next.jpg"
+
+
+def test_a_lone_file_that_shrinks_before_each_read_has_the_length_it_says(base, monkeypatch):
+    path = add(base, "a.jpg", picture(), 60)
+    read = snapshots._read
+
+    def shrink_and_read(file, size):
+        shorten(path, 1)
+        return read(file, size)
+
+    monkeypatch.setattr(snapshots, "_read", shrink_and_read)
+    shown = latest(base, now=datetime.now(UTC))
+    assert shown.size == len(shown.data) == path.stat().st_size
 
 
 def test_a_file_that_becomes_empty_while_it_is_read_is_passed_over(base, monkeypatch):

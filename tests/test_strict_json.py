@@ -5,7 +5,7 @@ import json
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.strict_json import BadJson, FastJson, strict
@@ -61,6 +61,7 @@ def test_what_is_only_unusual_is_read(value):
     assert strict(json.dumps(value).encode()) == value
 
 
+@settings(max_examples=30)
 @given(VALUES)
 def test_what_is_written_reads_back_in_the_same_order(value):
     provider = FastJson(Flask("app"))

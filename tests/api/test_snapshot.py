@@ -326,11 +326,11 @@ def test_cache_busters_are_ignored(shown, get, query):
     assert get(query).data == DATA
 
 
-@pytest.mark.parametrize("age", [0, -10, -YEAR])
+@pytest.mark.parametrize("age", [-60, -YEAR])
 def test_an_age_is_never_negative(get, base, camera, age):
     put(base / "front" / "a.jpg", DATA, age)
     assert get().headers["X-Snapshot-Age"] == "0"
-    assert get("?max_age=1").status_code == 200
+    assert get("?max_age=0").status_code == 200
 
 
 @pytest.mark.parametrize("grown", [b"", b"\0" * 50], ids=["same length", "longer"])
@@ -411,7 +411,7 @@ def test_a_simple_name_is_shown_exactly(base, get, camera, name):
         ("a\r\nSet-Cookie: x.jpg", 'filename="a__Set-Cookie: x.jpg"'),
         ("a\x1b[2J\x7f\x85.jpg", 'filename="a_[2J__.jpg"'),
         ("a\u202egpj.exe.jpg", 'filename="a_gpj.exe.jpg"'),
-        ("a\u2028\u200f\ufeff.jpg", 'filename="a___.jpg"'),
+        ("a\u2028\u2029\u200f\ufeff.jpg", 'filename="a____.jpg"'),
         (os.fsdecode(b"a\xff\xfe.jpg"), 'filename="a__.jpg"'),
         ("a\uff0f\u2024\u2024\uff0fb.jpg", "filename=\"a_.._b.jpg\"; filename*=UTF-8''"
          "a%EF%BC%8F%E2%80%A4%E2%80%A4%EF%BC%8Fb.jpg"),
