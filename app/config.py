@@ -39,9 +39,10 @@ def _host(text: str) -> str:
 
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{', '.join(words[:-1])} or {words[-1]}")
-        return text
+        for word in words:
+            if text.lower() == word.lower():
+                return word
+        raise ValueError(f"{', '.join(words[:-1])} or {words[-1]}")
 
     return parse
 

@@ -5,6 +5,7 @@ One SQLite file in WAL mode, one long-lived connection per thread. Every write g
 written (SQLITE_BUSY_SNAPSHOT), so writers begin IMMEDIATE.
 """
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -97,6 +98,21 @@ def migrate() -> None:
         if pending:
             _apply(runner)
         _migrated.add(path)
+
+
+def take_lead() -> int | None:
+    """A descriptor that makes this process the one that leads on this database, or None.
+
+    An flock(2) on a file beside the database: it is given back by closing, also by dying.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(f"{database.database}.monitor", flags, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
 
 
 def _open() -> None:

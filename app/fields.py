@@ -48,12 +48,12 @@ class Whole(fields.Integer):
 
 
 class QueryWhole(Whole):
-    """An integer in a query string: up to 18 digits and nothing else."""
+    """An integer in a query string: digits and nothing else; beyond SQLite's, its largest."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        if not re.fullmatch("[0-9]{1,18}", value):
+        if not re.fullmatch("[0-9]+", value):
             raise self.make_error("invalid", input=value)
-        return int(value)
+        return int(value) if len(value) <= 18 else LARGEST_INTEGER
 
 
 class Number(fields.Float):

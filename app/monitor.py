@@ -1,6 +1,5 @@
 """Who looks after the cameras? A loop that gathers evidence, has it judged, and writes it."""
 
-import fcntl
 import logging
 import os
 import time
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import clock, containment
-from app.db import database, transaction
+from app.db import take_lead, transaction
 from app.folders import Folders, Key, Look, key_of
 from app.liveness import SILENCE, Evidence, judge
 from app.models import Camera, Row
@@ -58,7 +57,9 @@ class Monitor:
 
     def tick(self) -> None:
         """Look at every camera, and write what was seen when it is due."""
-        if not self.leads and not self._take_lead():
+        if self._lock_file is None:
+            self._lock_file = take_lead()
+        if self._lock_file is None:
             return
         now = clock.now()
         cameras = Camera.listing()
@@ -144,19 +145,6 @@ class Monitor:
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._flushed_at >= self._flush_seconds
-
-    def _take_lead(self) -> bool:
-        """Whether no other process monitors this database; the lock goes with the process."""
-        file = os.open(
-            f"{database.database}.monitor", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
-        self._lock_file = file
-        return True
 
 
 def newest_upload(look: Look, now: datetime) -> str | None:

@@ -44,11 +44,12 @@ def environ(tmp_path: Path, base: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def app(environ: dict[str, str]) -> Flask:
+def app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application on an empty database."""
     app = create_app(environ)
     db.migrate()
-    return app
+    yield app
+    app.extensions["folders"].keep(())
 
 
 @pytest.fixture

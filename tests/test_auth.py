@@ -4,8 +4,8 @@ import pytest
 
 from app import auth
 from app.audit import Caller
-from app.models import AuditEntry
 from tests.problems import assert_problem
+from tests.rows import entries_of
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_request_without_a_user_agent_has_none(caller):
 def test_the_audit_entry_of_a_change_says_who_made_it(client, camera):
     headers = {"User-Agent": "x" * 600, "X-Forwarded-For": "203.0.113.9"}
     client.delete(f"/api/cameras/{camera['id']}", headers=headers)
-    entry = AuditEntry.of(camera["id"])[-1]
+    entry = entries_of(camera["id"])[-1]
     assert entry["action"] == "camera_deleted"
     assert entry["actor"] == "anonymous"
     assert entry["ip_address"] == "127.0.0.1"

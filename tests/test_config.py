@@ -15,6 +15,12 @@ DEFAULTS = {
     "NVR_THREADS": 4,
     "NVR_MAX_BODY_BYTES": MIB,
     "NVR_MAX_PICTURE_BYTES": 16 * MIB,
+    "NVR_RETENTION_DAYS": 0,
+    "NVR_RETENTION_ROWS": 0,
+    "NVR_AUDIT_RETENTION_DAYS": 0,
+    "NVR_OFFLINE_AFTER_SECONDS": 86400,
+    "NVR_LAST_SEEN_FLUSH_SECONDS": 30,
+    "NVR_WATCH": "auto",
     "NVR_LOG_LEVEL": "INFO",
 }
 NO_NUMBERS = [
@@ -77,6 +83,8 @@ BAD = [
     ("NVR_MAX_BODY_BYTES", str(64 * MIB + 1)),
     ("NVR_MAX_PICTURE_BYTES", "0"),
     ("NVR_MAX_PICTURE_BYTES", str(256 * MIB + 1)),
+    ("NVR_WATCH", "on"),
+    ("NVR_RETENTION_DAYS", "36501"),
     ("NVR_LOG_LEVEL", ""),
     ("NVR_LOG_LEVEL", "loud"),
     ("NVR_LOG_LEVEL", "CRITICAL"),

@@ -9,11 +9,12 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, snapshots
+from app import containment, db, errors, listings, snapshots
 from app.errors import PROBLEMS, ValidationFailed
-from app.models import AuditEntry, NotFound
+from app.models import NotFound, Refused
 from app.strict_json import BadJson
 from tests.problems import assert_problem
+from tests.rows import entries_of
 
 SECRET = "SELECT secret FROM /etc/shadow"
 FORESEEN = [
@@ -21,6 +22,10 @@ FORESEEN = [
     (ValidationFailed({"json": {"name": ["No."]}}), 422, "validation_failed"),
     (containment.OutsideBase(SECRET), 403, "folder_outside_base"),
     (containment.FolderNotFound(SECRET), 404, "folder_not_found"),
+    (containment.OutsideFolder(SECRET), 403, "picture_outside_folder"),
+    (snapshots.PictureNotFound(SECRET), 404, "picture_not_found"),
+    (Refused({"camera_id": ["No."]}), 422, "validation_failed"),
+    (listings.BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (NotFound("camera"), 404, "camera_not_found"),
@@ -169,7 +174,7 @@ def test_a_database_that_cannot_be_written_says_why_and_works_again(
     assert stored["name"] != changed["name"]
     db.database.execute_sql(f"PRAGMA {undo}")
     assert client.patch(url, json=changed).status_code == 200
-    entries = [entry["resource_name"] for entry in AuditEntry.of(camera["id"])]
+    entries = [entry["resource_name"] for entry in entries_of(camera["id"])]
     assert entries[-1] == changed["name"]
     assert len(entries) == len(set(entries))
 

@@ -6,7 +6,8 @@ import pytest
 
 from app import clock, db, intake, registry
 from app.audit import Caller
-from app.models import AuditEntry, Detection, Event, NotFound, Refused, rows
+from app.models import Detection, Event, NotFound, Refused, rows
+from tests.rows import entries_of
 
 NOBODY = Caller("anonymous")
 THREADS = 4
@@ -142,7 +143,7 @@ def test_racing_reviews_of_different_fields_both_survive(front):
     race(lambda n: intake.review_event(event["id"], changes[n], NOBODY))
     (stored,) = rows(Event.select())
     assert {**changes[0], **changes[1], **changes[2], "reviewed": 1}.items() <= stored.items()
-    assert len(AuditEntry.of(str(event["id"]))) == THREADS
+    assert len(entries_of(str(event["id"]))) == THREADS
 
 
 def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
@@ -169,7 +170,7 @@ def test_a_review_writes_just_the_changed_columns_with_its_entry(front, statemen
     assert '"notes" = ' in update
     assert "reviewed" not in update
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
-    (entry,) = AuditEntry.of(str(event["id"]))
+    (entry,) = entries_of(str(event["id"]))
     assert entry["details"] == {"changes": {"notes": {"old": "old", "new": "new"}}}
 
 
@@ -201,7 +202,7 @@ def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
         *(kept_event["id"], None)
     ]
     assert [row["id"] for row in rows(Event.select())] == [kept_event["id"]]
-    details = AuditEntry.of(front["id"])[-1]["details"]
+    details = entries_of(front["id"])[-1]["details"]
     assert details == {
         **{"name": "Front", "folder_path": "f", "status": "online"},
         **{"detections": 3, "events": 2},

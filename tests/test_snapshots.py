@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import containment, folders, snapshots
+from app import containment, snapshots, walking
 from app.snapshots import NoSnapshot, SnapshotTooOld, Terms
 from tests.pictures import FORMATS, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
 MOST = 1024 * 1024
-TERMS = Terms(NOW, MOST)
+TERMS = Terms(NOW, MOST, lambda folder, now: walking.walk(folder, now, MOST))
 PAGE = b"<!doctype html><script>alert(1)</script>" * 100
 OTHERS = {
     "a page": PAGE,
@@ -151,14 +151,14 @@ def test_every_folder_has_its_answer(base, tmp_path, folder):
 
 
 def change_after_the_walk(monkeypatch, change):
-    newest = folders.newest
+    walk = walking.walk
 
     def walk_then_change(*args):
-        candidates = newest(*args)
+        candidates = walk(*args)
         change()
         return candidates
 
-    monkeypatch.setattr(folders, "newest", walk_then_change)
+    monkeypatch.setattr(walking, "walk", walk_then_change)
 
 
 def test_a_file_that_vanishes_after_the_walk_is_passed_over(base, monkeypatch):

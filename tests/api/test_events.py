@@ -2,11 +2,11 @@
 
 from itertools import combinations, product
 
-from app.models import AuditEntry
 from app.schemas.detections import DetectionListSchema
 from app.schemas.events import EventListSchema, EventSchema
 from tests.posting import detection, event, post_camera, post_detections, post_event
 from tests.problems import assert_problem
+from tests.rows import entries_of
 
 URL = "/api/events"
 FIELDS = [
@@ -206,7 +206,7 @@ def test_a_review_changes_what_is_given_and_says_so_in_the_audit_log(client, cam
     assert list(answer.get_json()) == FIELDS
     assert answer.get_json() == stored | REVIEW | {"risk_level": "critical"}
     assert client.get(url).get_json() == answer.get_json()
-    (entry,) = AuditEntry.of(str(stored["id"]))
+    (entry,) = entries_of(str(stored["id"]))
     assert (entry["action"], entry["resource_type"]) == ("event_updated", "event")
     assert entry["details"] == {
         "changes": {name: {"old": stored[name], "new": value} for name, value in REVIEW.items()}
@@ -220,7 +220,7 @@ def test_a_review_of_one_field_leaves_the_others(client, camera):
         answer = client.patch(f"{URL}/{stored['id']}", json=unchanged)
         level = {"risk_level": "critical"} if field == "risk_score" else {}
         assert answer.get_json() == stored | {field: value} | level
-        (entry,) = AuditEntry.of(str(stored["id"]))
+        (entry,) = entries_of(str(stored["id"]))
         assert list(entry["details"]["changes"]) == [field]
 
 
@@ -230,7 +230,7 @@ def test_a_review_without_a_change_leaves_no_trace(client, camera):
     for body in ({}, REVIEW, same, {"notes": "n"}):
         answer = client.patch(f"{URL}/{stored['id']}", json=body)
         assert (answer.status_code, answer.get_json()) == (200, stored)
-    assert AuditEntry.of(str(stored["id"])) == []
+    assert entries_of(str(stored["id"])) == []
 
 
 def test_null_clears_what_may_be_null(client, camera):
@@ -265,7 +265,7 @@ def test_a_bad_review_changes_nothing(client, camera):
         answer = client.patch(f"{URL}/{stored['id']}", json={"notes": "new"} | bad)
         assert list(refused(answer)) == [field], bad
     assert client.get(f"{URL}/{stored['id']}").get_json() == stored
-    assert AuditEntry.of(str(stored["id"])) == []
+    assert entries_of(str(stored["id"])) == []
 
 
 def test_the_risk_level_follows_the_score_at_every_border(client, camera):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.models import AuditEntry, Camera
+from app.models import Camera
 from tests.problems import assert_problem
+from tests.rows import entries_of
 
 GOOD = {"name": "Side", "folder_path": "side"}
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"
@@ -109,7 +110,7 @@ def unchanged(camera):
     """Whatever the test did, the one camera is as it was and nothing was noted."""
     yield
     assert Camera.listing() == [camera]
-    assert [entry["action"] for entry in AuditEntry.of(camera["id"])] == ["camera_created"]
+    assert [entry["action"] for entry in entries_of(camera["id"])] == ["camera_created"]
 
 
 @pytest.mark.usefixtures("unchanged")
