@@ -210,9 +210,10 @@ def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
 
 
 def test_the_database_itself_keeps_rows_with_their_camera(front, side):
-    """Whatever deletes a camera, foreign keys are on and cascade."""
+    """Whatever deletes a camera, foreign keys are on and cascade, on every connection anew."""
     ids = intake.store_detections([seen(front), seen(side)]).ids
     intake.store_event(happened(front, ids[:1]))
+    db.database.close()
     with db.transaction():
         db.database.execute_sql("DELETE FROM camera WHERE id = ?", (front["id"],))
     assert [row["id"] for row in rows(Detection.select())] == ids[1:]

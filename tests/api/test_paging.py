@@ -28,7 +28,9 @@ def walk(client, url, between=lambda: None, **query):
     ids, cursor = [], {}
     while True:
         page = get(client, url, **query, **cursor)
-        ids += [row["id"] for row in page[LISTS.get(url, "detections")]]
+        found = [row["id"] for row in page[LISTS.get(url, "detections")]]
+        assert not set(found).intersection(ids)
+        ids += found
         if page["next_cursor"] is None:
             return ids
         cursor = {"cursor": page["next_cursor"]}
