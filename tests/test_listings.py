@@ -58,6 +58,29 @@ def test_a_page_after_a_cursor_is_reached_by_searching(app, listing):
         assert f"{listing.moment}" in first.partition("(")[2], (given, first)
 
 
+def test_a_filter_with_an_index_of_its_own_is_searched_by_it(app):
+    for listing, *names in (
+        (DETECTIONS, "camera_id"),
+        (DETECTIONS, "event_id"),
+        (DETECTIONS, "object_type"),
+        (DETECTIONS, "camera_id", "object_type"),
+        (EVENTS, "camera_id"),
+        (EVENTS, "risk_level"),
+        (EVENTS, "reviewed"),
+        (AUDIT, "action"),
+        (AUDIT, "resource_id"),
+    ):
+        line = plan(*listing.sql({name: VALUES[name] for name in names}, 50, None))[0]
+        assert line.startswith(f"SEARCH {listing.name} USING"), line
+        assert line.endswith(f"({' AND '.join(f'{name}=?' for name in names)})"), line
+
+
+@LISTINGS
+def test_ties_are_ordered_by_id_in_words_too(listing):
+    sql, _ = listing.sql({}, 50, None)
+    assert sql.endswith(f"ORDER BY {listing.moment} DESC, id DESC LIMIT ?")
+
+
 @pytest.mark.parametrize("listing", [DETECTIONS, EVENTS], ids=lambda x: x.name)
 def test_counting_never_scans_a_table(app, listing):
     for given in all_filters(listing):

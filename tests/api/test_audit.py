@@ -107,7 +107,7 @@ def test_every_combination_of_filters_finds_exactly_what_matches(client, monkeyp
         "action": ("event_updated", lambda row: row["action"] == "event_updated"),
         "resource_type": ("event", lambda row: row["resource_type"] == "event"),
         "resource_id": ("7", lambda row: row["resource_id"] == "7"),
-        "actor": ("monitor", lambda row: row["actor"] == "monitor"),
+        "actor": ("anonymous", lambda row: row["actor"] == "anonymous"),
         "start_date": (MIDDLE, lambda row: row["timestamp"] >= MIDDLE),
         "end_date": (moments[2], lambda row: row["timestamp"] < moments[2]),
     }
