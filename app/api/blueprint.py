@@ -76,6 +76,10 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(self._prepare_problems_doc)
 
+    def arguments(self, schema: Any, **options: Any) -> Any:
+        """As flask-smorest's, with one schema object for all requests instead of one each."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
     def add_url_rule(
         self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
