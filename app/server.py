@@ -1,5 +1,6 @@
 """How do requests come off the wire? By waitress, its own refusals in the one error shape too."""
 
+import gc
 import logging
 import signal
 import socket
@@ -137,6 +138,9 @@ def main(app: Flask) -> None:
         app.config["NVR_DATABASE_URL"],
     )
     jobs = start_jobs(app)
+    # What was made up to here stays: the collector need not look at it with every request.
+    gc.collect()
+    gc.freeze()
     server.run()
     for job in jobs:
         job.stop()

@@ -24,6 +24,14 @@ HARMFUL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 UNQUOTABLE = '"\\%/'
 
 
+CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
+FIXED_HEADERS = (
+    ("Cache-Control", "private, no-cache"),
+    ("Content-Security-Policy", "sandbox; default-src 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
 def base_path() -> str:
     """The folder that every picture lies in."""
     return str(current_app.config["NVR_FOSCAM_BASE_PATH"])
@@ -46,6 +54,8 @@ def is_known(picture: Picture) -> bool:
 
     Raises `PreconditionFailed` where the client wants another picture or none.
     """
+    if CONDITIONS.isdisjoint(request.environ):
+        return False
     if request.if_match and not request.if_match.contains(picture.etag):
         raise PreconditionFailed
     if request.if_none_match:
@@ -70,12 +80,16 @@ def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:
         # The other conditions were met before the picture was read.
         environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}
         response.make_conditional(environ, accept_ranges=True, complete_length=picture.size)
-    response.headers["Accept-Ranges"] = "bytes"
-    response.headers["Content-Disposition"] = content_disposition(disposition, picture.name)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Snapshot-Age"] = str(max(0, int(picture.age(now))))
+    response.headers.remove("Cache-Control")
+    response.headers.remove("Accept-Ranges")
+    response.headers.extend(
+        [
+            ("Accept-Ranges", "bytes"),
+            ("Content-Disposition", content_disposition(disposition, picture.name)),
+            ("X-Snapshot-Age", str(max(0, int(picture.age(now))))),
+            *FIXED_HEADERS,
+        ]
+    )
     return response
 
 
