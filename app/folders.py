@@ -69,6 +69,12 @@ class Folders:
         finally:
             entry.lock.release()
 
+    def polling(self) -> list[str]:
+        """Why each folder that cannot be watched is walked instead."""
+        with self._lock:
+            entries = list(self._entries.values())
+        return [entry.reason for entry in entries if not entry.tree and entry.reason != NOT_YET]
+
     def keep(self, keys: Iterable[Key]) -> None:
         """Stop watching all folders but these."""
         with self._lock:

@@ -20,13 +20,13 @@ class Check(NamedTuple):
     message: str
 
 
-def look(base: str) -> Row:
-    """All checks and the worst of their statuses."""
+def look(base: str, polling: list[str]) -> Row:
+    """All checks and the worst of their statuses; ``polling`` as `watcher` takes it."""
     checks = {
         "database": database(),
         "base_path": base_path(base),
         "free_space": free_space(base),
-        "watcher": watcher(),
+        "watcher": watcher(polling),
     }
     worst = max(
         (check.status for check in checks.values()), key=[HEALTHY, DEGRADED, UNHEALTHY].index
@@ -79,6 +79,8 @@ def free_space(base: str) -> Check:
     return Check(HEALTHY, f"{free // 2**20} MiB are free for uploads.")
 
 
-def watcher() -> Check:
-    """How new pictures are noticed."""
-    return Check(HEALTHY, "Folders are walked on each request; nothing needs to run beside it.")
+def watcher(polling: list[str]) -> Check:
+    """How new pictures are noticed; ``polling``: why some folders must be read instead."""
+    if polling:
+        return Check(DEGRADED, f"{len(polling)} folders are polling: {'; '.join(set(polling))}.")
+    return Check(HEALTHY, "The kernel tells of every new picture in the folders in use.")

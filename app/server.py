@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -137,6 +138,9 @@ def main(app: Flask) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.config["NVR_DATABASE_URL"],
     )
+    # The interpreter runs one thread at a time; on two processors they fight for its lock: a
+    # snapshot cost 0.63 ms of CPU there and costs 0.55 ms on one (make bench).
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     jobs = start_jobs(app)
     # What was made up to here stays: the collector need not look at it with every request.
     gc.collect()

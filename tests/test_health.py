@@ -27,7 +27,7 @@ def test_looking_writes_nothing_to_the_disk(app, path):
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = db.database.connection().total_changes
     for _ in range(3):
-        health.look(app.config["NVR_FOSCAM_BASE_PATH"])
+        health.look(app.config["NVR_FOSCAM_BASE_PATH"], [])
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert db.database.connection().total_changes == changes
 
@@ -128,7 +128,14 @@ def test_the_whole_is_as_well_as_its_worst_part(monkeypatch, statuses, worst):
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, part, lambda *_, check=check: check)
-    seen = health.look("/base")
+    seen = health.look("/base", [])
     assert seen["status"] == worst
     assert list(seen["checks"]) == [*parts, "watcher"]
     assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
+
+
+def test_a_folder_that_must_be_read_degrades_and_says_why():
+    assert health.watcher([]).status == "healthy"
+    check = health.watcher(["the folder lies on NFS"] * 2)
+    assert check.status == "degraded"
+    assert check.message == "2 folders are polling: the folder lies on NFS."

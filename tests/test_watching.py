@@ -211,3 +211,13 @@ def test_folders_that_nobody_needs_are_let_go(root):
 
 def queue_length() -> int:
     return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+
+
+def test_why_folders_are_polled_is_known(root, monkeypatch):
+    root.look()
+    assert root.known.polling() == []
+    root.known.keep(())
+    monkeypatch.setattr(watching, "filesystem_type", lambda _: 0x6969)
+    root.look()
+    (reason,) = root.known.polling()
+    assert "NFS" in reason

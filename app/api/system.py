@@ -6,7 +6,7 @@ from flask import current_app
 
 from app import clock, health, stats
 from app.api.blueprint import Blueprint
-from app.api.pictures import base_path
+from app.api.pictures import base_path, folders
 from app.models import Row
 from app.schemas import system as schemas
 
@@ -25,7 +25,9 @@ def get_alive() -> Row:
 @blp.answers(200, schemas.HealthSchema, also=503)
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
-    found = health.look(base_path()) | {"timestamp": clock.rfc3339(clock.now())}
+    found = health.look(base_path(), folders().polling()) | {
+        "timestamp": clock.rfc3339(clock.now())
+    }
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 
 

@@ -1,0 +1,53 @@
+"""Does the README name everything that there is, and is what it shows true?"""
+
+import re
+
+import pytest
+
+from app.config import PROJECT, SETTINGS
+from app.errors import PROBLEMS
+
+README = (PROJECT / "README.md").read_text()
+MAKEFILE = (PROJECT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_stands_in_the_table(setting):
+    default = setting.default.replace(f"{PROJECT}/", "")
+    assert f"| `{setting.name}` | `{default}` | {setting.help} |" in README
+
+
+def test_the_table_names_no_other_setting():
+    assert set(re.findall(r"^\| `(NVR_\w+)`", README, re.MULTILINE)) == {s.name for s in SETTINGS}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_every_error_code_stands_in_the_table(problem):
+    assert f"| `{problem.code}` | {problem.status} | {problem.detail} |" in README
+
+
+def test_every_command_of_ours_is_named(app):
+    ours = set(app.cli.commands) - {"openapi"}
+    named = set(re.findall(r"flask --app wsgi (\w+)", README))
+    assert ours <= named
+    assert "flask --app wsgi openapi print" in README
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"(?:`| {4})make (?:-C \S+ )?([a-z-]+)", README))
+    assert {"run", "test", "demo", "bench", "help"} <= named <= targets
+
+
+def test_the_transcript_of_the_demo_is_the_demos(subtests):
+    """Command by command: the ids, ports and times of a run differ, what is typed does not."""
+    demo = (PROJECT / "tests" / "demo.py").read_text()
+    for words in ("front_door", "Garden", "the last upload", "curl -s -OJ"):
+        with subtests.test(words):
+            assert words in README
+            assert words in demo
+
+
+def test_every_file_that_is_named_is_there():
+    for name in re.findall(r"`((?:app|deploy|tests)/[\w./-]+)`", README):
+        assert (PROJECT / name).is_file(), name
