@@ -27,7 +27,7 @@ class Uploads:
             *[self.touch] * 4,
             *[self.make_folder] * 2,
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
-            self.forget_link,
+            *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
         ]
 
@@ -39,6 +39,15 @@ class Uploads:
         except OSError:
             return f"{operation.__name__} refused"
         return operation.__name__
+
+    def some(self) -> list[str]:
+        """One or a few operations before the next question; none comes after a new hard link."""
+        names: list[str] = []
+        for _ in range(self.random.choice((1, 1, 1, 3, 20))):
+            names.append(self.step())
+            if names[-1] == "hard_link":
+                break
+        return names
 
     def end(self) -> None:
         """Close what is still open."""
@@ -89,11 +98,13 @@ class Uploads:
         self.path().symlink_to(self.random.choice((self.outside, self.root / "a.jpg")))
 
     def hard_link(self) -> None:
-        """Its new name is one that is watched: link(2) tells the watchers of no other folder."""
+        """Its new name is one that is watched, for link(2) tells the watchers of no other folder;
+        for the same reason `some` asks before anything hides that name."""
         new = self.root / self.random.choice(("a.jpg", "20251223/c.png", "20251224/f.jpg"))
         os.link(self.random.choice((self.path(), self.outside / "far.jpg")), new)
-        if self.random.random() < 0.5:
-            new.rename(self.outside / "far.jpg")
+
+    def move_link_out(self) -> None:
+        self.path().rename(self.outside / "far.jpg")
 
     def forget_link(self) -> None:
         (self.outside / "far.jpg").unlink()
