@@ -66,7 +66,11 @@ class Uploads:
 
     def write_in_chunks(self) -> None:
         if len(self.open) < 4:
-            self.open.append(self.path().open("ab", buffering=0))
+            file = self.path().open("ab", buffering=0)
+            if os.fstat(file.fileno()).st_nlink > 1:
+                file.close()
+                return
+            self.open.append(file)
         self.random.choice(self.open).write(self.random.choice(BYTES))
 
     def close(self) -> None:
@@ -99,8 +103,10 @@ class Uploads:
 
     def hard_link(self) -> None:
         """Its new name is one that is watched, for link(2) tells the watchers of no other folder;
-        for the same reason `some` asks before anything hides that name."""
+        for the same reason `some` asks before anything hides that name, and nobody writes on
+        through a descriptor that was opened under one of two names."""
         new = self.root / self.random.choice(("a.jpg", "20251223/c.png", "20251224/f.jpg"))
+        self.end()
         os.link(self.random.choice((self.path(), self.outside / "far.jpg")), new)
 
     def move_link_out(self) -> None:
