@@ -126,7 +126,7 @@ def _descend(folder: int, components: list[str]) -> int:
         for component in components:
             above, reached = reached, _enter(reached, component)
             os.close(above)
-    except BaseException:
+    except BaseException:  # raised again: the descriptor must not leak
         os.close(reached)
         raise
     return reached

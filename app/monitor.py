@@ -92,7 +92,7 @@ class Monitor:
         try:
             self._look_after(sightings.shown(camera), now)
             self._failing.discard(camera["id"])
-        except Exception:
+        except Exception:  # whatever it is, the other cameras must be looked after
             self.failures += 1
             if camera["id"] not in self._failing:
                 self._failing.add(camera["id"])

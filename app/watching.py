@@ -76,7 +76,7 @@ class Tree:
         self._inotify = _open_inotify()
         try:
             self._read(folder, "")
-        except BaseException:
+        except BaseException:  # raised again: the watches must not leak
             self.close()
             raise
 
