@@ -20,9 +20,9 @@ from waitress.task import ErrorTask, WSGITask
 
 from app import clock, db, logs
 from app.background import Job
-from app.cli import limits_of
-from app.errors import CONTENT_TYPE, PROBLEMS
+from app.cli.prune import limits_of
 from app.monitor import TICK_SECONDS
+from app.problems import CONTENT_TYPE, PROBLEMS
 from app.retention import prune
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from app.errors import PROBLEMS
+from app.problems import PROBLEMS
 from app.schemas.common import ProblemSchema
 
 

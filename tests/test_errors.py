@@ -10,8 +10,9 @@ import pytest
 from werkzeug import exceptions
 
 from app import containment, db, errors, listings, snapshots
-from app.errors import PROBLEMS, ValidationFailed
+from app.errors import ValidationFailed
 from app.models import NotFound, Refused
+from app.problems import PROBLEMS
 from app.strict_json import BadJson
 from tests.problems import assert_problem
 from tests.rows import entries_of

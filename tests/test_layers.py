@@ -24,11 +24,13 @@ LAYERS = (
     {"app.intake", "app.sightings"},
     {"app.monitor", "app.registry"},
     {"app.eyes"},
+    {"app.problems"},
     {"app.errors", "app.auth"},
     {"app.api.blueprint", "app.api.pictures", "app.api.lists", "app.api.exports"},
     {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
     {"app.api.system", "app.api.docs"},
     {"app.api"},
+    {"app.cli.prune"},
     {"app.cli"},
     {"app.server"},
     {"app"},
@@ -112,8 +114,8 @@ def test_imports_stand_at_the_top(module):
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_nothing_below_errors_knows_http(module):
-    if RANK[module] < RANK["app.errors"]:
+def test_nothing_below_problems_knows_http(module):
+    if RANK[module] < RANK["app.problems"]:
         web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress", "http"}
         known = {name for name in imports(TREES[module]) if name.split(".")[0] in web}
         assert known <= FLASK

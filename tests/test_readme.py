@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.config import PROJECT, SETTINGS
-from app.errors import PROBLEMS
+from app.problems import PROBLEMS
 
 README = (PROJECT / "README.md").read_text()
 MAKEFILE = (PROJECT / "Makefile").read_text()

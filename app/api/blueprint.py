@@ -18,7 +18,8 @@ from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from app.errors import CONTENT_TYPE, PROBLEMS, ValidationFailed
+from app.errors import ValidationFailed
+from app.problems import CONTENT_TYPE, PROBLEMS
 from app.schemas.common import NothingSchema, ProblemSchema
 from app.snapshots import CONTENT_TYPES
 from app.strict_json import strict

@@ -20,7 +20,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from app import create_app, db
-from app.errors import CONTENT_TYPE
+from app.problems import CONTENT_TYPE
 from tests.e2e.server import PROJECT, Server
 from tests.pictures import picture, put
 

@@ -1,4 +1,4 @@
-"""What can an operator do? ``flask --app wsgi COMMAND``."""
+"""What do the retention settings leave no room for, and how does it go?"""
 
 import json
 import sys
@@ -8,12 +8,6 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import clock, db, retention
-
-
-def init_app(app: Flask) -> None:
-    """Add every command."""
-    for command in (prune,):
-        app.cli.add_command(command)
 
 
 def limits_of(app: Flask) -> retention.Limits:

@@ -1,0 +1,13 @@
+"""What can an operator do? ``flask --app wsgi COMMAND``; each command is a module of its own."""
+
+from flask import Flask
+
+from app.cli.prune import prune
+
+COMMANDS = (prune,)
+
+
+def init_app(app: Flask) -> None:
+    """Add every command."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

@@ -1,0 +1,114 @@
+"""Which failures exist? One table (RFC 9457)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of the table: the stable word, its status, and a sentence that helps."""
+
+    code: str
+    status: int
+    detail: str
+
+    def body(self, detail: str = "", **members: Any) -> dict[str, Any]:
+        """The members of RFC 9457, then ``code`` and what this problem adds."""
+        return {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": detail or self.detail,
+            "code": self.code,
+            **members,
+        }
+
+
+PROBLEMS = {
+    problem.code: problem
+    for problem in (
+        Problem("bad_request", 400, "The request is not valid HTTP."),
+        Problem("malformed_json", 400, "The body is not one valid JSON document."),
+        Problem(
+            "folder_outside_base",
+            403,
+            "The camera's folder_path is not inside the configured base path, or a link stands on "
+            "the way to it. Change folder_path to a folder inside the base path.",
+        ),
+        Problem(
+            "picture_outside_folder",
+            403,
+            "The detection's file_path is not inside its camera's folder, or a link stands on the "
+            "way to it.",
+        ),
+        Problem("not_found", 404, "There is nothing at this URL. /docs lists what there is."),
+        Problem("camera_not_found", 404, "There is no camera with this id."),
+        Problem("detection_not_found", 404, "There is no detection with this id."),
+        Problem("event_not_found", 404, "There is no event with this id."),
+        Problem("audit_entry_not_found", 404, "There is no audit entry with this id."),
+        Problem(
+            "picture_not_found",
+            404,
+            "The detection names no picture, or the picture is gone from the camera's folder.",
+        ),
+        Problem(
+            "folder_not_found",
+            404,
+            "The camera's folder does not exist or may not be read. Create it, or let the camera "
+            "upload once.",
+        ),
+        Problem(
+            "no_snapshot",
+            404,
+            "The camera's folder holds no picture yet. Let the camera upload one (.jpg, .jpeg, "
+            ".png or .gif).",
+        ),
+        Problem(
+            "snapshot_too_old",
+            404,
+            "The newest picture is older than max_age. Check that the camera still uploads.",
+        ),
+        Problem(
+            "method_not_allowed",
+            405,
+            "This URL does not know the method. The Allow header lists those that it knows.",
+        ),
+        Problem("precondition_failed", 412, "The resource is not the one that If-Match names."),
+        Problem("payload_too_large", 413, "The body is larger than this service takes."),
+        Problem("uri_too_long", 414, "The URL is longer than this service takes."),
+        Problem(
+            "unsupported_media_type",
+            415,
+            "Send the body as JSON in UTF-8, with Content-Type: application/json and without a "
+            "Content-Encoding.",
+        ),
+        Problem("range_not_satisfiable", 416, "The Range begins beyond the end of the picture."),
+        Problem("validation_failed", 422, "Some values cannot be used; errors lists every one."),
+        Problem("headers_too_large", 431, "The headers are larger than this service takes."),
+        Problem(
+            "internal_error", 500, "The service failed; its log says how. Nothing was changed."
+        ),
+        Problem(
+            "database_busy", 503, "Another program holds the database. Try again in a moment."
+        ),
+        Problem(
+            "database_read_only",
+            503,
+            "The database cannot be written. Check the rights of its file and folder.",
+        ),
+        Problem(
+            "database_unavailable",
+            503,
+            "The database cannot be used. The service's log says why.",
+        ),
+        Problem(
+            "out_of_resources",
+            503,
+            "The service has no file descriptors or memory left. Try again in a moment.",
+        ),
+        Problem("storage_full", 507, "The disk is full, nothing was stored. Free some space."),
+    )
+}
