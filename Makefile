@@ -15,8 +15,8 @@ run: .venv/runtime ## start the service on http://127.0.0.1:8000
 	@mkdir -p instance/uploads
 	@$(BIN)/python wsgi.py
 
-test: .venv/dev ## run the tests, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing $(ARGS)
+test: .venv/dev ## run the tests on every processor, with branch coverage
+	@$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term-missing $(ARGS)
 
 test-slow: .venv/dev ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)

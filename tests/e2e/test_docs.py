@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -67,18 +68,25 @@ def test_the_policy_forbids_other_hosts_and_inline_scripts(client):
     assert "*" not in policy
 
 
+@pytest.fixture
+def home():
+    """A folder with a short name: the path of Chromium's socket ends at 108 bytes (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="nvr-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
-def test_a_browser_shows_the_operations_and_asks_nobody_else(shared_server, tmp_path):
-    net_log = tmp_path / "net.json"
+def test_a_browser_shows_the_operations_and_asks_nobody_else(shared_server, home):
+    net_log = home / "net.json"
     done = subprocess.run(
         [
             *CHROMIUM,
             ONLY_THE_BOX,
-            f"--user-data-dir={tmp_path}/profile",
+            f"--user-data-dir={home}/profile",
             f"--log-net-log={net_log}",
             shared_server.url + "/docs",
         ],
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "TMPDIR": str(home)},
         capture_output=True,
         text=True,
         timeout=DEADLINE_SECONDS,
