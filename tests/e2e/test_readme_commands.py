@@ -1,0 +1,66 @@
+"""Does what the README shows happen just so? Every command of its transcripts is typed again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from tests.e2e.server import PROJECT
+
+DEADLINE_SECONDS = 60
+# `$ ` and a command, its further lines indented, then what it printed.
+COMMAND = re.compile(r"^\$ (.*(?:\n {4}.*)*)\n((?:(?!\$ |# ).+\n)*)", re.MULTILINE)
+TRANSCRIPTS = re.findall(
+    r"^```console\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+)
+DIFFERS = (
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+    (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"curl/[\d.]+", "curl/VERSION"),
+    (r": [\d,]+ bytes", ": N bytes"),
+)
+
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+
+
+def same(text: str) -> str:
+    """``text`` with one word for whatever differs from run to run."""
+    for pattern, word in DIFFERS:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def run(words, **environ):
+    return subprocess.run(
+        words,
+        cwd=PROJECT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=True,
+    ).stdout
+
+
+def test_the_first_screen_is_what_the_demo_prints(tmp_path):
+    shown = run([sys.executable, "-m", "tests.demo"], TMPDIR=str(tmp_path))
+    assert same(shown) == same(TRANSCRIPTS[0])
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS[1:], ids=lambda text: text.split("\n")[0][:40])
+def test_each_command_prints_what_is_shown(server, transcript):
+    """With ``$NVR``, the service's address, and ``$CAMERA``, the id of its only camera."""
+    (server.base / "front_door").mkdir()
+    made = requests.post(
+        f"{server.url}/api/cameras", json={"name": "Front Door", "folder_path": "front_door"}
+    )
+    commands = COMMAND.findall(transcript)
+    assert commands
+    for command, output in commands:
+        printed = run(["bash", "-c", command], NVR=server.url, CAMERA=made.json()["id"])
+        assert same(printed.rstrip("\n")) == same(output.rstrip("\n")), command
