@@ -1,4 +1,4 @@
-"""Which picture does a camera show right now, and is it whole?
+"""Which picture does a camera show right now?
 
 The newest whole picture in the camera's folder: never half an upload, never a file of another
 kind in a picture's clothes while a real one is there.
@@ -10,26 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app import containment
+from app.pictures import CONTENT_TYPES, Picture, describe, is_whole
 from app.ranking import Candidate
 
-CONTENT_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-}
-# JPEG: SOI and the first byte of the next marker (ITU-T T.81, B.1.1.3). PNG: RFC 2083, 3.1.
-# GIF: GIF89a specification, section 17.
-SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
-JPEG_END = b"\xff\xd9"
-PNG_END = b"IEND\xaeB`\x82"
-GIF_END = b";"
-# A GIF's end mark is a single byte that also occurs inside pictures: only padding may follow it.
-GIF_PADDING = b"\x00\r\n "
-HEAD_BYTES = 8
-TAIL_BYTES = 4096
-# An upload that has stood still for longer than this, in seconds, is taken to be over.
-SETTLED_SECONDS = 5
 # How often a file that changes while it is read is read before the next newest is taken.
 READ_ATTEMPTS = 3
 
@@ -48,36 +31,6 @@ class SnapshotTooOld(Exception):
     def __init__(self, age: int) -> None:
         super().__init__(age)
         self.age = age
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture and the facts that belong to just these bytes.
-
-    ``name``: the file's own name; ``size`` in bytes; ``mtime_ns`` and ``ctime_ns`` since the
-    epoch; ``data`` is None where the client has the same bytes already.
-    """
-
-    name: str
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    data: bytes | None = None
-
-    @property
-    def content_type(self) -> str:
-        """The MIME type by suffix, named here because `mimetypes` differs by machine."""
-        return CONTENT_TYPES[os.path.splitext(self.name)[1].lower()]
-
-    @property
-    def etag(self) -> str:
-        """Strong: the same inode, size and time of last write are the same bytes."""
-        return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}"
-
-    def age(self, now: datetime) -> float:
-        """Seconds since the last write, negative where that lies in the future."""
-        return now.timestamp() - self.mtime_ns / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,26 +87,6 @@ def named(base: str, folder_path: str, file_path: str | None, terms: Terms) -> P
     return picture
 
 
-def is_whole(file: int, picture: Picture, now: datetime) -> bool:
-    """Whether the open file begins as a picture does and its upload is over.
-
-    Reads its first 8 bytes and, for the first seconds of its life, its last 4 KiB.
-    """
-    head = os.pread(file, HEAD_BYTES, 0)
-    if not head.startswith(SIGNATURES):
-        return False
-    if picture.age(now) > SETTLED_SECONDS:
-        return True
-    return has_end_mark(head, os.pread(file, TAIL_BYTES, max(0, picture.size - TAIL_BYTES)))
-
-
-def has_end_mark(head: bytes, tail: bytes) -> bool:
-    """Whether ``tail``, the last bytes of the file that begins with ``head``, ends the picture."""
-    if head.startswith(b"GIF"):
-        return tail.rstrip(GIF_PADDING).endswith(GIF_END)
-    return (JPEG_END if head.startswith(b"\xff\xd8") else PNG_END) in tail
-
-
 def _first(folder: int, candidates: list[Candidate], terms: Terms, whole: bool) -> Picture:
     """The first candidate that can be served; raises `NoSnapshot`."""
     for candidate in candidates:
@@ -182,7 +115,7 @@ def _open_and_take(
 def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
     data = b""
     for _ in range(READ_ATTEMPTS):
-        picture = _describe(file, name)
+        picture = describe(file, name)
         if not 0 < picture.size <= terms.most_bytes:
             return None
         if whole and not is_whole(file, picture, terms.now):
@@ -192,14 +125,9 @@ def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
         if terms.known(picture):
             return picture
         data = _read(file, picture.size)
-        if len(data) == picture.size and _describe(file, name) == picture:
+        if len(data) == picture.size and describe(file, name) == picture:
             return replace(picture, data=data)
     return None if whole or not data else replace(picture, size=len(data), data=data)
-
-
-def _describe(file: int, name: str) -> Picture:
-    status = os.fstat(file)
-    return Picture(name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _read(file: int, size: int) -> bytes:

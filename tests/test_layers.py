@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
     {"app.config", "app.clock", "app.containment", "app.strict_json", "app.logs", "app.ranking"},
-    {"app.walking", "app.fields"},
+    {"app.walking", "app.fields", "app.pictures"},
     {"app.watching"},
     {"app.folders"},
     {"app.snapshots"},
@@ -26,6 +26,7 @@ LAYERS = (
     {"app.eyes"},
     {"app.problems"},
     {"app.errors", "app.auth"},
+    {"app.api.parsing"},
     {"app.api.blueprint", "app.api.pictures", "app.api.lists", "app.api.exports"},
     {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
     {"app.api.system", "app.api.docs"},
@@ -38,6 +39,8 @@ LAYERS = (
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 # What the parts that are set up with the app need of Flask: no request.
 FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
+# What chooses the picture.
+CHOOSING = ("app.containment", "app.walking", "app.pictures", "app.snapshots")
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
 # To look a name up is not to open it: what it means may have changed in between.
@@ -128,7 +131,9 @@ def test_nothing_below_the_database_knows_it(module):
         assert not known & {"peewee", "playhouse", "sqlite3"}
 
 
-@pytest.mark.parametrize("module", ["app.containment", "app.walking", "app.snapshots"])
+@pytest.mark.parametrize(
+    "module", ["app.containment", "app.walking", "app.pictures", "app.snapshots"]
+)
 def test_what_chooses_the_picture_needs_the_standard_library_only(module):
     packages = {name.split(".")[0] for name in imports(TREES[module])}
     assert packages <= sys.stdlib_module_names | {"app"}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app import containment, snapshots, walking
+from app.pictures import HEAD_BYTES, has_end_mark
 from app.snapshots import NoSnapshot, SnapshotTooOld, Terms
 from tests.pictures import FORMATS, picture, put
 
@@ -399,7 +400,7 @@ def forbidden(*_):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_no_picture_is_whole_before_its_very_end(suffix):
     data = picture(suffix, size=(16, 16))
-    head = data[: snapshots.HEAD_BYTES]
-    assert snapshots.has_end_mark(head, data)
-    early = [cut for cut in range(len(data)) if snapshots.has_end_mark(head, data[:cut])]
+    head = data[:HEAD_BYTES]
+    assert has_end_mark(head, data)
+    early = [cut for cut in range(len(data)) if has_end_mark(head, data[:cut])]
     assert early == []

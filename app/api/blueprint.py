@@ -5,27 +5,20 @@ view's own values: rows leave as they are, the schema only documents (and tests 
 together).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
-from flask import Request, current_app, make_response
-from marshmallow import Schema
-from marshmallow import ValidationError as SchemaError
-from webargs.core import is_json
-from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from flask import make_response
 
-from app.errors import ValidationFailed
+from app.api.parsing import StrictParser
+from app.pictures import CONTENT_TYPES
 from app.problems import CONTENT_TYPE, PROBLEMS
 from app.schemas.common import NothingSchema, ProblemSchema
-from app.snapshots import CONTENT_TYPES
-from app.strict_json import strict
 
 WRITING = ("post", "patch", "delete")
-ECHOED_CHARACTERS = 100
 HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"},
     "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
@@ -39,33 +32,6 @@ HEADERS = {
         "description": "Age of the picture in whole seconds",
     },
 }
-
-
-class StrictParser(FlaskParser):
-    """Reads a body or a query string into a schema's values, or raises what `errors` knows."""
-
-    # None: whether unknown fields are refused is for each schema to say.
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
-
-    def load_json(self, req: Request, schema: Schema) -> Any:
-        """The body, which must call itself JSON and be it."""
-        charset = req.mimetype_params.get("charset", "utf-8").lower()
-        if not is_json(req.mimetype) or charset != "utf-8":
-            raise UnsupportedMediaType
-        return strict(_body(req))
-
-    def load_querystring(self, req: Request, schema: Schema) -> Any:
-        """The query string, in which nothing may be said twice."""
-        twice = [name for name, values in req.args.lists() if len(values) > 1]
-        if twice and schema.unknown != "exclude":
-            raise ValidationFailed({"query": {name: ["Give it once."] for name in twice}})
-        return super().load_querystring(req, schema)
-
-    def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
-        """Every bad field at once, in one shape."""
-        raise ValidationFailed(
-            {location: dict(_flat(messages)) for location, messages in error.messages.items()}
-        )
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -183,27 +149,3 @@ def _names_status(value: Any) -> bool:
 def _parameters(view: Callable[..., Any]) -> list[dict[str, Any]]:
     apidoc: dict[str, Any] = getattr(view, "_apidoc", {})
     return apidoc.get("arguments", {}).get("parameters", [])
-
-
-def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Field → messages, a field inside others by its path: ``detections.3.bbox.x``."""
-    if isinstance(messages, list):
-        yield path.removesuffix("."), messages
-        return
-    for field, inner in messages.items():
-        yield from _flat(inner, f"{path}{_echo(field)}.")
-
-
-def _body(req: Request) -> bytes:
-    most = current_app.config["NVR_MAX_BODY_BYTES"]
-    # One more than allowed: werkzeug cuts a body of unknown length there and says nothing.
-    req.max_content_length = most + 1
-    body = req.get_data()
-    if len(body) > most:
-        raise RequestEntityTooLarge
-    return body
-
-
-def _echo(field: Any) -> str:
-    """A client's own field name, safe to send back: short and without lone surrogates."""
-    return str(field)[:ECHOED_CHARACTERS].encode("utf-8", "replace").decode()

@@ -12,7 +12,8 @@ from werkzeug.http import parse_range_header
 
 from app import clock
 from app.folders import Folders
-from app.snapshots import Picture, Terms
+from app.pictures import Picture
+from app.snapshots import Terms
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
 ATTR_CHAR = "!#$&+-.^_`|~"

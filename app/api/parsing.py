@@ -1,0 +1,67 @@
+"""What does a client send? Its JSON body or query string, as a schema's values or refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Request, current_app
+from marshmallow import Schema
+from marshmallow import ValidationError as SchemaError
+from webargs.core import is_json
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from app.errors import ValidationFailed
+from app.strict_json import strict
+
+ECHOED_CHARACTERS = 100
+
+
+class StrictParser(FlaskParser):
+    """Reads a body or a query string into a schema's values, or raises what `errors` knows."""
+
+    # None: whether unknown fields are refused is for each schema to say.
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body, which must call itself JSON and be it."""
+        charset = req.mimetype_params.get("charset", "utf-8").lower()
+        if not is_json(req.mimetype) or charset != "utf-8":
+            raise UnsupportedMediaType
+        return strict(_body(req))
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query string, in which nothing may be said twice."""
+        twice = [name for name, values in req.args.lists() if len(values) > 1]
+        if twice and schema.unknown != "exclude":
+            raise ValidationFailed({"query": {name: ["Give it once."] for name in twice}})
+        return super().load_querystring(req, schema)
+
+    def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
+        """Every bad field at once, in one shape."""
+        raise ValidationFailed(
+            {location: dict(_flat(messages)) for location, messages in error.messages.items()}
+        )
+
+
+def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Field → messages, a field inside others by its path: ``detections.3.bbox.x``."""
+    if isinstance(messages, list):
+        yield path.removesuffix("."), messages
+        return
+    for field, inner in messages.items():
+        yield from _flat(inner, f"{path}{_echo(field)}.")
+
+
+def _body(req: Request) -> bytes:
+    most = current_app.config["NVR_MAX_BODY_BYTES"]
+    # One more than allowed: werkzeug cuts a body of unknown length there and says nothing.
+    req.max_content_length = most + 1
+    body = req.get_data()
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _echo(field: Any) -> str:
+    """A client's own field name, safe to send back: short and without lone surrogates."""
+    return str(field)[:ECHOED_CHARACTERS].encode("utf-8", "replace").decode()
