@@ -27,8 +27,9 @@ check: .venv/dev ## lint, format and type check
 demo: .venv/dev ## two cameras upload by FTP, curl fetches what they see
 	@$(BIN)/python -m tests.demo
 
-bench: .venv/dev ## measure, and print the table
+bench: .venv/rivals ## measure the service, alone and beside its rivals, and print the tables
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.rivals
 
 .venv/runtime: setup.cfg
 	@$(PYTHON) -m venv .venv
@@ -39,3 +40,7 @@ bench: .venv/dev ## measure, and print the table
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch .venv/runtime $@
+
+.venv/rivals: .venv/dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[rivals]'
+	@touch $@

@@ -10,22 +10,22 @@ from pathlib import Path
 PACKAGES = ("flask", "flask-smorest", "marshmallow", "orjson", "peewee", "waitress")
 
 
-def describe() -> dict[str, str | int]:
-    """The machine and the versions of what the service runs on."""
+def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, str | int]:
+    """The machine and the versions of ``packages``, by default what the service runs on."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{package: version(package) for package in PACKAGES},
+        **{package: version(package) for package in packages},
     }
 
 
 def sentence(machine: dict[str, str | int]) -> str:
     """The same on one line."""
-    cpu, cores, kernel, python, sqlite, *packages = machine.values()
-    named = ", ".join(f"{name} {number}" for name, number in zip(PACKAGES, packages, strict=True))
+    cpu, cores, kernel, python, sqlite, *_ = machine.values()
+    named = ", ".join(f"{name} {number}" for name, number in list(machine.items())[5:])
     return f"{cpu}, {cores} cores, {kernel}, Python {python}, SQLite {sqlite}, {named}"
 
 

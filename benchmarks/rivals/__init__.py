@@ -1,0 +1,1 @@
+"""What would a user pick instead, and what can the machine do at all?"""

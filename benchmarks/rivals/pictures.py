@@ -1,0 +1,30 @@
+"""What lies in the cameras' folders?"""
+
+import os
+import time
+from pathlib import Path
+
+NEWEST_BYTES = 200 * 1024
+LARGE_BYTES = 2 * 1024 * 1024
+OTHER_BYTES = 128
+LARGE = "snap_0.jpg"
+
+
+def fill(base: Path, folders: dict[int, str]) -> None:
+    """Per folder so many files that look like JPEG, ``snap_0.jpg`` the newest.
+
+    Only the newest is as large as a picture is: nobody reads the others.
+    """
+    for files, name in folders.items():
+        folder = base / name
+        folder.mkdir(parents=True)
+        for number in range(files):
+            file = folder / f"snap_{number}.jpg"
+            newest = LARGE_BYTES if files == 1 else NEWEST_BYTES
+            file.write_bytes(_jpeg(OTHER_BYTES if number else newest))
+            moment = time.time() - 60 - number
+            os.utime(file, (moment, moment))
+
+
+def _jpeg(size: int) -> bytes:
+    return b"\xff\xd8\xff" + os.urandom(size - 5) + b"\xff\xd9"
