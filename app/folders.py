@@ -4,19 +4,22 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from app.ranking import Candidate
 from app.walking import walk
-from app.watching import Lost, Tree
+from app.watches import Lost
+from app.watching import Tree
 
 # How long a folder that cannot be watched is walked before watching is tried again, in seconds.
 RETRY_SECONDS = 60
 # How long a question waits for another thread that reads the same folder anew, before it walks.
 PATIENCE_SECONDS = 0.05
+# A folder that nobody has asked about for so long, in seconds, is let go when a new one comes.
+IDLE_SECONDS = 600
 OFF = "watching is switched off by NVR_WATCH"
 NOT_YET = "the folder has not been read yet"
 
@@ -43,6 +46,8 @@ class _Entry:
     reason: str = NOT_YET
     retry_at: float = 0.0
     uploaded_ns: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
+    kept: bool = True
 
 
 class Folders:
@@ -60,14 +65,12 @@ class Folders:
 
     def look(self, folder: int, now: datetime) -> Look:
         """The newest candidates, and how they are known. Never older than the folder itself."""
+        if not self._watch:
+            return Look(walk(folder, now, self._most_bytes), 0, OFF)
         entry = self._entry(key_of(folder))
-        if not self._watch or not entry.lock.acquire(timeout=PATIENCE_SECONDS):
-            newest = walk(folder, now, self._most_bytes)
-            return Look(newest, 0, NOT_YET if self._watch else OFF)
-        try:
-            return self._ask(entry, folder, now)
-        finally:
-            entry.lock.release()
+        return self._ask(entry, folder, now) or Look(
+            walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason
+        )
 
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
@@ -77,25 +80,44 @@ class Folders:
 
     def keep(self, keys: Iterable[Key]) -> None:
         """Stop watching all folders but these."""
+        kept = set(keys)
+        self._drop(lambda key, _: key not in kept)
+
+    def _drop(self, is_needless: Callable[[Key, _Entry], bool]) -> None:
         with self._lock:
-            gone = [self._entries.pop(key) for key in set(self._entries) - set(keys)]
-        for entry in gone:
-            with entry.lock:
-                _cut(entry)
+            gone = [key for key, entry in self._entries.items() if is_needless(key, entry)]
+            entries = [self._entries.pop(key) for key in gone]
+        for entry in entries:
+            entry.kept = False
+            _let_go(entry)
 
     def _entry(self, key: Key) -> _Entry:
+        now = time.monotonic()
         with self._lock:
-            return self._entries.setdefault(key, _Entry())
+            entry = self._entries.get(key)
+            is_new = entry is None
+            entry = entry or self._entries.setdefault(key, _Entry())
+            entry.asked_at = now
+        if is_new:  # where nobody calls `keep`, the watches of deleted cameras must end, too
+            self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
+        return entry
 
-    def _ask(self, entry: _Entry, folder: int, now: datetime) -> Look:
-        """From the tree; else from a new one, which reads the folder; else by a walk."""
-        with contextlib.suppress(Lost):
-            if entry.tree:
-                return self._from_tree(entry, entry.tree, folder, now)
-        if time.monotonic() >= entry.retry_at:
+    def _ask(self, entry: _Entry, folder: int, now: datetime) -> Look | None:
+        """What the tree knows, or a new one; None where there is none or another thread reads."""
+        if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
+            return None
+        try:
             with contextlib.suppress(Lost):
-                return self._from_tree(entry, self._plant(entry, folder, now), folder, now)
-        return Look(walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason)
+                if entry.tree:
+                    return self._from_tree(entry, entry.tree, folder, now)
+            if time.monotonic() >= entry.retry_at:
+                with contextlib.suppress(Lost):
+                    return self._from_tree(entry, self._plant(entry, folder, now), folder, now)
+            return None
+        finally:
+            entry.lock.release()
+            if not entry.kept:
+                _let_go(entry)
 
     def _plant(self, entry: _Entry, folder: int, now: datetime) -> Tree:
         """A new tree; where the folder cannot be watched, not before the next try."""
@@ -105,13 +127,15 @@ class Folders:
             entry.reason = str(lost)
             entry.retry_at = time.monotonic() + RETRY_SECONDS
             raise
+        entry.reason = NOT_YET
         return entry.tree
 
     def _from_tree(self, entry: _Entry, tree: Tree, folder: int, now: datetime) -> Look:
         try:
             newest = tree.newest(folder, now)
-        except Lost as lost:
-            entry.reason = str(lost)
+        except BaseException as error:  # raised again: what was queued is half applied
+            if isinstance(error, Lost):
+                entry.reason = str(error)
             _cut(entry)
             raise
         entry.uploaded_ns = max(entry.uploaded_ns, tree.uploaded_ns)
@@ -122,6 +146,15 @@ def key_of(folder: int) -> Key:
     """What the folder is, whatever its name."""
     status = os.fstat(folder)
     return status.st_dev, status.st_ino
+
+
+def _let_go(entry: _Entry) -> None:
+    """Stop watching, unless a question is being answered: that one does it when it has ended."""
+    if entry.lock.acquire(blocking=False):
+        try:
+            _cut(entry)
+        finally:
+            entry.lock.release()
 
 
 def _cut(entry: _Entry) -> None:

@@ -1,63 +1,31 @@
 """What changed below a folder since it was last asked? The kernel's own list of events, applied.
 
-inotify(7) queues an event before the system call that caused it returns, so reading the queue at
-the moment of a question makes the answer exact. Where the queue cannot be trusted the tree is
-`Lost` and the folder must be walked.
+Where the events do not tell everything the tree is `Lost` and the folder must be walked.
 """
 
-import contextlib
-import ctypes
 import errno
 import os
 import stat
-import time
 from datetime import datetime
 
-from inotify_simple import INotify, flags
+from inotify_simple import flags
 
 from app import containment
-from app.ranking import Candidate, Ranking
+from app.ranking import KEPT, Candidate, Ranking
+from app.remote import remote_kind
 from app.walking import files, has_suffix, is_candidate, is_readable
+from app.watches import Lost, Watches
+from app.writing import Writing
 
-MASK = (
-    *(flags.CREATE, flags.MODIFY, flags.CLOSE_WRITE, flags.ATTRIB, flags.DELETE),
-    *(flags.MOVED_FROM, flags.MOVED_TO, flags.DELETE_SELF, flags.ONLYDIR, flags.EXCL_UNLINK),
-)
-WATCHED = sum(MASK)
 GONE = flags.DELETE | flags.MOVED_FROM
 COMPLETED = flags.CLOSE_WRITE | flags.MOVED_TO
-# A file that was written to and neither closed nor written again for this long, in seconds, is
-# no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
-STALLED_SECONDS = 900
-# Changes made on another machine raise no event here: statfs(2), linux/magic.h.
-REMOTE = {
-    0x6969: "NFS",
-    0x517B: "SMB",
-    0xFE534D42: "SMB",
-    0xFF534D42: "SMB",
-    0x65735546: "FUSE",
-    0x01021997: "9P",
-    0x00C36400: "Ceph",
-    0x5346414F: "AFS",
-    0x0BD00BD0: "Lustre",
-}
 
-OVERFLOW = "too many changes came at once; the folder is read anew"
-REPLACED = "the folder was deleted or unmounted; it is read anew"
+FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
 HARD_LINKS = (
     "a picture has a second name (hard link), and a change through that one goes unnoticed: "
     "delete one of the two names"
 )
 TOO_LONG = "the path of a picture is too long to be followed: use fewer or shorter sub-folders"
-NO_WATCHES = "the kernel has no inotify watch left: raise fs.inotify.max_user_watches with sysctl"
-NO_INSTANCES = (
-    "the kernel has no inotify instance left: raise fs.inotify.max_user_instances with sysctl"
-)
-NO_INOTIFY = "this system has no inotify: new pictures are found by reading the folder"
-
-
-class Lost(Exception):
-    """The tree can no longer say what is newest; the text is the reason, and the remedy."""
 
 
 class Tree:
@@ -65,15 +33,15 @@ class Tree:
 
     def __init__(self, folder: int, now: datetime, most_bytes: int) -> None:
         """Watch and read the descriptor ``folder``; raises `Lost` where that cannot be done."""
-        _refuse_remote(folder)
+        if kind := remote_kind(folder):
+            raise Lost(f"the folder lies on {kind}, where changes made elsewhere raise no event")
         self._most_bytes = most_bytes
         self._ranking = Ranking(now)
-        self._prefixes: dict[int, str] = {}
-        self._writing: dict[str, float] = {}
+        self._writing = Writing()
         self._answer: list[Candidate] | None = None
         # When the last upload was completed that was seen to be: nanoseconds since the epoch.
         self.uploaded_ns = 0
-        self._inotify = _open_inotify()
+        self._watches = Watches()
         try:
             self._read(folder, "")
         except BaseException:  # raised again: the watches must not leak
@@ -82,63 +50,67 @@ class Tree:
 
     def close(self) -> None:
         """Give the watches back."""
-        self._inotify.close()
+        self._watches.close()
 
     @property
     def folders(self) -> int:
         """How many folders are watched."""
-        return len(self._prefixes)
+        return len(self._watches)
 
     def newest(self, folder: int, now: datetime) -> list[Candidate]:
         """What a walk over ``folder`` would answer at this moment; raises `Lost`."""
         self._catch_up(folder)
+        for _ in range(KEPT):
+            answer = self._ranked(now)
+            if not answer or self._is_as_told(folder, answer[0]):
+                break
+            self._file_changed(folder, answer[0].path, completed=False)
+        return answer
+
+    def _ranked(self, now: datetime) -> list[Candidate]:
         if not self._ranking.vouches(now):
-            raise Lost(OVERFLOW)
+            raise Lost(FORGOTTEN)
         if self._answer is None or self._writing:
-            self._answer = self._ranking.answer(self._being_written())
+            self._answer = self._ranking.answer(self._writing.paths())
         return self._answer
+
+    def _is_as_told(self, folder: int, candidate: Candidate) -> bool:
+        """Whether the file is what the events say: link(2) elsewhere tells nobody here."""
+        try:
+            status = os.stat(candidate.path, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return False
+        told = (status.st_nlink, status.st_mtime_ns) == (1, candidate.mtime_ns)
+        return told and is_candidate(status, self._most_bytes)
 
     def _catch_up(self, folder: int) -> None:
         """Apply what the kernel has queued: folders at once, each changed file once at the end."""
         changed: dict[str, bool] = {}
-        for wd, mask, _, name in self._inotify.read(timeout=0):
-            path = self._path(wd, mask, name)
-            if path is None:
-                continue
+        for path, mask in self._watches.changes():
             if mask & flags.ISDIR:
-                self._folder_changed(folder, path, mask)
-            elif has_suffix(name):
+                self._folder_changed(folder, path, mask, changed)
+            elif has_suffix(path):
                 changed[path] = bool(mask & COMPLETED) or changed.get(path, False)
                 self._note_writer(path, mask)
         for path, completed in changed.items():
             self._file_changed(folder, path, completed)
 
-    def _path(self, wd: int, mask: int, name: str) -> str | None:
-        """What an event speaks of; None where it says nothing about pictures."""
-        if mask & flags.Q_OVERFLOW:
-            raise Lost(OVERFLOW)
-        prefix = self._prefixes.get(wd)
-        if prefix is None:
-            return None  # a watch that was given back: read before, counted anew since
-        if mask & (flags.IGNORED | flags.UNMOUNT | flags.DELETE_SELF) and not name:
-            if not prefix:
-                raise Lost(REPLACED)
-            self._prefixes.pop(wd)
-            return None
-        return None if not name or name.startswith(".") else prefix + name
-
-    def _folder_changed(self, folder: int, path: str, mask: int) -> None:
+    def _folder_changed(self, folder: int, path: str, mask: int, changed: dict[str, bool]) -> None:
         """Forget what was below it, and read it anew where it still is."""
         self._answer = None
         prefix = path + "/"
-        for wd, known in list(self._prefixes.items()):
-            if known.startswith(prefix):
-                self._give_back(wd)
+        self._watches.give_back(prefix)
         self._ranking.drop_below(prefix)
-        if mask & GONE:
-            return
+        if not mask & flags.ATTRIB:  # another folder than before, or a link to one elsewhere
+            self._writing.drop_below(prefix)
+            for below in [known for known in changed if known.startswith(prefix)]:
+                del changed[below]
+        if not mask & GONE:
+            self._read_below(folder, prefix)
+
+    def _read_below(self, folder: int, prefix: str) -> None:
         try:
-            below = containment.open_below(folder, path.split("/"))
+            below = containment.open_below(folder, prefix.rstrip("/").split("/"))
         except (containment.OutsideBase, containment.FolderNotFound):
             return
         try:
@@ -156,19 +128,9 @@ class Tree:
             self._rank(path, status, is_readable(parent, entry.name, status))
 
     def _watch(self, folder: int, prefix: str) -> None:
-        try:
-            wd = self._inotify.add_watch(f"/proc/self/fd/{folder}", WATCHED)
-        except OSError as error:
-            raise Lost(NO_WATCHES if error.errno == errno.ENOSPC else NO_INOTIFY) from None
-        known = self._prefixes.get(wd, prefix)
+        known = self._watches.add(folder, prefix)
         if known != prefix:  # the same folder under its new name
             self._ranking.drop_below(known)
-        self._prefixes[wd] = prefix
-
-    def _give_back(self, wd: int) -> None:
-        del self._prefixes[wd]
-        with contextlib.suppress(OSError):  # the folder is gone, and its watch with it
-            self._inotify.rm_watch(wd)
 
     def _file_changed(self, folder: int, path: str, completed: bool) -> None:
         self._answer = None
@@ -195,33 +157,6 @@ class Tree:
 
     def _note_writer(self, path: str, mask: int) -> None:
         if mask & flags.MODIFY:
-            self._writing[path] = time.monotonic()
+            self._writing.put(path)
         elif mask & (COMPLETED | GONE):
-            self._writing.pop(path, None)
-
-    def _being_written(self) -> frozenset[str]:
-        stalled = time.monotonic() - STALLED_SECONDS
-        self._writing = {path: at for path, at in self._writing.items() if at > stalled}
-        return frozenset(self._writing)
-
-
-def _open_inotify() -> INotify:
-    try:
-        return INotify(nonblocking=True)
-    except OSError as error:
-        out = error.errno in (errno.EMFILE, errno.ENFILE)
-        raise Lost(NO_INSTANCES if out else NO_INOTIFY) from None
-
-
-def _refuse_remote(folder: int) -> None:
-    kind = REMOTE.get(filesystem_type(folder))
-    if kind:
-        raise Lost(f"the folder lies on {kind}, where changes made elsewhere raise no event here")
-
-
-def filesystem_type(folder: int) -> int:
-    """The magic number of the file system, the first field of what fstatfs(2) fills in."""
-    buffer = (ctypes.c_long * 64)()
-    if ctypes.CDLL(None).fstatfs(folder, buffer) != 0:
-        return 0
-    return buffer[0] & 0xFFFFFFFF
+            self._writing.drop(path)

@@ -1,5 +1,12 @@
-"""Random operations on a folder of uploads, as cameras, FTP servers and people do them."""
+"""Random operations on a folder of uploads, as cameras, FTP servers and people do them.
 
+Three things are left out of them, because no event tells of them to who watches folders only:
+link(2) from a watched name to one that is not watched, hiding the second name before the first
+question after link(2), and writing on through a descriptor whose name was deleted while the file
+has another one (inotify(7) names the event after the descriptor's own name, which is gone).
+"""
+
+import contextlib
 import os
 import random
 from collections.abc import Callable
@@ -9,10 +16,13 @@ NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt"
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "x.jpg")
 BYTES = (b"", b"\xff\xd8\xff", b"GIF89a" * 50)
 HOURS = (-40, -1, 0, 0, 0, 23, 30)
+# More changes than the kernel queues, in one operation of so many.
+OVERFLOW_EVERY = 1000
+REFUSED = " refused"
 
 
 class Uploads:
-    """Applies one random operation after the other below ``root``; knows no index."""
+    """Applies one random operation after the other to ``root``; knows no index."""
 
     def __init__(self, root: Path, outside: Path, seed: int, now: float) -> None:
         self.root, self.outside, self.now = root, outside, now
@@ -29,15 +39,19 @@ class Uploads:
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
             *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
+            *(self.swap_folders, self.link_folder, self.unlink_folder),
+            *(self.move_root, *[self.bring_root_back] * 3),
         ]
 
     def step(self) -> str:
         """One operation; its name. What the system refuses is no operation."""
         operation = self.random.choice(self.operations)
+        if self.random.randrange(OVERFLOW_EVERY) == 0:
+            operation = self.overflow
         try:
             operation()
         except OSError:
-            return f"{operation.__name__} refused"
+            return operation.__name__ + REFUSED
         return operation.__name__
 
     def some(self) -> list[str]:
@@ -91,21 +105,28 @@ class Uploads:
         os.truncate(self.path(), self.random.randrange(9))
 
     def swap(self) -> None:
-        one, other, aside = self.path(), self.path(), self.root / ".aside"
-        one.rename(aside)
-        try:
-            other.rename(one)
-        finally:
-            aside.rename(other)
+        exchange(self.path(), self.path(), self.root / ".aside")
+
+    def swap_folders(self) -> None:
+        exchange(self.folder(), self.folder(), self.root / ".aside")
+
+    def overflow(self) -> None:
+        """Equal events that follow each other are one; these take turns."""
+        touched = self.root / "a.jpg", self.root / "f.jpg"
+        for path in touched:
+            path.write_bytes(self.random.choice(BYTES))
+        for number in range(queue_length() + 10):
+            os.utime(touched[number % 2], (self.now, self.now), follow_symlinks=False)
+        self.write()
 
     def symlink(self) -> None:
         self.path().symlink_to(self.random.choice((self.outside, self.root / "a.jpg")))
 
     def hard_link(self) -> None:
-        """Its new name is one that is watched, for link(2) tells the watchers of no other folder;
-        for the same reason `some` asks before anything hides that name, and nobody writes on
-        through a descriptor that was opened under one of two names."""
+        """Within what was left out: see above."""
         new = self.root / self.random.choice(("a.jpg", "20251223/c.png", "20251224/f.jpg"))
+        if new.parent.is_symlink() or self.root.is_symlink():
+            return
         self.end()
         os.link(self.random.choice((self.path(), self.outside / "far.jpg")), new)
 
@@ -141,3 +162,53 @@ class Uploads:
         (self.path() if self.random.random() < 0.5 else self.folder()).chmod(
             self.random.choice((0o644, 0o755, 0o700))
         )
+
+    def link_folder(self) -> None:
+        """Where a folder was, there is a link to one outside."""
+        folder = self.folder()
+        folder.rename(self.outside / f"was{self.random.randrange(10**9)}")
+        folder.symlink_to(self.outside)
+
+    def unlink_folder(self) -> None:
+        self.folder().unlink()
+
+    def move_root(self) -> None:
+        """Where the camera's folder was there is nothing, a new folder, the one from before, or a
+        link to the folder itself."""
+        away, link = self.outside / "root", self.root
+        if away.exists() and not link.is_symlink():
+            exchange(self.root, away, self.outside / "aside")
+            return
+        self.root.rename(away)
+        self.random.choice((lambda: None, link.mkdir, lambda: link.symlink_to(away)))()
+
+    def bring_root_back(self) -> None:
+        if self.root.is_symlink():
+            self.root.unlink()
+        if not self.root.exists():
+            (self.outside / "root").rename(self.root)
+
+
+def exchange(one: Path, other: Path, aside: Path) -> None:
+    """Each gets the other's name; where that cannot be, both keep theirs."""
+    one.rename(aside)
+    try:
+        other.rename(one)
+    except OSError:
+        aside.rename(one)
+        raise
+    aside.rename(other)
+
+
+def queue_length() -> int:
+    """How many events the kernel keeps for one reader."""
+    return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+
+
+def watches_of(process: int) -> int:
+    """How many inotify watches the process holds: proc_pid_fdinfo(5)."""
+    count = 0
+    for file in Path(f"/proc/{process}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            count += file.read_text().count("inotify wd:")
+    return count

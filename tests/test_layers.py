@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
     {"app.config", "app.clock", "app.containment", "app.strict_json", "app.logs", "app.ranking"},
-    {"app.walking", "app.fields", "app.pictures"},
+    {"app.walking", "app.fields", "app.pictures", "app.remote", "app.watches", "app.writing"},
     {"app.watching"},
     {"app.folders"},
     {"app.snapshots"},

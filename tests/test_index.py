@@ -1,0 +1,82 @@
+"""Does the index answer what a walk would, whatever happens to the files?"""
+
+import multiprocessing
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app import containment, folders
+from app.folders import Folders
+from app.ranking import Candidate
+from app.walking import walk
+from tests import file_operations
+from tests.file_operations import REFUSED, Uploads
+
+MOST_BYTES = 250
+OPERATIONS = 10_000
+PROCESSES = 4
+
+
+def told_and_found(known: Folders, base: Path, now: datetime) -> list[list[Candidate]]:
+    """What the index and a fresh walk answer; both nothing where the folder may not be entered."""
+    try:
+        folder = containment.open_folder(str(base), "root")
+    except (containment.OutsideBase, containment.FolderNotFound):
+        return [[], []]
+    try:
+        return [known.newest(folder, now), walk(folder, now, MOST_BYTES)]
+    finally:
+        os.close(folder)
+
+
+def watched(known: Folders) -> bool:
+    return any(entry.tree for entry in known._entries.values())
+
+
+def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
+    """The first answer that is not a walk's, if there is one; how many came from a tree."""
+    root, outside = base / "root", base / "outside"
+    root.mkdir(parents=True)
+    outside.mkdir()
+    now = datetime.now(UTC)
+    uploads, known = Uploads(root, outside, seed, now.timestamp()), Folders(MOST_BYTES)
+    history, from_tree = [], 0
+    try:
+        while len(history) < operations:
+            history += [name for name in uploads.some() if not name.endswith(REFUSED)]
+            told, found = told_and_found(known, base, now)
+            if sorted(c[1:] for c in told) != sorted(c[1:] for c in found):
+                return f"seed {seed} after {len(history)}: {history[-9:]}", from_tree
+            from_tree += bool(told) and watched(known)
+    finally:
+        uploads.end()
+        known.keep(())
+    return "", from_tree
+
+
+def differences_of(seed: int) -> tuple[str, int]:
+    """The same in a process of its own, which tries at once what could not be watched."""
+    folders.RETRY_SECONDS = 0
+    with tempfile.TemporaryDirectory() as base:
+        return differences(Path(base), seed, OPERATIONS)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_index_agrees_with_a_walk_after_every_operation(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(folders, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(file_operations, "OVERFLOW_EVERY", 10**9)
+    difference, from_tree = differences(tmp_path, seed, 2000)
+    assert difference == ""
+    assert from_tree > 100
+
+
+@pytest.mark.slow
+def test_the_index_agrees_with_a_walk_in_half_a_million_operations():
+    """The tree's waits are the kernel's, so that more processes than processors pay."""
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        results = pool.map(differences_of, range(100, 150), chunksize=1)
+    assert [difference for difference, _ in results if difference] == []
+    assert sum(from_tree for _, from_tree in results) > 30_000
