@@ -99,9 +99,9 @@ class Tree:
         """Forget what was below it, and read it anew where it still is."""
         self._answer = None
         prefix = path + "/"
-        self._watches.give_back(prefix)
         self._ranking.drop_below(prefix)
         if not mask & flags.ATTRIB:  # another folder than before, or a link to one elsewhere
+            self._watches.give_back(prefix)
             self._writing.drop_below(prefix)
             for below in [known for known in changed if known.startswith(prefix)]:
                 del changed[below]

@@ -1,8 +1,11 @@
 """The one chain of fixtures: environ → app → client → camera."""
 
 import gc
+import multiprocessing
 import os
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,13 @@ def no_leaked_descriptors() -> Iterator[None]:
     if len(os.listdir("/proc/self/fd")) > before:
         gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@pytest.fixture(scope="module")
+def processes() -> SpawnContext:
+    """How more processes are started; what keeps track of them stays until the end."""
+    resource_tracker.ensure_running()
+    return multiprocessing.get_context("spawn")
 
 
 @pytest.fixture

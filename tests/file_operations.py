@@ -28,6 +28,8 @@ class Uploads:
         self.root, self.outside, self.now = root, outside, now
         self.random = random.Random(seed)
         self.open: list = []
+        # The inodes of files that were written to and never closed.
+        self.truncated: set[int] = set()
         self.operations: list[Callable[[], None]] = [
             *[self.write] * 4,
             *[self.write_in_chunks] * 3,
@@ -69,6 +71,11 @@ class Uploads:
             file.close()
         self.open.clear()
 
+    def may_grow(self, path: str) -> bool:
+        """Whether somebody holds the file open for writing, or nobody closed it after writing."""
+        held = {os.fstat(file.fileno()).st_ino for file in self.open}
+        return (self.root / path).stat().st_ino in held | self.truncated
+
     def path(self) -> Path:
         return self.root / self.random.choice(FOLDERS) / self.random.choice(NAMES)
 
@@ -102,7 +109,9 @@ class Uploads:
         os.utime(self.path(), (moment, moment), follow_symlinks=False)
 
     def truncate(self) -> None:
-        os.truncate(self.path(), self.random.randrange(9))
+        path = self.path()
+        os.truncate(path, self.random.randrange(9))
+        self.truncated.add(path.stat().st_ino)
 
     def swap(self) -> None:
         exchange(self.path(), self.path(), self.root / ".aside")

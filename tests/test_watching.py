@@ -98,6 +98,9 @@ def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
         file.write(b"half")
         (root.path / "day").chmod(0o750)
         assert names(root.look()) == ["day/old.jpg", "day/a.jpg"]
+        file.write(b"more")
+        (root.path / "day").chmod(0o755)
+    assert names(root.look()) == ["day/a.jpg", "day/old.jpg"]
 
 
 def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, monkeypatch):
@@ -162,6 +165,17 @@ def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
     (root.path / "day").symlink_to(tmp_path / "elsewhere")
     assert names(root.look()) == []
     put(tmp_path / "away" / "c.jpg", b"x")
+    assert names(root.look()) == []
+
+
+def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_path):
+    put(root.path / "2025" / "day" / "a.jpg", b"x")
+    root.look()
+    (root.path / "2025" / "day" / "a.jpg").unlink()
+    (root.path / "2025").chmod(0o750)
+    (root.path / "2025" / "day").rename(tmp_path / "away")
+    put(tmp_path / "elsewhere" / "a.jpg", b"x")
+    (root.path / "2025" / "day").symlink_to(tmp_path / "elsewhere")
     assert names(root.look()) == []
 
 
