@@ -1,0 +1,104 @@
+"""Is an answer ever older than what lay there before the question, whoever writes meanwhile?"""
+
+import http.client
+import random
+import shutil
+import time
+import zlib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+WRITERS, READERS, SECONDS = 4, 4, 20
+PICTURES_PER_FOLDER, NAMES = 40, 3
+HEAD, END = b"\xff\xd8\xff\xe0", b"\xff\xd9"
+
+
+def picture(source: random.Random) -> bytes:
+    """A signature, bytes that hold no end mark, their checksum in digits, and an end mark."""
+    data = bytes(source.randrange(128) for _ in range(50)) * source.randrange(1, 2000)
+    return HEAD + data + b"%10d" % zlib.crc32(data) + END
+
+
+def is_whole(data: bytes) -> bool:
+    body = data[len(HEAD) : -len(END) - 10]
+    return data == HEAD + body + b"%10d" % zlib.crc32(body) + END
+
+
+def in_place(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def in_chunks(path: Path, data: bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        for at in range(0, len(data), 16384):
+            file.write(data[at : at + 16384])
+            time.sleep(0.001)
+
+
+def anew(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+def renamed(path: Path, data: bytes) -> None:
+    path.with_suffix(".tmp").write_bytes(data)
+    path.with_suffix(".tmp").rename(path)
+
+
+def write(folder: Path, number: int, closed, until: float) -> int:
+    """One picture after the other over the writer's own oldest; ``closed[number]``: the time of
+    the newest, told once it is closed, in nanoseconds. How many there were.
+    """
+    source, turn = random.Random(number), 0
+    while time.time() < until:
+        day, turn = folder / f"{number}" / f"{turn // PICTURES_PER_FOLDER}", turn + 1
+        day.mkdir(parents=True, exist_ok=True)
+        path = day / f"{turn % NAMES}.jpg"
+        source.choice((in_place, in_chunks, anew, renamed))(path, picture(source))
+        closed[number] = path.stat().st_mtime_ns
+        if turn % PICTURES_PER_FOLDER == NAMES:
+            shutil.rmtree(day.parent / f"{turn // PICTURES_PER_FOLDER - 1}", ignore_errors=True)
+        time.sleep(source.random() / 100)
+    return turn
+
+
+def read(url: str, closed, until: float) -> tuple[int, list[str]]:
+    """How often the snapshot was asked for, and each answer that was older or not whole."""
+    parts, count, wrong = urlsplit(url), 0, []
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    while time.time() < until:
+        least = max(closed)
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        data, count = answer.read(), count + 1
+        shown = int(answer.headers.get("ETag", '"0"').strip('"').rpartition("-")[2], 16)
+        if answer.status != 200 or shown < least or not is_whole(data):
+            wrong.append(f"{answer.status}: {(least - shown) / 1e6} ms older, {len(data)} bytes")
+    connection.close()
+    return count, wrong
+
+
+@pytest.mark.slow
+def test_no_answer_is_older_than_what_was_closed_before_the_question(server, processes):
+    url = f"{server.url}/api/cameras"
+    camera = requests.post(url, json={"name": "Front", "folder_path": "front"}).json()["id"]
+    with processes.Manager() as manager, processes.Pool(WRITERS + READERS) as pool:
+        closed, until = manager.list([0] * WRITERS), time.time() + SECONDS
+        writing = [
+            pool.apply_async(write, (server.base / "front", number, closed, until + 1))
+            for number in range(WRITERS)
+        ]
+        while 0 in closed:
+            time.sleep(0.01)
+        asked = [(f"{url}/{camera}/snapshot", closed, until)] * READERS
+        answers = pool.starmap(read, asked, chunksize=1)
+        written = sum(result.get() for result in writing)
+    assert [wrong for _, problems in answers for wrong in problems] == []
+    assert sum(count for count, _ in answers) > 1000
+    assert written > 1000
+    watcher = requests.get(f"{server.url}/api/system/health").json()["checks"]["watcher"]
+    assert watcher["status"] == "healthy"
+    print(f"{sum(count for count, _ in answers)} answers while {written} pictures were written")
