@@ -80,8 +80,7 @@ class Tree:
             status = os.stat(candidate.path, dir_fd=folder, follow_symlinks=False)
         except OSError:
             return False
-        told = (status.st_nlink, status.st_mtime_ns) == (1, candidate.mtime_ns)
-        return told and is_candidate(status, self._most_bytes)
+        return (status.st_nlink, status.st_mtime_ns) == (1, candidate.mtime_ns)
 
     def _catch_up(self, folder: int) -> None:
         """Apply what the kernel has queued: folders at once, each changed file once at the end."""

@@ -155,6 +155,19 @@ def test_a_folder_that_is_made_again_counts_anew(root):
     assert tree_of(root).folders == 2
 
 
+def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
+    root.look()
+    before = watches_of(os.getpid())
+    for number in range(20):
+        put(root.path / "day" / "a.jpg", b"x")
+        root.look()
+        assert watches_of(os.getpid()) == before + 1
+        (root.path / "day").rename(tmp_path / f"away{number}")
+        root.look()
+        assert watches_of(os.getpid()) == before
+    assert len(tree_of(root)._watches._given_back) < 3
+
+
 def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
     put(root.path / "day" / "a.jpg", b"x")
     put(root.path / "day" / "b.jpg", b"x", age=60)
