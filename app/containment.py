@@ -21,7 +21,14 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class OutsideBase(Exception):
-    """The folder is not below the base path, or a link stands on the way to it."""
+    """The folder is not below the base path, or a link stands on the way to it.
+
+    ``depth``: where on the way the link stands, None where the names alone lead outside.
+    """
+
+    def __init__(self, depth: int | None = None) -> None:
+        super().__init__(depth)
+        self.depth = depth
 
 
 class OutsideFolder(Exception):
@@ -29,7 +36,15 @@ class OutsideFolder(Exception):
 
 
 class FolderNotFound(Exception):
-    """The folder is inside the base path but is missing, not a directory, or may not be read."""
+    """The folder is inside the base path but is missing, not a directory, or may not be read.
+
+    ``depth``: how many components of the way were passed, -1 where the base itself cannot be
+    opened; ``reason``: the errno of what came then.
+    """
+
+    def __init__(self, depth: int = 0, reason: int = errno.ENOENT) -> None:
+        super().__init__(depth, reason)
+        self.depth, self.reason = depth, reason
 
 
 class FileNotReadable(Exception):
@@ -51,17 +66,26 @@ def open_folder(base: str, folder_path: str) -> int:
 
     Raises `OutsideBase` or `FolderNotFound`.
     """
-    components = _below_base(base, normalise(base, folder_path))
-    if components is None:
-        raise OutsideBase
+    components = components_below(base, folder_path)
     try:
         root = os.open(base, BASE_FLAGS)
     except OSError as error:
-        raise _unless_exhausted(error, FolderNotFound()) from None
+        raise _unless_exhausted(error, FolderNotFound(-1, _errno(error))) from None
     try:
         return open_below(root, components)
     finally:
         os.close(root)
+
+
+def components_below(base: str, folder_path: str) -> list[str]:
+    """The way from the base to the folder, none where it is the base itself.
+
+    Only names are compared, nothing is opened but the base. Raises `OutsideBase`.
+    """
+    components = _below_base(base, normalise(base, folder_path))
+    if components is None:
+        raise OutsideBase
+    return components
 
 
 def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
@@ -71,9 +95,7 @@ def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
     and `OutsideFolder` for the file.
     """
     folder = normalise(base, folder_path)
-    above = _below_base(base, folder)
-    if above is None:
-        raise OutsideBase
+    above = components_below(base, folder)
     below = _below_base(base, normalise(folder, file_path))
     if below is None or below[: len(above)] != above or len(below) == len(above):
         raise OutsideFolder
@@ -89,7 +111,8 @@ def open_below(folder: int, components: list[str]) -> int:
     try:
         return os.open(".", LIST_FLAGS, dir_fd=reached)
     except OSError as error:
-        raise _unless_exhausted(error, FolderNotFound()) from None
+        answer = FolderNotFound(len(components), _errno(error))
+        raise _unless_exhausted(error, answer) from None
     finally:
         os.close(reached)
 
@@ -121,13 +144,16 @@ def open_file(folder: int, components: list[str]) -> int:
 
 def _descend(folder: int, components: list[str]) -> int:
     """A new O_PATH descriptor of the folder that ``components`` lead to from ``folder``."""
-    reached = os.dup(folder)
+    reached, depth = os.dup(folder), 0
     try:
         for component in components:
             above, reached = reached, _enter(reached, component)
             os.close(above)
-    except BaseException:  # raised again: the descriptor must not leak
+            depth += 1
+    except BaseException as error:  # raised again: the descriptor must not leak
         os.close(reached)
+        if isinstance(error, OutsideBase | FolderNotFound):
+            error.depth = depth
         raise
     return reached
 
@@ -163,8 +189,8 @@ def _enter(folder: int, component: str) -> int:
     except (OSError, ValueError) as error:
         # With O_DIRECTORY Linux answers ENOTDIR for a link as for a file: ask which it is.
         if _is_link(folder, component):
-            raise OutsideBase from None
-        raise _unless_exhausted(error, FolderNotFound()) from None
+            raise OutsideBase(0) from None
+        raise _unless_exhausted(error, FolderNotFound(0, _errno(error))) from None
 
 
 def _is_link(folder: int, component: str) -> bool:
@@ -172,6 +198,11 @@ def _is_link(folder: int, component: str) -> bool:
         return stat.S_ISLNK(os.lstat(component, dir_fd=folder).st_mode)
     except (OSError, ValueError):
         return False
+
+
+def _errno(error: OSError | ValueError) -> int:
+    """Its errno; a name that no system call takes is a name that is not there."""
+    return getattr(error, "errno", None) or errno.ENOENT
 
 
 def _unless_exhausted(error: OSError | ValueError, answer: Exception) -> Exception:

@@ -338,6 +338,37 @@ def test_no_path_leads_out(tree, pieces, start):
     assert reached == containment.normalise(str(tree), path)
 
 
+@pytest.mark.parametrize(
+    ("folder_path", "depth", "reason"),
+    [
+        ("missing/x", 0, errno.ENOENT),
+        ("front/missing", 1, errno.ENOENT),
+        ("front/deep/missing/x", 2, errno.ENOENT),
+        ("front/picture.jpg", 1, errno.ENOTDIR),
+        ("front/a\0", 1, errno.ENOENT),
+    ],
+    ids=ascii,
+)
+def test_the_way_is_known_as_far_as_it_led(tree, folder_path, depth, reason):
+    with pytest.raises(FolderNotFound) as refused:
+        containment.open_folder(str(tree), folder_path)
+    assert (refused.value.depth, refused.value.reason) == (depth, reason)
+
+
+def test_a_link_is_told_by_its_place_and_a_missing_base_by_none(tree, base, monkeypatch):
+    for folder_path, depth in (("out", 0), ("front/in/inner", 1), ("/etc", None)):
+        with pytest.raises(OutsideBase) as outside:
+            containment.open_folder(str(tree), folder_path)
+        assert outside.value.depth == depth
+    with pytest.raises(FolderNotFound) as missing:
+        containment.open_folder(str(base / "gone"), "front")
+    assert (missing.value.depth, missing.value.reason) == (-1, errno.ENOENT)
+    refuse_opening(monkeypatch, ".", errno.EACCES)
+    with pytest.raises(FolderNotFound) as closed:
+        containment.open_folder(str(tree), "front/deep")
+    assert (closed.value.depth, closed.value.reason) == (2, errno.EACCES)
+
+
 @given(st.text(), st.text())
 def test_two_ways_to_write_a_folder_are_one(name, other):
     plain = containment.normalise("/b", f"x{name}")
