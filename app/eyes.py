@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.diagnosis import Box
 from app.folders import Folders
 from app.monitor import Monitor
 from app.sightings import sightings
@@ -12,6 +13,12 @@ def init_app(app: Flask) -> None:
     sightings.forget()
     folders = Folders(app.config["NVR_MAX_PICTURE_BYTES"], watch=app.config["NVR_WATCH"] == "auto")
     app.extensions["folders"] = folders
+    app.extensions["box"] = Box(
+        app.config["NVR_FOSCAM_BASE_PATH"],
+        folders,
+        app.config["NVR_MAX_PICTURE_BYTES"],
+        app.config["NVR_OFFLINE_AFTER_SECONDS"],
+    )
     app.extensions["monitor"] = Monitor(
         app.config["NVR_FOSCAM_BASE_PATH"],
         folders,

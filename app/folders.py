@@ -72,6 +72,14 @@ class Folders:
             walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason
         )
 
+    def why_polled(self, folder: int) -> str | None:
+        """Why a look at the folder would read it; None where it is watched. Reads nothing."""
+        with self._lock:
+            entry = self._entries.get(key_of(folder))
+        if entry and entry.tree:
+            return None
+        return entry.reason if entry else NOT_YET if self._watch else OFF
+
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
         with self._lock:

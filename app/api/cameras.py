@@ -3,14 +3,16 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, url_for
+from flask import Response, current_app, url_for
 
-from app import registry, snapshots
+from app import clock, registry, snapshots
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path, send_picture, terms_of
 from app.auth import caller
+from app.diagnosis import diagnose
 from app.models import Camera, Row
 from app.schemas import cameras as schemas
+from app.schemas import diagnostics
 from app.schemas.common import SnapshotQuerySchema
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
@@ -72,3 +74,16 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     camera, terms = Camera.one(str(camera_id)), terms_of(query["max_age"])
     picture = snapshots.latest(base_path(), camera["folder_path"], terms)
     return send_picture(picture, terms.now, query["disposition"])
+
+
+@blp.get("/<uuid:camera_id>/diagnostics")
+@blp.answers(
+    200,
+    diagnostics.DiagnosticsSchema,
+    example=diagnostics.EXAMPLE_DIAGNOSTICS,
+    problems=UNKNOWN,
+)
+def get_camera_diagnostics(camera_id: UUID) -> Row:
+    """Say what a person needs to know to mend a camera that shows nothing new"""
+    camera, box = registry.one(str(camera_id)), current_app.extensions["box"]
+    return diagnose(camera, Camera.listing(), box, clock.now())

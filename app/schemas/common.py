@@ -66,6 +66,16 @@ class SnapshotQuerySchema(Schema):
     )
 
 
+class PicturesSchema(Schema):
+    """How many pictures lie in a folder and below it."""
+
+    count = fields.Integer(required=True)
+    complete = fields.Boolean(
+        required=True,
+        metadata={"description": "False where counting was cut short: there are at least so many"},
+    )
+
+
 class ProblemSchema(Schema):
     """What went wrong (RFC 9457)."""
 

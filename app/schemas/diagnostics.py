@@ -1,0 +1,135 @@
+"""What crosses the wire about a camera that shows nothing new?"""
+
+from marshmallow import Schema, fields, validate
+
+from app.models import STATUSES
+from app.schemas.common import PicturesSchema
+from app.survey import TEMPORARY_NAME
+from app.trials import BEING_WRITTEN, CUT_SHORT
+
+EXAMPLE_DIAGNOSTICS = {
+    "camera_id": "123e4567-e89b-12d3-a456-426614174000",
+    "folder": "/export/foscam/front_door",
+    "inside_base": True,
+    "exists": True,
+    "readable": True,
+    "shared_with": [],
+    "newest": {
+        "name": "20251223/0500.jpg",
+        "modified_at": "2025-12-23T12:00:00.000000Z",
+        "bytes": 48213,
+        "age_seconds": 7200,
+    },
+    "pictures": {"count": 412, "complete": True},
+    "unfinished_uploads": [
+        {
+            "name": "20251223/0501.tmp",
+            "modified_at": "2025-12-23T12:00:09.000000Z",
+            "bytes": 16384,
+            "because": TEMPORARY_NAME,
+        }
+    ],
+    "watching": {"mode": "watching", "reason": None, "remedy": None},
+    "status": "online",
+    "last_seen_at": "2025-12-23T12:00:00.000000Z",
+    "problems": [
+        {
+            "code": "unfinished_uploads",
+            "message": "Uploads that were never finished: 1, for example 20251223/0501.tmp. The "
+            "connection breaks off: check the camera's network, the free space and the FTP "
+            "server's time-outs; what is left over can be deleted.",
+        }
+    ],
+}
+UNKNOWN = "Null where the folder cannot be read"
+
+
+class NeighbourSchema(Schema):
+    """Another camera."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+
+
+class FileSchema(Schema):
+    """A file in the camera's folder."""
+
+    name = fields.String(
+        required=True, metadata={"description": "Path below the folder, made printable"}
+    )
+    modified_at = fields.AwareDateTime(required=True)
+    bytes = fields.Integer(required=True)
+
+
+class NewestSchema(FileSchema):
+    """The picture that the snapshot shows."""
+
+    age_seconds = fields.Integer(
+        required=True, metadata={"description": "Negative where its time lies in the future"}
+    )
+
+
+class UnfinishedSchema(FileSchema):
+    """An upload that is not complete."""
+
+    because = fields.String(
+        required=True, validate=validate.OneOf((TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT))
+    )
+
+
+class WatchingSchema(Schema):
+    """How new pictures are noticed."""
+
+    mode = fields.String(required=True, validate=validate.OneOf(("watching", "polling")))
+    reason = fields.String(required=True, allow_none=True)
+    remedy = fields.String(required=True, allow_none=True)
+
+
+class TroubleSchema(Schema):
+    """Something that is wrong."""
+
+    code = fields.String(required=True, metadata={"description": "A stable word for programs"})
+    message = fields.String(
+        required=True, metadata={"description": "What is wrong and what to do about it"}
+    )
+
+
+class DiagnosticsSchema(Schema):
+    """What a person needs to mend a silent camera."""
+
+    camera_id = fields.UUID(required=True)
+    folder = fields.String(
+        required=True, metadata={"description": "folder_path joined with the base path"}
+    )
+    inside_base = fields.Boolean(
+        required=True, metadata={"description": "Where it is false nothing else was looked at"}
+    )
+    exists = fields.Boolean(required=True, allow_none=True)
+    readable = fields.Boolean(required=True, allow_none=True)
+    shared_with = fields.List(
+        fields.Nested(NeighbourSchema),
+        required=True,
+        metadata={"description": "The other cameras of the same folder"},
+    )
+    newest = fields.Nested(
+        NewestSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
+    )
+    pictures = fields.Nested(
+        PicturesSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
+    )
+    unfinished_uploads = fields.List(
+        fields.Nested(UnfinishedSchema),
+        required=True,
+        allow_none=True,
+        metadata={"description": UNKNOWN},
+    )
+    watching = fields.Nested(
+        WatchingSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
+    )
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    last_seen_at = fields.AwareDateTime(required=True, allow_none=True)
+    problems = fields.List(
+        fields.Nested(TroubleSchema),
+        required=True,
+        metadata={"description": "What stands in the way comes first; none where all is well"},
+    )
