@@ -10,7 +10,7 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import containment, db, listings, models, snapshots
+from app import containment, db, listings, models, snapshots, vacancies
 from app.problems import CONTENT_TYPE, PROBLEMS, Problem
 from app.strict_json import BadJson
 
@@ -38,6 +38,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
+    vacancies.BaseMissing: "base_path_missing",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     MemoryError: "out_of_resources",

@@ -92,6 +92,12 @@ PROBLEMS = {
             "internal_error", 500, "The service failed; its log says how. Nothing was changed."
         ),
         Problem(
+            "base_path_missing",
+            503,
+            "The base path of the uploads does not exist or may not be read. Create or mount it, "
+            "and let the service's user read it.",
+        ),
+        Problem(
             "database_busy", 503, "Another program holds the database. Try again in a moment."
         ),
         Problem(

@@ -9,7 +9,7 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, listings, snapshots
+from app import containment, db, errors, listings, snapshots, vacancies
 from app.errors import ValidationFailed
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
@@ -30,6 +30,7 @@ FORESEEN = [
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (NotFound("camera"), 404, "camera_not_found"),
+    (vacancies.BaseMissing(SECRET), 503, "base_path_missing"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (MemoryError(SECRET), 503, "out_of_resources"),

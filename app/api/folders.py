@@ -1,0 +1,27 @@
+"""The folders below the base path: which ones can a camera be registered for?"""
+
+from flask import current_app
+
+from app import clock
+from app.api.blueprint import Blueprint
+from app.models import Camera, Row
+from app.schemas import folders as schemas
+from app.vacancies import vacancies
+
+blp = Blueprint("folders", __name__, url_prefix="/api/folders", description=__doc__)
+
+
+@blp.get("")
+@blp.answers(
+    200,
+    schemas.FolderListSchema,
+    example=schemas.EXAMPLE_FOLDERS,
+    problems=("base_path_missing",),
+)
+def list_folders() -> Row:
+    """List the folders that no camera uses, by name
+
+    A folder directly below the base path is used when it is a camera's folder or holds one.
+    """
+    found = vacancies(Camera.listing(), current_app.extensions["box"], clock.now())
+    return {"folders": found, "count": len(found)}
