@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 class Job(threading.Thread):
     """Calls ``work`` at once and then every ``seconds``, until it is stopped, then ``end``.
 
-    ``failures`` counts the exceptions that ``work`` raised; each is logged and the job goes on.
+    ``failures`` counts the exceptions that ``work`` raised. The job goes on, and the log says so
+    when they begin and when they end: a disk that is full must not be filled with the news.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Job(threading.Thread):
         self.work = work
         self.end = end
         self.failures = 0
+        self._in_a_row = 0
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -43,7 +45,13 @@ class Job(threading.Thread):
             step()
         except Exception:  # whatever fails now may succeed at the next turn
             self.failures += 1
-            log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+            self._in_a_row += 1
+            if self._in_a_row == 1:
+                log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+            return
+        if self._in_a_row:
+            log.info("%s works again after %s failures", self.name, self._in_a_row)
+        self._in_a_row = 0
 
     def stop(self) -> None:
         """End it after the call that it may be in."""

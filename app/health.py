@@ -7,10 +7,14 @@ import peewee
 
 from app import containment, db
 from app.models import Row
+from app.pulse import Pulse
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 # Below this, in bytes, the cameras' next uploads are in danger.
 LITTLE_SPACE = 256 * 1024 * 1024
+# A round of the monitor that takes longer than this, in seconds, hangs: its next one is due after
+# a second.
+STILL_SECONDS = 60
 
 
 class Check(NamedTuple):
@@ -20,18 +24,18 @@ class Check(NamedTuple):
     message: str
 
 
-def look(base: str, polling: list[str]) -> Row:
+def look(base: str, polling: list[str], pulse: Pulse) -> Row:
     """All checks and the worst of their statuses; ``polling`` as `watcher` takes it."""
     checks = {
         "database": database(),
         "base_path": base_path(base),
         "free_space": free_space(base),
-        "watcher": watcher(polling),
+        "watcher": both(watcher(polling), monitor(pulse)),
     }
-    worst = max(
-        (check.status for check in checks.values()), key=[HEALTHY, DEGRADED, UNHEALTHY].index
-    )
-    return {"status": worst, "checks": {name: check._asdict() for name, check in checks.items()}}
+    return {
+        "status": worst(*checks.values()),
+        "checks": {name: check._asdict() for name, check in checks.items()},
+    }
 
 
 def database() -> Check:
@@ -84,3 +88,40 @@ def watcher(polling: list[str]) -> Check:
     if polling:
         return Check(DEGRADED, f"{len(polling)} folders are polling: {'; '.join(set(polling))}.")
     return Check(HEALTHY, "The kernel tells of every new picture in the folders in use.")
+
+
+def monitor(pulse: Pulse) -> Check:
+    """Whether somebody lets ``last_seen_at`` and ``status`` follow the uploads."""
+    if pulse.still is None and not db.is_led():
+        return Check(
+            DEGRADED,
+            "Nobody monitors: last_seen_at and status stand still. Run wsgi.py itself; under "
+            "another WSGI server the service only answers requests.",
+        )
+    if pulse.still is not None and pulse.still > STILL_SECONDS:
+        return Check(
+            DEGRADED,
+            f"The monitor has stood still for {int(pulse.still)} seconds: a disk or a network "
+            "folder may hang. Check the mounts, then restart the service.",
+        )
+    if pulse.faulty or pulse.failing:
+        what = "The monitor" if pulse.faulty else f"Looking after {pulse.failing} cameras"
+        return Check(
+            DEGRADED,
+            f"{what} fails, {pulse.failures} times since the start. The service's log says why; "
+            "it tries again every second.",
+        )
+    if not pulse.leads:
+        return Check(HEALTHY, "Another process on this database monitors the cameras.")
+    past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
+    return Check(HEALTHY, f"The monitor looks after the cameras.{past}")
+
+
+def both(one: Check, other: Check) -> Check:
+    """Two checks as one: the worse status and both sentences."""
+    return Check(worst(one, other), f"{one.message} {other.message}")
+
+
+def worst(*checks: Check) -> str:
+    """The worst of their statuses."""
+    return max((check.status for check in checks), key=[HEALTHY, DEGRADED, UNHEALTHY].index)

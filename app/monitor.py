@@ -11,6 +11,7 @@ from app.db import take_lead, transaction
 from app.folders import Folders, Key, Look, key_of
 from app.liveness import SILENCE, Evidence, judge
 from app.models import Camera, Row
+from app.pulse import Pulse
 from app.sightings import sightings, silence_spent
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,9 @@ class Monitor:
         self._failing: set[str] = set()
         self._flushed_at = float("-inf")
         self._lock_file: int | None = None
-        # How many looks have failed since the start.
+        self._ticked_at: float | None = None
+        self._faulty = False
+        # How many looks and ticks have failed since the start.
         self.failures = 0
 
     @property
@@ -55,8 +58,23 @@ class Monitor:
         """Whether this process is the one that monitors."""
         return self._lock_file is not None
 
+    def pulse(self) -> Pulse:
+        """How the loop itself is."""
+        still = None if self._ticked_at is None else time.monotonic() - self._ticked_at
+        return Pulse(still, self.leads, self._faulty, len(self._failing), self.failures)
+
     def tick(self) -> None:
         """Look at every camera, and write what was seen when it is due."""
+        self._ticked_at = time.monotonic()
+        try:
+            self._tick()
+        except Exception:  # raised again: the job that calls this logs it
+            self.failures += 1
+            self._faulty = True
+            raise
+        self._faulty = False
+
+    def _tick(self) -> None:
         if self._lock_file is None:
             self._lock_file = take_lead()
         if self._lock_file is None:

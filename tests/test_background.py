@@ -25,6 +25,28 @@ def test_a_job_that_fails_is_logged_counted_and_tried_again(caplog):
     assert "retention failed; it tries again" in caplog.text
 
 
+def test_failures_in_a_row_are_one_line_of_the_log_and_their_end_another(caplog):
+    calls, done = [], threading.Event()
+
+    def work():
+        calls.append(None)
+        if len(calls) in (2, 3, 4):
+            raise OSError("the disk is full")
+        if len(calls) == 6:
+            done.set()
+
+    job = Job("monitor", 0.001, work)
+    with caplog.at_level(logging.INFO):
+        job.start()
+        assert done.wait(5)
+        job.stop()
+    assert job.failures == 3
+    assert [record.message for record in caplog.records] == [
+        "monitor failed; it tries again in 0.001 seconds",
+        "monitor works again after 3 failures",
+    ]
+
+
 def test_a_stopped_job_ends_and_leaves_no_connection_open(app):
     worked, closed = threading.Event(), []
 

@@ -9,6 +9,9 @@ import pytest
 
 from app import db, health
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
+from app.pulse import Pulse
+
+WELL = Pulse(still=0.5, leads=True)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def test_looking_writes_nothing_to_the_disk(app, path):
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = db.database.connection().total_changes
     for _ in range(3):
-        health.look(app.config["NVR_FOSCAM_BASE_PATH"], [])
+        health.look(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL)
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert db.database.connection().total_changes == changes
 
@@ -128,7 +131,7 @@ def test_the_whole_is_as_well_as_its_worst_part(monkeypatch, statuses, worst):
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, part, lambda *_, check=check: check)
-    seen = health.look("/base", [])
+    seen = health.look("/base", [], WELL)
     assert seen["status"] == worst
     assert list(seen["checks"]) == [*parts, "watcher"]
     assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
@@ -139,3 +142,42 @@ def test_a_folder_that_must_be_read_degrades_and_says_why():
     check = health.watcher(["the folder lies on NFS"] * 2)
     assert check.status == "degraded"
     assert check.message == "2 folders are polling: the folder lies on NFS."
+
+
+@pytest.mark.parametrize(
+    ("pulse", "status", "words"),
+    [
+        (WELL, HEALTHY, "The monitor looks after the cameras."),
+        (WELL._replace(failures=3), HEALTHY, "It has failed 3 times since the start."),
+        (WELL._replace(leads=False), HEALTHY, "Another process on this database monitors"),
+        (Pulse(), DEGRADED, "Nobody monitors"),
+        (WELL._replace(still=61.5), DEGRADED, "has stood still for 61 seconds"),
+        (WELL._replace(faulty=True, failures=7), DEGRADED, "The monitor fails, 7 times"),
+        (WELL._replace(failing=2, failures=9), DEGRADED, "Looking after 2 cameras fails, 9 times"),
+    ],
+)
+def test_a_monitor_that_does_not_work_degrades_and_says_why(app, pulse, status, words):
+    check = health.monitor(pulse)
+    assert (check.status, words in check.message) == (status, True), check.message
+
+
+def test_a_process_without_a_monitor_asks_whether_another_one_has_it(app, path):
+    before = sorted(path.parent.iterdir())
+    assert health.monitor(Pulse()).status == DEGRADED
+    assert sorted(path.parent.iterdir()) == before
+    lead = db.take_lead()
+    assert health.monitor(Pulse()) == (
+        HEALTHY,
+        "Another process on this database monitors the cameras.",
+    )
+    os.close(lead)
+    assert health.monitor(Pulse()).status == DEGRADED
+    again = db.take_lead()
+    assert again is not None
+    os.close(again)
+
+
+def test_two_checks_become_one_with_both_sentences():
+    polled, well = health.Check(DEGRADED, "Polled."), health.Check(HEALTHY, "Well.")
+    assert health.both(polled, well) == (DEGRADED, "Polled. Well.")
+    assert health.both(well, well).status == HEALTHY

@@ -12,7 +12,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
     {"app.config", "app.clock", "app.containment", "app.strict_json", "app.logs", "app.ranking"},
-    {"app.fields", "app.legible", "app.pictures", "app.reach", "app.remote", "app.walking"},
+    {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
+    {"app.walking"},
     {"app.watches", "app.writing"},
     {"app.obstacles", "app.passed_over", "app.survey", "app.watching"},
     {"app.folders"},

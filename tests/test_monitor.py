@@ -191,6 +191,29 @@ def test_a_failed_write_is_tried_again(watch, base, camera, monkeypatch):
     assert Camera.one(camera["id"])["last_seen_at"]
 
 
+def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
+    watch, base, camera, monkeypatch
+):
+    assert watch.pulse().still is None
+    watch.tick()
+    assert 0 <= watch.pulse().still < 5
+    assert watch.pulse()[1:] == (True, False, 0, 0)
+    look = watch._look
+    monkeypatch.setattr(watch, "_look", lambda *_: 1 / 0)
+    watch.tick()
+    assert watch.pulse()[1:] == (True, False, 1, 1)
+    monkeypatch.setattr(watch, "_look", look)
+    watch.tick()
+    assert watch.pulse()[1:] == (True, False, 0, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(Camera, "listing", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            watch.tick()
+    assert watch.pulse()[1:] == (True, True, 0, 2)
+    watch.tick()
+    assert watch.pulse()[1:] == (True, False, 0, 2)
+
+
 def test_only_one_process_monitors(watch, base, camera, app):
     watch.tick()
     second = monitor.Monitor(str(base), watch._folders, 86400, 0)

@@ -25,9 +25,9 @@ def get_alive() -> Row:
 @blp.answers(200, schemas.HealthSchema, also=503)
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
-    found = health.look(base_path(), folders().polling()) | {
-        "timestamp": clock.rfc3339(clock.now())
-    }
+    pulse = current_app.extensions["monitor"].pulse()
+    found = health.look(base_path(), folders().polling(), pulse)
+    found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 
 

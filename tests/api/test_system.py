@@ -81,6 +81,20 @@ def test_health_is_503_while_the_base_path_is_missing(client, base):
     assert client.get(HEALTH).status_code == 200
 
 
+def test_health_says_who_monitors(client, app, camera):
+    def watcher():
+        answer = client.get(HEALTH)
+        assert answer.status_code == 200
+        return answer.get_json()["checks"]["watcher"]
+
+    assert watcher()["status"] == "degraded"
+    assert "Nobody monitors" in watcher()["message"]
+    app.extensions["monitor"].tick()
+    assert watcher()["status"] == "healthy"
+    assert watcher()["message"].endswith("in use. The monitor looks after the cameras.")
+    app.extensions["monitor"].close()
+
+
 def test_what_is_only_degraded_is_200(client, monkeypatch):
     monkeypatch.setattr("app.health.LITTLE_SPACE", 2**70)
     answer = client.get(HEALTH)

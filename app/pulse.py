@@ -1,0 +1,18 @@
+"""Is the monitor itself alive?"""
+
+from typing import NamedTuple
+
+
+class Pulse(NamedTuple):
+    """What the monitor says of itself.
+
+    ``still``: seconds since its last round began, None before the first; ``leads``: whether it is
+    this process that monitors; ``faulty``: whether the last round failed; ``failing``: how many
+    cameras it fails to look after; ``failures``: of all kinds, since the start.
+    """
+
+    still: float | None = None
+    leads: bool = False
+    faulty: bool = False
+    failing: int = 0
+    failures: int = 0
