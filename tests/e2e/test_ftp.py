@@ -1,9 +1,11 @@
 """Is what a camera uploads by FTP served whole, at once, and never by half?"""
 
+import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from ftplib import FTP
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import requests
@@ -14,6 +16,10 @@ from tests.pictures import picture
 from tests.problems import assert_problem
 
 LARGE = (2400, 1800)
+# What the service promises: so soon after an upload it shows in last_seen_at.
+SEEN_SECONDS = 2
+# Longer than the time after which a file that stands still is taken to be whole.
+SLOW_SECONDS = 8
 
 
 class Watched(NamedTuple):
@@ -26,6 +32,24 @@ class Watched(NamedTuple):
     def snapshot(self) -> requests.Response:
         """What it sees right now."""
         return requests.get(self.url + "/snapshot", timeout=DEADLINE_SECONDS)
+
+    def last_seen_at(self) -> str | None:
+        """When it was last seen to upload."""
+        camera = requests.get(self.url, timeout=DEADLINE_SECONDS).json()
+        seen: str | None = camera["last_seen_at"]
+        return seen
+
+    def seen_after(self, before: str | None) -> float:
+        """Wait until it is seen anew; the seconds that took."""
+        began = time.monotonic()
+        until(lambda: self.last_seen_at() != before)
+        return time.monotonic() - began
+
+    def diagnostics(self) -> dict[str, Any]:
+        """What is wrong with it."""
+        answer = requests.get(self.url + "/diagnostics", timeout=DEADLINE_SECONDS)
+        found: dict[str, Any] = answer.json()
+        return found
 
     def size(self, name: str) -> int:
         """The bytes that have reached the disk."""
@@ -64,6 +88,84 @@ def test_half_an_upload_is_not_served_and_the_whole_is(watched):
     answer = watched.snapshot()
     assert answer.content == new
     assert answer.headers["Content-Disposition"] == 'attachment; filename="new.jpg"'
+
+
+def test_an_upload_is_seen_when_it_is_complete_and_not_before(watched):
+    store(watched.ftp, "old.jpg", picture())
+    assert watched.seen_after(None) < SEEN_SECONDS
+    seen, new = watched.last_seen_at(), picture(shade=200, size=LARGE)
+    with watched.ftp.transfercmd("STOR new.jpg") as data:
+        data.sendall(new[: len(new) // 2])
+        until(lambda: watched.size("new.jpg") > 0)
+        time.sleep(SEEN_SECONDS)
+        assert watched.last_seen_at() == seen
+        data.sendall(new[len(new) // 2 :])
+    watched.ftp.voidresp()
+    assert watched.seen_after(seen) < SEEN_SECONDS
+
+
+def test_a_renamed_upload_is_seen_when_it_gets_its_name(watched):
+    store(watched.ftp, "0500.tmp", picture())
+    time.sleep(SEEN_SECONDS)
+    assert watched.last_seen_at() is None
+    watched.ftp.rename("0500.tmp", "0500.jpg")
+    assert watched.snapshot().content == picture()
+    assert watched.seen_after(None) < SEEN_SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["new.jpg", "old.jpg"], ids=["new name", "same name"])
+def test_a_slow_upload_hides_nothing_until_it_is_complete(watched, name):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "older.jpg", old)
+    store(watched.ftp, "old.jpg", old)
+    watched.seen_after(None)
+    time.sleep(SEEN_SECONDS)
+    seen, pieces = watched.last_seen_at(), 4 * SLOW_SECONDS
+    size = len(new) // pieces + 1
+    with watched.ftp.transfercmd(f"STOR {name}") as data:
+        for start in range(0, len(new), size):
+            assert watched.snapshot().content == old
+            assert watched.last_seen_at() == seen
+            data.sendall(new[start : start + size])
+            time.sleep(SLOW_SECONDS / pieces)
+    watched.ftp.voidresp()
+    assert watched.snapshot().content == new
+    assert watched.seen_after(seen) < SEEN_SECONDS
+
+
+@pytest.mark.slow
+def test_an_upload_that_stands_still_is_not_served_while_it_is_open(watched):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "old.jpg", old)
+    seen = watched.last_seen_at() if watched.seen_after(None) else None
+    with watched.ftp.transfercmd("STOR new.jpg") as data:
+        data.sendall(new[: len(new) // 2])
+        until(lambda: watched.size("new.jpg") > 0)
+        time.sleep(SLOW_SECONDS)
+        assert watched.snapshot().content == old
+        assert watched.last_seen_at() == seen
+        (half,) = watched.diagnostics()["unfinished_uploads"]
+        assert (half["name"], half["because"]) == ("new.jpg", "being_written")
+        data.sendall(new[len(new) // 2 :])
+    watched.ftp.voidresp()
+    assert watched.snapshot().content == new
+    assert watched.diagnostics()["problems"] == []
+
+
+def test_a_connection_that_is_lost_leaves_the_picture_before(watched):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(watched.ftp, "old.jpg", old)
+    data = watched.ftp.transfercmd("STOR new.jpg")
+    data.sendall(new[: len(new) // 2])
+    until(lambda: watched.size("new.jpg") > 0)
+    # Without lingering close(2) resets the connection (socket(7)), as a lost one ends.
+    data.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    data.close()
+    watched.ftp.sock.shutdown(socket.SHUT_RDWR)
+    assert watched.snapshot().content == old
+    until(lambda: watched.diagnostics()["unfinished_uploads"][0]["because"] == "cut_short")
+    assert watched.snapshot().content == old
 
 
 def test_an_upload_that_breaks_off_is_not_served(watched):
