@@ -15,11 +15,23 @@ from app.models import AuditEntry, Camera, NotFound, Row
 ACTION = "camera_status_changed"
 
 
+class Move(NamedTuple):
+    """A status became another one, because of what, and when the camera was last seen then."""
+
+    old: str
+    new: str
+    because: str
+    last_seen_at: str | None
+
+
 class Sighting(NamedTuple):
-    """A verdict, and the status that it was passed upon: who sets another one, wins."""
+    """The last verdict, the status that the first was passed upon (who sets another one, wins),
+    and every move since: each is an audit entry of its own.
+    """
 
     verdict: Verdict
     status_then: str
+    moves: tuple[Move, ...] = ()
 
 
 class Sightings:
@@ -37,9 +49,11 @@ class Sightings:
         with self._lock:
             waiting = self._waiting.get(camera["id"])
             status_then = waiting.status_then if waiting else camera["status"]
-            if waiting and verdict.because is None and verdict.status == waiting.verdict.status:
-                verdict = verdict._replace(because=waiting.verdict.because)
-            self._waiting[camera["id"]] = Sighting(verdict, status_then)
+            moves = waiting.moves if waiting else ()
+            if verdict.because:
+                seen = verdict.last_seen_at
+                moves += (Move(camera["status"], verdict.status, verdict.because, seen),)
+            self._waiting[camera["id"]] = Sighting(verdict, status_then, moves)
 
     def forget(self) -> None:
         """Drop everything that waits."""
@@ -91,10 +105,12 @@ def _write(camera: Row, sighting: Sighting) -> None:
     changes = audit.differences(camera, news)
     if changes:
         Camera.change(camera["id"], {name: news[name] for name in changes})
-    if "status" in changes:
+    if camera["status"] != sighting.status_then:
+        return
+    for move in sighting.moves:
         details = {
-            "changes": {"status": changes["status"]},
-            "evidence": sighting.verdict.because,
-            "last_seen_at": news["last_seen_at"],
+            "changes": {"status": {"old": move.old, "new": move.new}},
+            "evidence": move.because,
+            "last_seen_at": move.last_seen_at,
         }
         audit.record(ACTION, Caller("monitor"), "camera", camera, details)

@@ -18,7 +18,7 @@ LAYERS = (
     {"app.obstacles", "app.passed_over", "app.survey", "app.watching"},
     {"app.folders"},
     {"app.snapshots"},
-    {"app.trials"},
+    {"app.trials", "app.uploads"},
     {"app.db"},
     {"app.models", "app.background"},
     {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},

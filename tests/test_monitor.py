@@ -12,7 +12,7 @@ from app.db import database, transaction
 from app.listings import AUDIT
 from app.models import Camera
 from app.sightings import sightings
-from tests.pictures import put
+from tests.pictures import picture, put
 
 SOMEBODY = Caller("anonymous")
 
@@ -63,6 +63,20 @@ def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camer
     seen = Camera.one(camera["id"])["last_seen_at"]
     file = (base / "front" / "a.jpg").stat()
     assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
+
+
+def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, camera):
+    whole = picture()
+    put(base / "front" / "old.jpg", whole, age=60)
+    put(base / "front" / "new.jpg", whole[:-1000])
+    watch.tick()
+    seen = Camera.one(camera["id"])["last_seen_at"]
+    old = (base / "front" / "old.jpg").stat()
+    assert seen == clock.rfc3339(clock.from_ns(old.st_mtime_ns))
+    watch._folders.keep(())
+    put(base / "front" / "new.jpg", whole)
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] > seen
 
 
 def test_a_file_from_the_future_is_not_seen_over_and_over(watch, base, camera):
@@ -123,6 +137,32 @@ def test_sightings_wait_in_memory_and_every_answer_shows_them(seldom, base, came
     seldom.close()
     assert Camera.one(camera["id"]) == shown
     assert moves(camera) == [("offline", "online", "upload")]
+
+
+def test_every_move_that_waits_becomes_an_entry_of_its_own(seldom, base, camera):
+    put(base / "front" / "a.jpg", b"x")
+    seldom.tick()
+    shutil.rmtree(base / "front")
+    seldom.tick()
+    assert registry.one(camera["id"])["status"] == "error"
+    put(base / "front" / "b.jpg", b"x")
+    seldom.tick()
+    assert registry.one(camera["id"])["status"] == "online"
+    assert moves(camera) == []
+    seldom.flush()
+    assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
+
+
+def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camera):
+    put(base / "front" / "a.jpg", b"x")
+    seldom.tick()
+    shutil.rmtree(base / "front")
+    seldom.tick()
+    with transaction():
+        Camera.change(camera["id"], {"status": "offline"})
+    seldom.flush()
+    assert Camera.one(camera["id"])["status"] == "offline"
+    assert moves(camera) == []
 
 
 def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):

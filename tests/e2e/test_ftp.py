@@ -4,7 +4,9 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ftplib import FTP
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -60,6 +62,20 @@ class Watched(NamedTuple):
 @pytest.fixture
 def watched(server: Server) -> Iterator[Watched]:
     """A registered camera with an FTP account."""
+    with front(server) as watched:
+        yield watched
+
+
+@pytest.fixture
+def polled(tmp_path: Path) -> Iterator[Watched]:
+    """The same, where no folder can be watched."""
+    with Server(tmp_path, NVR_WATCH="off") as server, front(server) as polled:
+        yield polled
+
+
+@contextmanager
+def front(server: Server) -> Iterator[Watched]:
+    """A registered camera that is logged in."""
     made = requests.post(
         server.url + "/api/cameras", json={"name": "Front", "folder_path": "front"}
     )
@@ -73,6 +89,21 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def upload_slowly(watched: Watched, name: str, new: bytes, shown: bytes) -> None:
+    """Bit by bit; meanwhile ``shown`` is what the camera shows and nothing is seen of it."""
+    seen, pieces = watched.last_seen_at(), 4 * SLOW_SECONDS
+    size = len(new) // pieces + 1
+    with watched.ftp.transfercmd(f"STOR {name}") as data:
+        for start in range(0, len(new), size):
+            assert watched.snapshot().content == shown
+            assert watched.last_seen_at() == seen
+            data.sendall(new[start : start + size])
+            time.sleep(SLOW_SECONDS / pieces)
+    watched.ftp.voidresp()
+    assert watched.snapshot().content == new
+    assert watched.seen_after(seen) < SEEN_SECONDS
 
 
 def test_half_an_upload_is_not_served_and_the_whole_is(watched):
@@ -121,17 +152,15 @@ def test_a_slow_upload_hides_nothing_until_it_is_complete(watched, name):
     store(watched.ftp, "old.jpg", old)
     watched.seen_after(None)
     time.sleep(SEEN_SECONDS)
-    seen, pieces = watched.last_seen_at(), 4 * SLOW_SECONDS
-    size = len(new) // pieces + 1
-    with watched.ftp.transfercmd(f"STOR {name}") as data:
-        for start in range(0, len(new), size):
-            assert watched.snapshot().content == old
-            assert watched.last_seen_at() == seen
-            data.sendall(new[start : start + size])
-            time.sleep(SLOW_SECONDS / pieces)
-    watched.ftp.voidresp()
-    assert watched.snapshot().content == new
-    assert watched.seen_after(seen) < SEEN_SECONDS
+    upload_slowly(watched, name, new, shown=old)
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_polled_shows_its_uploads_whole_and_as_soon(polled):
+    old, new = picture(), picture(shade=200, size=LARGE)
+    store(polled.ftp, "old.jpg", old)
+    assert polled.seen_after(None) < SEEN_SECONDS
+    upload_slowly(polled, "new.jpg", new, shown=old)
 
 
 @pytest.mark.slow
