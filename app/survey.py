@@ -3,6 +3,7 @@
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -62,9 +63,9 @@ class _Enough(Exception):
 class _Count:
     """One survey while it goes on."""
 
-    def __init__(self, now: datetime, most_bytes: int, bounds: Bounds) -> None:
+    def __init__(self, now: datetime, most_bytes: int, bounds: Bounds, way: Sequence[str]) -> None:
         self.survey = Survey()
-        self.pending: list[list[str]] = [[]]
+        self.pending = [list(way)]
         self._horizon = horizon_ns(now)
         self._stale = (now.timestamp() - STALE_SECONDS) * 1e9
         self._most_bytes = most_bytes
@@ -138,9 +139,11 @@ class _Count:
         return file.mtime_ns <= self._horizon, file.mtime_ns, file.path
 
 
-def survey(root: int, now: datetime, most_bytes: int, bounds: Bounds) -> Survey:
-    """What lies below the descriptor ``root``; pictures are at most ``most_bytes`` large."""
-    count = _Count(now, most_bytes, bounds)
+def survey(
+    root: int, now: datetime, most_bytes: int, bounds: Bounds, way: Sequence[str] = ()
+) -> Survey:
+    """What lies at ``way`` below the descriptor ``root``, pictures of at most ``most_bytes``."""
+    count = _Count(now, most_bytes, bounds, way)
     try:
         while count.pending:
             count.read(root, count.pending.pop())

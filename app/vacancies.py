@@ -63,21 +63,15 @@ def _count(root: int, name: str, box: Box, now: datetime, deadline: float) -> Su
     left = deadline - time.monotonic()
     if left <= 0:
         return Survey(complete=False)
-    try:
-        folder = containment.open_below(root, [name])
-    except (containment.OutsideBase, containment.FolderNotFound):
-        return Survey(complete=False)
-    try:
-        bounds = Bounds(MOST_PICTURES, min(FOLDER_SECONDS, left))
-        return survey(folder, now, box.most_bytes, bounds)
-    finally:
-        os.close(folder)
+    bounds = Bounds(MOST_PICTURES, min(FOLDER_SECONDS, left))
+    return survey(root, now, box.most_bytes, bounds, [name])
 
 
 def _shown(name: str, counted: Survey) -> Row:
+    complete = counted.complete and not counted.passed_over["closed"]
     return {
         "name": name,
         "folder_path": name,
-        "pictures": {"count": counted.pictures, "complete": counted.complete},
+        "pictures": {"count": counted.pictures, "complete": complete},
         "newest_at": moment(counted.newest.mtime_ns) if counted.newest else None,
     }

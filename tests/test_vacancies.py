@@ -64,13 +64,16 @@ def test_what_is_no_plain_folder_is_left_out(box, base):
     assert found(box) == ["Zäune & Co"]
 
 
-def test_a_folder_that_may_not_be_read_is_offered_without_a_count():
+def test_what_may_not_be_read_is_not_counted():
     with base_of_nobody() as base:
-        (base / "closed").mkdir()
-        (base / "closed").chmod(0)
+        for name in ("closed", "partly/closed"):
+            (base / name).mkdir(parents=True)
+            (base / name).chmod(0)
+        put(base / "partly/a.jpg", b"x")
         with as_nobody():
-            (folder,) = vacancies.vacancies([], Box(str(base), Folders(100), 100, 0), clock.now())
-    assert folder["pictures"] == {"count": 0, "complete": False}
+            folders = vacancies.vacancies([], Box(str(base), Folders(100), 100, 0), clock.now())
+    counts = [folder["pictures"] for folder in folders]
+    assert counts == [{"count": 0, "complete": False}, {"count": 1, "complete": False}]
 
 
 def test_without_the_base_path_there_is_no_answer(box, base):
