@@ -72,7 +72,7 @@ def _look(folder: int, box: Box, now: datetime) -> Contents:
     """Bounded in time: a folder that is not watched is read whole only if that was quick."""
     counted = survey(folder, now, box.most_bytes, BOUNDS)
     polling = box.folders.why_polled(folder)
-    sure = counted.complete or polling is None
+    sure = (counted.complete or polling is None) and not counted.passed_over["broken"]
     if sure:
         look = box.folders.look(folder, now)
         candidates, polling = look.newest, look.polling

@@ -37,6 +37,12 @@ PASSED_OVER = (
         "to 022, and run chmod o+rx on those that are there.",
     ),
     PassedOver(
+        "broken",
+        "broken_folders",
+        "Folders that cannot be listed because the disk or the network fails: {n}. Check the "
+        "kernel's log (dmesg), the cable and the mount.",
+    ),
+    PassedOver(
         "links",
         "links_inside",
         "Links in the folder, which are passed over: {n}. Links are never followed; replace them "

@@ -45,7 +45,8 @@ class Survey:
 
     ``newest``: of the pictures counted; ``temporary``: uploads under a name that is not their
     last one, at most `NAMED`; ``passed_over``: how many ``links``, ``empty``, ``too_large`` and
-    ``unreadable`` pictures, ``closed`` and ``too_deep`` folders; ``others``: suffix → files.
+    ``unreadable`` pictures, ``closed``, ``broken`` and ``too_deep`` folders; ``others``: suffix →
+    files.
     """
 
     pictures: int = 0
@@ -83,6 +84,10 @@ class _Count:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     self._take(folder, way, entry)
+        except OSError as error:
+            if error.errno in containment.EXHAUSTED:
+                raise
+            self.survey.passed_over["broken"] += 1
         finally:
             os.close(folder)
 

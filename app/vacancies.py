@@ -68,7 +68,8 @@ def _count(root: int, name: str, box: Box, now: datetime, deadline: float) -> Su
 
 
 def _shown(name: str, counted: Survey) -> Row:
-    complete = counted.complete and not counted.passed_over["closed"]
+    unseen = counted.passed_over["closed"] + counted.passed_over["broken"]
+    complete = counted.complete and not unseen
     return {
         "name": name,
         "folder_path": name,

@@ -1,5 +1,6 @@
 """Does the diagnosis name what is wrong, in the right words, and nothing else?"""
 
+import errno
 import os
 import shutil
 from datetime import timedelta
@@ -92,6 +93,29 @@ def test_a_file_that_cannot_be_the_newest_picture_says_why(box, front, name, dat
     assert problems(box) == {}
     put(front / name, data, age=age)
     assert list(problems(box)) == [code]
+
+
+def test_a_disk_that_fails_is_told_and_not_trusted(box, front, monkeypatch):
+    put(front / "a.jpg", WHOLE, age=5)
+    assert problems(box) == {}
+
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("app.survey.os.scandir", fail)
+    seen = diagnose(row(), [], box, clock.now())
+    assert [problem["code"] for problem in seen["problems"]] == ["no_picture", "broken_folders"]
+    assert seen["newest"] is None
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_the_services_own_trouble_is_not_said_to_be_the_folders(box, front, monkeypatch, number):
+    def fail(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("app.survey.os.scandir", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        diagnose(row(), [], box, clock.now())
 
 
 def test_links_inside_are_named(box, front):

@@ -94,6 +94,8 @@ def test_reading_writes_nothing(trace):
             request("GET", f"{camera}/snapshot"): 200,
             request("GET", f"{camera}/snapshot", If_None_Match=etag): 304,
             request("GET", f"{camera}/snapshot", Range="bytes=0-9"): 206,
+            request("GET", f"{camera}/diagnostics"): 200,
+            request("GET", "/api/folders"): 200,
             request("GET", "/api/cameras/123e4567-e89b-12d3-a456-426614174000"): 404,
             request("GET", "/openapi.json"): 200,
         }
@@ -108,7 +110,7 @@ def test_reading_writes_nothing(trace):
 
     lines = trace(read)
     begin, end = (index for index, line in enumerate(lines) if 405 in statuses([line]))
-    assert len(statuses(lines[begin + 1 : end])) == 5 * 8
+    assert len(statuses(lines[begin + 1 : end])) == 5 * 10
     assert [line for line in lines[begin:end] if WRITTEN.search(line)] == []
 
 
