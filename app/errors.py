@@ -10,7 +10,7 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import containment, db, listings, models, snapshots, vacancies
+from app import containment, db, models, paging, snapshots, vacancies
 from app.problems import CONTENT_TYPE, PROBLEMS, Problem
 from app.strict_json import BadJson
 
@@ -31,7 +31,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     BadJson: "malformed_json",
     ValidationFailed: "validation_failed",
     models.Refused: "validation_failed",
-    listings.BadCursor: "validation_failed",
+    paging.BadCursor: "validation_failed",
     containment.OutsideBase: "folder_outside_base",
     containment.OutsideFolder: "picture_outside_folder",
     containment.FolderNotFound: "folder_not_found",
@@ -128,7 +128,7 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": error.errors}
     if isinstance(error, models.Refused):
         return {"errors": {"json": error.fields}}
-    if isinstance(error, listings.BadCursor):
+    if isinstance(error, paging.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}

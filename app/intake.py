@@ -1,18 +1,14 @@
-"""How is what detectors and people say of a camera stored? Each call is one transaction."""
+"""How is what detectors saw stored? A batch is one transaction, and one statement per table."""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from app import audit, clock
-from app.audit import Caller
+from app import clock
 from app.db import database, transaction
-from app.listings import EVENTS
-from app.models import Event, Refused, Row, fetch
+from app.models import Refused, Row, fetch, types_of, types_text
 
 NO_CAMERA = "There is no camera with this id."
 NO_EVENT = "There is no event with this id of the same camera."
-NO_DETECTION = "There is no unclaimed detection with this id of the same camera: {}."
-ENDS_FIRST = "Must not be before started_at, {}."
 
 COLUMNS = (
     *("camera_id", "event_id", "detected_at", "object_type", "confidence"),
@@ -40,42 +36,15 @@ def store_detections(detections: list[Row], path: str = "") -> Stored:
     """
     names = [_name(place, detection) for place, detection in enumerate(detections)]
     with transaction():
-        _refuse_strangers(detections, path)
+        refuse_strangers(detections, path)
         known = _known(names)
         fresh: dict[Name, Row] = {}
         for name, detection in zip(names, detections, strict=True):
             if name not in known:
                 fresh.setdefault(name, detection)
         known |= _insert(fresh, clock.rfc3339(clock.now()))
+        _tell_events(fresh.values())
     return Stored([known[name] for name in names], len(fresh))
-
-
-def store_event(event: Row) -> Row:
-    """A new event that claims its ``detection_ids``; raises `Refused`."""
-    claimed = sorted(set(event.pop("detection_ids")))
-    with transaction():
-        _refuse_strangers([event])
-        _refuse_wrong_end(event["started_at"], event["ended_at"])
-        event_id = int(Event.insert(event).execute())
-        _claim(claimed, event_id, event["camera_id"])
-    return EVENTS.one(event_id)
-
-
-def review_event(event_id: int, fields: Row, by: Caller) -> Row:
-    """The event after ``fields`` were set, with an audit entry of what differs.
-
-    Raises `models.NotFound` and `Refused`.
-    """
-    with transaction():
-        event = EVENTS.one(event_id)
-        _refuse_wrong_end(event["started_at"], fields.get("ended_at"))
-        changes = audit.differences(event, fields)
-        if changes:
-            Event.update({name: fields[name] for name in changes}).where(
-                Event.id == event_id
-            ).execute()
-            audit.record("event_updated", by, "event", event, {"changes": changes})
-    return EVENTS.one(event_id)
 
 
 def _name(place: int, detection: Row) -> Name:
@@ -83,8 +52,8 @@ def _name(place: int, detection: Row) -> Name:
     return place if external_id is None else (detection["camera_id"], external_id)
 
 
-def _refuse_strangers(items: list[Row], path: str = "") -> None:
-    """Every camera must exist, and every event, before the same camera."""
+def refuse_strangers(items: list[Row], path: str = "") -> None:
+    """Every camera must exist, and every event, before the same camera; else `Refused`."""
     cameras = {row["id"] for row in _among("SELECT id FROM camera WHERE id", items, "camera_id")}
     events = {
         (row["id"], row["camera_id"])
@@ -104,7 +73,7 @@ def _refuse_strangers(items: list[Row], path: str = "") -> None:
 def _among(sql: str, items: list[Row], field: str) -> list[Row]:
     """The rows of ``sql`` whose column is among the values of ``field``."""
     values = {item[field] for item in items if item.get(field) is not None}
-    return fetch(f"{sql} IN ({_marks(values)})", list(values)) if values else []
+    return fetch(f"{sql} IN ({marks(values)})", list(values)) if values else []
 
 
 def _known(names: list[Name]) -> dict[Name, int]:
@@ -134,6 +103,31 @@ def _insert(fresh: dict[Name, Row], now: str) -> dict[Name, int]:
     return {name: first_id + place for place, name in enumerate(fresh)}
 
 
+def _tell_events(detections: Collection[Row]) -> None:
+    """Add what ``detections`` showed to the object types of their events."""
+    coming: dict[int, set[str]] = {}
+    for detection in detections:
+        if detection["event_id"] is not None:
+            coming.setdefault(detection["event_id"], set()).add(detection["object_type"])
+    if not coming:
+        return
+    told = {
+        row["id"]: types_of(row["object_types"])
+        for row in fetch(
+            f"SELECT id, object_types FROM event WHERE id IN ({marks(coming)})",  # noqa: S608 as above
+            list(coming),
+        )
+    }
+    pairs = [(e, types_text(told[e] | types)) for e, types in coming.items() if types - told[e]]
+    if pairs:
+        values = ", ".join(["(?, ?)"] * len(pairs))
+        database.execute_sql(
+            "UPDATE event SET object_types = news.column2 "  # noqa: S608 as above
+            f"FROM (VALUES {values}) AS news WHERE id = news.column1",
+            [part for pair in pairs for part in pair],
+        )
+
+
 def _values(detection: Row, now: str) -> tuple[Any, ...]:
     """In the order of `COLUMNS`."""
     box = detection["bbox"] or {"x": None, "y": None, "width": None, "height": None}
@@ -145,32 +139,6 @@ def _values(detection: Row, now: str) -> tuple[Any, ...]:
     )
 
 
-def _claim(detection_ids: list[int], event_id: int, camera_id: str) -> None:
-    """Give the detections to the event: all of them, or `Refused` names those that cannot be."""
-    if not detection_ids:
-        return
-    marks = _marks(detection_ids)
-    free = {
-        row["id"]
-        for row in fetch(
-            f"SELECT id FROM detection WHERE id IN ({marks}) "  # noqa: S608 as above
-            "AND camera_id = ? AND event_id IS NULL",
-            [*detection_ids, camera_id],
-        )
-    }
-    strangers = [str(detection_id) for detection_id in detection_ids if detection_id not in free]
-    if strangers:
-        raise Refused({"detection_ids": [NO_DETECTION.format(", ".join(strangers))]})
-    database.execute_sql(
-        f"UPDATE detection SET event_id = ? WHERE id IN ({marks})",  # noqa: S608 as above
-        [event_id, *detection_ids],
-    )
-
-
-def _refuse_wrong_end(started_at: str, ended_at: str | None) -> None:
-    if ended_at is not None and ended_at < started_at:
-        raise Refused({"ended_at": [ENDS_FIRST.format(started_at)]})
-
-
-def _marks(values: Collection[Any]) -> str:
+def marks(values: Collection[Any]) -> str:
+    """So many placeholders."""
     return ", ".join("?" * len(values))

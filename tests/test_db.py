@@ -14,8 +14,9 @@ import peewee
 import pytest
 
 from app import create_app, db
+from app.config import PROJECT
 from app.db import database, transaction
-from app.models import MODELS, Camera, Detection
+from app.models import MODELS, Camera, Detection, types_text
 from tests.rows import add_camera, add_detection
 
 STEPS = sorted(db.MIGRATIONS.glob("[0-9]*.py"))
@@ -223,6 +224,32 @@ def test_the_migrated_schema_is_that_of_the_models(app, tmp_path):
     models.close()
 
 
+def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
+    """Bands are computed; an event learns what its detections show."""
+    shutil.copy(PROJECT / "migrations/0001_initial.py", steps)
+    create_app(environ)
+    db.migrate()
+    with database.atomic():
+        database.execute_sql("INSERT INTO camera VALUES ('c', 'c', 'c', 'online', '', NULL)")
+        for _ in range(2):
+            database.execute_sql(
+                "INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed) "
+                "VALUES ('c', '', '', '', 0)"
+            )
+        for event, name in ((1, "person"), (1, "dog"), (1, "dog"), (None, "cat")):
+            database.execute_sql(
+                "INSERT INTO detection (camera_id, event_id, detected_at, object_type, confidence)"
+                " VALUES ('c', ?, '', ?, 0.93)",
+                (event, name),
+            )
+    shutil.copy(PROJECT / "migrations/0002_filters.py", steps)
+    db._migrated.clear()
+    db.migrate()
+    told = database.execute_sql("SELECT object_types FROM event ORDER BY id").fetchall()
+    assert told == [(types_text(["dog", "person"]),), ("",)]
+    assert database.execute_sql("SELECT DISTINCT band FROM detection").fetchall() == [(18,)]
+
+
 def test_migrating_again_writes_nothing(app, forgetful):
     before = contents()
     changes = database.connection().total_changes
@@ -240,7 +267,7 @@ def test_a_newer_database_is_refused_by_the_name_of_what_it_has_seen(app, forget
 
 
 def test_a_newer_database_is_refused_while_steps_are_pending_too(app, forgetful):
-    database.execute_sql("UPDATE schema_migration SET name = '0099_later'")
+    database.execute_sql("UPDATE schema_migration SET name = '0099_later' WHERE id = 1")
     with pytest.raises(db.NewerDatabase):
         db.migrate()
 

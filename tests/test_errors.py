@@ -9,7 +9,7 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, listings, snapshots, vacancies
+from app import containment, db, errors, paging, snapshots, vacancies
 from app.errors import ValidationFailed
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
@@ -26,7 +26,7 @@ FORESEEN = [
     (containment.OutsideFolder(SECRET), 403, "picture_outside_folder"),
     (snapshots.PictureNotFound(SECRET), 404, "picture_not_found"),
     (Refused({"camera_id": ["No."]}), 422, "validation_failed"),
-    (listings.BadCursor(SECRET), 422, "validation_failed"),
+    (paging.BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (NotFound("camera"), 404, "camera_not_found"),

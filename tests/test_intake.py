@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from app import clock, db, intake, registry
+from app import clock, db, events, intake, registry
 from app.audit import Caller
-from app.models import Detection, Event, NotFound, Refused, rows
+from app.listings import EVENTS
+from app.models import Detection, Event, NotFound, Refused, rows, types_of
 from tests.rows import entries_of
 
 NOBODY = Caller("anonymous")
@@ -85,9 +86,9 @@ def test_what_fails_in_the_database_stores_nothing(front, monkeypatch):
     def fail(*_):
         raise RuntimeError
 
-    monkeypatch.setattr(intake, "_claim", fail)
+    monkeypatch.setattr(events, "_claim", fail)
     with pytest.raises(RuntimeError):
-        intake.store_event(happened(front))
+        events.store_event(happened(front))
     assert rows(Event.select()) == []
 
 
@@ -131,16 +132,16 @@ def test_racing_posts_of_one_batch_store_it_once(front):
 
 def test_racing_events_claim_a_detection_once(front):
     ids = intake.store_detections([seen(front)]).ids
-    answers = race(lambda _: intake.store_event(happened(front, ids)))
+    answers = race(lambda _: events.store_event(happened(front, ids)))
     assert [type(answer) for answer in answers].count(dict) == 1
     (event,) = rows(Event.select())
     assert rows(Detection.select())[0]["event_id"] == event["id"]
 
 
 def test_racing_reviews_of_different_fields_both_survive(front):
-    event = intake.store_event(happened(front))
+    event = events.store_event(happened(front))
     changes = [{"notes": "a"}, {"summary": "b"}, {"risk_score": 3}, {"reviewed": True}]
-    race(lambda n: intake.review_event(event["id"], changes[n], NOBODY))
+    race(lambda n: events.review_event(event["id"], changes[n], NOBODY))
     (stored,) = rows(Event.select())
     assert {**changes[0], **changes[1], **changes[2], "reviewed": 1}.items() <= stored.items()
     assert len(entries_of(str(event["id"]))) == THREADS
@@ -149,7 +150,7 @@ def test_racing_reviews_of_different_fields_both_survive(front):
 def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
     mine, other = intake.store_detections([seen(front), seen(side)]).ids
     with pytest.raises(Refused, match=str(other)):
-        intake.store_event(happened(front, [mine, other]))
+        events.store_event(happened(front, [mine, other]))
     assert rows(Event.select()) == []
     assert {row["event_id"] for row in rows(Detection.select())} == {None}
 
@@ -157,15 +158,15 @@ def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
 def test_an_event_and_its_claims_are_one_transaction(front, statements):
     ids = intake.store_detections([seen(front) for _ in range(1000)]).ids
     statements.clear()
-    assert intake.store_event(happened(front, ids))["detection_count"] == 1000
+    assert events.store_event(happened(front, ids))["detection_count"] == 1000
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
     assert len(of_kind(statements, "INSERT", "UPDATE")) == 2
 
 
 def test_a_review_writes_just_the_changed_columns_with_its_entry(front, statements):
-    event = intake.store_event(happened(front, notes="old"))
+    event = events.store_event(happened(front, notes="old"))
     statements.clear()
-    intake.review_event(event["id"], {"notes": "new", "reviewed": False}, NOBODY)
+    events.review_event(event["id"], {"notes": "new", "reviewed": False}, NOBODY)
     (update,) = of_kind(statements, "UPDATE")
     assert '"notes" = ' in update
     assert "reviewed" not in update
@@ -178,24 +179,24 @@ def test_a_review_without_its_audit_entry_does_not_happen(front, monkeypatch):
     def fail(*_):
         raise RuntimeError
 
-    event = intake.store_event(happened(front))
+    event = events.store_event(happened(front))
     monkeypatch.setattr("app.audit.record", fail)
     with pytest.raises(RuntimeError):
-        intake.review_event(event["id"], {"notes": "new"}, NOBODY)
+        events.review_event(event["id"], {"notes": "new"}, NOBODY)
     assert rows(Event.select())[0]["notes"] is None
 
 
 def test_an_unknown_event_cannot_be_reviewed(app):
     with pytest.raises(NotFound, match="event"):
-        intake.review_event(1, {"notes": "new"}, NOBODY)
+        events.review_event(1, {"notes": "new"}, NOBODY)
 
 
 def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
     kept = intake.store_detections([seen(side), seen(side)]).ids
-    kept_event = intake.store_event(happened(side, kept[:1]))
+    kept_event = events.store_event(happened(side, kept[:1]))
     gone = intake.store_detections([seen(front) for _ in range(3)]).ids
-    intake.store_event(happened(front, gone[:2]))
-    intake.store_event(happened(front))
+    events.store_event(happened(front, gone[:2]))
+    events.store_event(happened(front))
     registry.remove(front["id"], NOBODY)
     assert [row["id"] for row in rows(Detection.select().order_by(Detection.id))] == kept
     assert [row["event_id"] for row in rows(Detection.select().order_by(Detection.id))] == [
@@ -212,7 +213,7 @@ def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
 def test_the_database_itself_keeps_rows_with_their_camera(front, side):
     """Whatever deletes a camera, foreign keys are on and cascade, on every connection anew."""
     ids = intake.store_detections([seen(front), seen(side)]).ids
-    intake.store_event(happened(front, ids[:1]))
+    events.store_event(happened(front, ids[:1]))
     db.database.close()
     with db.transaction():
         db.database.execute_sql("DELETE FROM camera WHERE id = ?", (front["id"],))
@@ -222,9 +223,35 @@ def test_the_database_itself_keeps_rows_with_their_camera(front, side):
 
 def test_ids_are_never_used_again(front):
     last = intake.store_detections([seen(front), seen(front)]).ids[-1]
-    event = intake.store_event(happened(front))
+    event = events.store_event(happened(front))
     with db.transaction():
         db.database.execute_sql("DELETE FROM detection")
         db.database.execute_sql("DELETE FROM event")
     assert intake.store_detections([seen(front)]).ids == [last + 1]
-    assert intake.store_event(happened(front))["id"] == event["id"] + 1
+    assert events.store_event(happened(front))["id"] == event["id"] + 1
+
+
+def types_in(event):
+    return types_of(rows(Event.select().where(Event.id == event["id"]))[0]["object_types"])
+
+
+def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(front, statements):
+    ids = intake.store_detections([seen(front, object_type=name) for name in "aba"]).ids
+    event, other = events.store_event(happened(front, ids)), events.store_event(happened(front))
+    assert (types_in(event), types_in(other)) == ({"a", "b"}, set())
+    statements.clear()
+    batch = [seen(front, object_type="cde"[n % 3], event_id=event["id"]) for n in range(9)]
+    intake.store_detections([*batch, seen(front, object_type="e", event_id=other["id"])])
+    assert len(of_kind(statements, "UPDATE")) == 1
+    assert (types_in(event), types_in(other)) == (set("abcde"), {"e"})
+    statements.clear()
+    intake.store_detections(batch)
+    assert of_kind(statements, "UPDATE") == []
+
+
+def test_an_event_keeps_its_types_when_its_detections_have_gone(front):
+    ids = intake.store_detections([seen(front)]).ids
+    event = events.store_event(happened(front, ids))
+    Detection.delete().execute()
+    assert types_in(event) == {"car"}
+    assert EVENTS.count({"object_type": "car"}) == 1

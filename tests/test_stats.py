@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from app import db, intake, registry, stats
+from app import db, events, intake, registry, stats
 from app.audit import Caller
 from tests.test_intake import happened, seen
 
@@ -35,7 +35,7 @@ def test_totals_count_every_row_and_status(app):
     for status in ("offline", "offline", "error"):
         camera("b", status)
     intake.store_detections([seen(first)] * 3)
-    intake.store_event(happened(first))
+    events.store_event(happened(first))
     assert stats.totals() == {
         "total_cameras": 4,
         "cameras_by_status": {"online": 1, "offline": 2, "error": 1},
@@ -54,7 +54,7 @@ def two(app):
         *((side, 12, 85), (side, 12, None), (side, 13, 84)),
     ):
         started = f"2025-12-23T{hour}:00:00.000000Z"
-        intake.store_event(happened(who, started_at=started, risk_score=score))
+        events.store_event(happened(who, started_at=started, risk_score=score))
     return front, side
 
 

@@ -2,7 +2,7 @@
 
 from flask import Response, url_for
 
-from app import clock, intake, stats
+from app import clock, events, stats
 from app.api.blueprint import Blueprint
 from app.api.exports import send_csv
 from app.api.lists import ROW_ID, page
@@ -23,7 +23,7 @@ blp = Blueprint("events", __name__, url_prefix="/api/events", description=__doc_
 @blp.answers(201, schemas.EventSchema)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
-    event = intake.store_event(fields)
+    event = events.store_event(fields)
     return event, {"Location": url_for("events.get_event", event_id=event["id"])}
 
 
@@ -47,7 +47,7 @@ def get_event(event_id: int) -> Row:
 @blp.answers(200, schemas.EventSchema, problems=("event_not_found",))
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
-    return intake.review_event(event_id, fields, caller())
+    return events.review_event(event_id, fields, caller())
 
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")

@@ -2,8 +2,8 @@
 
 from werkzeug.routing import IntegerConverter
 
-from app.listings import Listing
 from app.models import Row
+from app.paging import Listing
 
 ROW_ID = "row_id"
 

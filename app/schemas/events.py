@@ -88,7 +88,9 @@ class EventFilterSchema(PeriodQuerySchema):
     camera_id = Identity()
     risk_level = fields.String(validate=validate.OneOf(RISK_LEVELS))
     reviewed = QueryFlag()
-    object_type = fields.String(metadata={"description": "Of one of its detections"})
+    object_type = fields.String(
+        metadata={"description": "Of one of the detections that it was given"}
+    )
 
 
 class EventQuerySchema(EventFilterSchema, PageQuerySchema):

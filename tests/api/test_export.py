@@ -9,7 +9,7 @@ from itertools import islice, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import listings
+from app import paging
 from app.api import exports
 from app.models import Event
 from app.schemas.events import EventSchema
@@ -105,7 +105,7 @@ def test_the_lists_filters_choose_the_rows(client, camera):
 def test_the_export_is_streamed_a_page_at_a_time(client, camera, monkeypatch):
     add_events(camera, 1700)
     limits, alive = [], []
-    fetch = listings.fetch
+    fetch = paging.fetch
 
     def counted(sql, parameters):
         found = fetch(sql, parameters)
@@ -113,7 +113,7 @@ def test_the_export_is_streamed_a_page_at_a_time(client, camera, monkeypatch):
         alive.append(len(found))
         return found
 
-    monkeypatch.setattr(listings, "fetch", counted)
+    monkeypatch.setattr(paging, "fetch", counted)
     answer = client.get(URL, buffered=False)
     assert answer.is_streamed
     assert "Content-Length" not in answer.headers

@@ -1,0 +1,46 @@
+"""What do all tables share, and how are their rows read?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import Model, ModelSelect
+
+from app.db import database
+
+Row = dict[str, Any]
+
+
+class Refused(Exception):
+    """Values that fit their schema but not what is stored: field → messages."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
+class NotFound(Exception):
+    """There is no such row; ``resource`` says of what kind."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(resource)
+        self.resource = resource
+
+
+def rows(query: "ModelSelect[Any]") -> list[Row]:
+    """The rows of ``query`` by column name, as SQLite's driver gives them."""
+    return fetch(*query.sql())
+
+
+def fetch(sql: str, parameters: Sequence[Any]) -> list[Row]:
+    """The rows of a query in SQL by column name."""
+    cursor = database.execute_sql(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor]
+
+
+class Record(Model):
+    """What all tables share."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False
