@@ -7,10 +7,9 @@ from marshmallow import Schema, fields, validate
 
 from app.fields import Identity, Moment, Number, QueryNumber, QueryWhole, Text, Whole
 from app.schemas.common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
+from app.schemas.glance import LARGEST_PIXEL, is_box, plain
 
 MOST_AT_ONCE = 1000
-LARGEST_PIXEL = 2**31 - 1
-SIDES = {"x", "y", "width", "height"}
 EXAMPLE = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",
     "detected_at": "2025-12-23T13:00:00+01:00",
@@ -32,16 +31,10 @@ class BoxSchema(Schema):
 
 
 class Box(fields.Nested):
-    """A box; one without a fault is known at a glance, which halves the cost of a batch."""
+    """A box; one without a fault is known at a glance."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict) and value.keys() == SIDES and _fits(*value.values()):
-            return value
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
-def _fits(*sides: Any) -> bool:
-    return all(type(side) is int and 0 <= side <= LARGEST_PIXEL for side in sides)
+        return value if is_box(value) else super()._deserialize(value, attr, data, **kwargs)
 
 
 class DetectionCreateSchema(Schema):
@@ -87,11 +80,18 @@ class DetectionCreateSchema(Schema):
     )
 
 
+class Seen(fields.Nested):
+    """A detection of a batch; one that is plainly right is known at a glance."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return plain(value) or super()._deserialize(value, attr, data, **kwargs)
+
+
 class DetectionBatchSchema(Schema):
     """Many detections at once; all are stored or none."""
 
     detections = fields.List(
-        fields.Nested(DetectionCreateSchema),
+        Seen(DetectionCreateSchema),
         required=True,
         validate=validate.Length(1, MOST_AT_ONCE),
     )
