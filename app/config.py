@@ -82,7 +82,7 @@ SETTINGS = (
     ),
     Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
     Setting("NVR_PORT", _whole(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
-    Setting("NVR_THREADS", _whole(1, 64), "4", "requests answered at the same time"),
+    Setting("NVR_THREADS", _whole(1, 64), "4", "reading requests answered at the same time"),
     Setting(
         "NVR_MAX_BODY_BYTES",
         _whole(1024, 64 * MIB),

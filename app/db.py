@@ -20,6 +20,7 @@ from playhouse.migrations import Runner
 from app.config import PROJECT
 
 BUSY_SECONDS = 5
+LOG_SUFFIX = "-wal"
 WAL_RETRY_SECONDS = 0.01
 MIGRATIONS = PROJECT / "migrations"
 PRAGMAS = (
@@ -28,6 +29,10 @@ PRAGMAS = (
     ("synchronous", "full"),
     # Off by default, on every connection anew; without it nothing cascades.
     ("foreign_keys", 1),
+    # In pages. `checkpoint` is there before; this is for a server that does not run it.
+    ("wal_autocheckpoint", 16384),
+    # In bytes: once it is in the database the log is cut, so that its size says what it holds.
+    ("journal_size_limit", 0),
 )
 
 
@@ -66,17 +71,28 @@ def init_app(app: Flask) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
-    """All or nothing for the writes inside it; raises `DatabaseBusy`. Not nested."""
-    if not _writers.acquire(timeout=BUSY_SECONDS):
+def transaction(patience: float | None = None) -> Iterator[None]:
+    """All or nothing for the writes inside it. Not nested.
+
+    Raises `DatabaseBusy` after ``patience`` (else `BUSY_SECONDS`) for another thread's turn.
+    """
+    with turn(patience):
+        try:
+            with database.atomic("IMMEDIATE"):
+                yield
+        except OperationalError as error:
+            if _is_busy(error):
+                raise DatabaseBusy from error
+            raise
+
+
+@contextmanager
+def turn(patience: float | None = None) -> Iterator[None]:
+    """No other thread of this process writes meanwhile; raises `DatabaseBusy`."""
+    if not _writers.acquire(timeout=BUSY_SECONDS if patience is None else patience):
         raise DatabaseBusy
     try:
-        with database.atomic("IMMEDIATE"):
-            yield
-    except OperationalError as error:
-        if _is_busy(error):
-            raise DatabaseBusy from error
-        raise
+        yield
     finally:
         _writers.release()
 

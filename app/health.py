@@ -10,6 +10,8 @@ from app.models import Row
 from app.pulse import Pulse
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
+# Who asks for the health must not wait long for another writer.
+PATIENCE_SECONDS = 0.1
 # Below this, in bytes, the cameras' next uploads are in danger.
 LITTLE_SPACE = 256 * 1024 * 1024
 # A round of the monitor that takes longer than this, in seconds, hangs: its next one is due after
@@ -45,7 +47,7 @@ def database() -> Check:
     """
     try:
         db.migrate()
-        with db.transaction():
+        with db.transaction(PATIENCE_SECONDS):
             db.database.execute_sql("DELETE FROM secret WHERE 0")
     except db.DatabaseBusy:
         return Check(DEGRADED, "Another writer has held the database for long; it may recover.")

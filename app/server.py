@@ -20,10 +20,12 @@ from waitress.task import ErrorTask, WSGITask
 
 from app import clock, db, logs
 from app.background import Job
+from app.checkpoint import INTERVAL_SECONDS, checkpoint
 from app.cli.prune import limits_of
 from app.monitor import TICK_SECONDS
 from app.problems import CONTENT_TYPE, PROBLEMS
 from app.retention import prune
+from app.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def listen(app: Flask) -> Any:
         app,
         map=sockets,
         listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
-        threads=app.config["NVR_THREADS"],
+        _dispatcher=Workers(app.config["NVR_THREADS"]),
         ident=None,
         max_request_body_size=body_bytes + FRAMING_BYTES,
         # Bodies and pictures stay in memory: a temporary file would wear the SD card.
@@ -158,7 +160,10 @@ def start_jobs(app: Flask) -> list[Job]:
     """What runs beside the requests, running."""
     limits = limits_of(app)
     monitor = app.extensions["monitor"]
-    jobs = [Job("monitor", TICK_SECONDS, monitor.tick, monitor.close)]
+    jobs = [
+        Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
+        Job("checkpoint", INTERVAL_SECONDS, checkpoint),
+    ]
     if limits:
         jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))
     for job in jobs:

@@ -78,7 +78,7 @@ def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, mo
 
 
 def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
-    db.database.execute_sql("UPDATE schema_migration SET name = '9999_future'")
+    db.database.execute_sql("UPDATE schema_migration SET name = '9999_future' WHERE id = 1")
     monkeypatch.setattr(db, "_migrated", set())
     assert health.database().status == UNHEALTHY
 

@@ -23,7 +23,7 @@ LAYERS = (
     {"app.models.base"},
     {"app.models.cameras", "app.models.audit", "app.models.secrets"},
     {"app.models.records"},
-    {"app.models", "app.background"},
+    {"app.models", "app.background", "app.checkpoint"},
     {"app.paging"},
     {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},
     {"app.schemas.glance", "app.remedies"},
@@ -43,7 +43,7 @@ LAYERS = (
     {"app.api.system", "app.api.folders", "app.api.docs"},
     {"app.api"},
     {"app.cli.prune"},
-    {"app.cli"},
+    {"app.cli", "app.workers"},
     {"app.server"},
     {"app"},
 )

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from app.workers import WRITERS
 from benchmarks.service import request, running
 from tests.pictures import picture, put
 
@@ -28,8 +29,9 @@ WRITTEN = re.compile(
     r"symlink(at)?|utimensat)\("
 )
 MOST_SYNCS = 3
-# At some six pages each, enough for SQLite to move its log into the database twice.
+# At some six pages each, enough for the log to be due to move into the database.
 POSTS = 400
+BATCHES = 12
 CAMERA = json.dumps({"name": "Front Door", "folder_path": "front"}).encode()
 POST = request("POST", "/api/cameras", CAMERA)
 # Nothing else in this module is answered 405: it shows in the trace where the work begins.
@@ -79,6 +81,28 @@ def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace)
     print({count: counts.count(count) for count in sorted(set(counts))})
     assert min(counts) >= 1
     assert max(counts) <= MOST_SYNCS
+
+
+def test_a_batch_costs_one_sync(trace):
+    """Its commit's; the log moves into the database later, at a quiet moment.
+
+    The first one of a thread also makes sure of the folder, so each thread writes once before.
+    """
+
+    def post(_, client):
+        for _ in range(2 * WRITERS):
+            camera = json.loads(client.ask(POST)[2])["id"]
+        seen = {"camera_id": camera, "object_type": "car", "confidence": 0.5}
+        client.ask(MARK)
+        for number in range(BATCHES):
+            batch = [seen | {"external_id": f"{number}/{n}"} for n in range(1000)]
+            body = json.dumps({"detections": batch}).encode()
+            assert client.ask(request("POST", "/api/detections", body))[0] == 201
+        client.ask(MARK)
+
+    lines = trace(post)
+    begin, end = (index for index, line in enumerate(lines) if 405 in statuses([line]))
+    assert sum(bool(SYNCED.search(line)) for line in lines[begin:end]) == BATCHES
 
 
 def test_reading_writes_nothing(trace):

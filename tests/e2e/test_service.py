@@ -120,8 +120,8 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "nvr.db")) as database, database:
         database.execute(
-            "INSERT INTO schema_migration SELECT id + 1, '9999_future', applied "
-            "FROM schema_migration"
+            "INSERT INTO schema_migration SELECT 9999, '9999_future', applied "
+            "FROM schema_migration WHERE id = 1"
         )
     before = (tmp_path / "nvr.db").read_bytes()
     line = refusal(Server(tmp_path))
