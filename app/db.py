@@ -61,6 +61,10 @@ class DatabaseBusy(Exception):
     """Another writer held the database for longer than `BUSY_SECONDS`."""
 
 
+class FolderNotMade(OSError):
+    """The database's folder is not there and cannot be made."""
+
+
 class NewerDatabase(Exception):
     """The database was written by a newer version of the service; its text says what to do."""
 
@@ -101,13 +105,13 @@ def migrate() -> None:
     """Bring the file to the newest schema, once per process; safe while another process does too.
 
     Raises `NewerDatabase` where the file has seen a migration that this version does not know,
-    and `DatabaseBusy`.
+    `FolderNotMade` and `DatabaseBusy`.
     """
     path = str(database.database)
     with _migrating:
         if path in _migrated:
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _make_folder(path)
         _open()
         runner = Runner(database, str(MIGRATIONS))
         pending = _pending(runner)
@@ -146,6 +150,13 @@ def is_led() -> bool:
     finally:
         os.close(file)
     return False
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as error:
+        raise FolderNotMade(*error.args, error.filename) from error
 
 
 def _open() -> None:

@@ -41,6 +41,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     vacancies.BaseMissing: "base_path_missing",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
+    db.FolderNotMade: "database_unavailable",
     MemoryError: "out_of_resources",
 }
 STATUSES = {

@@ -6,52 +6,51 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.measurements import LEAST_CPU_SECONDS, MEASUREMENTS, RUNS, STARTS, stage
+from benchmarks import cameras, machine, records
 
-METHOD = (
-    "The real service runs as a process of its own and one client asks over one keep-alive "
-    f"connection until the service has used {LEAST_CPU_SECONDS} s of CPU (utime + stime of "
-    f"/proc/PID/stat); the median of {RUNS} such runs counts. "
-    f"Memory is VmRSS a second after the first answer, the start is the median of {STARTS} with "
-    "a new database."
-)
+GROUPS = {"cameras": cameras.GROUP, "records": records.GROUP}
 
 
 def main() -> None:
     """Measure, print, and write the JSON file that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the results there too")
-    path = parser.parse_args().json
-    ground, results = machine.describe(), measure()
+    wanted = parser.parse_args()
+    chosen = {name: GROUPS[name] for name in wanted.groups or GROUPS}
+    ground = machine.describe()
+    results = [result for group in chosen.values() for result in measure(group)]
+    methods = [group.method for group in chosen.values()]
     print(f"| {machine.sentence(ground)} | measured | goal | |\n|---|--:|--:|---|")
     for result in results:
         print(line(result))
-    print(f"\n{METHOD}")
-    if path:
-        report = {"machine": ground, "method": METHOD, "results": results}
-        path.write_text(json.dumps(report, indent=2) + "\n")
+    print("", *methods, sep="\n\n")
+    if wanted.json:
+        report = {"machine": ground, "method": methods, "results": results}
+        wanted.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def measure() -> list[dict[str, Any]]:
+def measure(group: Any) -> list[dict[str, Any]]:
     """Every row's result; which one is being measured goes to stderr."""
     results = []
-    with stage() as on:
-        for row in MEASUREMENTS:
+    with group.stage() as on:
+        for row in group.measurements:
             print(f"measuring: {row.name}", file=sys.stderr)
-            value = round(row.measure(on), 3)
-            met = None if row.goal is None else value <= row.goal
-            results.append(
-                {"name": row.name, "unit": row.unit, "value": value, "goal": row.goal, "met": met}
-            )
+            value = row.measure(on)
+            if value is not None:
+                met = None if row.goal is None else row.meets(value)
+                goal = {"goal": row.goal, "at_least": row.at_least, "met": met}
+                results.append({"name": row.name, "unit": row.unit, "value": value, **goal})
     return results
 
 
 def line(result: dict[str, Any]) -> str:
     """A result as a row of the Markdown table."""
-    goal = "\N{EN DASH}" if result["goal"] is None else f"≤ {result['goal']:g}"
+    sign = "≥" if result["at_least"] else "≤"
+    goal = "\N{EN DASH}" if result["goal"] is None else f"{sign} {result['goal']:,g}"
     verdict = {None: "", True: "met", False: "**MISSED**"}[result["met"]]
-    return f"| {result['name']}, {result['unit']} | {result['value']:.3g} | {goal} | {verdict} |"
+    value = f"{result['value']:,.0f}" if result["value"] >= 1000 else f"{result['value']:.3g}"
+    return f"| {result['name']}, {result['unit']} | {value} | {goal} | {verdict} |"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from app import create_app, db
 from app.config import PROJECT
 from app.db import database, transaction
 from app.models import MODELS, Camera, Detection, types_text
+from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection
 
 STEPS = sorted(db.MIGRATIONS.glob("[0-9]*.py"))
@@ -214,6 +215,12 @@ def test_the_folder_of_the_file_is_made(tmp_path):
     create_app({"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/new/deep/nvr.db"})
     db.migrate()
     assert (tmp_path / "new/deep/nvr.db").is_file()
+
+
+def test_a_folder_that_cannot_be_made_says_so_over_http(tmp_path):
+    (tmp_path / "file").touch()
+    client = create_app({"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/file/nvr.db"}).test_client()
+    assert_problem(client.get("/api/cameras"), 503, "database_unavailable")
 
 
 def test_the_migrated_schema_is_that_of_the_models(app, tmp_path):

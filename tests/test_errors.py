@@ -33,6 +33,7 @@ FORESEEN = [
     (vacancies.BaseMissing(SECRET), 503, "base_path_missing"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
+    (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
     (MemoryError(SECRET), 503, "out_of_resources"),
     (OSError(errno.EMFILE, SECRET), 503, "out_of_resources"),
     (OSError(errno.ENFILE, SECRET), 503, "out_of_resources"),
@@ -124,7 +125,7 @@ def test_every_exception_and_status_of_the_tables_is_tried():
         error.code for error, *_ in FORESEEN if isinstance(error, exceptions.HTTPException)
     }
     assert set(errors.STATUSES) == statuses
-    numbers = {error.errno for error, *_ in FORESEEN if isinstance(error, OSError)}
+    numbers = {error.errno for error, *_ in FORESEEN if type(error) is OSError}
     assert set(errors.OPERATING_SYSTEM) == numbers
     assert set(errors.SQLITE) <= {result for result, *_ in RESULTS}
 

@@ -8,7 +8,8 @@ from app import clock, db, events, intake, registry
 from app.audit import Caller
 from app.listings import EVENTS
 from app.models import Detection, Event, NotFound, Refused, rows, types_of
-from tests.rows import entries_of
+from tests.effort import steps
+from tests.rows import add_many, entries_of
 
 NOBODY = Caller("anonymous")
 THREADS = 4
@@ -63,6 +64,17 @@ def test_a_thousand_detections_are_one_insert_in_one_transaction(front, statemen
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
     assert len(of_kind(statements, "INSERT", "UPDATE", "DELETE")) == 1
     assert len(of_kind(statements, "SELECT")) == 2  # the cameras, and what is known already
+
+
+def test_a_batch_costs_the_same_however_much_is_stored(front):
+    def cost(name):
+        batch = [seen(front, external_id=f"{name}{n}") for n in range(50)]
+        return steps(lambda: intake.store_detections(batch))
+
+    intake.store_detections([seen(front)])
+    few = cost("few")
+    add_many(front["id"], detections=5000, events=1)
+    assert cost("many") < 1.2 * few
 
 
 def test_the_ids_are_those_of_the_rows_in_their_order(front):

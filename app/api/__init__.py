@@ -25,6 +25,9 @@ class Api(SmorestApi):
     def _register_error_handlers(self) -> None:
         """Every exception is answered by `errors`."""
 
+    def _register_pagination_header(self) -> None:
+        """Pages tell in their body how they go on."""
+
 
 def init_app(app: Flask) -> None:
     """Register every resource, its OpenAPI description and the page that shows it."""

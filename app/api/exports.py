@@ -1,6 +1,5 @@
 """How does a list leave as CSV? Row by row, harmless to a spreadsheet (RFC 4180)."""
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,15 +9,11 @@ from flask import Response
 from app.models import Row
 
 # What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), the full-width forms
-# of the same characters included, also after blanks.
-FORMULA = re.compile(r"\s*[-=+@\t\r\n＝＋－＠]")  # noqa: RUF001
-
-
-class _Line:
-    """What csv.writer writes to: it hands each line straight back."""
-
-    def write(self, line: str) -> str:
-        return line
+# of the same characters included, also after blanks, or after
+# a semicolon, which begins a cell where a comma is part of a number.
+FORMULA = re.compile(r"(^|;)(?=\s*[-=+@\t\r\n＝＋－＠])")  # noqa: RUF001
+# RFC 4180, rule 6; and where a spreadsheet expects semicolons it breaks a line at them.
+QUOTED = re.compile(r'[,;"\t\r\n]')
 
 
 def send_csv(rows: Iterable[Row], columns: tuple[str, ...], file_name: str) -> Response:
@@ -30,16 +25,25 @@ def send_csv(rows: Iterable[Row], columns: tuple[str, ...], file_name: str) -> R
 
 
 def _lines(rows: Iterable[Row], columns: tuple[str, ...]) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow(columns)
+    yield _line(columns)
     for row in rows:
-        yield writer.writerow([harmless(row[column]) for column in columns])
+        yield _line(row[column] for column in columns)
 
 
-def harmless(value: Any) -> Any:
-    """``value`` as a cell that no spreadsheet runs: a leading apostrophe makes it text."""
-    if isinstance(value, str) and FORMULA.match(value):
-        return "'" + value
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value
+def _line(values: Iterable[Any]) -> str:
+    return ",".join(_cell(value) for value in values) + "\r\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(harmless(value))
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def harmless(text: str) -> str:
+    """``text`` as a cell that no spreadsheet runs: a leading apostrophe makes it text."""
+    return FORMULA.sub(r"\1'", text)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text

@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.schemas.detections import DetectionListSchema, DetectionSchema
-from tests.posting import detection, post_camera, post_detection, post_detections, post_event
+from tests.posting import (
+    detection,
+    event,
+    post_camera,
+    post_detection,
+    post_detections,
+    post_event,
+)
 from tests.problems import assert_problem
 
 URL = "/api/detections"
@@ -95,6 +102,24 @@ def test_one_bad_detection_refuses_the_batch_and_is_named_by_its_place(client, c
     bodies[3] |= bad
     assert refused(client, {"detections": bodies}) == [f"detections.3.{field}"]
     assert count(client) == 0
+
+
+def test_a_whole_number_is_written_without_a_fraction_wherever_one_is_asked_for(client, camera):
+    sides = dict.fromkeys(BOX, 91.0)
+    body = detection(camera, event_id=91.0, bbox=sides)
+    for url, sent, path in (
+        ("/api/detections", body, ""),
+        ("/api/detections", {"detections": [body]}, "detections.0."),
+        ("/api/events", event(camera, risk_score=91.0, detection_ids=[91.0]), None),
+    ):
+        problem = assert_problem(client.post(url, json=sent), 422, "validation_failed")
+        named = ("event_id", *(f"bbox.{side}" for side in BOX))
+        expected = (
+            [path + name for name in named]
+            if path is not None
+            else ["risk_score", "detection_ids.0"]
+        )
+        assert problem["errors"]["json"] == {name: ["Not a valid integer."] for name in expected}
 
 
 def test_every_stranger_of_a_batch_is_named(client, camera):

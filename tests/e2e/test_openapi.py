@@ -148,7 +148,9 @@ def test_flask_prints_the_same_description(described, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["get", "patch"])
-@pytest.mark.parametrize("row", ["9223372036854775808", "9" * 30, "-1", "1.0", "x"])
+@pytest.mark.parametrize(
+    "row", ["9223372036854775808", "9" * 30, "-1", "1.0", "x", "\N{FULLWIDTH DIGIT ONE}"]
+)
 def test_an_id_that_cannot_be_is_not_found_whatever_the_method(described, method, row):
     answer = described.test_client().open(f"/api/events/{row}", method=method, json={})
     assert answer.status_code == 404
