@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from app.schemas.detections import EXAMPLE, DetectionCreateSchema
+from app.schemas.detections import DetectionCreateSchema
+from app.schemas.examples import DETECTION_CREATE as EXAMPLE
 from app.schemas.glance import plain
 
 SCHEMA = DetectionCreateSchema()

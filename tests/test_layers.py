@@ -26,7 +26,7 @@ LAYERS = (
     {"app.models", "app.background", "app.checkpoint"},
     {"app.paging"},
     {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},
-    {"app.schemas.glance", "app.remedies"},
+    {"app.schemas.glance", "app.schemas.examples", "app.remedies"},
     {"app.diagnosis"},
     {"app.vacancies"},
     {"app.schemas.folders", "app.schemas.diagnostics"},

@@ -5,20 +5,23 @@ from app.api.lists import ROW_ID, page
 from app.listings import AUDIT
 from app.models import Row
 from app.schemas import audit as schemas
+from app.schemas import examples
 
 blp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
+
+UNKNOWN = ("audit_entry_not_found",)
 
 
 @blp.get("")
 @blp.arguments(schemas.AuditQuerySchema, location="query")
-@blp.answers(200, schemas.AuditListSchema)
+@blp.answers(200, schemas.AuditListSchema, example=examples.ENTRIES)
 def list_entries(query: Row) -> Row:
     """List the entries that match every filter, newest first"""
     return page(AUDIT, "entries", query)
 
 
 @blp.get(f"/<{ROW_ID}:entry_id>")
-@blp.answers(200, schemas.AuditEntrySchema, problems=("audit_entry_not_found",))
+@blp.answers(200, schemas.AuditEntrySchema, example=examples.ENTRY, problems=UNKNOWN)
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""
     return AUDIT.one(entry_id)

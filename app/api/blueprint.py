@@ -83,7 +83,10 @@ class Blueprint(flask_smorest.Blueprint):
 
             documented = self.response(status, schema, **doc)(answer)
             if also:
-                documented = self.alt_response(also, schema=schema, success=True)(documented)
+                shown = doc if also < HTTPStatus.BAD_REQUEST else {}
+                documented = self.alt_response(also, schema=schema, success=True, **shown)(
+                    documented
+                )
             documented._apidoc["problems"] = problems
             return documented
 

@@ -11,27 +11,27 @@ from app.api.pictures import base_path, send_picture, terms_of
 from app.listings import DETECTIONS
 from app.models import Camera, Row
 from app.schemas import detections as schemas
+from app.schemas import examples
 from app.schemas.common import SnapshotQuerySchema
 
 blp = Blueprint("detections", __name__, url_prefix="/api/detections", description=__doc__)
 
+UNKNOWN = ("detection_not_found",)
 ONE_OR_MANY = {
     "content": {
         "application/json": {
             "schema": {"oneOf": [schemas.DetectionCreateSchema, schemas.DetectionBatchSchema]},
-            "examples": {
-                "one": {"value": schemas.EXAMPLE},
-                "batch": {"value": {"detections": [schemas.EXAMPLE]}},
-            },
+            "examples": examples.ONE_OR_MANY,
         }
     }
 }
+ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}
 
 
 @blp.post("")
 @blp.arguments(schemas.PostedDetectionsSchema)
 @blp.doc(requestBody=ONE_OR_MANY)
-@blp.answers(201, {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}, also=200)
+@blp.answers(201, ONE_OR_IDS, also=200, examples=examples.STORED)
 def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     """Store one detection, or a batch of up to 1,000, all or nothing
 
@@ -50,14 +50,14 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.DetectionQuerySchema, location="query")
-@blp.answers(200, schemas.DetectionListSchema)
+@blp.answers(200, schemas.DetectionListSchema, example=examples.DETECTIONS)
 def list_detections(query: Row) -> Row:
     """List the detections that match every filter, newest first"""
     return page(DETECTIONS, "detections", query)
 
 
 @blp.get(f"/<{ROW_ID}:detection_id>")
-@blp.answers(200, schemas.DetectionSchema, problems=("detection_not_found",))
+@blp.answers(200, schemas.DetectionSchema, example=examples.DETECTION, problems=UNKNOWN)
 def get_detection(detection_id: int) -> Row:
     """Get a detection by its id"""
     return DETECTIONS.one(detection_id)
@@ -66,7 +66,7 @@ def get_detection(detection_id: int) -> Row:
 @blp.get(f"/<{ROW_ID}:detection_id>/image")
 @blp.arguments(SnapshotQuerySchema, location="query")
 @blp.pictures(
-    *("detection_not_found", "picture_outside_folder", "folder_outside_base", "folder_not_found"),
+    *(*UNKNOWN, "picture_outside_folder", "folder_outside_base", "folder_not_found"),
     *("picture_not_found", "snapshot_too_old"),
 )
 def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:

@@ -9,7 +9,7 @@ from app.api.lists import ROW_ID, page
 from app.auth import caller
 from app.listings import DETECTIONS, EVENTS
 from app.models import Row
-from app.schemas import detections
+from app.schemas import detections, examples
 from app.schemas import events as schemas
 from app.schemas.common import PeriodQuerySchema
 
@@ -17,10 +17,12 @@ COLUMNS = tuple(schemas.EventSchema().fields)
 
 blp = Blueprint("events", __name__, url_prefix="/api/events", description=__doc__)
 
+UNKNOWN = ("event_not_found",)
+
 
 @blp.post("")
-@blp.arguments(schemas.EventCreateSchema, example=schemas.EXAMPLE)
-@blp.answers(201, schemas.EventSchema)
+@blp.arguments(schemas.EventCreateSchema, example=examples.EVENT_CREATE)
+@blp.answers(201, schemas.EventSchema, example=examples.EVENT)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
     event = events.store_event(fields)
@@ -29,22 +31,22 @@ def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.EventQuerySchema, location="query")
-@blp.answers(200, schemas.EventListSchema)
+@blp.answers(200, schemas.EventListSchema, example=examples.EVENTS)
 def list_events(query: Row) -> Row:
     """List the events that match every filter, newest first"""
     return page(EVENTS, "events", query)
 
 
 @blp.get(f"/<{ROW_ID}:event_id>")
-@blp.answers(200, schemas.EventSchema, problems=("event_not_found",))
+@blp.answers(200, schemas.EventSchema, example=examples.EVENT, problems=UNKNOWN)
 def get_event(event_id: int) -> Row:
     """Get an event by its id"""
     return EVENTS.one(event_id)
 
 
 @blp.patch(f"/<{ROW_ID}:event_id>")
-@blp.arguments(schemas.EventUpdateSchema, example={"reviewed": True, "notes": "The postman"})
-@blp.answers(200, schemas.EventSchema, problems=("event_not_found",))
+@blp.arguments(schemas.EventUpdateSchema, example=examples.EVENT_UPDATE)
+@blp.answers(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
     return events.review_event(event_id, fields, caller())
@@ -52,7 +54,7 @@ def update_event(fields: Row, event_id: int) -> Row:
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")
 @blp.arguments(detections.EventDetectionsQuerySchema, location="query")
-@blp.answers(200, detections.DetectionListSchema, problems=("event_not_found",))
+@blp.answers(200, detections.DetectionListSchema, example=examples.CLAIMED, problems=UNKNOWN)
 def list_event_detections(query: Row, event_id: int) -> Row:
     """List the detections that the event claims, newest first"""
     event = EVENTS.one(event_id)
@@ -61,7 +63,7 @@ def list_event_detections(query: Row, event_id: int) -> Row:
 
 @blp.get("/stats")
 @blp.arguments(PeriodQuerySchema, location="query")
-@blp.answers(200, schemas.EventStatsSchema)
+@blp.answers(200, schemas.EventStatsSchema, example=examples.EVENT_STATS)
 def get_event_stats(query: Row) -> Row:
     """Count the events of a period, by risk level and by camera"""
     return stats.events(query)

@@ -8,6 +8,7 @@ from app import clock, health, stats
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path, folders
 from app.models import Row
+from app.schemas import examples
 from app.schemas import system as schemas
 
 blp = Blueprint("system", __name__, description=__doc__)
@@ -15,14 +16,14 @@ STARTED = time.monotonic()
 
 
 @blp.get("/health")
-@blp.answers(200, schemas.AliveSchema)
+@blp.answers(200, schemas.AliveSchema, example=examples.ALIVE)
 def get_alive() -> Row:
     """Say that the process answers; touches no disk"""
     return {"status": "alive"}
 
 
 @blp.get("/api/system/health")
-@blp.answers(200, schemas.HealthSchema, also=503)
+@blp.answers(200, schemas.HealthSchema, also=503, example=examples.HEALTH)
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
@@ -32,7 +33,7 @@ def get_health() -> tuple[Row, int]:
 
 
 @blp.get("/api/system/stats")
-@blp.answers(200, schemas.StatsSchema)
+@blp.answers(200, schemas.StatsSchema, example=examples.STATS)
 def get_stats() -> Row:
     """Count what is stored"""
     uptime = int(time.monotonic() - STARTED)
@@ -43,7 +44,7 @@ def get_stats() -> Row:
 
 
 @blp.get("/api/system/storage")
-@blp.answers(200, schemas.StorageSchema)
+@blp.answers(200, schemas.StorageSchema, example=examples.STORAGE)
 def get_storage() -> Row:
     """Say how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path())

@@ -10,15 +10,6 @@ from app.schemas.common import CLEAN_PATTERN, PageQuerySchema, PageSchema, Perio
 from app.schemas.glance import LARGEST_PIXEL, is_box, plain
 
 MOST_AT_ONCE = 1000
-EXAMPLE = {
-    "camera_id": "123e4567-e89b-12d3-a456-426614174000",
-    "detected_at": "2025-12-23T13:00:00+01:00",
-    "object_type": "person",
-    "confidence": 0.93,
-    "bbox": {"x": 120, "y": 80, "width": 64, "height": 128},
-    "file_path": "20251223/120000.jpg",
-    "external_id": "yolo-000001",
-}
 
 
 class BoxSchema(Schema):

@@ -7,14 +7,6 @@ from app.models import RISK_LEVELS
 from app.schemas.common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
 from app.schemas.detections import MOST_AT_ONCE
 
-EXAMPLE = {
-    "camera_id": "123e4567-e89b-12d3-a456-426614174000",
-    "started_at": "2025-12-23T12:00:00Z",
-    "ended_at": "2025-12-23T12:00:40Z",
-    "risk_score": 72,
-    "summary": "A person at the front door",
-    "detection_ids": [1, 2],
-}
 LEVELS = "low 0-29, medium 30-59, high 60-84, critical 85-100; null without a score"
 
 

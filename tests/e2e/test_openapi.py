@@ -127,6 +127,20 @@ def json_bodies(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield content
 
 
+def test_every_success_in_json_has_an_example(operations):
+    for name, operation in operations.items():
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content and int(status) < 400:
+                assert content.get("examples") or content.get("example"), (name, status)
+
+
+def test_nothing_is_described_that_is_not_used(schema):
+    text = json.dumps(schema.raw_schema)
+    for name in schema.raw_schema["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, name
+
+
 def test_every_request_body_has_an_example(operations):
     for name, operation in operations.items():
         for content in operation.get("requestBody", {}).get("content", {}).values():
