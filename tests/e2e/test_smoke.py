@@ -29,8 +29,13 @@ class Box(NamedTuple):
 
     def ask(self, method: str, path: str = "", **options: object) -> requests.Response:
         """The answer of the cameras API."""
-        url = f"{self.url}/api/cameras{path}"
-        return requests.request(method, url, timeout=DEADLINE_SECONDS, **options)
+        return self.api(method, f"/cameras{path}", **options)
+
+    def api(self, method: str, path: str, **options: object) -> requests.Response:
+        """The answer of any part of the API."""
+        return requests.request(
+            method, f"{self.url}/api{path}", timeout=DEADLINE_SECONDS, **options
+        )
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +99,80 @@ def test_the_snapshot_is_the_picture_that_was_uploaded(box, camera):
     assert (known.status_code, known.content) == (304, b"")
 
 
+def test_a_detector_posts_twice_and_it_is_stored_once(box, camera):
+    seen = {"camera_id": camera["id"], "object_type": "person", "confidence": 0.93}
+    batch = {"detections": [seen | {"external_id": f"smoke-{n}"} for n in range(3)]}
+    first = box.api("POST", "/detections", json=batch)
+    assert first.status_code == 201
+    assert box.api("POST", "/detections", json=batch).json() == first.json()
+    box.api("POST", "/detections", json=seen | {"object_type": "dog", "confidence": 0.4})
+    mine = {"camera_id": camera["id"]}
+    page = box.api("GET", "/detections", params=mine | {"limit": 3}).json()
+    rest = box.api("GET", "/detections", params=mine | {"cursor": page["next_cursor"]}).json()
+    assert (page["count"], len(page["detections"]), len(rest["detections"])) == (4, 3, 1)
+    sure = box.api("GET", "/detections", params=mine | {"min_confidence": 0.9}).json()
+    assert sorted(row["id"] for row in sure["detections"]) == first.json()["ids"]
+    assert (
+        box.api("GET", f"/detections/{page['detections'][0]['id']}").json()
+        == page["detections"][0]
+    )
+
+
+def test_an_event_claims_is_reviewed_counted_and_exported(box, camera):
+    seen = {"camera_id": camera["id"], "object_type": "cat", "confidence": 0.8}
+    ids = box.api("POST", "/detections", json={"detections": [seen] * 2}).json()["ids"]
+    began = {"camera_id": camera["id"], "started_at": "2001-02-03T04:05:06Z", "risk_score": 90}
+    made = box.api("POST", "/events", json=began | {"detection_ids": ids, "summary": "=1+1"})
+    assert made.status_code == 201
+    event = made.json()
+    assert (event["risk_level"], event["detection_count"]) == ("critical", 2)
+    claimed = box.api("GET", f"/events/{event['id']}/detections").json()
+    assert sorted(row["id"] for row in claimed["detections"]) == ids
+    wanted = {"camera_id": camera["id"], "object_type": "cat", "risk_level": "critical"}
+    assert box.api("GET", "/events", params=wanted).json()["events"] == [event]
+    reviewed = box.api("PATCH", f"/events/{event['id']}", json={"reviewed": True})
+    assert reviewed.json() == event | {"reviewed": True}
+    period = {"start_date": "2001-02-03T04:05:06Z", "end_date": "2001-02-03T04:05:07Z"}
+    stats = box.api("GET", "/events/stats", params=period).json()
+    assert camera["id"] in [row["camera_id"] for row in stats["events_by_camera"]]
+    export = box.api("GET", "/events/export", params=wanted)
+    assert export.headers["Content-Type"] == "text/csv; charset=utf-8"
+    _, line, end = export.text.split("\r\n")
+    assert line.startswith(f"{event['id']},{camera['id']},2001-02-03T04:05:06")
+    assert (",'=1+1," in line, end) == (True, "")
+    found = {"resource_type": "event", "resource_id": event["id"], "action": "event_updated"}
+    (entry,) = box.api("GET", "/audit", params=found).json()["entries"]
+    assert entry["details"] == {"changes": {"reviewed": {"old": False, "new": True}}}
+
+
+def test_the_audit_log_tells_what_went_with_a_camera(box):
+    body = {"name": "Smoke test", "folder_path": f"smoke-{uuid.uuid4()}"}
+    camera = box.ask("POST", json=body).json()
+    seen = {"camera_id": camera["id"], "object_type": "cat", "confidence": 0.8}
+    box.api("POST", "/detections", json={"detections": [seen] * 5})
+    box.ask("DELETE", f"/{camera['id']}")
+    log = box.api("GET", "/audit", params={"resource_id": camera["id"]}).json()
+    gone, came = log["entries"]
+    assert (gone["action"], came["action"]) == ("camera_deleted", "camera_created")
+    assert gone["details"] == came["details"] | {"detections": 5, "events": 0}
+    assert box.api("GET", f"/audit/{gone['id']}").json() == gone
+    left = box.api("GET", "/detections", params={"camera_id": camera["id"]}).json()
+    assert left == {"detections": [], "count": 0, "next_cursor": None}
+
+
+def test_the_box_says_how_it_is(box, camera):
+    alive = requests.get(f"{box.url}/health", timeout=DEADLINE_SECONDS)
+    assert alive.json() == {"status": "alive"}
+    health = box.api("GET", "/system/health")
+    assert health.status_code == 200
+    assert health.json()["checks"]["database"]["status"] == "healthy"
+    stats = box.api("GET", "/system/stats").json()
+    assert stats["total_cameras"] == sum(stats["cameras_by_status"].values()) >= 1
+    storage = box.api("GET", "/system/storage").json()
+    assert storage["rows"]["camera"] >= 1
+    assert min(storage["free_bytes"], storage["database_bytes"]) > 0
+
+
 def test_failures_have_the_one_shape(box, camera):
     assert_problem(box.ask("GET", f"/{uuid.uuid4()}"), 404, "camera_not_found")
     assert_problem(box.ask("GET", "/nonsense"), 404, "not_found")
@@ -120,5 +199,9 @@ def test_it_describes_itself(box):
         "/api/cameras",
         "/api/cameras/{camera_id}",
         "/api/cameras/{camera_id}/snapshot",
+        "/api/detections",
+        "/api/events/{event_id}",
+        "/api/audit",
+        "/api/system/health",
     } <= set(description["paths"])
     assert requests.get(box.url + "/docs", timeout=DEADLINE_SECONDS).ok
