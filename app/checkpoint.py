@@ -6,7 +6,7 @@ A commit then costs one fsync. The log is SQLite's WAL (sqlite.org/wal.html, sec
 import os
 import time
 
-from app.db import LOG_SUFFIX, database, turn
+from app.db import LOG_SUFFIX, DatabaseBusy, database, turn
 
 INTERVAL_SECONDS = 1.0
 # A smaller log is left alone: each page that changes often is moved once instead of often.
@@ -17,14 +17,20 @@ QUIET_SECONDS = 1.0
 
 
 def checkpoint() -> bool:
-    """Move the log if it is due; whether it was."""
+    """Move the log if it is due and nobody writes; whether it was moved."""
     try:
         log = os.stat(f"{database.database}{LOG_SUFFIX}")
     except FileNotFoundError:
         return False
     quiet = time.time() - log.st_mtime > QUIET_SECONDS
     due = log.st_size > LEAST_BYTES and (quiet or log.st_size > MOST_BYTES)
-    if due:
-        with turn():
+    return due and _move()
+
+
+def _move() -> bool:
+    try:
+        with turn(patience=0):
             database.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
-    return due
+    except DatabaseBusy:
+        return False
+    return True

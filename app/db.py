@@ -20,6 +20,8 @@ from playhouse.migrations import Runner
 from app.config import PROJECT
 
 BUSY_SECONDS = 5
+# So long a wait for a turn is not worth a change of SQLite's own.
+UNNOTICED_SECONDS = 0.05
 LOG_SUFFIX = "-wal"
 WAL_RETRY_SECONDS = 0.01
 MIGRATIONS = PROJECT / "migrations"
@@ -78,9 +80,10 @@ def init_app(app: Flask) -> None:
 def transaction(patience: float | None = None) -> Iterator[None]:
     """All or nothing for the writes inside it. Not nested.
 
-    Raises `DatabaseBusy` after ``patience`` (else `BUSY_SECONDS`) for another thread's turn.
+    Raises `DatabaseBusy` after ``patience`` (else `BUSY_SECONDS`), for whomever it waited.
     """
-    with turn(patience):
+    deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
+    with turn(patience), _hurrying(deadline):
         try:
             with database.atomic("IMMEDIATE"):
                 yield
@@ -99,6 +102,20 @@ def turn(patience: float | None = None) -> Iterator[None]:
         yield
     finally:
         _writers.release()
+
+
+@contextmanager
+def _hurrying(deadline: float) -> Iterator[None]:
+    """SQLite waits for another process no longer than until ``deadline``."""
+    left = deadline - time.monotonic()
+    if left > BUSY_SECONDS - UNNOTICED_SECONDS:
+        yield
+        return
+    database.execute_sql(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
+    try:
+        yield
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def migrate() -> None:

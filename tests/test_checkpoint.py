@@ -1,13 +1,14 @@
 """Does the log move into the database at a quiet moment, and only then?"""
 
 import os
+import threading
 import time
 
 import pytest
 
 from app import checkpoint as module
 from app.checkpoint import checkpoint
-from app.db import database, transaction
+from app.db import database, transaction, turn
 from tests.rows import add_camera
 
 
@@ -54,6 +55,18 @@ def test_a_log_that_grew_large_does_not_wait(log, monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 1)
     assert checkpoint()
     assert in_the_file()
+
+
+def test_a_writer_is_not_waited_for(log, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_BYTES", 1)
+    age(log, 2)
+    with turn():
+        thread = threading.Thread(target=lambda: done.append(checkpoint()))
+        done = []
+        thread.start()
+        thread.join()
+    assert done == [False]
+    assert not in_the_file()
 
 
 def test_the_log_is_cut_once_it_has_moved(log, monkeypatch):

@@ -1,6 +1,7 @@
 """Does what is too old go, only that, and without making anybody wait?"""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,9 @@ from app.db import database, transaction
 from app.listings import AUDIT, DETECTIONS, EVENTS
 from app.models import AuditEntry, Detection, Event, fetch
 from app.retention import Limits
+from tests.rows import add_many
 
+PAUSE_SECONDS = retention.PAUSE_SECONDS
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -108,3 +111,31 @@ def test_what_is_removed_is_found_by_an_index(stored):
         ):
             plan = fetch("EXPLAIN QUERY PLAN " + sql, part.bound)
             assert [row["detail"].split()[0] for row in plan] == ["SEARCH"], plan
+
+
+@pytest.mark.slow
+def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
+    camera, monkeypatch
+):
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", PAUSE_SECONDS)
+    add_many(camera["id"], detections=1_000_000, events=10)
+    waits, over = [], threading.Event()
+
+    def write():
+        while not over.is_set():
+            before = time.monotonic()
+            with transaction():
+                database.execute_sql("UPDATE camera SET last_seen_at = ?", [rfc3339(NOW)])
+            waits.append(time.monotonic() - before)
+            time.sleep(0.005)
+        database.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    went = retention.prune(Limits(0, 900_000, 0), NOW)
+    over.set()
+    writer.join()
+    print(f"{len(waits)} writes waited {max(waits):.3f} s at the most")
+    assert went["detections"] == 100_000
+    assert len(waits) > 100
+    assert max(waits) < 0.5

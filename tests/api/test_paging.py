@@ -149,6 +149,46 @@ def test_a_walk_repeats_and_skips_nothing_while_another_client_writes(client, ca
     assert len(cameras) < 4
 
 
+INSERTS = {
+    "detection": "INSERT INTO detection (camera_id, detected_at, object_type, confidence) "
+    "VALUES (?, ?, 'car', 0.5)",
+    "event": "INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed) "
+    "VALUES (?, ?, '', '', 0)",
+    "audit_entry": "INSERT INTO audit_entry (resource_id, timestamp, action, resource_type, "
+    "actor, details) VALUES (?, ?, 'camera_updated', 'camera', 'anonymous', '{}')",
+}
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+@pytest.mark.parametrize(("url", "table"), [*zip(LISTS, INSERTS, strict=True)])
+def test_a_walk_of_any_list_is_right_while_rows_come_and_go(client, camera, url, table, filtered):
+    """Three moments for all rows; some come and some go between any two pages."""
+    dice = random.Random(len(url) + filtered)
+    moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
+    names = {"audit_entry": "resource_id"}
+    query = {names.get(table, "camera_id"): camera["id"]} if filtered else {}
+
+    def add(number):
+        with db.transaction():
+            for _ in range(number):
+                db.database.execute_sql(INSERTS[table], (camera["id"], dice.choice(moments)))
+
+    add(60)
+    there = set(walk(client, url, limit=1000, **query))
+
+    def others():
+        add(dice.randint(1, 4))
+        gone = set(dice.sample(sorted(there), 2))
+        there.difference_update(gone)
+        with db.transaction():
+            db.database.execute_sql(f"DELETE FROM {table} WHERE id IN (?, ?)", sorted(gone))
+
+    ids = walk(client, url, others, limit=7, **query)
+    assert len(ids) == len(set(ids))
+    assert there <= set(ids)
+    assert len(there) <= 60 - 2 * 7
+
+
 def test_a_cursor_survives_a_restart(client, cursor, environ):
     rest = get(client, "/api/detections", cursor=cursor)
     db.database.close()
