@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app import containment
-from app.ranking import Candidate
 from app.pictures import HEAD_BYTES, SIGNATURES, TAIL_BYTES, Picture, has_end_mark, is_whole
+from app.ranking import Candidate
 from app.survey import File
 
 BEING_WRITTEN, CUT_SHORT, FOREIGN = "being_written", "cut_short", "foreign"

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from app import clock, containment
 from app.folders import Look
-from app.ranking import Candidate
 from app.pictures import HEAD_BYTES, SETTLED_SECONDS, SIGNATURES, TAIL_BYTES, has_end_mark
+from app.ranking import Candidate
 
 
 def newest_upload(folder: int, look: Look, now: datetime) -> str | None:
