@@ -74,11 +74,11 @@ class Folders:
 
     def why_polled(self, folder: int) -> str | None:
         """Why a look at the folder would read it; None where it is watched. Reads nothing."""
+        if not self._watch:
+            return OFF
         with self._lock:
-            entry = self._entries.get(key_of(folder))
-        if entry and entry.tree:
-            return None
-        return entry.reason if entry else NOT_YET if self._watch else OFF
+            entry = self._entries.get(key_of(folder), _Entry())
+        return None if entry.tree else entry.reason
 
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""

@@ -148,6 +148,7 @@ def test_uploads_that_go_on_are_listed_and_no_problem(box, front):
     with open(front / "new.jpg", "wb") as upload:
         upload.write(WHOLE[:500])
         upload.flush()
+        os.utime(front / "new.jpg", (1e9, 1e9))
         seen = diagnose(row(), [], box, clock.now())
     assert seen["problems"] == []
     assert seen["newest"]["name"] == "old.jpg"
@@ -217,6 +218,21 @@ def test_a_folder_too_large_to_be_counted_is_walked_by_nobody(box, front, monkey
     assert walks == []
     assert seen["watching"]["reason"] == "the folder has not been read yet"
     assert [problem["code"] for problem in seen["problems"]] == ["silent", "polling"]
+
+
+def test_a_folder_too_large_to_be_counted_still_says_why_it_is_polled(base, front, monkeypatch):
+    put(front / "a.jpg", WHOLE)
+    os.link(front / "a.jpg", front / "b.jpg")
+    watched, off = Folders(2**20), Folders(2**20, watch=False)
+    reasons = []
+    for most in (10, 0):
+        monkeypatch.setattr(diagnosis, "BOUNDS", survey.Bounds(most, 60))
+        for folders in (watched, off):
+            box = Box(str(base), folders, 2**20, OFFLINE_AFTER)
+            reasons.append(diagnose(row(), [], box, clock.now())["watching"]["reason"])
+    assert reasons[:2] == reasons[2:]
+    assert "hard link" in reasons[0]
+    assert "NVR_WATCH" in reasons[1]
 
 
 def test_a_watched_folder_tells_the_newest_however_large_it_is(box, front, monkeypatch):
