@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from app.facts import Facts
 from app.folders import Folders
 from app.legible import legible, moment
 from app.models import Row
 from app.obstacles import OBSTACLES
 from app.ranking import Candidate
 from app.reach import Reach, place, reached
-from app.remedies import TROUBLES, Facts
+from app.remedies import TROUBLES
 from app.survey import TEMPORARY_NAME, Bounds, File, Survey, survey
 from app.trials import Trials, trials
 

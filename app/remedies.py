@@ -4,39 +4,18 @@ One row for each trouble: its word, and a sentence that ends in something to do,
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 from app import clock
+from app.facts import Facts
 from app.models import Row
 from app.obstacles import service_user
 from app.passed_over import PASSED_OVER, PassedOver
-from app.survey import STALE_SECONDS, Survey
-from app.trials import BEING_WRITTEN, Trials
+from app.survey import STALE_SECONDS
+from app.trials import BEING_WRITTEN
 
 # A camera's clock may be ahead by so much, in seconds.
 AHEAD_SECONDS = 60
-
-
-class Facts(NamedTuple):
-    """What is known of a camera that a sentence may speak of.
-
-    ``sharing`` and ``nested``: the cameras of the same folder, and of
-    folders inside it; ``polling``: why the folder is read instead of watched; ``silent_since``:
-    the last sign of the camera; ``offline_after`` in seconds, 0 for never.
-    """
-
-    camera: Row
-    now: datetime
-    offline_after: int
-    most_bytes: int
-    sharing: list[Row]
-    nested: list[Row]
-    survey: Survey | None = None
-    trials: Trials | None = None
-    polling: str | None = None
-    silent_since: str | None = None
 
 
 def no_picture(facts: Facts) -> str | None:
@@ -50,12 +29,12 @@ def no_picture(facts: Facts) -> str | None:
             f"The folder holds no picture, but other files ({kinds}). Let the camera upload "
             "pictures whose names end in .jpg, .jpeg, .png or .gif; others are not shown."
         )
-    if survey.temporary or survey.passed_over:
+    if survey.temporary or survey.passed_over.total():
         return "The folder holds no picture that can be shown yet. The other problems say why."
     return (
-        "The folder is empty. Check in the camera that FTP upload is switched on, with this "
-        "box's address, the right user and password and the right folder, and let it upload a "
-        "test picture; the FTP server's log shows whether it comes through."
+        "Nothing is in the folder yet. Check in the camera that FTP upload is switched on, with "
+        "this box's address, the right user and password and the right folder, and let it upload "
+        "a test picture; the FTP server's log shows whether it comes through."
     )
 
 

@@ -69,6 +69,12 @@ def test_an_empty_folder_says_what_to_check_in_the_camera(box, front):
     assert "FTP upload is switched on" in problems(box)["no_picture"]
 
 
+def test_an_upload_that_has_just_begun_is_not_said_to_have_a_problem_of_its_own(box, front):
+    put(front / "a.jpg", b"")
+    assert list(problems(box)) == ["no_picture"]
+    assert "other problems" not in problems(box)["no_picture"]
+
+
 def test_other_files_only_are_named_by_suffix(box, front):
     for name in ("a.mkv", "b.mkv", "c.avi", "d"):
         put(front / name, b"x")

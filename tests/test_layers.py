@@ -26,6 +26,7 @@ LAYERS = (
     {"app.models", "app.background", "app.checkpoint"},
     {"app.paging"},
     {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},
+    {"app.facts"},
     {"app.schemas.glance", "app.schemas.examples", "app.remedies"},
     {"app.diagnosis"},
     {"app.vacancies"},
