@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, db
+from app import create_app, db, folders
+from tests.watched import Watched
 
 JSON = "application/json"
 
@@ -74,3 +75,17 @@ def camera(client: FlaskClient, base: Path) -> dict[str, str]:
     (base / "front").mkdir()
     answer = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"})
     return answer.get_json()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Watched]:
+    """An empty folder, and what the index knows of it."""
+    watched = Watched(tmp_path / "root")
+    yield watched
+    watched.close()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that could not be watched is tried again at the next question."""
+    monkeypatch.setattr(folders, "RETRY_SECONDS", 0)

@@ -6,11 +6,12 @@ question after link(2), and writing on through a descriptor whose name was delet
 has another one (inotify(7) names the event after the descriptor's own name, which is gone).
 """
 
-import contextlib
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.inotify import queue_length
 
 NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "x.jpg")
@@ -207,17 +208,3 @@ def exchange(one: Path, other: Path, aside: Path) -> None:
         aside.rename(one)
         raise
     aside.rename(other)
-
-
-def queue_length() -> int:
-    """How many events the kernel keeps for one reader."""
-    return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
-
-
-def watches_of(process: int) -> int:
-    """How many inotify watches the process holds: proc_pid_fdinfo(5)."""
-    count = 0
-    for file in Path(f"/proc/{process}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            count += file.read_text().count("inotify wd:")
-    return count

@@ -66,8 +66,7 @@ def differences_of(seed: int) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_index_agrees_with_a_walk_after_every_operation(tmp_path, monkeypatch, seed):
-    monkeypatch.setattr(folders, "RETRY_SECONDS", 0)
+def test_the_index_agrees_with_a_walk_after_every_operation(tmp_path, monkeypatch, at_once, seed):
     monkeypatch.setattr(file_operations, "OVERFLOW_EVERY", 10**9)
     difference, from_tree = differences(tmp_path, seed, 2000)
     assert difference == ""

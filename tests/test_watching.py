@@ -1,69 +1,28 @@
 """What does the watched tree make of each change, and when does it say that it cannot know?"""
 
-import errno
 import os
 import shutil
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 from inotify_simple import Event
 
-from app import folders, ranking, remote, watches, watching, writing
-from app.folders import Folders
+from app import ranking, watches, writing
 from app.walking import walk
-from tests.file_operations import queue_length, watches_of
+from tests.inotify import queue_length, watches_of
 from tests.pictures import put
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """A folder that could not be watched is tried again at the next question."""
-    monkeypatch.setattr(folders, "RETRY_SECONDS", 0)
-
-
-@pytest.fixture
-def root(tmp_path):
-    """An empty folder, its descriptor, and what is known of it: ask with ``look()``."""
-    path = tmp_path / "root"
-    path.mkdir()
-    known, folder = Folders(10**6), os.open(path, os.O_RDONLY)
-    yield SimpleNamespace(
-        path=path, known=known, look=lambda: known.look(folder, datetime.now(UTC)), folder=folder
-    )
-    known.keep(())
-    os.close(folder)
-
-
-def names(look):
-    return [candidate.path for candidate in look.newest]
-
-
-def tree_of(root):
-    (entry,) = root.known._entries.values()
-    return entry.tree
-
-
-def fail(error):
-    """A function that raises this errno whatever it is given."""
-
-    def failing(*_, **__):
-        raise OSError(error, "failed")
-
-    return failing
+from tests.watched import names
 
 
 def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
     put(root.path / "old.jpg", b"old", age=60)
-    assert names(root.look()) == ["old.jpg"]
+    assert root.names() == ["old.jpg"]
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        assert names(root.look()) == ["old.jpg", "new.jpg"]
+        assert root.names() == ["old.jpg", "new.jpg"]
         assert root.look().newest[1].idle is False
-    assert names(root.look()) == ["new.jpg", "old.jpg"]
+    assert root.names() == ["new.jpg", "old.jpg"]
 
 
 def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
@@ -74,8 +33,8 @@ def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
         for minute in range(0, 60, 14):
             monkeypatch.setattr(writing.time, "monotonic", lambda at=now + 60 * minute: at)
             file.write(b"more")
-            assert names(root.look()) == ["old.jpg", "new.jpg"]
-    assert names(root.look()) == ["new.jpg", "old.jpg"]
+            assert root.names() == ["old.jpg", "new.jpg"]
+    assert root.names() == ["new.jpg", "old.jpg"]
 
 
 def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(root, tmp_path):
@@ -83,12 +42,12 @@ def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(ro
     root.look()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        assert names(root.look()) == ["day/old.jpg", "day/a.jpg"]
+        assert root.names() == ["day/old.jpg", "day/a.jpg"]
         (root.path / "day").rename(tmp_path / "away")
         put(tmp_path / "day" / "a.jpg", b"another")
         put(tmp_path / "day" / "old.jpg", b"old", age=60)
         (tmp_path / "day").rename(root.path / "day")
-        assert names(root.look()) == ["day/a.jpg", "day/old.jpg"]
+        assert root.names() == ["day/a.jpg", "day/old.jpg"]
 
 
 def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
@@ -97,10 +56,10 @@ def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         (root.path / "day").chmod(0o750)
-        assert names(root.look()) == ["day/old.jpg", "day/a.jpg"]
+        assert root.names() == ["day/old.jpg", "day/a.jpg"]
         file.write(b"more")
         (root.path / "day").chmod(0o755)
-    assert names(root.look()) == ["day/a.jpg", "day/old.jpg"]
+    assert root.names() == ["day/a.jpg", "day/old.jpg"]
 
 
 def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, monkeypatch):
@@ -108,9 +67,9 @@ def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, 
     (root.path / "a.jpg").write_bytes(b"abc")
     put(root.path / "old.jpg", b"old", age=60)
     os.truncate(root.path / "a.jpg", 2)
-    assert names(root.look()) == ["old.jpg", "a.jpg"]
+    assert root.names() == ["old.jpg", "a.jpg"]
     monkeypatch.setattr(writing, "STALLED_SECONDS", -1)
-    assert names(root.look()) == ["a.jpg", "old.jpg"]
+    assert root.names() == ["a.jpg", "old.jpg"]
 
 
 def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
@@ -119,7 +78,7 @@ def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
     root.look()
     for number in range(299, 200, -1):
         (root.path / f"{number:03}.jpg").unlink()
-        assert names(root.look()) == [f"{n:03}.jpg" for n in range(number - 1, number - 33, -1)]
+        assert root.names() == [f"{n:03}.jpg" for n in range(number - 1, number - 33, -1)]
     assert root.look().polling is None
 
 
@@ -139,7 +98,7 @@ def test_a_folder_made_later_shows_what_was_written_before_it_was_watched(root):
     root.look()
     put(root.path / "2025" / "12" / "a.jpg", b"x", age=5)
     put(root.path / "2025" / "12" / "23" / "b.jpg", b"x")
-    assert names(root.look()) == ["2025/12/23/b.jpg", "2025/12/a.jpg"]
+    assert root.names() == ["2025/12/23/b.jpg", "2025/12/a.jpg"]
     put(root.path / "2025" / "12" / "23" / "c.jpg", b"x", age=-5)
     look = root.look()
     assert (names(look)[0], look.polling) == ("2025/12/23/c.jpg", None)
@@ -149,10 +108,10 @@ def test_a_folder_that_is_made_again_counts_anew(root):
     put(root.path / "day" / "a.jpg", b"x")
     root.look()
     shutil.rmtree(root.path / "day")
-    assert names(root.look()) == []
+    assert root.names() == []
     put(root.path / "day" / "b.jpg", b"x")
-    assert names(root.look()) == ["day/b.jpg"]
-    assert tree_of(root).folders == 2
+    assert root.names() == ["day/b.jpg"]
+    assert root.tree.folders == 2
 
 
 def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
@@ -165,7 +124,7 @@ def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
         (root.path / "day").rename(tmp_path / f"away{number}")
         root.look()
         assert watches_of(os.getpid()) == before
-    assert len(tree_of(root)._watches._given_back) < 3
+    assert len(root.tree._watches._given_back) < 3
 
 
 def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
@@ -176,9 +135,9 @@ def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
     (root.path / "day").rename(tmp_path / "away")
     put(tmp_path / "elsewhere" / "b.jpg", b"x")
     (root.path / "day").symlink_to(tmp_path / "elsewhere")
-    assert names(root.look()) == []
+    assert root.names() == []
     put(tmp_path / "away" / "c.jpg", b"x")
-    assert names(root.look()) == []
+    assert root.names() == []
 
 
 def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_path):
@@ -189,7 +148,7 @@ def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_pat
     (root.path / "2025" / "day").rename(tmp_path / "away")
     put(tmp_path / "elsewhere" / "a.jpg", b"x")
     (root.path / "2025" / "day").symlink_to(tmp_path / "elsewhere")
-    assert names(root.look()) == []
+    assert root.names() == []
 
 
 def test_of_many_files_few_are_remembered(root):
@@ -197,7 +156,7 @@ def test_of_many_files_few_are_remembered(root):
     for number in range(500):
         put(root.path / f"{number:03}.jpg", b"x", age=500 - number)
         root.look()
-    assert len(tree_of(root)._ranking._trusted.times) <= ranking.REMEMBERED + ranking.SLACK
+    assert len(root.tree._ranking._trusted.times) <= ranking.REMEMBERED + ranking.SLACK
     assert len(root.look().newest) == ranking.KEPT
 
 
@@ -213,7 +172,7 @@ def test_of_many_files_few_are_remembered(root):
 def test_after_an_event_that_cannot_be_followed_the_folder_is_read_anew(root, monkeypatch, event):
     put(root.path / "day" / "a.jpg", b"x")
     root.look()
-    tree = tree_of(root)
+    tree = root.tree
     with monkeypatch.context() as patched:
         patched.setattr(watches.INotify, "read", lambda *_, **__: [event])
         put(root.path / "b.jpg", b"x", age=-5)
@@ -229,48 +188,7 @@ def test_after_an_event_that_cannot_be_followed_the_folder_is_read_anew(root, mo
         )
         look = root.look()
     assert (names(look), look.polling) == (["b.jpg", "day/a.jpg"], None)
-    assert tree_of(root) is not tree
-
-
-def test_a_failure_half_way_through_the_changes_loses_none(root, monkeypatch):
-    root.look()
-    put(root.path / "day" / "a.jpg", b"x")
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "dup", fail(errno.EMFILE))
-        with pytest.raises(OSError, match="failed"):
-            root.look()
-    look = root.look()
-    assert (names(look), look.polling) == (["day/a.jpg"], None)
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances"), (38, "no inotify")],
-)
-def test_what_the_kernel_refuses_is_walked_and_said(root, monkeypatch, error, said):
-    monkeypatch.setattr(
-        watches.INotify, "add_watch" if error == errno.ENOSPC else "__init__", fail(error)
-    )
-    put(root.path / "a.jpg", b"x")
-    look = root.look()
-    assert names(look) == ["a.jpg"]
-    assert said in look.polling
-
-
-@pytest.mark.parametrize("kind", [0x6969, 0x65735546])
-def test_a_network_file_system_is_walked(root, monkeypatch, kind):
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: kind)
-    put(root.path / "a.jpg", b"x")
-    look = root.look()
-    assert names(look) == ["a.jpg"]
-    assert remote.REMOTE[kind] in look.polling
-
-
-def test_the_file_system_of_a_folder_is_known(root):
-    assert remote.filesystem_type(root.folder) not in (0, *remote.REMOTE)
-    proc = os.open("/proc", os.O_RDONLY)
-    assert remote.filesystem_type(proc) == 0x9FA0
-    os.close(proc)
+    assert root.tree is not tree
 
 
 def test_a_hard_link_makes_the_folder_be_walked_until_it_is_gone(root, at_once):
@@ -302,16 +220,7 @@ def test_the_newest_grows_through_a_descriptor_whose_name_was_deleted(root, at_o
         file.write(b"more")  # inotify names the event a.jpg, IN_EXCL_UNLINK suppresses it
         assert root.look().newest == walk(root.folder, datetime.now(UTC), 10**6)
         file.write(b"x" * 10**6)
-        assert names(root.look()) == []
-
-
-def test_a_folder_that_cannot_be_watched_is_tried_again_later(root, monkeypatch):
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: 0x6969)
-    assert root.look().polling
-    monkeypatch.undo()
-    assert root.look().polling
-    monkeypatch.setattr(folders.time, "monotonic", lambda: time.time() + 10**9)
-    assert root.look().polling is None
+        assert root.names() == []
 
 
 def test_an_upload_is_known_when_it_is_completed(root):
@@ -320,82 +229,10 @@ def test_an_upload_is_known_when_it_is_completed(root):
     with (root.path / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         assert root.look().uploaded_ns == 0
+    os.utime(root.path / "a.jpg")
     at = root.look().uploaded_ns
     assert at == (root.path / "a.jpg").stat().st_ctime_ns
     (root.path / ".b.tmp").write_bytes(b"x")
     assert root.look().uploaded_ns == at
     (root.path / ".b.tmp").rename(root.path / "b.jpg")
     assert root.look().uploaded_ns > at
-
-
-def test_while_another_thread_reads_the_folder_a_question_walks(root, monkeypatch):
-    monkeypatch.setattr(folders, "PATIENCE_SECONDS", 0)
-    put(root.path / "a.jpg", b"x")
-    root.look()
-    (entry,) = root.known._entries.values()
-    with entry.lock:
-        assert names(root.look()) == ["a.jpg"]
-
-
-def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch):
-    reading, go_on, files = threading.Event(), threading.Event(), watching.files
-
-    def slow(*args):
-        reading.set()
-        assert go_on.wait(10)
-        yield from files(*args)
-
-    put(root.path / "a.jpg", b"x")
-    put(tmp_path / "other" / "b.jpg", b"x")
-    other = os.open(tmp_path / "other", os.O_RDONLY)
-    root.known.look(other, datetime.now(UTC))
-    monkeypatch.setattr(watching, "files", slow)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(root.look)
-        assert reading.wait(10)
-        assert names(root.known.look(other, datetime.now(UTC))) == ["b.jpg"]
-        assert names(root.look()) == ["a.jpg"]
-        assert root.known.polling() == []
-        root.known.keep([folders.key_of(other)])
-        go_on.set()
-        assert names(first.result()) == ["a.jpg"]
-    os.close(other)
-    assert watches_of(os.getpid()) == 1
-
-
-def test_switched_off_every_question_is_a_walk(root):
-    known = Folders(10**6, watch=False)
-    put(root.path / "a.jpg", b"x")
-    look = known.look(root.folder, datetime.now(UTC))
-    assert (names(look), look.polling) == (["a.jpg"], folders.OFF)
-
-
-def test_folders_that_nobody_needs_are_let_go(root):
-    put(root.path / "day" / "a.jpg", b"x")
-    before = watches_of(os.getpid())
-    root.look()
-    assert watches_of(os.getpid()) == before + 2
-    root.known.keep(())
-    assert watches_of(os.getpid()) == before
-
-
-def test_folders_that_nobody_asks_about_are_let_go_when_a_new_one_comes(
-    root, tmp_path, monkeypatch
-):
-    root.look()
-    (tmp_path / "other").mkdir()
-    monkeypatch.setattr(folders, "IDLE_SECONDS", 0)
-    other = os.open(tmp_path / "other", os.O_RDONLY)
-    root.known.look(other, datetime.now(UTC))
-    assert list(root.known._entries) == [folders.key_of(other)]
-    os.close(other)
-
-
-def test_why_folders_are_polled_is_known(root, monkeypatch):
-    root.look()
-    assert root.known.polling() == []
-    root.known.keep(())
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: 0x6969)
-    root.look()
-    (reason,) = root.known.polling()
-    assert "NFS" in reason

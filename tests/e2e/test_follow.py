@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.server import DEADLINE_SECONDS, Server
-from tests.file_operations import watches_of
+from tests.inotify import watches_of
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 

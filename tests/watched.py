@@ -1,0 +1,51 @@
+"""What do the tests of the index ask? A folder, and what is known of it."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.folders import Folders, Look
+from app.watching import Tree
+
+MOST_BYTES = 10**6
+
+
+class Watched:
+    """An empty folder at ``path``, its descriptor, and an index that knows it once it is asked."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir()
+        self.path, self.known = path, Folders(MOST_BYTES)
+        self.folder = os.open(path, os.O_RDONLY)
+
+    def look(self) -> Look:
+        """What the index answers now."""
+        return self.known.look(self.folder, datetime.now(UTC))
+
+    def names(self) -> list[str]:
+        """The paths in it."""
+        return names(self.look())
+
+    @property
+    def tree(self) -> Tree | None:
+        """What the index answers from, if it is watched; of one folder only."""
+        (entry,) = self.known._entries.values()
+        return entry.tree
+
+    def close(self) -> None:
+        self.known.keep(())
+        os.close(self.folder)
+
+
+def names(look: Look) -> list[str]:
+    return [candidate.path for candidate in look.newest]
+
+
+def fail(error: int) -> Callable[..., None]:
+    """A function that raises this errno whatever it is given."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(error, "failed")
+
+    return failing
