@@ -114,6 +114,22 @@ def test_a_folder_that_is_made_again_counts_anew(root):
     assert root.tree.folders == 2
 
 
+def test_a_folder_seen_at_its_new_place_before_the_old_one_is_told_of_counts_once(
+    root, monkeypatch
+):
+    put(root.path / "day" / "a.jpg", b"x")
+    root.look()
+    (root.path / "new").mkdir()
+    (root.path / "day").rename(root.path / "new" / "day")
+    read, made = watches.INotify.read, watches.flags.CREATE
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            watches.INotify, "read", lambda *a, **k: [e for e in read(*a, **k) if e.mask & made]
+        )
+        assert root.names() == ["new/day/a.jpg"]
+    assert root.names() == ["new/day/a.jpg"]
+
+
 def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
     root.look()
     before = watches_of(os.getpid())
