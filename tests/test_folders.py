@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from inotify_simple import Event
 
 from app import folders, remote, watches, watching
 from app.folders import Folders
@@ -137,3 +138,23 @@ def test_why_folders_are_polled_is_known(root, monkeypatch):
     root.look()
     (reason,) = root.known.polling()
     assert "NFS" in reason
+
+
+def test_while_a_folder_is_read_anew_the_reason_is_known(root, monkeypatch):
+    root.look()
+    said, tree = [], folders.Tree
+    lost = Event(-1, watches.flags.Q_OVERFLOW, 0, "")
+
+    def plant(*args):
+        said.append(root.known.polling())
+        monkeypatch.undo()
+        return tree(*args)
+
+    monkeypatch.setattr(folders, "Tree", plant)
+    monkeypatch.setattr(watches.INotify, "read", lambda *_, **__: [lost])
+    assert root.look().polling is None
+    assert said == [[watches.OVERFLOW]]
+    root.tree.close()
+    (entry,) = root.known._entries.values()
+    entry.tree = None
+    assert root.known.polling() == []

@@ -3,16 +3,18 @@
 import os
 import shutil
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from inotify_simple import Event
 
-from app import ranking, watches, writing
+from app import ranking, watches, watching, writing
 from app.walking import walk
 from tests.inotify import queue_length, watches_of
 from tests.pictures import put
-from tests.watched import names
+from tests.watched import MOST_BYTES, names
+
+OVERFLOWED = Event(-1, watches.flags.Q_OVERFLOW, 0, "")
 
 
 def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
@@ -80,6 +82,48 @@ def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
         (root.path / f"{number:03}.jpg").unlink()
         assert root.names() == [f"{n:03}.jpg" for n in range(number - 1, number - 33, -1)]
     assert root.look().polling is None
+
+
+@pytest.mark.parametrize("hours", [12, -12])
+def test_what_lies_in_the_future_is_judged_anew_as_the_clock_moves(root, hours):
+    now, day = datetime.now(UTC), 24 * 3600
+    put(root.path / "a.jpg", b"x", age=-day - 3600)
+    put(root.path / "b.jpg", b"x", age=-day + 3600)
+    for moment in (now, now + timedelta(hours=hours)):
+        newest = root.known.newest(root.folder, moment)
+        assert newest == walk(root.folder, moment, MOST_BYTES)
+        assert root.known.look(root.folder, moment).polling is None
+
+
+def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
+    root.look()
+    name, depth = "d" * 250, 17  # together more than PATH_MAX, 4096 bytes
+    folder = os.dup(root.folder)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=folder)
+        below = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    root.look()
+    file = os.open("a.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=folder)
+    os.write(file, b"x")
+    os.close(file)
+    os.close(folder)
+    look = root.look()
+    assert (names(look), look.polling) == ([f"{name}/" * depth + "a.jpg"], watching.TOO_LONG)
+
+
+def test_a_file_that_is_deleted_while_it_is_written_is_written_no_more(root):
+    put(root.path / "old.jpg", b"old", age=60)
+    root.look()
+    with (root.path / "a.jpg").open("wb", buffering=0) as file:
+        file.write(b"half")
+        root.look()
+        (root.path / "a.jpg").unlink()
+        root.look()
+        os.link(put(root.path / "a.tmp", b"x"), root.path / "a.jpg")
+        (root.path / "a.tmp").unlink()
+        assert root.names() == ["a.jpg", "old.jpg"]
 
 
 def test_an_overflow_of_the_queue_loses_nothing(root):
@@ -182,7 +226,7 @@ def test_of_many_files_few_are_remembered(root):
         Event(99, watches.flags.MODIFY, 0, "a.jpg"),
         Event(2, watches.flags.UNMOUNT, 0, ""),
         Event(1, watches.flags.IGNORED, 0, ""),
-        Event(-1, watches.flags.Q_OVERFLOW, 0, ""),
+        OVERFLOWED,
     ],
 )
 def test_after_an_event_that_cannot_be_followed_the_folder_is_read_anew(root, monkeypatch, event):
@@ -252,3 +296,15 @@ def test_an_upload_is_known_when_it_is_completed(root):
     assert root.look().uploaded_ns == at
     (root.path / ".b.tmp").rename(root.path / "b.jpg")
     assert root.look().uploaded_ns > at
+
+
+def test_an_upload_stays_known_when_the_folder_is_read_anew(root, monkeypatch):
+    root.look()
+    put(root.path / "a.jpg", b"x")
+    at = root.look().uploaded_ns
+    with monkeypatch.context() as patched:
+        patched.setattr(watches.INotify, "read", lambda *_, **__: [OVERFLOWED])
+        with pytest.raises(watches.Lost):
+            root.tree.newest(root.folder, datetime.now(UTC))
+        root.look()
+    assert root.look().uploaded_ns == at > 0
