@@ -97,9 +97,7 @@ PROBLEMS = {
             "The base path of the uploads does not exist or may not be read. Create or mount it, "
             "and let the service's user read it.",
         ),
-        Problem(
-            "database_busy", 503, "Another program holds the database. Try again in a moment."
-        ),
+        Problem("database_busy", 503, "Another writer holds the database. Try again in a moment."),
         Problem(
             "database_read_only",
             503,

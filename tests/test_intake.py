@@ -261,6 +261,16 @@ def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(fron
     assert of_kind(statements, "UPDATE") == []
 
 
+def test_an_event_is_found_by_a_whole_name_and_no_other(front):
+    ids = intake.store_detections([seen(front, object_type=name) for name in ("cat", "dog")]).ids
+    events.store_event(happened(front, ids))
+    for name, found in (
+        *(("cat", 1), ("dog", 1), ("ca", 0), ("at", 0), ("", 0), ("CAT", 0)),
+        *(("\n", 0), ("cat\ndog", 0), ("\ncat", 0), ("%", 0), ("c_t", 0)),
+    ):
+        assert EVENTS.count({"object_type": name}) == found, name
+
+
 def test_an_event_keeps_its_types_when_its_detections_have_gone(front):
     ids = intake.store_detections([seen(front)]).ids
     event = events.store_event(happened(front, ids))
