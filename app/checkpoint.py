@@ -11,8 +11,8 @@ from app.db import LOG_SUFFIX, DatabaseBusy, database, turn
 INTERVAL_SECONDS = 1.0
 # A smaller log is left alone: each page that changes often is moved once instead of often.
 LEAST_BYTES = 4 * 1024 * 1024
-# A larger one is moved though there is no quiet.
-MOST_BYTES = 48 * 1024 * 1024
+# A larger one is moved though there is no quiet; a writer waits meanwhile.
+MOST_BYTES = 16 * 1024 * 1024
 QUIET_SECONDS = 1.0
 
 

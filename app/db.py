@@ -32,7 +32,7 @@ PRAGMAS = (
     # Off by default, on every connection anew; without it nothing cascades.
     ("foreign_keys", 1),
     # In pages. `checkpoint` is there before; this is for a server that does not run it.
-    ("wal_autocheckpoint", 16384),
+    ("wal_autocheckpoint", 8192),
     # In bytes: once it is in the database the log is cut, so that its size says what it holds.
     ("journal_size_limit", 0),
 )

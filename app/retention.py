@@ -16,6 +16,8 @@ from app.db import database, transaction
 from app.models import fetch
 
 ROWS_AT_ONCE = 1000
+# An event that goes lets go of its detections, which are up to a thousand of it and seldom more.
+EVENTS_AT_ONCE = 20
 PAUSE_SECONDS = 0.1
 # No row is newer than the last moment that is kept; ids begin at 1.
 Bound = tuple[str, int]
@@ -38,12 +40,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """The rows of one table that are to go: those up to ``bound`` in (moment, id)."""
+    """The rows of one table that are to go, so many at once: those up to ``bound``."""
 
     name: str
     table: str
     moment: str
+    # In (moment, id).
     bound: Bound
+    at_once: int
 
     @property
     def condition(self) -> str:
@@ -65,7 +69,7 @@ class Excess:
         return gone
 
     def _remove_some(self) -> int:
-        oldest = f"ORDER BY {self.moment}, id LIMIT {ROWS_AT_ONCE}"
+        oldest = f"ORDER BY {self.moment}, id LIMIT {self.at_once}"
         sql = (
             f"DELETE FROM {self.table} WHERE id IN "  # noqa: S608 names of our own tables
             f"(SELECT id FROM {self.table} WHERE {self.condition} {oldest})"
@@ -77,13 +81,13 @@ class Excess:
 def excess(limits: Limits, now: datetime) -> list[Excess]:
     """What the limits leave no room for, by table."""
     tables = (
-        ("detections", "detection", "detected_at", limits.days, limits.rows),
-        ("events", "event", "started_at", limits.days, limits.rows),
-        ("audit_entries", "audit_entry", "timestamp", limits.audit_days, 0),
+        ("detections", "detection", "detected_at", limits.days, limits.rows, ROWS_AT_ONCE),
+        ("events", "event", "started_at", limits.days, limits.rows, EVENTS_AT_ONCE),
+        ("audit_entries", "audit_entry", "timestamp", limits.audit_days, 0, ROWS_AT_ONCE),
     )
     return [
-        Excess(name, table, moment, _bound(table, moment, now, days, rows))
-        for name, table, moment, days, rows in tables
+        Excess(name, table, moment, _bound(table, moment, now, days, rows), at_once)
+        for name, table, moment, days, rows, at_once in tables
     ]
 
 
