@@ -69,7 +69,7 @@ class QueryNumber(fields.Float):
     """A number in a query string, as JSON writes it."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
-        if not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", value):
+        if not re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", value):
             raise self.make_error("invalid", input=value)
         if not math.isfinite(number := float(value)):
             raise self.make_error("invalid", input=value)
