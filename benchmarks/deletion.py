@@ -14,6 +14,7 @@ from benchmarks.stock import OTHER, OWNER
 WRITERS = 4
 PICTURE = b"\xff\xd8\xff" + b"\0" * 200 * 1024 + b"\xff\xd9"
 PAUSE_SECONDS = 0.005
+CALM_SECONDS = 5
 CAMERA = f"/api/cameras/{OTHER}"
 
 
@@ -21,6 +22,8 @@ CAMERA = f"/api/cameras/{OTHER}"
 class Notes:
     """What was noticed, in seconds; memory in MiB."""
 
+    # Those before the deletion, and those while it went on.
+    before: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     writes: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
@@ -34,28 +37,46 @@ def delete(service: Service) -> Notes:
     (folder / "a.jpg").write_bytes(PICTURE)
     notes, over = Notes(), threading.Event()
     reading = [CAMERA, f"{CAMERA}/snapshot"]
-    jobs = [lambda path=path: _read(service, path, notes, over) for path in reading]
+    _while(
+        [lambda path=path: _read(service, path, notes.before, notes, over) for path in reading],
+        lambda: time.sleep(CALM_SECONDS),
+        over,
+    )
+    over.clear()
+    jobs = [lambda path=path: _read(service, path, notes.reads, notes, over) for path in reading]
     jobs += [lambda: _write(service, notes, over)] * WRITERS
+    _while(jobs, lambda: _delete(service, notes), over)
+    return notes
+
+
+def _while(
+    jobs: list[Callable[[], None]], work: Callable[[], None], over: threading.Event
+) -> None:
     threads = [threading.Thread(target=job) for job in jobs]
     for thread in threads:
         thread.start()
+    work()
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def _delete(service: Service, notes: Notes) -> None:
     with service.client() as client:
         before = time.perf_counter()
         status, _, body = client.ask(request("DELETE", f"/api/cameras/{OWNER}"))
         notes.took = time.perf_counter() - before
-    over.set()
-    for thread in threads:
-        thread.join()
     assert status == 204, body
-    return notes
 
 
-def _read(service: Service, path: str, notes: Notes, over: threading.Event) -> None:
+def _read(
+    service: Service, path: str, reads: list[float], notes: Notes, over: threading.Event
+) -> None:
     with service.client() as client:
         while not over.is_set():
             before = time.perf_counter()
             status, _, body = client.ask(request("GET", path))
-            notes.reads.append(time.perf_counter() - before)
+            reads.append(time.perf_counter() - before)
             notes.memory.append(service.resident_mib())
             assert status == 200, body
             time.sleep(PAUSE_SECONDS)
@@ -88,6 +109,12 @@ class _Once:
 _once = _Once()
 MEASUREMENTS = (
     Measurement("slowest read while all of that is deleted", "ms", 100, _once.first),
+    Measurement(
+        "slowest read in the calm before",
+        "ms",
+        None,
+        _once.then(lambda notes: max(notes.before) * 1000),
+    ),
     Measurement(
         "slowest write meanwhile, or its 503",
         "s",

@@ -89,6 +89,11 @@ class Service:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
+    def running_ms(self) -> float:
+        """Milliseconds that its threads have run so far, to the microsecond."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+
     def resident_mib(self) -> float:
         """Memory that it holds right now, shared libraries included."""
         status = Path(f"/proc/{self.pid}/status").read_text()
