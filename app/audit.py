@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from app import clock
 from app.models import AuditEntry, Row
+from app.redaction import without_tokens
 
 
 class Caller(NamedTuple):
@@ -16,14 +17,18 @@ class Caller(NamedTuple):
 
 
 def record(action: str, by: Caller, resource_type: str, resource: Row, details: Row) -> None:
-    """Note that ``by`` did ``action`` to ``resource``, whose ``id`` and ``name`` are kept."""
+    """Note that ``by`` did ``action`` to ``resource``, whose ``id`` and ``name`` are kept.
+
+    A token that stands in one of the values is not.
+    """
+    name = resource.get("name")
     AuditEntry.insert(
         timestamp=clock.rfc3339(clock.now()),
         action=action,
         resource_type=resource_type,
         resource_id=str(resource["id"]),
-        resource_name=resource.get("name"),
-        details=json.dumps(details, ensure_ascii=False),
+        resource_name=without_tokens(name) if name else name,
+        details=without_tokens(json.dumps(details, ensure_ascii=False)),
         **by._asdict(),
     ).execute()
 

@@ -2,15 +2,17 @@
 
 import logging
 
+from app.redaction import without_tokens
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class OneLine(logging.Formatter):
-    """Escapes whatever could start a line or move a terminal's cursor, tracebacks included."""
+    """Escapes whatever could start a line or move a terminal's cursor, and hides tokens."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line of printable characters."""
-        return one_line(super().format(record))
+        """The record as one line of printable characters, its traceback included."""
+        return one_line(without_tokens(super().format(record)))
 
 
 def one_line(text: str) -> str:

@@ -11,6 +11,15 @@ from tests.rows import entries_of
 NOW = datetime(2025, 12, 23, 10, 0, 0, 5, UTC)
 
 
+def test_an_entry_holds_no_token(app):
+    secret = "nvr_" + "x" * 43
+    changes = {"name": {"old": secret, "new": f"my {secret}"}}
+    audit.record("x", Caller("cli"), "camera", {"id": "1", "name": secret}, {"changes": changes})
+    (entry,) = entries_of("1")
+    assert entry["resource_name"] == "nvr_(hidden)"
+    assert entry["details"]["changes"]["name"] == {"old": "nvr_(hidden)", "new": "my nvr_(hidden)"}
+
+
 def test_an_entry_says_who_what_when_and_where(app, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOW)
     camera = {"id": "1", "name": "Tür ✓", "status": "online"}

@@ -11,7 +11,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
-    {"app.config", "app.clock", "app.containment", "app.strict_json", "app.logs", "app.ranking"},
+    {"app.config", "app.clock", "app.containment", "app.strict_json", "app.ranking"},
+    {"app.redaction"},
+    {"app.logs"},
     {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
     {"app.walking"},
     {"app.watches", "app.writing"},
@@ -21,7 +23,7 @@ LAYERS = (
     {"app.trials", "app.uploads"},
     {"app.db"},
     {"app.models.base"},
-    {"app.models.cameras", "app.models.audit", "app.models.secrets"},
+    {"app.models.cameras", "app.models.audit", "app.models.secrets", "app.models.tokens"},
     {"app.models.records"},
     {"app.models", "app.background", "app.checkpoint"},
     {"app.paging"},
@@ -33,7 +35,7 @@ LAYERS = (
     {"app.schemas.folders", "app.schemas.diagnostics"},
     {"app.schemas.cameras", "app.schemas.detections", "app.schemas.audit", "app.schemas.system"},
     {"app.schemas.events", "app.stats", "app.health", "app.retention"},
-    {"app.intake", "app.sightings"},
+    {"app.intake", "app.sightings", "app.tokens", "app.uses"},
     {"app.monitor", "app.registry", "app.events"},
     {"app.eyes"},
     {"app.problems"},
@@ -43,7 +45,7 @@ LAYERS = (
     {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
     {"app.api.system", "app.api.folders", "app.api.docs"},
     {"app.api"},
-    {"app.cli.prune"},
+    {"app.cli.prune", "app.cli.tokens"},
     {"app.cli", "app.workers"},
     {"app.server"},
     {"app"},

@@ -36,6 +36,19 @@ def test_what_a_client_says_stays_in_its_line(log, capsys, said, written):
     assert line.endswith(f"INFO app.tests: {written}")
 
 
+def test_a_token_is_hidden_in_a_message_and_in_a_traceback(log, capsys):
+    logs.configure("DEBUG")
+    secret = "nvr_" + "x" * 43
+    log.debug("GET /api?token=%s", secret)
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        log.exception("failed")
+    written = capsys.readouterr().err
+    assert written.count("nvr_(hidden)") == 2
+    assert secret not in written
+
+
 def test_a_traceback_is_one_line(log, capsys):
     logs.configure("INFO")
     try:

@@ -3,8 +3,9 @@
 from flask import Flask
 
 from app.cli.prune import prune
+from app.cli.tokens import tokens
 
-COMMANDS = (prune,)
+COMMANDS = (prune, tokens)
 
 
 def init_app(app: Flask) -> None:

@@ -11,8 +11,9 @@ from app.models.base import NotFound, Record, Refused, Row, fetch, rows
 from app.models.cameras import STATUSES, Camera
 from app.models.records import BANDS, RISK_LEVELS, Detection, Event, band, types_of, types_text
 from app.models.secrets import Secret
+from app.models.tokens import Token
 
-MODELS: Iterable[type[Record]] = (Camera, Event, Detection, AuditEntry, Secret)
+MODELS: Iterable[type[Record]] = (Camera, Event, Detection, AuditEntry, Secret, Token)
 
 __all__ = [
     "BANDS",
@@ -28,6 +29,7 @@ __all__ = [
     "Refused",
     "Row",
     "Secret",
+    "Token",
     "band",
     "fetch",
     "rows",

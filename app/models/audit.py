@@ -18,7 +18,7 @@ class AuditEntry(Record):
     resource_id = TextField()
     # The name as it was when the change was made.
     resource_name = TextField(null=True)
-    # `anonymous`, a token's name, or `monitor`.
+    # `anonymous`, a token's name, `monitor` or `cli`.
     actor = TextField()
     ip_address = TextField(null=True)
     user_agent = TextField(null=True)

@@ -17,7 +17,7 @@ class AuditEntrySchema(Schema):
         required=True, allow_none=True, metadata={"description": "The name as it was then"}
     )
     actor = fields.String(
-        required=True, metadata={"description": "anonymous, a token's name, or monitor"}
+        required=True, metadata={"description": "anonymous, a token's name, monitor or cli"}
     )
     ip_address = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)

@@ -79,8 +79,8 @@ def test_a_signal_stops_it_and_leaves_the_database_whole(server, how):
 
 def test_it_stops_while_clients_are_connected_and_silent(server):
     with wire.connect(server.url) as idle, wire.connect(server.url) as half:
-        half.sendall(b"POST /api/cameras HTTP/1.1\r\nHost: nvr\r\nContent-Le")
-        idle.sendall(b"GET /api/cameras HTTP/1.1\r\nHost: nvr\r\n\r\n")
+        half.sendall(b"POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Le")
+        idle.sendall(b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(65536)
         assert server.stop() == 0
 
@@ -151,7 +151,8 @@ def test_nobody_writes_lines_into_the_log(tmp_path, level):
         path = "/api/cameras%0a%0d%1b%5b2J" + FORGED.replace(" ", "%20")
         wire.exchange(
             server.url,
-            f"GET {path} HTTP/1.1\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n".encode(),
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {agent}\r\n"
+            "Connection: close\r\n\r\n".encode(),
         )
         wire.exchange(server.url, f"GET /{hostile} HTTP/1.1\r\n\r\n".encode())
         requests.post(server.url + "/api/cameras", json=CAMERA | {"name": hostile})

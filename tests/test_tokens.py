@@ -1,0 +1,157 @@
+"""Are tokens shown once, found by nothing but themselves, and gone when they are revoked?"""
+
+import hashlib
+import hmac
+import re
+
+import pytest
+
+from app import clock, tokens, uses
+from app.audit import Caller
+from app.db import database
+from app.models import Token
+from tests.effort import plans
+from tests.rows import entries_of
+
+pytestmark = pytest.mark.usefixtures("app")
+
+BY = Caller("cli")
+BAD_NAMES = [
+    "",
+    " ",
+    "x" * 101,
+    "a\n",
+    "a\tb",
+    "a\x00",
+    " a",
+    "a ",
+    "a\u202eb",
+    "\udcff",
+    "\u2028",
+]
+TAKEN = ["anonymous", "monitor", "cli", "Anonymous", "MONITOR"]
+
+
+@pytest.fixture
+def secret():
+    """That of a token called phone, which may read."""
+    return tokens.create("phone", "read", BY)[1]
+
+
+def stored():
+    """The rows as they lie in the table."""
+    return database.execute_sql("SELECT * FROM token").fetchall()
+
+
+def test_a_token_is_32_random_bytes_and_only_its_hash_is_stored(secret):
+    assert re.fullmatch(r"nvr_[A-Za-z0-9_-]{43}", secret)
+    assert tokens.create("tablet", "write", BY)[1] != secret
+    assert secret not in str(stored())
+    assert hashlib.sha256(secret.encode()).hexdigest() in str(stored())
+
+
+def test_a_token_is_found_by_all_of_it_and_by_nothing_else(secret):
+    found = tokens.find(secret)
+    assert (found["name"], found["role"]) == ("phone", "read")
+    (digest,) = (row[3] for row in stored())
+    wrong = [secret[:-1], secret + "A", secret + "\n", secret.lower(), secret[4:], digest, "", "%"]
+    wrong += [f"nvr_{'A' * 43}", f" {secret}", f"nvr_{digest[:43]}", "\udcff" * 47, "ü" * 47]
+    assert [tokens.find(other) for other in wrong] == [None] * len(wrong)
+
+
+def test_hashes_are_compared_in_constant_time(secret, monkeypatch):
+    compared = []
+
+    def compare(one, other):
+        compared.append((one, other))
+        return False
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert tokens.find(secret) is None
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    assert compared == [(digest, digest)]
+
+
+def test_a_token_is_looked_up_in_an_index_by_one_query(secret):
+    (plan,) = plans(lambda: tokens.find(secret)).values()
+    assert [line[:6] for line in plan] == ["SEARCH"]
+    assert plans(lambda: tokens.find("no token")) == {}
+
+
+def test_revoking_is_at_once_and_leaves_the_others(secret):
+    other = tokens.create("tablet", "write", BY)[1]
+    tokens.revoke("phone", BY)
+    assert tokens.find(secret) is None
+    assert tokens.find(other)["name"] == "tablet"
+    with pytest.raises(tokens.UnknownName):
+        tokens.revoke("phone", BY)
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, *TAKEN, f"nvr_{'A' * 43}"], ids=ascii)
+def test_a_name_that_no_token_can_have_stores_nothing(name):
+    with pytest.raises(tokens.BadName):
+        tokens.create(name, "read", BY)
+    assert stored() == []
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 100, "Tür ✓ 門", "home assistant", "a'; --"])
+def test_any_other_printable_name_is_kept(name):
+    tokens.create(name, "read", BY)
+    assert [token["name"] for token in Token.listing()] == [name]
+    tokens.revoke(name, BY)
+    assert Token.listing() == []
+
+
+def test_a_name_is_unique_until_it_is_free_again(secret):
+    with pytest.raises(tokens.BadName, match="another token"):
+        tokens.create("phone", "write", BY)
+    tokens.revoke("phone", BY)
+    assert tokens.find(tokens.create("phone", "write", BY)[1])["role"] == "write"
+    assert tokens.find(secret) is None
+
+
+def test_making_and_revoking_are_in_the_audit_log_and_the_secret_is_not(secret):
+    (made,) = stored()
+    tokens.revoke("phone", BY)
+    entries = entries_of(str(made[0]))
+    assert [entry["action"] for entry in entries] == ["token_created", "token_revoked"]
+    for entry in entries:
+        assert (entry["actor"], entry["resource_type"]) == ("cli", "token")
+        assert (entry["resource_name"], entry["details"]) == ("phone", {"role": "read"})
+        assert secret not in str(entry)
+        assert made[3] not in str(entry)
+
+
+def test_a_use_is_written_beside_the_requests_at_most_once_an_hour(secret):
+    start = clock.parse("2026-11-23T10:00:00.000000Z")
+
+    def used_after(minutes):
+        now = start + uses.INTERVAL * minutes / 60
+        before = stored()
+        uses.uses.note(tokens.find(secret), now)
+        assert stored() == before
+        uses.uses.write()
+        return Token.listing()[0]["last_used_at"][11:19]
+
+    assert Token.listing()[0]["last_used_at"] is None
+    moments = [used_after(minutes) for minutes in (0, 1, 59, 60, 61, 90, 121, 122)]
+    assert moments == ["10:00:00"] * 4 + ["11:01:00"] * 3 + ["12:02:00"]
+
+
+def test_nothing_is_written_while_nothing_waits(secret):
+    changes = database.connection().total_changes
+    assert plans(uses.uses.write) == {}
+    uses.uses.note(tokens.find(secret), clock.now())
+    uses.uses.write()
+    uses.uses.write()
+    assert database.connection().total_changes == changes + 1
+
+
+def test_a_use_that_cannot_be_written_waits(secret):
+    uses.uses.note(tokens.find(secret), clock.now())
+    database.execute_sql("PRAGMA query_only = 1")
+    with pytest.raises(Exception, match="readonly"):
+        uses.uses.write()
+    database.execute_sql("PRAGMA query_only = 0")
+    uses.uses.write()
+    assert Token.listing()[0]["last_used_at"]
