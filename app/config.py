@@ -4,7 +4,9 @@ A value that cannot be used stops the start with one line that names the variabl
 what is allowed.
 """
 
+import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,25 @@ def _host(text: str) -> str:
     return text.strip("[]")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = _listed(text)
+    if not all(re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", name) for name in names):
+        raise ValueError("host names without ports, with commas between them")
+    return names
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    networks = _listed(text)
+    try:
+        return tuple(str(ipaddress.ip_network(network)) for network in networks)
+    except ValueError:
+        raise ValueError("addresses or networks like 10.0.0.0/8, with commas between") from None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip(" ") for part in text.split(",")) if text.strip(" ") else ()
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         for word in words:
@@ -57,12 +78,15 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+Value = str | int | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A row of the table: the variable, how its text is read, its default text, what it is."""
 
     name: str
-    parse: Callable[[str], str | int]
+    parse: Callable[[str], Value]
     default: str
     help: str
 
@@ -82,6 +106,27 @@ SETTINGS = (
     ),
     Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
     Setting("NVR_PORT", _whole(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
+    Setting(
+        "NVR_ANONYMOUS",
+        _one_of("auto", "write", "read", "none"),
+        "auto",
+        "what a request without a token may do: `write`, `read` or `none`; `auto` is `write` "
+        "while `NVR_HOST` is a loopback address and no proxy is trusted, and `none` otherwise",
+    ),
+    Setting(
+        "NVR_TRUSTED_HOSTS",
+        _names,
+        "",
+        "names that the box is called by besides its host name, addresses, `localhost` and names "
+        "in `.local`, `.lan` and `.home.arpa`; with commas between them",
+    ),
+    Setting(
+        "NVR_TRUSTED_PROXIES",
+        _networks,
+        "",
+        "addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are "
+        "believed; with commas between them",
+    ),
     Setting("NVR_THREADS", _whole(1, 64), "4", "reading requests answered at the same time"),
     Setting(
         "NVR_MAX_BODY_BYTES",
@@ -140,12 +185,12 @@ SETTINGS = (
 )
 
 
-def read_settings(environ: Mapping[str, str]) -> dict[str, str | int]:
+def read_settings(environ: Mapping[str, str]) -> dict[str, Value]:
     """Every setting by its name, as Flask's config takes it; raises `BadSetting`."""
     return {setting.name: _read(setting, environ) for setting in SETTINGS}
 
 
-def _read(setting: Setting, environ: Mapping[str, str]) -> str | int:
+def _read(setting: Setting, environ: Mapping[str, str]) -> Value:
     text = environ.get(setting.name, setting.default)
     try:
         return setting.parse(text)

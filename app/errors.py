@@ -10,8 +10,9 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import containment, db, models, paging, snapshots, vacancies
+from app import containment, db, hosts, models, paging, snapshots, tokens, vacancies
 from app.problems import CONTENT_TYPE, PROBLEMS, Problem
+from app.redaction import without_tokens
 from app.strict_json import BadJson
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ EXCEPTIONS: dict[type[Exception], str] = {
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
     vacancies.BaseMissing: "base_path_missing",
+    tokens.NoToken: "unauthorized",
+    tokens.NotAllowed: "forbidden",
+    hosts.ForeignPage: "foreign_page",
+    hosts.UnknownHost: "unknown_host",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",
@@ -68,7 +73,17 @@ OPERATING_SYSTEM = {
     errno.ENOMEM: "out_of_resources",
     errno.ENOSPC: "storage_full",
 }
-RETRY_AFTER_SECONDS = {"database_busy": "1", "out_of_resources": "1"}
+TRY_AGAIN = [("Retry-After", "1")]
+# Both challenges: the first is the one that browsers answer, with a dialog.
+CHALLENGES = [
+    ("WWW-Authenticate", 'Basic realm="NVR cameras", charset="UTF-8"'),
+    ("WWW-Authenticate", 'Bearer realm="NVR cameras"'),
+]
+HEADERS = {
+    "unauthorized": CHALLENGES,
+    "database_busy": TRY_AGAIN,
+    "out_of_resources": TRY_AGAIN,
+}
 
 
 def init_app(app: Flask) -> None:
@@ -92,10 +107,11 @@ def respond(error: Exception) -> Response:
 def problem_response(problem: Problem, **members: Any) -> Response:
     """``problem`` as a response of its own media type that no cache keeps."""
     body = orjson.dumps(problem.body(**members), option=orjson.OPT_APPEND_NEWLINE)
-    response = Response(body, problem.status, content_type=CONTENT_TYPE)
+    # A message may repeat what the client sent.
+    shown = without_tokens(body.decode())
+    response = Response(shown, problem.status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
-    if problem.code in RETRY_AFTER_SECONDS:
-        response.headers["Retry-After"] = RETRY_AFTER_SECONDS[problem.code]
+    response.headers.extend(HEADERS.get(problem.code, []))
     return response
 
 

@@ -33,6 +33,18 @@ PROBLEMS = {
         Problem("bad_request", 400, "The request is not valid HTTP."),
         Problem("malformed_json", 400, "The body is not one valid JSON document."),
         Problem(
+            "unauthorized",
+            401,
+            "Show a token of this service, as Authorization: Bearer or as the password of HTTP "
+            "Basic: there is none, or it is not known.",
+        ),
+        Problem("forbidden", 403, "This token may only read; changes need one that may write."),
+        Problem(
+            "foreign_page",
+            403,
+            "A page of another origin may change nothing here (Origin, Sec-Fetch-Site).",
+        ),
+        Problem(
             "folder_outside_base",
             403,
             "The camera's folder_path is not inside the configured base path, or a link stands on "
@@ -86,6 +98,12 @@ PROBLEMS = {
             "Content-Encoding.",
         ),
         Problem("range_not_satisfiable", 416, "The Range begins beyond the end of the picture."),
+        Problem(
+            "unknown_host",
+            421,
+            "The box is not called so. Ask for it by its address or its host name, or add the "
+            "name to NVR_TRUSTED_HOSTS.",
+        ),
         Problem("validation_failed", 422, "Some values cannot be used; errors lists every one."),
         Problem("headers_too_large", 431, "The headers are larger than this service takes."),
         Problem(

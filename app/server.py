@@ -19,12 +19,16 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from app import clock, db, logs
+from app.auth import lets_nobody_in
 from app.background import Job
 from app.checkpoint import INTERVAL_SECONDS, checkpoint
 from app.cli.prune import limits_of
+from app.cli.tokens import command_to_create
+from app.headers import EVERY, POLICY
 from app.monitor import TICK_SECONDS
 from app.problems import CONTENT_TYPE, PROBLEMS
 from app.retention import prune
+from app.uses import uses
 from app.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,8 @@ REFUSALS = {413: "payload_too_large", 431: "headers_too_large", 500: "internal_e
 FRAMING_BYTES = 64 * 1024
 LINGER_SECONDS = 5
 DAY_SECONDS = 24 * 3600
+# How soon a token's first use shows.
+USES_SECONDS = 60
 
 
 class Refusal(ErrorTask):
@@ -47,6 +53,7 @@ class Refusal(ErrorTask):
         body = orjson.dumps(problem.body(), option=orjson.OPT_APPEND_NEWLINE)
         self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
         self.response_headers += [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        self.response_headers += [*EVERY, POLICY]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.channel.refused = True
@@ -55,6 +62,16 @@ class Refusal(ErrorTask):
 
 class Answer(WSGITask):
     """The app's answer to a request."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """What the app is told; a host in the target is the one that is asked.
+
+        The Host header is ignored beside it (RFC 9112, section 3.2.2).
+        """
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.proxy_netloc:
+            environ["HTTP_HOST"] = self.request.proxy_netloc
+        return environ
 
     def set_close_on_finish(self) -> None:
         """Close afterwards, but not for want of a Content-Length where there is no body.
@@ -119,6 +136,8 @@ def listen(app: Flask) -> Any:
         listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
         _dispatcher=Workers(app.config["NVR_THREADS"]),
         ident=None,
+        # `proxies` says whom to believe.
+        clear_untrusted_proxy_headers=False,
         max_request_body_size=body_bytes + FRAMING_BYTES,
         # Bodies and pictures stay in memory: a temporary file would wear the SD card.
         inbuf_overflow=body_bytes + FRAMING_BYTES + 1,
@@ -141,6 +160,8 @@ def main(app: Flask) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.config["NVR_DATABASE_URL"],
     )
+    if lets_nobody_in(app):
+        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
     # The interpreter runs one thread at a time; on two processors they fight for its lock: a
     # snapshot cost 0.63 ms of CPU there and costs 0.55 ms on one (make bench).
     with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
@@ -163,6 +184,7 @@ def start_jobs(app: Flask) -> list[Job]:
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
         Job("checkpoint", INTERVAL_SECONDS, checkpoint),
+        Job("uses of tokens", USES_SECONDS, uses.write, uses.write),
     ]
     if limits:
         jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))

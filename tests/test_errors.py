@@ -9,7 +9,7 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, paging, snapshots, vacancies
+from app import containment, db, errors, hosts, paging, snapshots, tokens, vacancies
 from app.errors import ValidationFailed
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
@@ -31,6 +31,10 @@ FORESEEN = [
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (NotFound("camera"), 404, "camera_not_found"),
     (vacancies.BaseMissing(SECRET), 503, "base_path_missing"),
+    (tokens.NoToken(SECRET), 401, "unauthorized"),
+    (tokens.NotAllowed(SECRET), 403, "forbidden"),
+    (hosts.ForeignPage(SECRET), 403, "foreign_page"),
+    (hosts.UnknownHost(SECRET), 421, "unknown_host"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
@@ -233,5 +237,5 @@ def test_every_problem_has_a_status_of_http_a_stable_word_and_a_sentence():
 def test_every_code_of_the_tables_is_a_problem():
     for table in (errors.EXCEPTIONS, errors.STATUSES, errors.SQLITE, errors.OPERATING_SYSTEM):
         assert set(table.values()) <= set(PROBLEMS)
-    assert set(errors.RETRY_AFTER_SECONDS) <= set(PROBLEMS)
+    assert set(errors.HEADERS) <= set(PROBLEMS)
     assert all(PROBLEMS[code].status == status for status, code in errors.STATUSES.items())

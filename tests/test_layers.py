@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
     {"app.config", "app.clock", "app.containment", "app.strict_json", "app.ranking"},
-    {"app.redaction"},
+    {"app.redaction", "app.hosts", "app.proxies"},
     {"app.logs"},
     {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
     {"app.walking"},
@@ -39,8 +39,8 @@ LAYERS = (
     {"app.monitor", "app.registry", "app.events"},
     {"app.eyes"},
     {"app.problems"},
-    {"app.errors", "app.auth"},
-    {"app.api.parsing"},
+    {"app.errors", "app.auth", "app.headers"},
+    {"app.api.parsing", "app.api.security"},
     {"app.api.blueprint", "app.api.pictures", "app.api.lists", "app.api.exports"},
     {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
     {"app.api.system", "app.api.folders", "app.api.docs"},

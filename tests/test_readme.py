@@ -14,7 +14,8 @@ MAKEFILE = (PROJECT / "Makefile").read_text()
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_stands_in_the_table(setting):
     default = setting.default.replace(f"{PROJECT}/", "")
-    assert f"| `{setting.name}` | `{default}` | {setting.help} |" in README
+    shown = f"`{default}`" if default else "empty"
+    assert f"| `{setting.name}` | {shown} | {setting.help} |" in README
 
 
 def test_the_table_names_no_other_setting():

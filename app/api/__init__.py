@@ -4,7 +4,7 @@ from flask import Flask, request
 from flask_smorest import Api as SmorestApi
 
 from app import db
-from app.api import audit, cameras, detections, docs, events, folders, system
+from app.api import audit, cameras, detections, docs, events, folders, security, system
 from app.api.lists import ROW_ID, RowId
 from app.schemas.common import ProblemSchema
 
@@ -37,7 +37,10 @@ def init_app(app: Flask) -> None:
         API_TITLE="NVR Cameras",
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/",
-        API_SPEC_OPTIONS={"info": {"description": DESCRIPTION}},
+        API_SPEC_OPTIONS={
+            "info": {"description": DESCRIPTION},
+            "components": {"securitySchemes": security.SCHEMES},
+        },
     )
     app.before_request(_migrate)
     api = Api(app)

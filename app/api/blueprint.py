@@ -13,6 +13,7 @@ from typing import Any
 import flask_smorest
 from flask import make_response
 
+from app.api import security
 from app.api.parsing import StrictParser
 from app.pictures import CONTENT_TYPES
 from app.problems import CONTENT_TYPE, PROBLEMS
@@ -105,9 +106,17 @@ class Blueprint(flask_smorest.Blueprint):
         own = (*problems, "precondition_failed", "range_not_satisfiable")
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            return documented(self.answers(200, problems=own)(view))
+            answer = documented(self.answers(200, problems=own)(view))
+            answer._apidoc["pictures"] = True
+            return answer
 
         return decorator
+
+    @staticmethod
+    def open_to_all(view: Callable[..., Any]) -> Callable[..., Any]:
+        """Say that a view answers everybody, with a token or without."""
+        view._apidoc = {**getattr(view, "_apidoc", {}), "open_to_all": True}  # type: ignore[attr-defined]
+        return view
 
     def csv(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Say that a view answers a CSV download."""
@@ -121,12 +130,14 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     @staticmethod
-    def _prepare_problems_doc(doc: Any, doc_info: Any, *, method: str, **_: Any) -> Any:
+    def _prepare_problems_doc(doc: Any, doc_info: Any, *, method: str, app: Any, **_: Any) -> Any:
         """Every problem that the endpoint can answer, by status, each with its example."""
-        codes = ["validation_failed", *doc_info.get("problems", ())]
+        is_open, writes = doc_info.get("open_to_all", False), method in WRITING
+        codes = ["validation_failed", *security.problems(is_open, writes)]
+        codes += doc_info.get("problems", ())
         if "requestBody" in doc:
             codes += ["malformed_json", "payload_too_large"]
-        if method in WRITING:
+        if writes:
             codes += ["database_busy", "database_read_only", "storage_full"]
         responses = {
             status: answer
@@ -142,7 +153,8 @@ class Blueprint(flask_smorest.Blueprint):
             examples = answer["content"][CONTENT_TYPE].setdefault("examples", {})
             examples[code] = {"value": problem.body()}
             answer["description"] = ", ".join(f"`{name}`" for name in examples)
-        return {**doc, "responses": responses}
+        shown = security.tokens(app, is_open, writes, "pictures" in doc_info)
+        return {**doc, "security": shown, "responses": responses}
 
 
 def _names_status(value: Any) -> bool:

@@ -11,6 +11,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import ValidationFailed
+from app.redaction import without_tokens
 from app.strict_json import strict
 
 ECHOED_CHARACTERS = 100
@@ -63,5 +64,6 @@ def _body(req: Request) -> bytes:
 
 
 def _echo(field: Any) -> str:
-    """A client's own field name, safe to send back: short and without lone surrogates."""
-    return str(field)[:ECHOED_CHARACTERS].encode("utf-8", "replace").decode()
+    """A client's own field name, safe to send back: no token, short, no lone surrogates."""
+    shown = without_tokens(str(field))[:ECHOED_CHARACTERS]
+    return shown.encode("utf-8", "replace").decode()

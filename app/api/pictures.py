@@ -29,7 +29,6 @@ CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
 FIXED_HEADERS = (
     ("Cache-Control", "private, no-cache"),
     ("Content-Security-Policy", "sandbox; default-src 'none'"),
-    ("X-Content-Type-Options", "nosniff"),
 )
 
 

@@ -16,6 +16,7 @@ STARTED = time.monotonic()
 
 
 @blp.get("/health")
+@blp.open_to_all
 @blp.answers(200, schemas.AliveSchema, example=examples.ALIVE)
 def get_alive() -> Row:
     """Say that the process answers; touches no disk"""

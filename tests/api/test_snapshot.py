@@ -74,6 +74,7 @@ def test_the_newest_picture_comes_with_the_documented_headers(base, camera, get,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
 

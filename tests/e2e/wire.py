@@ -53,7 +53,7 @@ def parse(received: bytes) -> Answer:
 
 def post(body: bytes, *, chunk: int = 0) -> bytes:
     """A POST of a camera as bytes, in chunks of ``chunk`` bytes or with a Content-Length."""
-    head = "POST /api/cameras HTTP/1.1\r\nHost: nvr\r\nContent-Type: application/json\r\n"
+    head = "POST /api/cameras HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     if not chunk:
         return f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     pieces = (body[start : start + chunk] for start in range(0, len(body), chunk))

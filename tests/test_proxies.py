@@ -1,0 +1,67 @@
+"""Is a proxy believed just when it is configured, and no further than it knows?"""
+
+import pytest
+
+from app.proxies import ASKED_AS, Behind, address_of
+
+PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
+
+
+def told(peer, **headers):
+    """The environment that the application gets behind `PROXIES`."""
+    seen = {}
+    fields = {f"HTTP_{name}": value for name, value in headers.items()}
+    environ = {"REMOTE_ADDR": peer, "HTTP_HOST": "nvr", "wsgi.url_scheme": "http", **fields}
+    Behind(lambda environ, _: seen.update(environ), PROXIES)(environ, None)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("peer", "chain", "client"),
+    [
+        ("127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("127.0.0.1", "203.0.113.9, 192.0.2.7", "192.0.2.7"),
+        ("127.0.0.1", "192.0.2.7, 10.1.1.1, 10.2.2.2", "192.0.2.7"),
+        ("127.0.0.1", "10.1.1.1,10.2.2.2", "10.1.1.1"),
+        ("127.0.0.1", "192.0.2.7, nonsense, 10.1.1.1", "10.1.1.1"),
+        ("127.0.0.1", "nonsense", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "192.0.2.7:5555", "192.0.2.7"),
+        ("127.0.0.1", "[2001:db8::7]:5555", "2001:db8::7"),
+        ("127.0.0.1", " 2001:DB8::7 ", "2001:db8::7"),
+        ("127.0.0.1", "192.0.2.7\n", "192.0.2.7"),
+        ("127.0.0.1", "192.0.2.7, unknown", "127.0.0.1"),
+        ("::ffff:127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("fd12::1", "192.0.2.7", "192.0.2.7"),
+        ("127.0.0.2", "192.0.2.7", "127.0.0.2"),
+        ("11.0.0.1", "192.0.2.7", "11.0.0.1"),
+        ("", "192.0.2.7", ""),
+        ("unix:", "192.0.2.7", "unix:"),
+    ],
+)
+def test_the_client_is_the_last_one_that_no_proxy_is(peer, chain, client):
+    assert told(peer, X_FORWARDED_FOR=chain)["REMOTE_ADDR"] == client
+
+
+def test_scheme_and_host_are_what_the_nearest_proxy_says():
+    seen = told("10.1.1.1", X_FORWARDED_PROTO="http, HTTPS", X_FORWARDED_HOST="evil.com, nvr.lan")
+    assert (seen["wsgi.url_scheme"], seen["HTTP_HOST"]) == ("https", "nvr.lan")
+    assert seen[ASKED_AS] == "nvr"
+
+
+@pytest.mark.parametrize("scheme", ["", "ftp", "https,", "https x"])
+def test_what_is_no_scheme_of_http_is_not_taken(scheme):
+    assert told("10.1.1.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
+
+
+def test_nobody_else_is_believed():
+    headers = {"X_FORWARDED_PROTO": "https", "X_FORWARDED_HOST": "nvr.lan"}
+    seen = told("192.0.2.1", X_FORWARDED_FOR="192.0.2.7", **headers)
+    assert (seen["REMOTE_ADDR"], seen["wsgi.url_scheme"]) == ("192.0.2.1", "http")
+    assert seen["HTTP_HOST"] == "nvr"
+    assert ASKED_AS not in seen
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.2.3", "1.2.3.4.5", "[", "::g", "1.2.3.4:5:6", "%"])
+def test_what_is_no_address_is_none(text):
+    assert address_of(text) is None
