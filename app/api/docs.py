@@ -5,9 +5,9 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Response, make_response, render_template, send_from_directory
 
-# Swagger UI sets styles from its script and draws icons from data: URLs; scripts are files only.
+# Scripts and styles are files only; Swagger UI draws icons from data: URLs.
 POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"

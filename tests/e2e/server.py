@@ -67,6 +67,17 @@ class Server:
         }
         return inherited | scratch | self.settings
 
+    def flask(self, *words: str) -> str:
+        """What a command prints that is typed on the same box."""
+        command = [sys.executable, "-m", "flask", "--app", f"{PROJECT}/wsgi.py", *words]
+        return subprocess.run(
+            command, env=self.environ(), stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
+    def token(self, role: str) -> str:
+        """A new token of this role."""
+        return self.flask("tokens", "create", f"{role} only", "--role", role).strip()
+
     def log(self) -> str:
         """Everything that the process has written to stderr so far."""
         return self.log_file.read_text(errors="replace")

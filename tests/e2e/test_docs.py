@@ -9,8 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import requests
 
 from app.api.docs import POLICY
+from tests.e2e.browser import Browser
+from tests.e2e.server import Server
 
 DEADLINE_SECONDS = 120
 # The browser's own errands fail at once, and nothing but the box could answer the page.
@@ -29,6 +32,12 @@ CHROMIUM = (
     "--dump-dom",
 )
 ONLY_THE_BOX = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+# What Swagger UI calls the operation and its answer.
+CREATE = "#operations-cameras-post_api_cameras"
+STATUS = ".live-responses-table tbody .response-col_status"
+COMPLAINTS = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
 
 
 class Links(HTMLParser):
@@ -64,6 +73,8 @@ def test_the_policy_forbids_other_hosts_and_inline_scripts(client):
     assert policy == POLICY
     assert directives["default-src"] == "'self'"
     assert "script-src" not in directives
+    assert "style-src" not in directives
+    assert "unsafe" not in policy
     assert "http" not in policy
     assert "*" not in policy
 
@@ -104,6 +115,46 @@ def test_a_browser_shows_the_operations_and_asks_nobody_else(shared_server, home
             "openapi.json",
         )
     }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_a_person_authorizes_themselves_with_a_token_and_writes(tmp_path):
+    """The policy of the page forbids nothing that it does: the browser complains of nothing."""
+    with Server(tmp_path, NVR_ANONYMOUS="read") as server, Browser() as browser:
+        browser.open(server.url + "/docs")
+        browser.wait(f"!!document.querySelector('{CREATE} button')")
+        browser.run(f"document.querySelector('{CREATE} button').click()")
+        browser.wait(f"!!document.querySelector('{CREATE} .try-out__btn')")
+        browser.run(f"document.querySelector('{CREATE} .try-out__btn').click()")
+        authorize(browser, server.token("write"))
+        assert executed(browser) == "201"
+        assert complaints(browser) == []
+        entries = requests.get(f"{server.url}/api/audit?action=camera_created").json()["entries"]
+        assert [entry["actor"] for entry in entries] == ["write only"]
+
+
+def complaints(browser: Browser) -> list[str]:
+    """What the browser has against the page; mere advice to its author does not count."""
+    told = [event["params"] for event in browser.events if event["method"] in COMPLAINTS]
+    return [str(params) for params in told if params.get("entry", {}).get("level") != "verbose"]
+
+
+def executed(browser: Browser) -> str:
+    """The status that the page shows once its button is pressed."""
+    browser.run(f"document.querySelector('{CREATE} .execute').click()")
+    return browser.wait(f"document.querySelector('{CREATE} {STATUS}')?.textContent")
+
+
+def authorize(browser: Browser, token: str) -> None:
+    """Type the token into the dialog that the page has for it."""
+    browser.run("document.querySelector('.btn.authorize').click()")
+    browser.wait("!!document.querySelector('#auth-bearer-value')")
+    browser.run("document.querySelector('#auth-bearer-value').focus()")
+    browser.tell("Input.insertText", text=token)
+    browser.run("document.querySelector('.auth-btn-wrapper .authorize').click()")
+    browser.wait("!document.querySelector('#auth-bearer-value')")
+    browser.run("document.querySelector('.modal-ux .close-modal').click()")
 
 
 def asked_by(net_log: Path, origin: str) -> set[str]:
