@@ -49,6 +49,13 @@ def test_the_transcript_of_the_demo_is_the_demos(subtests):
             assert words in demo
 
 
+def test_every_promise_names_a_test_that_there_is():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", README)
+    assert len(named) > 10
+    for file, test in named:
+        assert f"def {test}(" in (PROJECT / file).read_text(), test
+
+
 def test_every_file_that_is_named_is_there():
     for name in re.findall(r"`((?:app|deploy|tests)/[\w./-]+)`", README):
         assert (PROJECT / name).is_file(), name

@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests.e2e.server import PROJECT
+from tests.pictures import picture, put
 
 DEADLINE_SECONDS = 60
 # `$ ` and a command, its further lines indented, then what it printed.
@@ -22,6 +24,7 @@ DIFFERS = (
     (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"curl/[\d.]+", "curl/VERSION"),
+    (r"nvr_[\w-]{43}", "TOKEN"),
     (r": [\d,]+ bytes", ": N bytes"),
 )
 
@@ -54,13 +57,20 @@ def test_the_first_screen_is_what_the_demo_prints(tmp_path):
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS[1:], ids=lambda text: text.split("\n")[0][:40])
 def test_each_command_prints_what_is_shown(server, transcript):
-    """With ``$NVR``, the service's address, and ``$CAMERA``, the id of its only camera."""
-    (server.base / "front_door").mkdir()
+    """With ``$NVR``, the service's address, ``$CAMERA``, its only camera, and a ``$TOKEN``."""
+    put(server.base / "front_door" / "a.jpg", picture())
     made = requests.post(
         f"{server.url}/api/cameras", json={"name": "Front Door", "folder_path": "front_door"}
     )
+    known = {
+        **server.environ(),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "NVR": server.url,
+        "CAMERA": made.json()["id"],
+        "TOKEN": server.token("write") if "$TOKEN" in transcript else "",
+    }
     commands = COMMAND.findall(transcript)
     assert commands
     for command, output in commands:
-        printed = run(["bash", "-c", command], NVR=server.url, CAMERA=made.json()["id"])
+        printed = run(["bash", "-c", command], **known)
         assert same(printed.rstrip("\n")) == same(output.rstrip("\n")), command
