@@ -10,7 +10,18 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import containment, db, hosts, models, paging, snapshots, tokens, vacancies
+from app import (
+    containment,
+    db,
+    hosts,
+    lazy,
+    models,
+    paging,
+    resizing,
+    snapshots,
+    tokens,
+    vacancies,
+)
 from app.problems import CONTENT_TYPE, PROBLEMS, Problem
 from app.redaction import without_tokens
 from app.strict_json import BadJson
@@ -44,6 +55,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     tokens.NotAllowed: "forbidden",
     hosts.ForeignPage: "foreign_page",
     hosts.UnknownHost: "unknown_host",
+    resizing.NotResizable: "picture_not_resizable",
+    lazy.NotInstalled: "resizing_not_installed",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",

@@ -105,9 +105,21 @@ PROBLEMS = {
             "name to NVR_TRUSTED_HOSTS.",
         ),
         Problem("validation_failed", 422, "Some values cannot be used; errors lists every one."),
+        Problem(
+            "picture_not_resizable",
+            422,
+            "The picture cannot be decoded, or is larger than 17 megapixels. Ask for it as it is, "
+            "without width and height.",
+        ),
         Problem("headers_too_large", 431, "The headers are larger than this service takes."),
         Problem(
             "internal_error", 500, "The service failed; its log says how. Nothing was changed."
+        ),
+        Problem(
+            "resizing_not_installed",
+            501,
+            "This service cannot make pictures smaller. In its folder, run .venv/bin/python -m "
+            "pip install -e '.[images]', or ask without width and height.",
         ),
         Problem(
             "base_path_missing",

@@ -11,15 +11,18 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
-    {"app.config", "app.clock", "app.containment", "app.strict_json", "app.ranking"},
-    {"app.redaction", "app.hosts", "app.proxies"},
-    {"app.logs"},
+    {"app.clock", "app.config", "app.containment", "app.logs", "app.ranking", "app.strict_json"},
+    {"app.glyphs", "app.lazy"},
+    {"app.drawing"},
+    {"app.hosts", "app.proxies", "app.redaction"},
     {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
+    {"app.resizing"},
     {"app.walking"},
     {"app.watches", "app.writing"},
     {"app.obstacles", "app.passed_over", "app.survey", "app.watching"},
     {"app.folders"},
     {"app.snapshots"},
+    {"app.placeholder"},
     {"app.trials", "app.uploads"},
     {"app.db"},
     {"app.models.base"},
@@ -42,6 +45,7 @@ LAYERS = (
     {"app.errors", "app.auth", "app.headers"},
     {"app.api.parsing", "app.api.security"},
     {"app.api.blueprint", "app.api.pictures", "app.api.lists", "app.api.exports"},
+    {"app.api.showing"},
     {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
     {"app.api.system", "app.api.folders", "app.api.docs"},
     {"app.api"},
@@ -57,6 +61,8 @@ FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
 CHOOSING = ("app.containment", "app.walking", "app.pictures", "app.snapshots")
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
+# Pillow's name for decoding what has been read already.
+IN_MEMORY = "pillow.open(io.BytesIO("
 # To look a name up is not to open it: what it means may have changed in between.
 FOLLOWERS = {"realpath", "readlink", "resolve", "walk", "fwalk", "listdir", "glob", "rglob"}
 RECORD = """
@@ -109,6 +115,13 @@ def called(tree):
             yield node.attr
 
 
+def loads(tree):
+    """The modules that ``lazy.load`` is told to import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy.load":
+            yield ast.literal_eval(node.args[0])
+
+
 def test_every_module_has_its_place():
     assert set(TREES) == set(RANK)
 
@@ -127,7 +140,12 @@ def test_imports_stand_at_the_top(module):
     assert everywhere == top
     assert tree.body[1 : 1 + len(top)] == top
     assert "__import__" not in called(tree)
-    assert "importlib" not in list(imports(tree))
+    assert "importlib" not in list(imports(tree)) or module == "app.lazy"
+
+
+def test_only_what_few_boxes_need_is_imported_late():
+    loaded = {name for tree in TREES.values() for name in loads(tree)}
+    assert loaded == {"PIL.Image", "PIL.ImageOps"}
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -156,7 +174,8 @@ def test_what_chooses_the_picture_needs_the_standard_library_only(module):
 # The data layer opens the lock beside its own file, never a file of the cameras.
 @pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment", "app.db"}))
 def test_only_containment_opens_files(module):
-    assert not OPENERS & set(called(TREES[module]))
+    code = ast.unparse(TREES[module]).replace(IN_MEMORY, "pillow(io.BytesIO(")
+    assert not OPENERS & set(called(ast.parse(code)))
 
 
 @pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment", "app.config"}))

@@ -32,6 +32,10 @@ HEADERS = {
         "schema": {"type": "integer", "minimum": 0},
         "description": "Age of the picture in whole seconds",
     },
+    "X-Snapshot-Placeholder": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "This is no picture, but the card that `placeholder=1` asks for",
+    },
 }
 
 
@@ -95,7 +99,8 @@ class Blueprint(flask_smorest.Blueprint):
 
     def pictures(self, *problems: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Say that a view answers a picture: whole, in part, or that the client has it already."""
-        content: dict[str, Any] = {media: {} for media in sorted(set(CONTENT_TYPES.values()))}
+        media = sorted({*CONTENT_TYPES.values(), "image/svg+xml"})
+        content: dict[str, Any] = {name: {} for name in media}
         documented = self.doc(
             responses={
                 200: {"description": "The picture", "content": content, "headers": HEADERS},
@@ -104,6 +109,7 @@ class Blueprint(flask_smorest.Blueprint):
             }
         )
         own = (*problems, "precondition_failed", "range_not_satisfiable")
+        own += ("picture_not_resizable", "resizing_not_installed")
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             answer = documented(self.answers(200, problems=own)(view))

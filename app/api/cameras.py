@@ -1,5 +1,6 @@
 """The cameras: their registry, and what each one sees right now."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,8 @@ from flask import Response, current_app, url_for
 
 from app import clock, registry, snapshots
 from app.api.blueprint import Blueprint
-from app.api.pictures import base_path, send_picture, terms_of
+from app.api.pictures import base_path
+from app.api.showing import show
 from app.auth import caller
 from app.diagnosis import diagnose
 from app.models import Camera, Row
@@ -71,9 +73,8 @@ def delete_camera(camera_id: UUID) -> str:
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
-    camera, terms = Camera.one(str(camera_id)), terms_of(query["max_age"])
-    picture = snapshots.latest(base_path(), camera["folder_path"], terms)
-    return send_picture(picture, terms.now, query["disposition"])
+    camera = Camera.one(str(camera_id))
+    return show(query, camera, partial(snapshots.latest, base_path(), camera["folder_path"]))
 
 
 @blp.get("/<uuid:camera_id>/diagnostics")

@@ -1,5 +1,6 @@
 """The detections: what detectors saw in the cameras' pictures."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, url_for
@@ -7,7 +8,8 @@ from flask import Response, url_for
 from app import intake, snapshots
 from app.api.blueprint import Blueprint
 from app.api.lists import ROW_ID, page
-from app.api.pictures import base_path, send_picture, terms_of
+from app.api.pictures import base_path
+from app.api.showing import show
 from app.listings import DETECTIONS
 from app.models import Camera, Row
 from app.schemas import detections as schemas
@@ -72,7 +74,6 @@ def get_detection(detection_id: int) -> Row:
 def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
     """Get the picture that the detection was made in"""
     detection = DETECTIONS.one(detection_id)
-    camera, terms = Camera.one(detection["camera_id"]), terms_of(query["max_age"])
+    camera = Camera.one(detection["camera_id"])
     folder, file = camera["folder_path"], detection["file_path"]
-    picture = snapshots.named(base_path(), folder, file, terms)
-    return send_picture(picture, terms.now, query["disposition"])
+    return show(query, camera, partial(snapshots.named, base_path(), folder, file))

@@ -1,6 +1,8 @@
 """How does a picture leave? Headers, conditions and ranges of HTTP around its bytes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from unicodedata import category, combining, normalize
 from urllib.parse import quote
@@ -37,10 +39,11 @@ def base_path() -> str:
     return str(current_app.config["NVR_FOSCAM_BASE_PATH"])
 
 
-def terms_of(max_age: int | None) -> Terms:
-    """What this request, now, accepts as a picture."""
+def terms_of(max_age: int | None, tag: Callable[[Picture], str]) -> Terms:
+    """What this request, now, accepts as a picture; ``tag`` names what would be sent of it."""
     most_bytes = current_app.config["NVR_MAX_PICTURE_BYTES"]
-    return Terms(clock.now(), most_bytes, folders().newest, max_age, is_known)
+    known = partial(is_known, tag=tag)
+    return Terms(clock.now(), most_bytes, folders().newest, max_age, known)
 
 
 def folders() -> Folders:
@@ -49,33 +52,35 @@ def folders() -> Folders:
     return known
 
 
-def is_known(picture: Picture) -> bool:
+def is_known(picture: Picture, tag: Callable[[Picture], str]) -> bool:
     """Whether the client has the picture already (RFC 9110, section 13.2.2).
 
     Raises `PreconditionFailed` where the client wants another picture or none.
     """
     if CONDITIONS.isdisjoint(request.environ):
         return False
-    if request.if_match and not request.if_match.contains(picture.etag):
+    if request.if_match and not request.if_match.contains(tag(picture)):
         raise PreconditionFailed
     if request.if_none_match:
-        return request.if_none_match.contains_weak(picture.etag)
+        return request.if_none_match.contains_weak(tag(picture))
     # Just this date: once the newest picture is deleted, the one before it is new to the client.
     return request.if_modified_since == _last_modified(picture)
 
 
-def send_picture(picture: Picture, now: datetime, disposition: str) -> Response:
+def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) -> Response:
     """200, 206 or 304 with the picture's own headers; 416 rises as an exception."""
     response = send_file(
         BytesIO(picture.data or b""),
         mimetype=picture.content_type,
-        etag=picture.etag,
+        etag=tag,
         last_modified=_last_modified(picture),
         conditional=False,
     )
     if picture.data is None:
         response.status_code = 304
+        # Neither is known of a smaller picture before it is made.
         response.headers.remove("Content-Length")
+        response.headers.remove("Content-Type")
     elif wanted := _wanted_range(response, picture.size):
         # The other conditions were met before the picture was read.
         environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}

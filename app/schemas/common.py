@@ -3,6 +3,7 @@
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from app.fields import Moment, QueryFlag, QueryWhole
+from app.resizing import LEAST, MOST
 
 # JSON Schema's way of saying what `fields.Text` refuses.
 CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
@@ -63,6 +64,27 @@ class SnapshotQuerySchema(Schema):
         load_default=None,
         validate=validate.Range(min=0),
         metadata={"description": "Greatest acceptable age of the picture, in seconds"},
+    )
+    width = QueryWhole(
+        load_default=None,
+        validate=validate.Range(LEAST, MOST),
+        metadata={
+            "description": "Greatest width in pixels: a larger picture is made smaller in "
+            "proportion, none is enlarged; a GIF becomes a PNG of its first frame"
+        },
+    )
+    height = QueryWhole(
+        load_default=None,
+        validate=validate.Range(LEAST, MOST),
+        metadata={"description": "Greatest height in pixels; with `width`, both hold"},
+    )
+    placeholder = QueryWhole(
+        load_default=0,
+        validate=validate.Range(0, 1),
+        metadata={
+            "description": "`1`: where 404 would say that there is no picture, a card that says "
+            "so, with the camera's name; PNG, or SVG where Accept prefers it"
+        },
     )
 
 

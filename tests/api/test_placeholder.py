@@ -1,0 +1,194 @@
+"""Does a card stand in where there is no picture, marked as one and harmless?"""
+
+import io
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from app import placeholder
+from app.glyphs import GLYPHS
+from app.placeholder import Card, duration
+from tests.pictures import picture, put
+from tests.posting import post_detection
+from tests.problems import assert_problem
+
+SVG = {"Accept": "image/svg+xml"}
+BROWSER = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+HOSTILE = '</text><script>alert("1")</script>&\'\ufffe\u202e{{x}}'
+
+
+@pytest.fixture
+def get(client, camera):
+    """Asks for the camera's snapshot, or the card in its place."""
+
+    def ask(query="?placeholder=1", **options):
+        return client.get(f"/api/cameras/{camera['id']}/snapshot{query}", **options)
+
+    return ask
+
+
+def words(answer):
+    """What an SVG card says, line by line."""
+    return [text.text for text in ElementTree.fromstring(answer.data).findall(".//{*}text")]
+
+
+def test_it_is_a_png_marked_as_a_card_that_nobody_keeps(get):
+    answer = get()
+    image = Image.open(io.BytesIO(answer.data))
+    image.load()
+    assert (image.format, image.size) == ("PNG", (640, 360))
+    assert answer.status_code == 200
+    tag = answer.headers["ETag"]
+    assert tag.startswith('"placeholder-')
+    headers = {name: value for name, value in answer.headers if name != "Date"}
+    assert headers == {
+        "Content-Type": "image/png",
+        "Content-Length": str(len(answer.data)),
+        "Content-Disposition": 'attachment; filename="placeholder.png"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "X-Snapshot-Placeholder": "true",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "ETag": tag,
+    }
+
+
+def test_it_is_svg_only_for_who_prefers_that(get):
+    for accept, kind in (
+        ("", "image/png"),
+        ("*/*", "image/png"),
+        ("image/*", "image/png"),
+        ("image/jpeg", "image/png"),
+        ("text/html", "image/png"),
+        ("image/png, image/svg+xml;q=0.5", "image/png"),
+        ("image/svg+xml", "image/svg+xml"),
+        (BROWSER, "image/svg+xml"),
+    ):
+        answer = get(headers={"Accept": accept})
+        assert answer.headers["Content-Type"] == kind, accept
+        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+def test_it_says_whose_picture_is_missing_and_why(get, base, camera):
+    assert words(get(headers=SVG)) == [
+        *("NO PICTURE", "Front Door", "The camera has not uploaded one", "yet.")
+    ]
+    put(base / "front" / "a.jpg", picture(), 7300)
+    said = words(get("?placeholder=1&max_age=60", headers=SVG))
+    assert said == ["NO PICTURE", "Front Door", "The newest one is 2 hours old."]
+    (base / "front" / "a.jpg").unlink()
+    (base / "front").rmdir()
+    assert words(get(headers=SVG))[2] == "The camera's folder is missing."
+
+
+def test_without_the_wish_for_it_the_problem_stays(get):
+    for query in ("", "?placeholder=0"):
+        assert_problem(get(query), 404, "no_snapshot")
+    for value in ("2", "true", "", "x"):
+        assert_problem(get(f"?placeholder={value}"), 422, "validation_failed")
+
+
+def test_a_picture_is_shown_where_there_is_one(get, base):
+    put(base / "front" / "a.jpg", picture())
+    answer = get()
+    assert answer.data == picture()
+    assert "X-Snapshot-Placeholder" not in answer.headers
+
+
+def test_a_mistake_of_the_set_up_is_no_card(get, client, camera):
+    client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "/etc"})
+    assert_problem(get(), 403, "folder_outside_base")
+    unknown = "/api/cameras/123e4567-e89b-12d3-a456-426614174000/snapshot?placeholder=1"
+    assert_problem(client.get(unknown), 404, "camera_not_found")
+
+
+def test_a_hostile_name_is_only_text(client, camera, get):
+    client.patch(f"/api/cameras/{camera['id']}", json={"name": HOSTILE})
+    answer = get(headers=SVG)
+    kinds = {
+        element.tag.rpartition("}")[2] for element in ElementTree.fromstring(answer.data).iter()
+    }
+    assert kinds == {"svg", "rect", "g", "text"}
+    shown = "".join(words(answer)[1:3])
+    assert shown.startswith("</text><script>alert(")
+    assert get().status_code == 200
+
+
+@pytest.mark.parametrize("name", ["前門のカメラ", "a" * 255, "a " * 127, "\U0001f4f7", "Tür"])
+def test_any_name_can_be_drawn(name):
+    card = Card(name, "Why.", (640, 360))
+    assert Image.open(io.BytesIO(card.png())).size == (640, 360)
+    assert 3 <= len(ElementTree.fromstring(card.svg()).findall(".//{*}text")) <= 4
+
+
+def test_it_fits_as_a_picture_would(get):
+    for query, size in (
+        ("width=320", (320, 180)),
+        ("height=36", (64, 36)),
+        ("width=16&height=16", (16, 9)),
+        ("width=2160", (640, 360)),
+    ):
+        assert Image.open(io.BytesIO(get(f"?placeholder=1&{query}").data)).size == size
+        svg = ElementTree.fromstring(get(f"?placeholder=1&{query}", headers=SVG).data)
+        assert (int(svg.get("width")), int(svg.get("height"))) == size
+
+
+def test_its_tag_is_of_its_own_and_ends_with_it(get, base):
+    tag = get().headers["ETag"]
+    assert get(headers={"If-None-Match": tag}).status_code == 304
+    assert get(headers=SVG | {"If-None-Match": tag}).status_code == 200
+    put(base / "front" / "a.jpg", picture())
+    assert get(headers={"If-None-Match": tag}).data == picture()
+
+
+def test_head_is_get_without_the_body(client, camera, get):
+    url = f"/api/cameras/{camera['id']}/snapshot?placeholder=1"
+    assert dict(client.head(url).headers) == dict(get().headers)
+
+
+def test_a_detection_whose_picture_is_gone_has_a_card_too(client, camera):
+    detection = post_detection(client, camera, file_path="gone.jpg")
+    answer = client.get(f"/api/detections/{detection['id']}/image?placeholder=1", headers=SVG)
+    assert words(answer)[:2] == ["NO PICTURE", "Front Door"]
+    assert answer.headers["X-Snapshot-Placeholder"] == "true"
+
+
+def test_what_is_drawn_can_be_read():
+    """Letter by letter, from the pixels back to the text."""
+    card = Card("Front Door", "x", (640, 360))
+    image = Image.open(io.BytesIO(card.png()))
+    line = next(line for line in card._lines() if line.text == "Front Door")
+    left = (640 - len(line.text) * 24) // 2
+    read = ""
+    for number in range(len(line.text)):
+        rows = bytes(
+            sum(
+                (
+                    image.getpixel((left + number * 24 + x * 4, line.top + y * 4))
+                    == placeholder.TEXT
+                )
+                << (4 - x)
+                for x in range(5)
+            )
+            for y in range(7)
+        )
+        read += next(letter for letter, drawn in GLYPHS.items() if drawn == rows)
+    assert read == "Front Door"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (172800, "2 days"),
+    ],
+)
+def test_an_age_is_said_in_the_largest_unit_that_fits(seconds, said):
+    assert duration(seconds) == said
