@@ -91,6 +91,14 @@ def init_app(app: Flask) -> None:
     app.before_request(Gate(app).admit)
 
 
+def shown_token() -> str | None:
+    """The token that the request was let in with, as it was shown; None where it showed none."""
+    if "token" not in g:
+        return None
+    shown = request.authorization
+    return (shown.token or shown.password) if shown else request.args.get("token")
+
+
 def caller() -> Caller:
     """Who makes the request: the token's name, and the peer of the connection."""
     agent = without_tokens(request.headers.get("User-Agent", ""))

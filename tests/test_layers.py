@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
     {"app.clock", "app.config", "app.containment", "app.logs", "app.ranking", "app.strict_json"},
-    {"app.glyphs", "app.lazy"},
+    {"app.glyphs", "app.lazy", "app.yaml_text"},
     {"app.drawing"},
     {"app.hosts", "app.proxies", "app.redaction"},
     {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
@@ -29,7 +29,7 @@ LAYERS = (
     {"app.models.cameras", "app.models.audit", "app.models.secrets", "app.models.tokens"},
     {"app.models.records"},
     {"app.models", "app.background", "app.checkpoint"},
-    {"app.paging"},
+    {"app.paging", "app.homeassistant"},
     {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},
     {"app.facts"},
     {"app.schemas.glance", "app.schemas.examples", "app.remedies"},

@@ -126,12 +126,18 @@ class Blueprint(flask_smorest.Blueprint):
 
     def csv(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Say that a view answers a CSV download."""
-        documented = self.doc(
-            responses={200: {"description": "The rows", "content": {"text/csv": {}}}}
-        )
+        return self.text("The rows", "text/csv")
+
+    def text(
+        self, what: str, *kinds: str, problems: tuple[str, ...] = (), example: str | None = None
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Say that a view answers a text of one of these media types."""
+        shown = {} if example is None else {"example": example}
+        content = dict.fromkeys(kinds, shown)
+        documented = self.doc(responses={200: {"description": what, "content": content}})
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            return documented(self.answers(200)(view))
+            return documented(self.answers(200, problems=problems)(view))
 
         return decorator
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from flask import Response, current_app, url_for
 
-from app import clock, registry, snapshots
+from app import clock, homeassistant, registry, snapshots
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path
 from app.api.showing import show
-from app.auth import caller
+from app.auth import caller, shown_token
 from app.diagnosis import diagnose
+from app.homeassistant import Urls
 from app.models import Camera, Row
 from app.schemas import cameras as schemas
 from app.schemas import diagnostics
@@ -64,6 +65,20 @@ def delete_camera(camera_id: UUID) -> str:
     """
     registry.remove(str(camera_id), caller())
     return ""
+
+
+@blp.get("/<uuid:camera_id>/homeassistant")
+@blp.text("The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE)
+def get_homeassistant(camera_id: UUID) -> Response:
+    """Get what shows the camera in Home Assistant, as YAML for its configuration
+
+    Its URLs begin as the one that is asked; the token that the request shows, if it shows one,
+    stands in it.
+    """
+    views = ("cameras.get_camera", "cameras.get_camera_snapshot")
+    urls = Urls(*(url_for(view, camera_id=camera_id, _external=True) for view in views))
+    text = homeassistant.configuration(Camera.one(str(camera_id)), urls, shown_token())
+    return Response(text, mimetype="application/yaml", headers={"Cache-Control": "no-store"})
 
 
 @blp.get("/<uuid:camera_id>/snapshot")

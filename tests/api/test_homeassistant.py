@@ -1,0 +1,162 @@
+"""Is the configuration for Home Assistant YAML that says what it should, and does it lead here?"""
+
+import io
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from flask import g
+from jinja2 import Environment
+from PIL import Image
+
+from tests.pictures import picture, put
+from tests.problems import assert_problem
+
+TOKEN = "nvr_0123456789abcdef"
+HOSTILE = [
+    "yes",
+    "null",
+    "1.50",
+    "- a: b",
+    "a: b # c",
+    "!secret password",
+    "&a *a",
+    "'\"\\",
+    "{{ states('x') }} {% raw %} {# x #} {{{",
+    "a\u2028b\u2029c",
+    "Tür \U0001f4f7 前門",
+    "\ufeff\ufffe",
+    "%YAML 1.1",
+    "{a: [b",
+    "x" * 255,
+]
+
+
+@pytest.fixture
+def get(client, camera):
+    """The configuration: the answer."""
+
+    def ask(**options):
+        return client.get(f"/api/cameras/{camera['id']}/homeassistant", **options)
+
+    return ask
+
+
+def entities(text):
+    """The sensor's resource, the image, and the camera for the form, which stands in comments."""
+    active = yaml.safe_load(text)
+    assert list(active) == ["rest", "template"]
+    form = text.partition("in no file.\n")[2].replace("\n# ", "\n").removeprefix("# ")
+    return active["rest"][0], active["template"][0]["image"][0], yaml.safe_load(form)["camera"][0]
+
+
+def rendered(template):
+    """What Home Assistant makes of a template."""
+    return Environment().from_string(template).render()
+
+
+def test_it_is_yaml_that_nobody_keeps(get):
+    answer = get()
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/yaml"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_it_names_a_sensor_an_image_and_a_camera(get, camera):
+    resource, image, generic = entities(get(base_url="http://nvr.local:8000").text)
+    url = f"http://nvr.local:8000/api/cameras/{camera['id']}"
+    assert resource == {
+        "resource": url,
+        "scan_interval": 30,
+        "binary_sensor": [
+            {
+                "name": "Front Door",
+                "unique_id": f"nvr_{camera['id']}_status",
+                "device_class": "connectivity",
+                "value_template": "{{ value_json.status == 'online' }}",
+            }
+        ],
+    }
+    assert image == {
+        "name": "Front Door",
+        "unique_id": f"nvr_{camera['id']}_image",
+        "url": f"{url}/snapshot?placeholder=1",
+    }
+    assert generic == {
+        "platform": "generic",
+        "name": "Front Door",
+        "still_image_url": f"{url}/snapshot?placeholder=1",
+        "framerate": 0.1,
+        "verify_ssl": False,
+    }
+
+
+def test_what_it_names_answers_as_home_assistant_needs_it(client, base, camera, get):
+    resource, image, generic = entities(get().text)
+    sensor = Environment().from_string(resource["binary_sensor"][0]["value_template"])
+    for status, shown in (("online", "True"), ("offline", "False"), ("error", "False")):
+        client.patch(f"/api/cameras/{camera['id']}", json={"status": status})
+        value = client.get(urlsplit(resource["resource"]).path).get_json()
+        assert sensor.render(value_json=value) == shown
+    for url in (image["url"], generic["still_image_url"]):
+        card = client.get(url, headers={"Accept": "*/*"})
+        assert Image.open(io.BytesIO(card.data)).format == "PNG"
+    put(base / "front" / "a.jpg", picture())
+    for url in (image["url"], generic["still_image_url"]):
+        assert client.get(url).data == picture()
+
+
+def test_the_urls_begin_as_the_one_that_was_asked(get):
+    for root in ("https://nvr.example", "http://[::1]:8000", "https://box:8443"):
+        resource, image, generic = entities(get(base_url=root).text)
+        for url in (resource["resource"], image["url"], generic["still_image_url"]):
+            assert url.startswith(f"{root}/api/cameras/")
+        assert generic["verify_ssl"] == root.startswith("https")
+
+
+def test_no_name_is_more_than_a_name(client, camera, get, subtests):
+    for name in HOSTILE:
+        with subtests.test(name):
+            stored = client.patch(f"/api/cameras/{camera['id']}", json={"name": name}).get_json()
+            resource, image, generic = entities(get().text)
+            assert rendered(resource["binary_sensor"][0]["name"]) == stored["name"]
+            assert rendered(image["name"]) == stored["name"]
+            assert generic["name"] == stored["name"]
+
+
+@pytest.fixture
+def let_in(app):
+    """Whoever shows the token is let in by it, as `auth` notes."""
+
+    def note():
+        g.token = {"name": "ha"}
+
+    app.before_request(note)
+
+
+@pytest.mark.usefixtures("let_in")
+@pytest.mark.parametrize("way", ["bearer", "basic"])
+def test_the_token_that_was_shown_stands_in_it(get, way):
+    shown = {
+        "bearer": {"headers": {"Authorization": f"Bearer {TOKEN}"}},
+        "basic": {"auth": ("anybody", TOKEN)},
+    }
+    answer = get(**shown[way])
+    resource, image, generic = entities(answer.text)
+    assert resource["headers"] == {"Authorization": f"Bearer {TOKEN}"}
+    assert image["url"].endswith(f"/snapshot?placeholder=1&token={TOKEN}")
+    assert (generic["authentication"], generic["password"]) == ("basic", TOKEN)
+    assert generic["username"]
+    assert TOKEN not in generic["still_image_url"]
+
+
+def test_a_token_that_let_nobody_in_stands_nowhere(get):
+    for text in (get().text, get(headers={"Authorization": f"Bearer {TOKEN}"}).text):
+        assert TOKEN not in text
+        assert "Bearer" not in text
+        assert "password" not in text
+
+
+def test_an_unknown_camera_is_404(client):
+    unknown = "/api/cameras/123e4567-e89b-12d3-a456-426614174000/homeassistant"
+    assert_problem(client.get(unknown), 404, "camera_not_found")
