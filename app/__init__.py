@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import api, auth, cli, config, db, errors, eyes, headers, proxies, strict_json
+from app import api, auth, cli, config, db, errors, eyes, headers, metering, proxies, strict_json
 
 __version__ = "0.1.0"
 
-PARTS = (strict_json, db, eyes, proxies, headers, auth, api, errors, cli)
+PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, errors, cli)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

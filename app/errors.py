@@ -14,7 +14,6 @@ from app import (
     containment,
     db,
     hosts,
-    lazy,
     models,
     paging,
     resizing,
@@ -29,6 +28,8 @@ from app.strict_json import BadJson
 log = logging.getLogger(__name__)
 
 BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or leave it out."
+# Where a request's environment says which problem was its answer.
+PROBLEM = "nvr.problem"
 
 
 class ValidationFailed(Exception):
@@ -56,7 +57,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     hosts.ForeignPage: "foreign_page",
     hosts.UnknownHost: "unknown_host",
     resizing.NotResizable: "picture_not_resizable",
-    lazy.NotInstalled: "resizing_not_installed",
+    resizing.NotInstalled: "resizing_not_installed",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",
@@ -108,6 +109,7 @@ def init_app(app: Flask) -> None:
 def respond(error: Exception) -> Response:
     """The one answer to an exception; what nobody foresaw is logged and says nothing."""
     problem = PROBLEMS[_code(error)]
+    request.environ[PROBLEM] = problem.code
     if problem.code in ("internal_error", "database_unavailable"):
         log.error("%s %s failed", request.method, request.path, exc_info=error)
     response = problem_response(problem, **_members(error))

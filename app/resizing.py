@@ -55,6 +55,10 @@ class Box(NamedTuple):
         return picture.etag + shrunk
 
 
+class NotInstalled(Exception):
+    """Pillow, an extra of the service, is not installed."""
+
+
 Key = tuple[str, int, Box]
 
 
@@ -78,7 +82,7 @@ class Resizer:
     def fit(self, picture: Picture, box: Box) -> Picture:
         """The picture as it is where it fits, else a smaller one of the same proportions.
 
-        Raises `NotResizable` and `lazy.NotInstalled`.
+        Raises `NotResizable` and `NotInstalled`.
         """
         key = (picture.etag, picture.ctime_ns, box)
         return self._find(key) or self._maker.submit(self._make, key, picture, box).result()
@@ -101,7 +105,10 @@ class Resizer:
 
 def fitted(picture: Picture, box: Box) -> Picture:
     """As `Resizer.fit`, made anew."""
-    pillow, operations = lazy.load("PIL.Image"), lazy.load("PIL.ImageOps")
+    try:
+        pillow, operations = lazy.load("PIL.Image"), lazy.load("PIL.ImageOps")
+    except ImportError as error:
+        raise NotInstalled from error
     try:
         with pillow.open(io.BytesIO(picture.data or b""), formats=("JPEG", "PNG", "GIF")) as image:
             _refuse_bombs(image, picture)

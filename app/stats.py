@@ -49,14 +49,19 @@ def row_counts() -> dict[str, int]:
     return fetch(f"SELECT {counts}", ())[0]
 
 
+def database_bytes() -> int:
+    """Of the database's files together."""
+    files = (Path(str(database.database) + suffix) for suffix in ("", "-wal", "-shm"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
 def storage(base: str) -> Row:
     """Bytes of the file system that holds ``base`` (or will), of the database, and the rows."""
     system = os.statvfs(_existing(base))
-    files = (Path(str(database.database) + suffix) for suffix in ("", "-wal", "-shm"))
     return {
         "free_bytes": system.f_bavail * system.f_frsize,
         "used_bytes": (system.f_blocks - system.f_bfree) * system.f_frsize,
-        "database_bytes": sum(file.stat().st_size for file in files if file.exists()),
+        "database_bytes": database_bytes(),
         "rows": row_counts(),
     }
 

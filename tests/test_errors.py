@@ -9,7 +9,7 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, hosts, paging, snapshots, tokens, vacancies
+from app import containment, db, errors, hosts, paging, resizing, snapshots, tokens, vacancies
 from app.errors import ValidationFailed
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
@@ -29,6 +29,8 @@ FORESEEN = [
     (paging.BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
+    (resizing.NotResizable(SECRET), 422, "picture_not_resizable"),
+    (resizing.NotInstalled(SECRET), 501, "resizing_not_installed"),
     (NotFound("camera"), 404, "camera_not_found"),
     (vacancies.BaseMissing(SECRET), 503, "base_path_missing"),
     (tokens.NoToken(SECRET), 401, "unauthorized"),

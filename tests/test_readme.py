@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse
 
 from app.config import PROJECT, SETTINGS
 from app.problems import PROBLEMS
@@ -32,6 +33,13 @@ def test_every_command_of_ours_is_named(app):
     named = set(re.findall(r"flask --app wsgi (\w+)", README))
     assert ours <= named
     assert "flask --app wsgi openapi print" in README
+
+
+def test_every_metric_of_ours_stands_in_the_table(app):
+    scraped = parse(app.test_client().get("/metrics").text)
+    ours = {f"{f.name}_total" if f.type == "counter" else f.name for f in scraped}
+    named = set(re.findall(r"^\| `(nvr_\w+)`", README, re.MULTILINE))
+    assert {name for name in ours if name.startswith("nvr_")} == named
 
 
 def test_every_make_target_that_is_named_exists():

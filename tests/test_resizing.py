@@ -2,8 +2,8 @@
 
 import functools
 import io
-import os
 import struct
+import sys
 import threading
 import zlib
 
@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from app import lazy, resizing
+from app import resizing
 from app.pictures import Picture
-from app.resizing import Box, NotResizable, Resizer, fitted
+from app.resizing import Box, NotInstalled, NotResizable, Resizer, fitted
 from tests.pictures import picture
 
 LARGE = (640, 480)
@@ -257,7 +257,7 @@ def test_what_fits_or_is_too_large_is_not_remembered():
     assert resizer.bytes == 0
 
 
-def test_a_package_that_is_not_there_is_said_to_be_missing():
-    assert lazy.load("os.path") is os.path
-    with pytest.raises(lazy.NotInstalled):
-        lazy.load("there_is_no_such_package")
+def test_pillow_that_is_not_there_is_said_to_be_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(NotInstalled):
+        fitted(taken(picture()), Box(64, None))

@@ -4,11 +4,14 @@ from flask import Flask, request
 from flask_smorest import Api as SmorestApi
 
 from app import db
-from app.api import audit, cameras, detections, docs, events, folders, security, system
+from app.api import audit, cameras, detections, docs, events, folders, metrics, security, system
 from app.api.lists import ROW_ID, RowId
 from app.schemas.common import ProblemSchema
 
-BLUEPRINTS = (cameras.blp, folders.blp, detections.blp, events.blp, audit.blp, system.blp)
+BLUEPRINTS = (
+    *(cameras.blp, folders.blp, detections.blp, events.blp, audit.blp),
+    *(system.blp, metrics.blp),
+)
 DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
 
 

@@ -24,7 +24,7 @@ MISSING = (
 def show(query: Row, camera: Row, take: Callable[[Terms], Picture]) -> Response:
     """The picture that ``take`` finds on the query's terms, or the card if that is asked for.
 
-    Raises what ``take`` does, `resizing.NotResizable` and `lazy.NotInstalled`.
+    Raises what ``take`` does, `resizing.NotResizable` and `resizing.NotInstalled`.
     """
     box = Box(query["width"], query["height"])
     terms = terms_of(query["max_age"], box.tag)
