@@ -1,9 +1,12 @@
 """How does a camera come, change and go? Each is one transaction together with its audit entry."""
 
-from app import audit, clock
+from collections.abc import Callable
+
+from app import audit, clock, rosters
 from app.audit import Caller
 from app.db import transaction
 from app.models import Camera, Row
+from app.rosters import Plan
 from app.sightings import sightings
 
 
@@ -23,9 +26,7 @@ def one(camera_id: str) -> Row:
 def register(fields: Row, by: Caller) -> Row:
     """A new camera from ``name``, ``folder_path`` and ``status``; its row."""
     with transaction():
-        camera = Camera.add(clock.rfc3339(clock.now()), fields)
-        audit.record("camera_created", by, "camera", camera, _facts(camera))
-    return camera
+        return _register(fields, by)
 
 
 def change(camera_id: str, fields: Row, by: Caller) -> Row:
@@ -35,12 +36,7 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
     """
     with transaction():
         sightings.write()
-        camera = Camera.one(camera_id)
-        changes = audit.differences(camera, fields)
-        if changes:
-            Camera.change(camera_id, {field: fields[field] for field in changes})
-            audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
-    return camera | fields
+        return _change(camera_id, fields, by)
 
 
 def remove(camera_id: str, by: Caller) -> None:
@@ -53,6 +49,40 @@ def remove(camera_id: str, by: Caller) -> None:
         camera = Camera.one(camera_id)
         went = Camera.remove(camera_id)
         audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)
+
+
+def bring(
+    entries: list[Row], base: str, by: Caller, progress: Callable[[int], None] = lambda _: None
+) -> Plan:
+    """Make the registry hold every entry, all together or none; what was done.
+
+    ``progress`` is told how many more are done.
+    """
+    with transaction():
+        sightings.write()
+        plan = rosters.plan(entries, Camera.listing(), base)
+        for fields in plan.new:
+            _register(fields, by)
+            progress(1)
+        for camera, changes in plan.changed:
+            _change(camera["id"], {field: c["new"] for field, c in changes.items()}, by)
+            progress(1)
+    return plan
+
+
+def _register(fields: Row, by: Caller) -> Row:
+    camera = Camera.add(clock.rfc3339(clock.now()), fields)
+    audit.record("camera_created", by, "camera", camera, _facts(camera))
+    return camera
+
+
+def _change(camera_id: str, fields: Row, by: Caller) -> Row:
+    camera = Camera.one(camera_id)
+    changes = audit.differences(camera, fields)
+    if changes:
+        Camera.change(camera_id, {field: fields[field] for field in changes})
+        audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
+    return camera | fields
 
 
 def _facts(camera: Row) -> Row:

@@ -4,8 +4,9 @@ from flask import Flask
 
 from app.cli.prune import prune
 from app.cli.tokens import tokens
+from app.cli.transfer import cameras
 
-COMMANDS = (prune, tokens)
+COMMANDS = (cameras, prune, tokens)
 
 
 def init_app(app: Flask) -> None:

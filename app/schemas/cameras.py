@@ -71,6 +71,12 @@ class CameraCreateSchema(Schema):
     )
 
 
+class CameraRosterSchema(Schema):
+    """A file of cameras."""
+
+    cameras = fields.List(fields.Nested(CameraCreateSchema), required=True)
+
+
 class CameraUpdateSchema(Schema):
     """What changes a camera; fields that are left out stay as they are."""
 

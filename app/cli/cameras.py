@@ -1,0 +1,87 @@
+"""Which cameras are there, which come and which go? The registry from a shell."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import click
+from flask.cli import AppGroup
+from marshmallow import ValidationError
+
+from app import db, registry
+from app.audit import Caller
+from app.logs import one_line
+from app.models import STATUSES, NotFound, Row
+from app.schemas.cameras import CameraCreateSchema
+
+BY = Caller("cli")
+
+cameras = AppGroup("cameras", help="List, add, remove, import and export the cameras.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+@cameras.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """Show every camera: its id, status, last upload, name and folder."""
+    db.migrate()
+    found = registry.listing()
+    if as_json:
+        click.echo(json.dumps({"cameras": found, "count": len(found)}, ensure_ascii=False))
+        return
+    for camera in found:
+        seen = camera["last_seen_at"] or "never"
+        click.echo(f"{camera['id']}  {camera['status']:7}  {seen:27}  {titled(camera)}")
+
+
+@cameras.command()
+@click.argument("name")
+@click.argument("folder_path")
+@click.option("--status", type=click.Choice(STATUSES), default="online", show_default=True)
+@as_json
+def add(as_json: bool, **fields: Any) -> None:
+    """Register the camera NAME that uploads to FOLDER_PATH, absolute or below the base path."""
+    db.migrate()
+    try:
+        valid = CameraCreateSchema().load(fields)
+    except ValidationError as error:
+        raise refusal(error.messages) from None
+    camera = registry.register(valid, BY)
+    click.echo(json.dumps(camera, ensure_ascii=False) if as_json else camera["id"])
+
+
+@cameras.command()
+@click.argument("camera_id", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
+    """Remove the camera CAMERA_ID with all its detections and events; its pictures stay."""
+    db.migrate()
+    try:
+        camera = registry.one(str(camera_id))
+        if not yes:
+            what = f"Remove {titled(camera)} with all its detections and events?"
+            click.confirm(what, abort=True, err=True)
+        registry.remove(camera["id"], BY)
+    except NotFound:
+        raise click.ClickException("There is no camera with this id.") from None
+    if as_json:
+        click.echo(json.dumps({"removed": camera}, ensure_ascii=False))
+    else:
+        click.echo(f"removed {titled(camera)}")
+
+
+def titled(camera: Row) -> str:
+    """A camera for people, whatever characters its name holds."""
+    return one_line(f"{camera['name']} ({camera['folder_path']})")
+
+
+def refusal(messages: Any, path: str = "") -> click.ClickException:
+    """Everything that is wrong, one line each."""
+    return click.ClickException("\n".join(["this cannot be used:", *_lines(messages, path)]))
+
+
+def _lines(messages: Any, path: str) -> list[str]:
+    if isinstance(messages, dict):
+        return [line for name, m in messages.items() for line in _lines(m, f"{path}{name}.")]
+    return [one_line(f"  {path.removesuffix('.')}: {message}") for message in messages]

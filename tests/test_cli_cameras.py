@@ -1,0 +1,259 @@
+"""Can an operator list, add, remove, import and export the cameras from a shell?"""
+
+import json
+
+import pytest
+import yaml
+
+from app import registry
+from app.models import AuditEntry, Camera, rows
+
+HOSTILE = ["yes", "a: b # c", "- x", "Tür \U0001f4f7", "a\u2028b", "'\"\\", "{{ x }}", "1.50"]
+UNKNOWN = "123e4567-e89b-12d3-a456-426614174000"
+
+
+@pytest.fixture
+def run(app):
+    """A command's result: exit code, output, and what went to stderr."""
+    return lambda *words, **options: app.test_cli_runner().invoke(args=words, **options)
+
+
+@pytest.fixture
+def roster(tmp_path):
+    """Writes a file of cameras and says where."""
+
+    def write(content, name="cameras.yaml"):
+        path = tmp_path / name
+        data = content if isinstance(content, bytes) else yaml.safe_dump(content).encode()
+        path.write_bytes(data)
+        return str(path)
+
+    return write
+
+
+def entry(name, folder, **more):
+    return {"name": name, "folder_path": folder, **more}
+
+
+def audited():
+    """Action, actor and name of every entry of the audit log, oldest first."""
+    query = AuditEntry.select().order_by(AuditEntry.id)
+    return [(row["action"], row["actor"], row["resource_name"]) for row in rows(query)]
+
+
+def facts():
+    return [(c["name"], c["folder_path"], c["status"]) for c in Camera.listing()]
+
+
+def test_add_list_and_rm(run, client):
+    added = run("cameras", "add", " Garden ", "garden", "--status", "offline")
+    assert added.exit_code == 0
+    identity = added.stdout.strip()
+    camera = client.get(f"/api/cameras/{identity}").get_json()
+    assert (camera["name"], camera["folder_path"], camera["status"]) == (
+        *("Garden", "garden", "offline"),
+    )
+    listed = run("cameras", "list").stdout
+    assert identity in listed
+    assert listed.endswith("never                        Garden (garden)\n")
+    found = json.loads(run("cameras", "list", "--json").stdout)
+    assert found == client.get("/api/cameras").get_json()
+    removed = run("cameras", "rm", identity, "--yes")
+    assert removed.stdout == "removed Garden (garden)\n"
+    assert facts() == []
+    assert audited() == [("camera_created", "cli", "Garden"), ("camera_deleted", "cli", "Garden")]
+
+
+def test_add_and_rm_answer_as_json(run):
+    camera = json.loads(run("cameras", "add", "Garden", "garden", "--json").stdout)
+    assert camera == registry.one(camera["id"])
+    removed = json.loads(run("cameras", "rm", camera["id"], "--yes", "--json").stdout)
+    assert removed == {"removed": camera}
+
+
+def test_rm_asks_first(run, camera):
+    refused = run("cameras", "rm", camera["id"], input="n\n")
+    assert refused.exit_code == 1
+    assert "Remove Front Door (front) with all its detections and events?" in refused.stderr
+    assert len(facts()) == 1
+    assert run("cameras", "rm", camera["id"], input="").exit_code == 1
+    assert run("cameras", "rm", camera["id"], input="y\n").exit_code == 0
+    assert facts() == []
+
+
+def test_what_is_not_there_or_no_id_is_said_so(run):
+    unknown = run("cameras", "rm", UNKNOWN, "--yes")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert unknown.stderr == "Error: There is no camera with this id.\n"
+    assert run("cameras", "rm", "front", "--yes").exit_code == 2
+
+
+def test_add_refuses_what_the_api_refuses(run):
+    refused = run("cameras", "add", " ", "x" * 501)
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines() == [
+        "Error: this cannot be used:",
+        "  name: Length must be between 1 and 255.",
+        "  folder_path: Length must be between 1 and 500.",
+    ]
+    assert facts() == []
+
+
+def test_what_is_printed_moves_no_cursor(run, client):
+    client.post("/api/cameras", json=entry("a\u202eb\u2028c", "x"))
+    assert "a\\u202eb\\u2028c (x)" in run("cameras", "list").stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["yaml", "json"])
+def test_what_is_exported_comes_back_the_same(run, client, roster, options):
+    for number, name in enumerate(HOSTILE):
+        client.post("/api/cameras", json=entry(name, f"f{number}", status="offline"))
+    before = facts()
+    exported = run("cameras", "export", *options).stdout.encode()
+    for camera in Camera.listing():
+        run("cameras", "rm", camera["id"], "--yes")
+    result = run("cameras", "import", roster(exported))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
+        *(0, f"{len(HOSTILE)} added, 0 changed, 0 unchanged"),
+    )
+    assert facts() == before
+
+
+def test_importing_twice_changes_nothing(run, roster):
+    file = roster({"cameras": [entry("Front", "front"), entry("Garden", "garden")]})
+    assert run("cameras", "import", file).stdout == (
+        "+ Front (front)\n+ Garden (garden)\n2 added, 0 changed, 0 unchanged\n"
+    )
+    before, log = Camera.listing(), audited()
+    assert log == [("camera_created", "cli", "Front"), ("camera_created", "cli", "Garden")]
+    assert run("cameras", "import", file).stdout == "0 added, 0 changed, 2 unchanged\n"
+    assert (Camera.listing(), audited()) == (before, log)
+
+
+def test_a_camera_is_known_by_its_folder_however_that_is_written(run, roster, base, camera):
+    file = roster({"cameras": [entry("Door", f"{base}//x/../front/", status="error")]})
+    result = run("cameras", "import", file)
+    assert (
+        result.stdout == "- Front Door (front)\n+ Door (front)\n0 added, 1 changed, 0 unchanged\n"
+    )
+    assert facts() == [("Door", "front", "online")]
+    assert audited()[-1] == ("camera_updated", "cli", "Door")
+
+
+def test_cameras_that_share_a_folder_are_told_apart_by_name(run, roster, client):
+    for name in ("A", "B", "C"):
+        client.post("/api/cameras", json=entry(name, "shared"))
+    names = ["C", "B", "D", "E"]
+    file = roster({"cameras": [entry(name, "shared") for name in names]})
+    assert run("cameras", "import", file).stdout == (
+        "+ E (shared)\n- A (shared)\n+ D (shared)\n1 added, 1 changed, 2 unchanged\n"
+    )
+    assert [name for name, *_ in facts()] == ["D", "B", "C", "E"]
+    assert run("cameras", "import", file).stdout == "0 added, 0 changed, 4 unchanged\n"
+
+
+def test_a_dry_run_shows_the_difference_and_makes_none(run, roster, camera):
+    file = roster({"cameras": [entry("Door", "front"), entry("Garden", "garden")]})
+    shown = run("cameras", "import", "--dry-run", file)
+    assert shown.stdout == (
+        "+ Garden (garden)\n- Front Door (front)\n+ Door (front)\n"
+        "would be: 1 added, 1 changed, 0 unchanged\n"
+    )
+    assert facts() == [("Front Door", "front", "online")]
+    assert len(audited()) == 1
+    promised = json.loads(run("cameras", "import", "--dry-run", "--json", file).stdout)
+    assert promised == {
+        "dry_run": True,
+        "added": [entry("Garden", "garden", status="online")],
+        "changed": [
+            {"id": camera["id"], "changes": {"name": {"old": "Front Door", "new": "Door"}}}
+        ],
+        "unchanged": 0,
+    }
+    done = json.loads(run("cameras", "import", "--json", file).stdout)
+    assert done == promised | {"dry_run": False}
+
+
+def test_what_the_file_does_not_list_stays(run, roster, camera):
+    run("cameras", "import", roster({"cameras": [entry("Garden", "garden")]}))
+    assert [name for name, *_ in facts()] == ["Front Door", "Garden"]
+
+
+def test_all_that_is_wrong_is_said_at_once_and_nothing_done(run, roster):
+    file = roster(
+        {
+            "cameras": [
+                entry("Good", "good"),
+                entry("", "x"),
+                entry(7, True, colour="red"),
+                "camera",
+                {"name": "x", "status": "asleep"},
+            ]
+        }
+    )
+    refused = run("cameras", "import", file)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    lines = refused.stderr.splitlines()
+    assert lines[0] == "Error: this cannot be used:"
+    assert {line.partition(": ")[0].strip() for line in lines[1:]} == {
+        "cameras.1.name",
+        "cameras.2.name",
+        "cameras.2.folder_path",
+        "cameras.2.colour",
+        "cameras.3._schema",
+        "cameras.4.folder_path",
+        "cameras.4.status",
+    }
+    assert facts() == audited() == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"cameras",
+        b"[]",
+        b"cameras:",
+        b"cameras: [a",
+        b"\xff\xfe\xfd",
+        b"cameras: []\n---\ncameras: []",
+        b'{"cameras": [], "cameras": []}',
+        b"cameras: []\ncameras: []",
+        b"cameras: [{name: a, name: b, folder_path: x}]",
+        b"cameras: !!python/object/apply:os.getcwd []",
+        b"cameras: [2025-99-99]",
+        b"? [a]\n: b",
+        b"a: " + b"[" * 1000,
+        b"{" * 5000,
+        b'{"cameras": NaN}',
+    ],
+)
+def test_what_is_no_list_of_cameras_is_refused_on_a_few_lines(run, roster, data):
+    refused = run("cameras", "import", roster(data))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: ")
+    assert len(refused.stderr.splitlines()) <= 3
+    assert facts() == []
+
+
+def test_it_is_read_from_stdin_too(run):
+    result = run("cameras", "import", "-", input='{"cameras": []}')
+    assert result.stdout == "0 added, 0 changed, 0 unchanged\n"
+
+
+def test_a_file_that_is_not_there_is_said_so(run):
+    assert run("cameras", "import", "/nowhere.yaml").exit_code == 2
+
+
+def test_if_one_cannot_be_stored_none_is(run, roster, monkeypatch):
+    add = Camera.add
+
+    def fail_at_last(created_at, fields):
+        if fields["name"] == "Bad":
+            raise RuntimeError("no")
+        return add(created_at, fields)
+
+    monkeypatch.setattr(Camera, "add", fail_at_last)
+    file = roster({"cameras": [entry("Good", "good"), entry("Bad", "bad")]})
+    assert run("cameras", "import", file).exit_code == 1
+    assert facts() == audited() == []
