@@ -57,7 +57,7 @@ def database_bytes() -> int:
 
 def storage(base: str) -> Row:
     """Bytes of the file system that holds ``base`` (or will), of the database, and the rows."""
-    system = os.statvfs(_existing(base))
+    system = os.statvfs(existing(base))
     return {
         "free_bytes": system.f_bavail * system.f_frsize,
         "used_bytes": (system.f_blocks - system.f_bfree) * system.f_frsize,
@@ -66,7 +66,7 @@ def storage(base: str) -> Row:
     }
 
 
-def _existing(path: str) -> str:
+def existing(path: str) -> str:
     """``path``, or the nearest folder above it that is there."""
     while not os.path.exists(path):
         path = os.path.dirname(path)

@@ -2,11 +2,12 @@
 
 from flask import Flask
 
+from app.cli.doctor import doctor
 from app.cli.prune import prune
 from app.cli.tokens import tokens
 from app.cli.transfer import cameras
 
-COMMANDS = (cameras, prune, tokens)
+COMMANDS = (cameras, doctor, prune, tokens)
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,62 @@
+"""What is wrong with this box? Every check with a sentence, for a shell."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from peewee import DatabaseError
+
+from app import clock, registry
+from app import doctor as checks
+from app.diagnosis import diagnose
+from app.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
+from app.logs import one_line
+from app.models import Row
+
+WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
+
+
+@click.command()
+@with_appcontext
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def doctor(as_json: bool) -> None:
+    """Look at all that the service needs, and at every camera; ends with 1 on a problem.
+
+    Run it as the user that the service runs as. It changes nothing.
+    """
+    base, path = (
+        current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
+    )
+    cameras = _cameras(path)
+    found = dict(checks.look(base, path, len(cameras), clock.now()))
+    found |= _of_cameras(cameras)
+    status = worst(*found.values())
+    if as_json:
+        listed = {name: check._asdict() for name, check in found.items()}
+        click.echo(json.dumps({"status": status, "checks": listed}, ensure_ascii=False))
+    else:
+        for name, check in found.items():
+            click.echo(one_line(f"{WORDS[check.status]:8}{name}: {check.message}"))
+    sys.exit(int(status == UNHEALTHY))
+
+
+def _cameras(path: str) -> list[Row]:
+    """Every camera, or none where the database tells of none: its own check says why."""
+    try:
+        return registry.listing() if Path(path).exists() else []
+    except DatabaseError:
+        return []
+
+
+def _of_cameras(cameras: list[Row]) -> dict[str, Check]:
+    """Up to a second for each camera."""
+    box, found = current_app.extensions["box"], {}
+    with click.progressbar(cameras, file=sys.stderr) as bar:
+        for camera in bar:
+            problems = diagnose(camera, cameras, box, clock.now())["problems"]
+            name = f"camera {camera['name']} ({camera['id']})"
+            found[name] = checks.of_camera(problems)
+    return found

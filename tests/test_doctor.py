@@ -1,0 +1,167 @@
+"""Does the doctor find what was really broken here, and say what to do about it?"""
+
+import json
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app import db, doctor, kernel
+from app.health import DEGRADED, HEALTHY, UNHEALTHY
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(app, monkeypatch):
+    """The command's result, on a box whose clock is kept right."""
+    monkeypatch.setattr(kernel, "keeps_time", lambda: True)
+    return lambda *words: app.test_cli_runner().invoke(args=("doctor", *words))
+
+
+@pytest.fixture
+def path(app):
+    """The database file."""
+    return Path(app.config["NVR_DATABASE_URL"])
+
+
+def statuses(result):
+    checks = json.loads(result.stdout)["checks"]
+    return {name: check["status"] for name, check in checks.items()}
+
+
+def test_a_well_box_is_well(run):
+    result = run()
+    assert (result.exit_code, result.stderr.strip()) == (0, "")
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "ok      base path",
+        "ok      permissions",
+        "ok      database",
+        "ok      free space",
+        "ok      free space of the database",
+        "ok      clock",
+        "ok      inotify",
+    ]
+    assert all(line.endswith(".") for line in lines)
+    found = json.loads(run("--json").stdout)
+    assert found["status"] == HEALTHY
+    assert set(statuses(run("--json")).values()) == {HEALTHY}
+
+
+def test_looking_changes_nothing(run, base, path, camera):
+    db.database.close()
+    before = {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
+    assert run().exit_code == 0
+    db.database.close()
+    after = {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
+    assert {file.name for file in after} >= {file.name for file in before}
+    assert after[path] == before[path]
+
+
+def test_a_database_that_is_not_there_is_not_made(run, path):
+    db.database.close()
+    for file in path.parent.glob("nvr.db*"):
+        file.unlink()
+    result = run()
+    assert result.exit_code == 0
+    assert "the first start makes it" in result.stdout
+    assert list(path.parent.glob("nvr.db*")) == []
+
+
+def test_a_missing_base_path_is_a_problem(run, base):
+    base.rmdir()
+    result = run()
+    assert result.exit_code == 1
+    assert f"problem base path: {base}: " in result.stdout
+    assert "Create or mount it" in result.stdout
+
+
+def test_each_camera_is_looked_at(run, base, camera, client):
+    client.post("/api/cameras", json={"name": "Lost", "folder_path": "lost"})
+    result = run()
+    assert result.exit_code == 1
+    assert f"warning camera Front Door ({camera['id']}): The folder is empty." in result.stdout
+    assert f"There is no folder {base}/lost. Create it" in result.stdout
+    (base / "lost").mkdir()
+    assert run().exit_code == 0
+
+
+def test_a_damaged_database_is_a_problem(run, path, camera):
+    db.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.database.close()
+    with sqlite3.connect(path) as database:
+        pages = "SELECT rootpage FROM sqlite_master WHERE name = 'audit_entry'"
+        (page,) = database.execute(pages).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    database.close()
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * size : page * size] = b"\xaa" * size
+    path.write_bytes(data)
+    result = run()
+    assert result.exit_code == 1
+    assert "problem database: The database is damaged" in result.stdout
+    assert "restore a backup" in result.stdout
+
+
+def test_a_file_that_is_no_database_is_a_problem(run, path):
+    db.database.close()
+    path.write_bytes(b"this is no database, " * 1000)
+    result = run()
+    assert result.exit_code == 1
+    assert "problem database: The database cannot be written." in result.stdout
+
+
+def test_a_clock_that_went_back_is_a_problem(monkeypatch):
+    monkeypatch.setattr(kernel, "keeps_time", lambda: True)
+    for now, last in (
+        (NOW, "2026-01-01T00:00:00.000001Z"),
+        (datetime(1970, 1, 1, tzinfo=UTC), None),
+        (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-02T00:00:00.000000Z"),
+    ):
+        check = doctor.time_of_day(now, last)
+        assert check.status == UNHEALTHY
+        assert "timedatectl set-ntp true" in check.message
+    assert doctor.time_of_day(NOW, "2025-12-31T23:59:59.000000Z").status == HEALTHY
+
+
+def test_a_clock_that_nobody_keeps_is_a_warning(monkeypatch):
+    monkeypatch.setattr(kernel, "keeps_time", lambda: False)
+    check = doctor.time_of_day(NOW, None)
+    assert (check.status, "timedatectl" in check.message) == (DEGRADED, True)
+
+
+def test_limits_that_are_too_low_are_named_with_what_to_type(monkeypatch):
+    granted = {"max_user_watches": 8192, "max_user_instances": 128}
+    monkeypatch.setattr(kernel, "inotify_limit", granted.get)
+    assert doctor.inotify(120).status == HEALTHY
+    check = doctor.inotify(121)
+    assert check.status == DEGRADED
+    assert "sysctl -w fs.inotify.max_user_instances=258;" in check.message
+    granted["max_user_watches"] = 100
+    assert "fs.inotify.max_user_watches is 100" in doctor.inotify(1).message
+
+
+def test_the_kernels_limits_are_read(monkeypatch):
+    for name in ("max_user_watches", "max_user_instances"):
+        assert kernel.inotify_limit(name) == int(Path(f"{kernel.LIMITS}/{name}").read_text())
+    assert kernel.inotify_limit("missing") == 0
+    monkeypatch.setattr(kernel, "LIMITS", "/nowhere")
+    assert kernel.inotify_limit("max_user_watches") == 0
+    assert kernel.keeps_time() in (True, False)
+
+
+def test_a_database_of_somebody_else_is_a_warning(path, monkeypatch):
+    assert doctor.permissions(str(path)).status == HEALTHY
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    check = doctor.permissions(str(path))
+    assert (check.status, "as the service's user" in check.message) == (DEGRADED, True)
+
+
+def test_a_place_that_may_not_be_written_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    check = doctor.permissions(str(tmp_path / "new" / "nvr.db"))
+    assert (check.status, "chown" in check.message) == (UNHEALTHY, True)
+    assert str(tmp_path) in check.message
