@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from app import clock, lazy, registry, stats
+from peewee import DatabaseError
+
+from app import clock, db, lazy, registry, stats
 from app.folders import Folders
-from app.models import STATUSES
+from app.models import STATUSES, Row
 from app.tally import BOUNDS, Tally
 
 MODES = ("watching", "polling", "off")
@@ -31,11 +33,8 @@ class Metrics(NamedTuple):
         build.add_metric([self.version], 1)
         yield build
         yield from self._requests(core)
-        yield from _cameras(core)
         yield from self._index(core)
-        yield core.GaugeMetricFamily(
-            "nvr_database_size_bytes", "The database with its WAL.", value=stats.database_bytes()
-        )
+        yield from _database(core)
         yield from process.ProcessCollector(registry=None).collect()
 
     def _requests(self, core: Any) -> Iterator[Any]:
@@ -82,7 +81,22 @@ def exposition(metrics: Metrics, as_openmetrics: bool) -> tuple[bytes, str]:
     return plain.generate_latest(metrics), plain.CONTENT_TYPE_PLAIN_0_0_4
 
 
-def _cameras(core: Any) -> Iterable[Any]:
+def _database(core: Any) -> Iterator[Any]:
+    """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
+    try:
+        db.migrate()
+        cameras: list[Row] | None = registry.listing()
+    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, OSError):
+        cameras = None
+    readable = cameras is not None
+    yield core.GaugeMetricFamily("nvr_database_up", "1 while it can be read.", value=readable)
+    yield core.GaugeMetricFamily(
+        "nvr_database_size_bytes", "The database with its WAL.", value=stats.database_bytes()
+    )
+    yield from _cameras(core, cameras or [])
+
+
+def _cameras(core: Any, cameras: list[Row]) -> Iterable[Any]:
     """A series for each camera that is registered, by its id."""
 
     def family(name: str, what: str, *more: str) -> Any:
@@ -92,7 +106,7 @@ def _cameras(core: Any) -> Iterable[Any]:
     uploaded = family("last_upload_timestamp_seconds", "When the last upload was completed.")
     age = family("last_upload_age_seconds", "How long ago that was.")
     now = clock.now()
-    for camera in registry.listing():
+    for camera in cameras:
         for name in STATUSES:
             status.add_metric([camera["id"], name], name == camera["status"])
         if camera["last_seen_at"]:

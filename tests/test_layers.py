@@ -211,3 +211,16 @@ def test_to_import_the_app_makes_no_file(tmp_path, environ):
     )
     assert result.stdout == "[]\n"
     assert os.listdir(tmp_path) == ["base"]
+
+
+def test_what_few_boxes_need_is_not_loaded_at_the_start(environ):
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, wsgi; print(*sys.modules)"],
+        cwd=PROJECT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "flask" in loaded
+    assert not {"PIL", "prometheus_client"} & set(loaded)

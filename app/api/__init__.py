@@ -6,6 +6,7 @@ from flask_smorest import Api as SmorestApi
 from app import db
 from app.api import audit, cameras, detections, docs, events, folders, metrics, security, system
 from app.api.lists import ROW_ID, RowId
+from app.resizing import Resizer
 from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (
@@ -16,7 +17,7 @@ DESCRIPTION = "The cameras of a home network video recorder, and what each one s
 
 
 # They say whether the service lives and how it is, also while the database cannot be used.
-WITHOUT_DATABASE = ("system.get_alive", "system.get_health")
+WITHOUT_DATABASE = ("system.get_alive", "system.get_health", "metrics.get_metrics")
 
 
 class Api(SmorestApi):
@@ -45,6 +46,7 @@ def init_app(app: Flask) -> None:
             "components": {"securitySchemes": security.SCHEMES},
         },
     )
+    app.extensions["resizer"] = Resizer()
     app.before_request(_migrate)
     api = Api(app)
     for blueprint in BLUEPRINTS:

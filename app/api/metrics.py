@@ -8,11 +8,18 @@ from app.metrics import Metrics, exposition
 
 OPENMETRICS = "application/openmetrics-text"
 
+EXAMPLE = """\
+# HELP nvr_snapshots_total Snapshots asked for, by what was answered.
+# TYPE nvr_snapshots_total counter
+nvr_snapshots_total{outcome="200"} 97.0
+nvr_snapshots_total{outcome="no_snapshot"} 1.0
+"""
+
 blp = Blueprint("metrics", __name__, description=__doc__)
 
 
 @blp.get("/metrics")
-@blp.text("The metrics", "text/plain", OPENMETRICS)
+@blp.text("The metrics", "text/plain", OPENMETRICS, example=EXAMPLE)
 def get_metrics() -> Response:
     """Get requests, snapshots, cameras, index, database and memory in numbers
 

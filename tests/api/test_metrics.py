@@ -142,6 +142,7 @@ def test_index_database_and_process_are_measured(app, client, scrape, environ, b
     modes = {mode: found["nvr_index_mode", mode] for mode in ("watching", "polling", "off")}
     assert modes == {"watching": 1, "polling": 0, "off": 0}
     assert found["nvr_index_polling_folders",] == 0
+    assert found["nvr_database_up",] == 1
     storage = client.get("/api/system/storage").get_json()
     assert found["nvr_database_size_bytes",] == storage["database_bytes"]
     assert 10 * 2**20 < found["process_resident_memory_bytes",] < 2**30
@@ -156,6 +157,15 @@ def test_the_index_says_when_it_must_read(client, app, environ, monkeypatch):
     assert "nvr_index_polling_folders 2.0" in text
     off = create_app(environ | {"NVR_WATCH": "off"}).test_client()
     assert 'nvr_index_mode{mode="off"} 1.0' in off.get("/metrics").text
+
+
+def test_the_rest_is_told_while_the_database_cannot_be_read(environ, tmp_path):
+    (tmp_path / "folder.db").mkdir()
+    url = {"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/folder.db"}
+    text = create_app(environ | url).test_client().get("/metrics").text
+    assert "nvr_database_up 0.0" in text
+    assert "process_resident_memory_bytes" in text
+    assert "nvr_camera_status{" not in text
 
 
 def test_no_picture_is_opened(client, base, camera, monkeypatch):
