@@ -8,7 +8,7 @@ from app import containment, placeholder, snapshots
 from app.api.pictures import FIXED_HEADERS, content_disposition, send_picture, terms_of
 from app.models import Row
 from app.pictures import Picture
-from app.resizing import Box, Resizer
+from app.resizing import Box
 from app.snapshots import Terms
 
 PNG, SVG = "image/png", "image/svg+xml"
@@ -36,14 +36,8 @@ def show(query: Row, camera: Row, take: Callable[[Terms], Picture]) -> Response:
         return send_card(camera["name"], missing, box, query["disposition"])
     tag = box.tag(picture)
     if picture.data is not None and any(box):
-        picture = resizer().fit(picture, box)
+        picture = current_app.extensions["resizer"].fit(picture, box)
     return send_picture(picture, tag, terms.now, query["disposition"])
-
-
-def resizer() -> Resizer:
-    """What makes pictures smaller, and remembers some; one for each app."""
-    made: Resizer = current_app.extensions.setdefault("resizer", Resizer())
-    return made
 
 
 def send_card(name: str, missing: Exception, box: Box, disposition: str) -> Response:

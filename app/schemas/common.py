@@ -70,20 +70,25 @@ class SnapshotQuerySchema(Schema):
         validate=validate.Range(LEAST, MOST),
         metadata={
             "description": "Greatest width in pixels: a larger picture is made smaller in "
-            "proportion, none is enlarged; a GIF becomes a PNG of its first frame"
+            "proportion, none is enlarged; a GIF becomes a PNG of its first frame",
+            "example": 320,
         },
     )
     height = QueryWhole(
         load_default=None,
         validate=validate.Range(LEAST, MOST),
-        metadata={"description": "Greatest height in pixels; with `width`, both hold"},
+        metadata={
+            "description": "Greatest height in pixels; with `width`, both hold",
+            "example": 240,
+        },
     )
     placeholder = QueryWhole(
         load_default=0,
         validate=validate.Range(0, 1),
         metadata={
             "description": "`1`: where 404 would say that there is no picture, a card that says "
-            "so, with the camera's name; PNG, or SVG where Accept prefers it"
+            "so, with the camera's name; PNG, or SVG where Accept prefers it",
+            "example": 1,
         },
     )
 
