@@ -3,7 +3,6 @@
 import io
 import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from os.path import splitext
 from typing import Any, NamedTuple
@@ -69,10 +68,9 @@ class Resizer:
         self._most_bytes = most_bytes
         self._made: OrderedDict[Key, Picture] = OrderedDict()
         self._lock = threading.Lock()
-        # One at a time and always by the same thread: many who ask at once take no more memory
-        # than one, malloc(3) keeps what was used for one thread only (9 MiB of a 1080p picture),
-        # and who asked for the same picture finds it made.
-        self._maker = ThreadPoolExecutor(1, "resizer")
+        # One at a time: many who ask at once take no more memory than one, and who asks for the
+        # same picture finds it made.
+        self._decoding = threading.Lock()
 
     @property
     def bytes(self) -> int:
@@ -85,7 +83,10 @@ class Resizer:
         Raises `NotResizable` and `NotInstalled`.
         """
         key = (picture.etag, picture.ctime_ns, box)
-        return self._find(key) or self._maker.submit(self._make, key, picture, box).result()
+        if made := self._find(key):
+            return made
+        with self._decoding:
+            return self._make(key, picture, box)
 
     def _find(self, key: Key) -> Picture | None:
         with self._lock:

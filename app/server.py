@@ -1,6 +1,7 @@
 """How do requests come off the wire? By waitress, its own refusals in the one error shape too."""
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -42,6 +43,8 @@ LINGER_SECONDS = 5
 DAY_SECONDS = 24 * 3600
 # How soon a token's first use shows.
 USES_SECONDS = 60
+# malloc.h of glibc.
+M_ARENA_MAX = -8
 
 
 class Refusal(ErrorTask):
@@ -152,6 +155,7 @@ def listen(app: Flask) -> Any:
 def main(app: Flask) -> None:
     """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
     logs.configure(app.config["NVR_LOG_LEVEL"])
+    _share_one_heap()
     server = _prepare(app)
     signal.signal(signal.SIGTERM, _stop)
     log.info(
@@ -175,6 +179,15 @@ def main(app: Flask) -> None:
         job.stop()
     db.database.close()
     log.info("stopped")
+
+
+def _share_one_heap() -> None:
+    """For all threads, of which one runs at a time; before the first of them begins (mallopt(3)).
+
+    Each thread's own would keep what it needed once, 9 MiB to make a 1080p picture smaller.
+    """
+    with contextlib.suppress(AttributeError):  # of musl, which has one anyway
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def start_jobs(app: Flask) -> list[Job]:
