@@ -5,11 +5,24 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import api, auth, cli, config, db, errors, eyes, headers, metering, proxies, strict_json
+from app import (
+    api,
+    auth,
+    cli,
+    config,
+    db,
+    errors,
+    eyes,
+    headers,
+    metering,
+    proxies,
+    strict_json,
+    web,
+)
 
 __version__ = "0.1.0"
 
-PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, errors, cli)
+PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, web, errors, cli)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

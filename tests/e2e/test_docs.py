@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from app.api.docs import POLICY
-from tests.e2e.browser import Browser
+from tests.e2e.devtools import Browser
 from tests.e2e.server import Server
 
 DEADLINE_SECONDS = 120

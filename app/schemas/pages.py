@@ -1,0 +1,81 @@
+"""What may a person type after the address of a page?
+
+A wall that hangs in the hall shows its cameras whatever was mistyped: a value that cannot be used
+counts as left out, and the page says so.
+"""
+
+import re
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from app.fields import Identity, QueryFlag, QueryWhole
+from app.models import RISK_LEVELS, Row
+
+MOST_COLUMNS = 12
+ECHOED_CHARACTERS = 40
+
+
+def words(*allowed: str, default: str | None = None) -> fields.String:
+    """One of a few words."""
+    return fields.String(
+        load_default=default,
+        validate=validate.OneOf(allowed, error=f"Give {' or '.join(allowed)}."),
+    )
+
+
+def whole(least: int, most: int, default: int | None) -> QueryWhole:
+    """A whole number of a range."""
+    sentence = f"Give a whole number from {least} to {most}."
+    within = validate.Range(least, most, error=sentence)
+    return QueryWhole(load_default=default, validate=within, error_messages={"invalid": sentence})
+
+
+class Day(fields.Date):
+    """A day of the calendar, as its text."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            return date.fromisoformat(re.fullmatch(r"\d{4}-\d\d-\d\d", value)[0]).isoformat()
+        except (TypeError, ValueError):
+            raise ValidationError("Give a day as 2025-12-23.") from None
+
+
+class WallQuerySchema(Schema):
+    """How the wall is wanted."""
+
+    refresh = whole(1, 3600, default=10)  # seconds from one round of questions to the next
+    stale = whole(1, 10**7, default=600)  # seconds; an older picture is STALE
+    columns = whole(1, MOST_COLUMNS, default=None)
+    order = words("name", "age", default="name")
+    kiosk = words("0", "1", default="0")
+
+
+class EventsPageQuerySchema(Schema):
+    """Which events are wanted."""
+
+    camera_id = Identity(load_default=None, error_messages={"invalid_uuid": "Give a camera's id."})
+    risk_level = words(*RISK_LEVELS)
+    reviewed = QueryFlag(load_default=None, error_messages={"invalid": "Give true or false."})
+    day = Day(load_default=None)
+
+
+def read(schema: Schema, given: dict[str, list[str]]) -> tuple[Row, list[tuple[str, str, str]]]:
+    """The values that can be used, and of every other its name, its text and what is wrong.
+
+    ``given``: parameter → its texts, in the order of the address.
+    """
+    wrong = {name: messages[0] for name, messages in schema.validate(_first(given)).items()}
+    wrong |= {name: "There is no such parameter." for name in given if name not in schema.fields}
+    wrong |= {name: "Give it once." for name, texts in given.items() if len(texts) > 1}
+    usable = {name: text for name, text in _first(given).items() if name not in wrong}
+    return schema.load(usable), [
+        (name[:ECHOED_CHARACTERS], texts[0][:ECHOED_CHARACTERS], wrong[name])
+        for name, texts in given.items()
+        if name in wrong
+    ]
+
+
+def _first(given: dict[str, list[str]]) -> Row:
+    return {name: texts[0] for name, texts in given.items()}

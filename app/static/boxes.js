@@ -1,0 +1,51 @@
+/** Where in its picture was something seen? Boxes over the picture they were found in. */
+
+import { ask, bodyOf, inTurn, Problem } from "./api.js";
+import { el } from "./element.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const LABEL_SHARE = 28; // a label's height is this part of the picture's
+
+/** What was seen and how surely: ``person 93 %``. */
+export function label({ object_type: type, confidence }) {
+  return `${type} ${Math.round(confidence * 100)} %`;
+}
+
+/** The element with the picture of a detection, and a box for each of ``detections`` made in it. */
+export async function pictureOf(chosen, detections) {
+  const image = await fetched(chosen);
+  const same = detections.filter((other) => other.file_path === chosen.file_path && other.bbox);
+  image.alt = `Picture of ${new Date(chosen.detected_at).toLocaleString()}: ${
+    same.map(label).join(", ") || label(chosen)}`;
+  const { naturalWidth: width, naturalHeight: height } = image;
+  const boxes = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  for (const detection of same) boxes.append(...drawn(detection, detection === chosen, height));
+  return el("div", { class: "boxed" }, image, boxes);
+}
+
+async function fetched({ id, camera_id: cameraId }) {
+  const path = `/api/detections/${id}/image`;
+  const blob = await inTurn(cameraId, async () => bodyOf((await ask(path)).blob()));
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  await image.decode().catch(() => {
+    throw new Problem(200, { code: "undecodable", detail: "The picture cannot be shown." });
+  }).finally(() => URL.revokeObjectURL(image.src));
+  return image;
+}
+
+/** A box in pixels of the picture, and its label inside the picture. */
+function drawn(detection, isChosen, height) {
+  const { x, y, width, height: tall } = detection.bbox;
+  const size = height / LABEL_SHARE;
+  const text = svg("text", { x: x + size / 4, y: Math.max(y - size / 4, size), "font-size": size });
+  text.textContent = label(detection);
+  const box = svg("rect", { x, y, width, height: tall, class: isChosen ? "chosen" : "other" });
+  return [box, text];
+}
+
+function svg(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}

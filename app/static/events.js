@@ -1,0 +1,138 @@
+/** What happened, and what of it has somebody looked at? */
+
+import { ask, inTurn, read } from "./api.js";
+import { label, pictureOf } from "./boxes.js";
+import { announce, el, many, moment, words } from "./element.js";
+
+const PAGE = 50;
+const filter = document.querySelector("#filter");
+const list = document.querySelector("#events");
+const more = document.querySelector("#more");
+const found = document.querySelector("#found");
+const trouble = document.querySelector("#trouble");
+const names = new Map(
+  [...filter.elements.camera_id.options].map((option) => [option.value, option.text]));
+let cursor = null;
+let count = 0;
+let asking = 0; // counts questions, so that a late answer to an earlier one is passed over
+
+/** What the form asks for, as the API's filters; a day is the reader's own. */
+function filters() {
+  const { day, ...rest } = Object.fromEntries(
+    [...new FormData(filter)].filter(([, value]) => value));
+  if (!day) return rest;
+  const start = new Date(`${day}T00:00`);
+  const end = new Date(start);
+  end.setDate(end.getDate() + 1);
+  return { ...rest, start_date: start.toISOString(), end_date: end.toISOString() };
+}
+
+/** From the newest event on, or the page after the last. */
+async function load(isFurther) {
+  const mine = (asking += 1);
+  const query = { ...filters(), limit: PAGE, ...(isFurther ? { cursor, count: "false" } : {}) };
+  more.disabled = true;
+  try {
+    const page = await read(`/api/events?${new URLSearchParams(query)}`);
+    if (mine !== asking) return;
+    trouble.replaceChildren();
+    write(page, isFurther);
+  } catch (problem) {
+    if (mine !== asking) return;
+    const again = el("button", { type: "button", click: () => load(isFurther) }, "Ask again");
+    trouble.replaceChildren(`${problem.detail ?? problem} `, again);
+  }
+  more.disabled = false;
+}
+
+function write({ events, count: all, next_cursor: next }, isFurther) {
+  count = all ?? count;
+  cursor = next;
+  const rows = events.map(row);
+  if (isFurther) list.append(...rows);
+  else list.replaceChildren(...rows);
+  if (isFurther) rows[0]?.focus();
+  more.hidden = !next;
+  found.textContent = count ? `${list.children.length} of ${many(count, "event")}` : "No event.";
+}
+
+/** An event, and all that the keys do with it. */
+function row(event) {
+  const button = el("button", { type: "button", "aria-keyshortcuts": "R", click: toggle },
+    "Reviewed");
+  const score = event.risk_score === null ? "no score" : `${event.risk_level} ${event.risk_score}`;
+  const node = el("li", { tabindex: "-1", keydown: keys },
+    el("p", { class: "facts" }, moment(event.started_at), " ",
+      el("b", { class: "level", "data-level": event.risk_level ?? "none" }, score), " ",
+      words(names.get(event.camera_id) ?? event.camera_id)),
+    el("p", { class: "summary" }, words(event.summary || "No summary.")), button, details(event));
+  const paint = () => {
+    button.setAttribute("aria-pressed", event.reviewed);
+  };
+  let saving = false;
+
+  async function toggle() {
+    if (saving) return;
+    saving = true;
+    const body = { reviewed: !event.reviewed };
+    try {
+      const review = () => ask(`/api/events/${event.id}`, { method: "PATCH", body });
+      await inTurn(event.camera_id, review);
+      Object.assign(event, body);
+      paint();
+      announce(event.reviewed ? "Reviewed." : "Not reviewed.");
+    } catch (problem) {
+      trouble.replaceChildren(problem.detail ?? `${problem}`);
+    }
+    saving = false;
+  }
+
+  function keys(press) {
+    if (press.ctrlKey || press.metaKey || press.altKey) return;
+    const does = {
+      r: toggle,
+      ArrowDown: () => node.nextElementSibling?.focus(),
+      ArrowUp: () => node.previousElementSibling?.focus(),
+    }[press.key.length === 1 ? press.key.toLowerCase() : press.key];
+    if (!does) return;
+    press.preventDefault();
+    does();
+  }
+
+  paint();
+  return node;
+}
+
+/** The rest of an event: asked for when it is opened. */
+function details(event) {
+  const body = el("div", {});
+  const fill = async () => {
+    if (!node.open || body.childElementCount) return;
+    const texts = [["Reasoning", event.reasoning], ["Notes", event.notes]].filter(([, t]) => t);
+    body.append(...texts.map(([name, text]) => el("p", {}, el("b", {}, `${name}: `), words(text))));
+    const path = `/api/events/${event.id}/detections?limit=${PAGE}&count=false`;
+    const seen = await inTurn(event.camera_id, () => read(path)).catch(() => ({ detections: [] }));
+    body.append(el("p", {}, seen.detections.map(label).join(", ") || "No detection."));
+    const shown = seen.detections.find((detection) => detection.file_path);
+    if (!shown) return;
+    body.append(await pictureOf(shown, seen.detections).catch(
+      (problem) => el("p", {}, problem.detail)));
+  };
+  const text = `More, ${many(event.detection_count, "detection")}`;
+  const node = el("details", { toggle: fill }, el("summary", {}, text), body);
+  return node;
+}
+
+/** The address and the download follow the form. */
+function follow() {
+  const chosen = [...new FormData(filter)].filter(([, value]) => value);
+  history.replaceState(null, "", chosen.length ? `?${new URLSearchParams(chosen)}` : "/events");
+  document.querySelector("#csv").href = `/api/events/export?${new URLSearchParams(filters())}`;
+  return load(false);
+}
+
+filter.addEventListener("submit", (event) => event.preventDefault());
+filter.addEventListener("change", follow);
+more.addEventListener("click", () => load(true));
+document.querySelector("#csv").href = `/api/events/export?${new URLSearchParams(filters())}`;
+load(false);

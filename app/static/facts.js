@@ -1,0 +1,81 @@
+/** What is known of one camera beside its picture? A section each: asked, then written down. */
+
+import { inTurn, read } from "./api.js";
+import { el, moment, words } from "./element.js";
+import { ageText } from "./state.js";
+import { label } from "./boxes.js";
+
+const MOST = 10; // rows of each list
+
+/** A section, and what loads it: ``fill`` turns the JSON of ``path`` into its content. */
+function section(cameraId, title, path, fill) {
+  const body = el("div", {}, el("p", {}, "…"));
+  const node = el("section", {}, el("h3", {}, title), body);
+  const load = () => read(path).then(fill).catch((problem) => [el("p", {}, sentence(problem))]);
+  return [node, async () => body.replaceChildren(...(await inTurn(cameraId, load)))];
+}
+
+function sentence(problem) {
+  return problem.code === "not_found" ? "Not available here." : problem.detail ?? `${problem}`;
+}
+
+/** The latest detections, each a button that shows it by calling ``choose``. */
+export function detections(id, choose) {
+  const path = `/api/detections?camera_id=${id}&limit=${MOST}&count=false`;
+  return section(id, "Detections", path, ({ detections: rows }) => list(rows, (row) => {
+    const press = () => choose(row, rows);
+    const text = [words(label(row)), " ", moment(row.detected_at)];
+    return [el("button", { type: "button", click: press, "data-detection": row.id }, ...text)];
+  }));
+}
+
+export function events(id) {
+  const path = `/api/events?camera_id=${id}&limit=${MOST}&count=false`;
+  return section(id, "Events", path, ({ events: rows }) => [
+    ...list(rows, (row) => [
+      moment(row.started_at), " ", el("b", { class: "level" }, row.risk_level ?? "no score"), " ",
+      words(row.summary), row.reviewed ? " (reviewed)" : "",
+    ]),
+    el("p", {}, el("a", { href: `/events?camera_id=${id}` }, "All events of this camera")),
+  ]);
+}
+
+export function audit(id) {
+  const path = `/api/audit?resource_id=${id}&limit=${MOST}&count=false`;
+  return section(id, "Changes", path, ({ entries }) => list(entries, (entry) => [
+    moment(entry.timestamp), " ", entry.action.replaceAll("_", " "), " by ", words(entry.actor),
+    ...Object.entries(entry.details.changes ?? {}).flatMap(([field, { old, new: now }]) => [
+      `; ${field.replaceAll("_", " ")} `, words(`${old}`), " → ", words(`${now}`)]),
+  ]));
+}
+
+/** What a person needs to know to mend a silent camera. */
+export function diagnostics(id) {
+  return section(id, "Diagnostics", `/api/cameras/${id}/diagnostics`, (found) => [
+    ...(found.problems.length ? list(found.problems, (it) => [words(it.message)])
+      : [el("p", {}, "Nothing is wrong.")]),
+    el("dl", {}, ...facts(found).flatMap(([name, value]) => [
+      el("dt", {}, name), el("dd", {}, ...value)])),
+  ]);
+}
+
+function facts({ folder, newest, pictures, unfinished, watching, shared_with: shared, ...rest }) {
+  const few = (rows) => rows.flatMap((row, at) => [at ? ", " : "", words(row.name ?? `${row}`)]);
+  return [
+    ["Folder", [words(folder)]],
+    ["Newest picture", newest
+      ? [words(newest.name), `, ${ageText(newest.age_seconds)}`] : ["none"]],
+    ["Pictures", pictures
+      ? [`${pictures.count}${pictures.complete ? "" : " or more"}`] : ["not counted"]],
+    ["Unfinished uploads", unfinished?.length ? few(unfinished) : ["none"]],
+    ["Told of uploads by", [[watching?.mode, watching?.reason, watching?.remedy]
+      .filter(Boolean).join(". ")]],
+    ["Folder shared with", shared?.length ? few(shared) : ["nobody"]],
+    ["Last upload", rest.last_seen_at ? [moment(rest.last_seen_at)] : ["none yet"]],
+  ];
+}
+
+function list(rows, write) {
+  if (!rows.length) return [el("p", {}, "None.")];
+  return [el("ul", { role: "list" }, ...rows.map((row) => el("li", {}, ...write(row))))];
+}

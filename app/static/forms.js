@@ -1,0 +1,138 @@
+/** How does a person add, change or delete a camera? Each through the API, its refusals shown. */
+
+import { ask, Problem, read } from "./api.js";
+import { el, many, words } from "./element.js";
+import { ageText } from "./state.js";
+
+const FIELDS = { name: "Name", folder_path: "Upload folder" };
+const HINTS = { folder_path: "Absolute, or relative to the base path" };
+
+/** Asks for a new camera; ``changed`` is told what was done. */
+export function addCamera(changed) {
+  const told = (text) => (dialog.close(), changed(text));
+  const send = async (body) => {
+    await ask("/api/cameras", { method: "POST", body });
+    return told(`${body.name} is registered.`);
+  };
+  const { form } = formOf({}, "Add", send);
+  const folders = el("div", {});
+  const dialog = opened("Add a camera", form, folders);
+  waitingFolders(told).then((list) => folders.append(list));
+}
+
+/** Asks for another name or folder of ``camera``. */
+export function changeCamera(camera, changed) {
+  const send = async (body) => {
+    await ask(`/api/cameras/${camera.id}`, { method: "PATCH", body });
+    dialog.close();
+    return changed(`${body.name} is changed.`);
+  };
+  const dialog = opened("Rename or move", formOf(camera, "Save", send).form);
+}
+
+/** Asks whether to delete ``camera``, and says what goes with it. */
+export async function deleteCamera(camera, changed) {
+  const count = async (what) => (await read(`/api/${what}?camera_id=${camera.id}&limit=1`)).count;
+  const losses = el("p", {}, "…");
+  const send = async () => {
+    await ask(`/api/cameras/${camera.id}`, { method: "DELETE" });
+    dialog.close();
+    return changed(`${camera.name} is deleted.`);
+  };
+  const { form, submit } = formOf(null, "Delete", send, el("p", {}, words(camera.name)), losses);
+  submit.disabled = true;
+  const dialog = opened("Delete this camera?", form);
+  try {
+    const [seen, happened] = [await count("detections"), await count("events")];
+    const went = `${many(seen, "detection")} and ${many(happened, "event")}`;
+    losses.textContent = `${went} go with it, for ever. Its pictures stay in their folder.`;
+    submit.disabled = false;
+  } catch (problem) {
+    losses.textContent = problem.detail;
+  }
+}
+
+/** The upload folders that no camera uses, with a button each that registers it. */
+export async function waitingFolders(changed) {
+  let folders;
+  try {
+    ({ folders } = await read("/api/folders"));
+  } catch (problem) {
+    return el("p", {}, problem.code === "not_found"
+      ? "Which folders wait is not available here." : problem.detail);
+  }
+  if (!folders.length) return el("p", {}, "No folder waits to be registered.");
+  return el("div", {}, el("h3", {}, "Folders that wait to be registered"),
+    el("ul", { role: "list" }, ...folders.map((folder) => waiting(folder, changed))));
+}
+
+function waiting({ name, folder_path: path, pictures, newest_at: newest }, changed) {
+  const failed = el("p", { class: "error", role: "alert" });
+  const register = (event) => guarded(event.currentTarget, failed, async () => {
+    await ask("/api/cameras", { method: "POST", body: { name, folder_path: path } });
+    await changed(`${name} is registered.`);
+  });
+  const count = `${pictures.count}${pictures.complete ? "" : " or more"} pictures`;
+  const age = newest ? `, the newest ${ageText((Date.now() - Date.parse(newest)) / 1000)}` : "";
+  return el("li", {}, el("button", { type: "button", click: register }, "Register ", words(name)),
+    ` ${count}${age}`, failed);
+}
+
+/** A form of ``camera``'s fields, or of nothing but its button; ``send`` gets their values. */
+function formOf(camera, action, send, ...before) {
+  const failed = el("p", { class: "error", role: "alert" });
+  const submit = el("button", { type: "submit", class: "main" }, action);
+  const fields = camera ? Object.keys(FIELDS).map((name) => field(name, camera[name] ?? "")) : [];
+  const cancel = (event) => event.currentTarget.closest("dialog").close();
+  const form = el("form", { novalidate: true, submit: (event) => {
+    event.preventDefault();
+    const body = Object.fromEntries(new FormData(form));
+    guarded(submit, failed, () => send(body)).then((problem) => mark(form, problem));
+  } }, ...before, ...fields, failed, el("p", { class: "choices" }, submit,
+    el("button", { type: "button", click: cancel }, "Cancel")));
+  return { form, submit };
+}
+
+function field(name, value) {
+  const hint = HINTS[name] ? el("small", {}, HINTS[name]) : null;
+  const input = el("input", { name, id: `f-${name}`, "aria-describedby": `e-${name}`, value,
+    dir: "auto", autocomplete: "off", autofocus: name === "name" });
+  return el("p", {}, el("label", { for: `f-${name}` }, FIELDS[name]), hint, input,
+    el("span", { class: "error", id: `e-${name}` }));
+}
+
+/** Shows at each field what the answer says of it, and goes to the first one. */
+function mark(form, problem) {
+  const errors = problem?.errors.json ?? {};
+  for (const name of Object.keys(FIELDS)) {
+    const input = form.elements[name];
+    if (!input) continue;
+    input.setAttribute("aria-invalid", name in errors);
+    form.querySelector(`#e-${name}`).textContent = (errors[name] ?? []).join(" ");
+  }
+  form.querySelector("[aria-invalid=true]")?.focus();
+}
+
+/** Does ``work`` with ``button`` out of use; a Problem is said in ``failed`` and returned. */
+async function guarded(button, failed, work) {
+  button.disabled = true;
+  failed.textContent = "";
+  try {
+    await work();
+  } catch (error) {
+    const problem = error instanceof Problem ? error : new Problem(0, { detail: `${error}` });
+    failed.textContent = problem.errors.json ? "Correct what is marked." : problem.detail;
+    return problem;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** A dialog that leaves nothing behind when it closes. */
+function opened(title, ...content) {
+  const dialog = el("dialog", { "aria-labelledby": "ask-title", close: () => dialog.remove() },
+    el("h2", { id: "ask-title" }, title), ...content);
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,122 @@
+/** What does the tile of one camera show, and when is its picture asked for again? */
+
+import { ask, bodyOf, inTurn, Problem } from "./api.js";
+import { announce } from "./element.js";
+import { ageText, stateOf } from "./state.js";
+
+// Nobody announces that a picture was deleted, or anything where the service follows no uploads.
+const LOOK_ANYWAY_MS = 30_000;
+const LONGEST_WAIT_MS = 300_000;
+const UNDECODABLE = { code: "undecodable", detail: "The newest picture cannot be shown." };
+
+export class Tile {
+  constructor(node, camera, stale) {
+    Object.assign(this, { node, camera, stale, picture: "", etag: null, problem: null });
+    this.age = null; // of the picture when it was ``measured``, in seconds
+    this.measured = 0;
+    this.asked = -Infinity;
+    this.wait = LOOK_ANYWAY_MS;
+    this.seen = undefined; // last_seen_at when the picture was asked for
+    this.unannounced = false; // whether a picture came that last_seen_at said nothing of
+    this.part = (name) => node.querySelector(`.${name}`);
+  }
+
+  /** Whether the picture may be another than the one that is shown. */
+  get isDue() {
+    if (this.busy) return false;
+    if (performance.now() - this.asked >= this.wait) return true;
+    const moved = this.unannounced || this.seen !== this.camera.last_seen_at;
+    return moved && !this.problem?.isTrouble;
+  }
+
+  /** Asks for the picture, unless it is the one that is shown already. */
+  async look() {
+    const moved = this.seen !== this.camera.last_seen_at;
+    this.busy = true;
+    this.seen = this.camera.last_seen_at;
+    try {
+      const fresh = await inTurn(this.camera.id, () => this.#fetch());
+      if (moved || fresh) this.unannounced = !moved;
+      this.problem = null;
+      this.wait = LOOK_ANYWAY_MS;
+    } catch (problem) {
+      this.#fail(problem);
+    }
+    this.busy = false;
+    this.asked = performance.now();
+    this.show();
+  }
+
+  /** The age of the picture now, in seconds; null without one. */
+  get seconds() {
+    return this.age === null ? null : this.age + (performance.now() - this.measured) / 1000;
+  }
+
+  /** Writes down what is known, touching only what differs. */
+  show() {
+    if (this.asked === -Infinity) return;
+    const age = this.seconds;
+    const { status, name } = this.camera;
+    const state = stateOf({ status, age, problem: this.problem }, this.stale);
+    const before = this.node.dataset.state;
+    if (before && before !== state) announce(`${name} is ${state} now.`);
+    if (before !== state) this.node.dataset.state = this.part("state").textContent = state;
+    this.#write("age", age === null ? "" : ageText(age));
+    this.#write("why", this.#reason());
+    this.#write("name", name);
+    this.node.dispatchEvent(new Event("shown"));
+  }
+
+  async #fetch() {
+    const known = this.etag ? { "If-None-Match": this.etag } : {};
+    const answer = await ask(`/api/cameras/${this.camera.id}/snapshot`, { headers: known });
+    this.etag = answer.headers.get("ETag");
+    if (answer.status !== 304) await this.#swap(await bodyOf(answer.blob()));
+    else if (!this.picture) throw new Problem(200, UNDECODABLE);
+    this.age = Number(answer.headers.get("X-Snapshot-Age"));
+    this.measured = performance.now();
+    return answer.status !== 304;
+  }
+
+  /** The new picture is decoded before the old one goes, so that nothing flickers. */
+  async #swap(blob) {
+    const image = new Image();
+    image.src = URL.createObjectURL(blob);
+    await image.decode().catch(() => {
+      URL.revokeObjectURL(image.src);
+      throw new Problem(200, UNDECODABLE);
+    });
+    const old = this.node.querySelector("img");
+    image.alt = `Newest picture of ${this.camera.name}`;
+    if (old) old.replaceWith(image);
+    else this.part("picture").prepend(image);
+    URL.revokeObjectURL(this.picture);
+    this.picture = image.src;
+  }
+
+  #fail(problem) {
+    this.problem = problem;
+    if (problem.isTrouble) {
+      if (!this.picture) this.etag = null;
+      this.wait = Math.min(LONGEST_WAIT_MS, 2 * this.wait);
+      return;
+    }
+    this.wait = LOOK_ANYWAY_MS;
+    this.age = null;
+    if (problem.code !== UNDECODABLE.code) this.etag = null;
+    this.node.querySelector("img")?.remove();
+    URL.revokeObjectURL(this.picture);
+    this.picture = "";
+  }
+
+  #reason() {
+    if (!this.problem) return this.camera.status === "error" ? "The folder cannot be read." : "";
+    const again = this.problem.isTrouble ? ` Asked again in ${this.wait / 1000} s.` : "";
+    return this.problem.detail + again;
+  }
+
+  #write(part, text) {
+    const node = this.part(part);
+    if (node.textContent !== text) node.textContent = text;
+  }
+}

@@ -1,0 +1,135 @@
+/** What is on the wall? A round of questions every few seconds, and never two rounds at once. */
+
+import { read } from "./api.js";
+import { announce, el } from "./element.js";
+import { Tile } from "./tile.js";
+
+const AT_ONCE = 3; // pictures asked for at the same time; the box answers 4 requests at once
+const LONGEST_WAIT_MS = 300_000;
+
+const wall = document.querySelector("#wall");
+const trouble = document.querySelector("#trouble");
+const refreshMs = Number(wall.dataset.refresh) * 1000;
+const tiles = new Map();
+let running = false;
+let wanted = false; // another round, as soon as this one is over
+let failures = 0;
+let timer;
+
+/** The cameras as they are now, then every picture that may have changed. */
+async function round() {
+  const { cameras } = await read("/api/cameras");
+  adopt(cameras);
+  const due = [...tiles.values()].filter((tile) => tile.isDue);
+  const worker = async () => {
+    for (let tile = due.shift(); tile && !document.hidden; tile = due.shift()) await tile.look();
+  };
+  // A folder that hangs holds up its own tile, not the next round.
+  const sleep = new Promise((done) => setTimeout(done, refreshMs));
+  await Promise.race([sleep, Promise.all(Array.from({ length: AT_ONCE }, worker))]);
+  due.length = 0;
+  arrange();
+}
+
+/** Asks now and again after a while; a hidden page asks nothing. */
+async function refresh() {
+  clearTimeout(timer);
+  wanted = running;
+  if (document.hidden || running) return;
+  running = true;
+  try {
+    await round();
+    failures = 0;
+    trouble.replaceChildren();
+  } catch (problem) {
+    failures += 1;
+    complain(problem);
+  }
+  running = false;
+  timer = setTimeout(refresh, wanted ? 0 : wait());
+}
+
+function wait() {
+  return Math.max(refreshMs, Math.min(LONGEST_WAIT_MS, refreshMs * 2 ** failures));
+}
+
+function complain(problem) {
+  const seconds = `${wait() / 1000} s`;
+  const now = el("button", { type: "button", click: refresh }, "Ask now");
+  trouble.replaceChildren(`${problem.detail ?? problem} Asked again in ${seconds}. `, now);
+}
+
+/** One tile for each camera and no other. */
+function adopt(cameras) {
+  const ids = new Set(cameras.map((camera) => camera.id));
+  for (const [id, tile] of tiles) {
+    if (ids.has(id)) continue;
+    URL.revokeObjectURL(tile.picture);
+    tiles.delete(id);
+  }
+  for (const camera of cameras) {
+    const tile = tiles.get(camera.id) ?? hang(camera);
+    tile.camera = camera;
+    tile.show();
+  }
+  for (const node of wall.querySelectorAll(".tile")) if (!ids.has(node.dataset.id)) node.remove();
+  showEmpty(cameras.length === 0);
+}
+
+function hang(camera) {
+  const drawn = wall.querySelector(`[data-id="${CSS.escape(camera.id)}"]`);
+  const node = drawn ?? document.querySelector("#tile").content.firstElementChild.cloneNode(true);
+  node.dataset.id = camera.id;
+  const name = node.querySelector(".name");
+  name.textContent = camera.name;
+  if (name.href !== undefined) name.href = `#${camera.id}`;
+  if (!drawn) wall.append(node);
+  const tile = new Tile(node, camera, Number(wall.dataset.stale));
+  tiles.set(camera.id, tile);
+  return tile;
+}
+
+/** By name or by age; not under the hands of somebody who goes from tile to tile. */
+function arrange() {
+  if (wall.contains(document.activeElement)) return;
+  const name = (a, b) => a.camera.name.localeCompare(b.camera.name, undefined, { numeric: true });
+  const age = (a, b) => (a.seconds ?? Infinity) - (b.seconds ?? Infinity) || name(a, b);
+  const sorted = [...tiles.values()].sort(wall.dataset.order === "age" ? age : name);
+  sorted.forEach((tile, at) => {
+    if (wall.children[at] !== tile.node) wall.insertBefore(tile.node, wall.children[at] ?? null);
+  });
+}
+
+async function showEmpty(isEmpty) {
+  const empty = document.querySelector("#empty");
+  empty.hidden = !isEmpty;
+  const waiting = document.querySelector("#waiting");
+  if (!isEmpty || waiting.contains(document.activeElement)) return;
+  const { waitingFolders } = await import("./forms.js");
+  waiting.replaceChildren(await waitingFolders(changed));
+}
+
+/** Somebody changed the cameras from this page. */
+async function changed(text) {
+  announce(text);
+  await refresh();
+  if (document.activeElement === document.body) document.querySelector("#main").focus();
+}
+
+/** The camera that the address names, large; its link opens it and Escape closes it. */
+async function open() {
+  document.querySelector("#large")?.close();
+  const tile = tiles.get(location.hash.slice(1));
+  if (!tile) return;
+  const { enlarge } = await import("./camera.js");
+  enlarge(tile, changed);
+}
+
+document.querySelector("#add").addEventListener("click", async () => {
+  (await import("./forms.js")).addCamera(changed);
+});
+document.addEventListener("visibilitychange", refresh);
+addEventListener("hashchange", open);
+setInterval(() => document.hidden || tiles.forEach((tile) => tile.show()), 1000);
+await refresh();
+open();

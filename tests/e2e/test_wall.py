@@ -1,0 +1,276 @@
+"""Does the wall show each camera as it is, and ask no more of the box than it must?"""
+
+import time
+from itertools import pairwise
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Visit, needs_chromium
+from tests.pictures import picture, put
+
+pytestmark = needs_chromium
+HOSTILE = (
+    "<img src=x onerror=\"document.title='run'\">",
+    "\N{RIGHT-TO-LEFT OVERRIDE}nus eht\N{POP DIRECTIONAL FORMATTING} \N{SUN WITH FACE}",
+    "دوربین در ورودی",
+    "W" * 255,
+    "javascript:alert(1) ' \" & {{ 7 * 7 }} ${document.title='run'}",
+)
+RULES = [
+    ({"status": "online", "age": 0, "problem": None}, "LIVE"),
+    ({"status": "online", "age": 600, "problem": None}, "LIVE"),
+    ({"status": "online", "age": 601, "problem": None}, "STALE"),
+    ({"status": "offline", "age": 1, "problem": None}, "SILENT"),
+    ({"status": "online", "age": None, "problem": None}, "SILENT"),
+    ({"status": "online", "age": None, "problem": {"code": "no_snapshot"}}, "SILENT"),
+    ({"status": "error", "age": 1, "problem": None}, "ERROR"),
+    ({"status": "error", "age": None, "problem": {"code": "no_snapshot"}}, "ERROR"),
+    ({"status": "online", "age": None, "problem": {"code": "folder_outside_base"}}, "ERROR"),
+    ({"status": "offline", "age": None, "problem": {"code": "folder_not_found"}}, "ERROR"),
+    ({"status": "online", "age": 5, "problem": {"code": "unreachable"}}, "ERROR"),
+]
+AGES = [
+    *((-1, "0 s ago"), (0.9, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago")),
+    *((3599, "59 min ago"), (3600, "1 h ago"), (86399, "23 h ago"), (86400 * 3, "3 d ago")),
+]
+# Calls a function of a module that the page stands on, for each list of arguments.
+CALL = """async ([module, name, calls]) => {
+  const script = document.querySelector("script[type=module]").src;
+  const found = await import(new URL(module, script));
+  return calls.map((call) => found[name](...call));
+}"""
+LATER = "window.later = 31_000"  # ms
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+class Wall:
+    """A server without cameras, and a tab that shows its wall."""
+
+    def __init__(self, server, visit):
+        self.server, self.visit, self.page = server, visit, visit.page
+
+    def add(self, name="Front Door", folder="front", **fields):
+        body = {"name": name, "folder_path": folder, **fields}
+        return requests.post(f"{self.server.url}/api/cameras", json=body, timeout=9).json()
+
+    def put(self, name="front/a.jpg", shade=0, age=0):
+        put(self.server.base / name, picture(shade=shade), age=age)
+
+    def tile(self, camera):
+        return self.page.locator(f'.tile[data-id="{camera["id"]}"]')
+
+    def see(self, camera, state, query=""):
+        """Open the wall and wait until the camera's tile says ``state``."""
+        self.page.goto(f"/{query}")
+        expect(self.tile(camera).locator(".state")).to_have_text(state)
+        return self.tile(camera)
+
+
+@pytest.fixture
+def wall(shared_server, browser):
+    visit = Visit(browser, shared_server.url)
+    yield Wall(shared_server, visit)
+    visit.close()
+    cameras = requests.get(f"{shared_server.url}/api/cameras", timeout=9).json()["cameras"]
+    for camera in cameras:
+        requests.delete(f"{shared_server.url}/api/cameras/{camera['id']}", timeout=9)
+    for path in sorted(shared_server.base.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_the_rules_of_state_and_age(wall):
+    wall.page.goto("/")
+    states = [[known, 600] for known, _ in RULES]
+    assert wall.page.evaluate(CALL, ["state.js", "stateOf", states]) == [s for _, s in RULES]
+    ages = [[seconds] for seconds, _ in AGES]
+    assert wall.page.evaluate(CALL, ["state.js", "ageText", ages]) == [text for _, text in AGES]
+
+
+def test_each_state_in_words_and_colour(wall):
+    wall.put("live/a.jpg")
+    wall.put("stale/a.jpg", age=3600)
+    (wall.server.base / "silent").mkdir()
+    cameras = {name: wall.add(name, name.lower()) for name in ("LIVE", "STALE", "SILENT")}
+    cameras["ERROR"] = wall.add("ERROR", "/etc")
+    colours = set()
+    for name, camera in cameras.items():
+        tile = wall.see(camera, name)
+        colours.add(tile.locator(".state").evaluate("node => getComputedStyle(node).color"))
+    assert len(colours) == 4
+    expect(wall.tile(cameras["STALE"]).locator(".age")).to_have_text("1 h ago")
+    expect(wall.tile(cameras["SILENT"])).to_contain_text("holds no picture yet")
+    expect(wall.tile(cameras["ERROR"])).to_contain_text("not inside the configured base path")
+    assert wall.visit.violations() == []
+
+
+def test_the_age_keeps_counting(wall):
+    camera = wall.add()
+    wall.put(age=20)
+    age = wall.see(camera, "LIVE", "?refresh=60").locator(".age")
+    first = int(age.text_content().split()[0])
+    expect(age).to_have_text(f"{first + 12} s ago")
+    expect(wall.see(camera, "STALE", "?stale=10").locator("img")).to_be_visible()
+
+
+def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wall):
+    camera = wall.add()
+    wall.put()
+    answers, times = [], []
+    wall.page.on("response", lambda answer: "snapshot" in answer.url and answers.append(answer))
+    image = wall.see(camera, "LIVE", "?refresh=1").locator("img")
+    first = image.get_attribute("src")
+    wall.put("front/b.jpg", shade=200)
+    expect(image).not_to_have_attribute("src", first)
+    assert wall.page.evaluate("document.querySelectorAll('.tile img').length") == 1
+    # Without word of an upload the wall looks anyway, after a while.
+    wall.page.evaluate(LATER)
+    with wall.page.expect_response(lambda answer: answer.status == 304):
+        pass
+    assert [answer.status for answer in answers][:2] == [200, 200]
+    for answer in answers:
+        timing = answer.request.timing
+        times.append((timing["startTime"], timing["startTime"] + timing["responseEnd"]))
+    assert all(end <= start for (_, end), (start, _) in pairwise(times))
+
+
+def test_a_picture_that_is_gone_goes_from_the_wall(wall):
+    camera = wall.add()
+    wall.put()
+    tile = wall.see(camera, "LIVE", "?refresh=1")
+    (wall.server.base / "front" / "a.jpg").unlink()
+    wall.page.evaluate(LATER)
+    expect(tile.locator(".state")).to_have_text("SILENT")
+    expect(tile.locator("img")).to_have_count(0)
+    expect(wall.page.locator("#news")).to_have_text("Front Door is SILENT now.")
+
+
+def test_a_broken_picture_is_an_error_and_is_not_fetched_again_and_again(wall):
+    camera = wall.add()
+    broken = b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9"
+    put(wall.server.base / "front" / "a.jpg", broken, age=60)
+    expect(wall.see(camera, "ERROR", "?refresh=1")).to_contain_text("cannot be shown")
+    with wall.page.expect_response(lambda answer: answer.status == 304):
+        wall.page.evaluate(LATER)
+    expect(wall.tile(camera)).to_contain_text("cannot be shown")
+
+
+def test_cameras_come_change_and_go_by_themselves(wall):
+    wall.page.goto("/?refresh=1")
+    expect(wall.page.locator("#empty")).to_be_visible()
+    camera = wall.add("Zebra")
+    expect(wall.tile(camera)).to_contain_text("Zebra")
+    expect(wall.page.locator("#empty")).to_be_hidden()
+    other = wall.add("Ant")
+    expect(wall.page.locator(".tile").first).to_contain_text("Ant")
+    url = f"{wall.server.url}/api/cameras/"
+    requests.patch(url + camera["id"], json={"name": "Yak"}, timeout=9)
+    expect(wall.tile(camera).locator(".name")).to_have_text("Yak")
+    requests.delete(url + other["id"], timeout=9)
+    expect(wall.tile(other)).to_have_count(0)
+
+
+def test_the_order_by_age(wall):
+    for name, age in (("Ant", 100), ("Bee", 10), ("Cat", 50)):
+        wall.put(f"{name}/a.jpg", age=age)
+        wall.add(name, name)
+    last = wall.add("Aaa", "nothing")
+    wall.see(last, "ERROR", "?order=age")
+    names = wall.page.locator(".tile .name")
+    expect(names).to_have_text(["Bee", "Cat", "Ant", "Aaa"])
+
+
+def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
+    camera = wall.add()
+    wall.put()
+    wall.see(camera, "LIVE", "?refresh=1")
+    asked = []
+    wall.page.route("**/api/**", lambda route: (asked.append(time.monotonic()), route.abort()))
+    trouble = wall.page.locator("#trouble")
+    expect(trouble).to_contain_text("The box does not answer. Asked again in 4 s.")
+    assert asked[1] - asked[0] >= 0.19  # 2 s in a hurry
+    expect(wall.tile(camera).locator("img")).to_be_visible()
+    assert wall.visit.violations() == []
+    wall.page.unroute("**/api/**")
+    trouble.get_by_role("button", name="Ask now").click()
+    expect(trouble).to_be_empty()
+
+
+def test_one_picture_that_fails_does_not_stop_the_others(wall):
+    bad, good = wall.add("Bad", "bad"), wall.add("Good", "good")
+    wall.put("good/a.jpg")
+    body = '{"code": "internal_error", "detail": "The service failed."}'
+    wall.page.route(f"**/{bad['id']}/snapshot", lambda route: route.fulfill(status=500, body=body))
+    wall.see(good, "LIVE")
+    expect(wall.tile(bad)).to_contain_text("The service failed. Asked again in 60 s.")
+    expect(wall.tile(bad).locator(".state")).to_have_text("ERROR")
+
+
+def test_a_hidden_tab_asks_nothing(wall):
+    wall.see(wall.add(), "ERROR", "?refresh=1")
+    wall.page.evaluate(HIDE, True)
+    wall.page.wait_for_timeout(200)
+    before = len(wall.visit.asked)
+    wall.page.wait_for_timeout(500)
+    assert len(wall.visit.asked) == before
+    with wall.page.expect_request("**/api/cameras"):
+        wall.page.evaluate(HIDE, False)
+
+
+def test_hostile_names_stay_text_and_break_nothing(wall):
+    wall.page.set_viewport_size({"width": 320, "height": 600})
+    for name in HOSTILE:
+        wall.add(name, name[:100])
+    last = wall.add("Last", "last")
+    wall.see(last, "ERROR")
+    wall.page.click(f'a[href="#{last["id"]}"]')
+    wall.page.get_by_role("button", name="Close").click()
+    names = wall.page.locator(".tile .name").all_text_contents()
+    assert sorted(names) == sorted([*HOSTILE, "Last"])
+    assert not wall.page.title().startswith("run")
+    assert wall.page.locator("[onerror], .tile img").count() == 0
+    wide = wall.page.evaluate("document.documentElement.scrollWidth")
+    assert wide == 320
+    assert wall.visit.violations() == []
+
+
+def test_a_kiosk_is_pictures_from_edge_to_edge(wall):
+    wall.page.set_viewport_size({"width": 1280, "height": 720})
+    cameras = [wall.add(f"Camera {number}", f"{number}") for number in range(6)]
+    for number in range(6):
+        wall.put(f"{number}/a.jpg", shade=number * 40)
+    wall.see(cameras[-1], "LIVE", "?kiosk=1&columns=3")
+    assert wall.page.locator("header").is_hidden()
+    assert wall.page.locator("#wall a, #wall button").count() == 0
+    tops = wall.page.locator(".tile").evaluate_all("nodes => nodes.map((n) => n.offsetTop)")
+    assert len(set(tops)) == 2
+    assert wall.page.evaluate("document.documentElement.scrollHeight") == 720
+    assert wall.visit.violations() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 3840])
+def test_it_is_readable_and_within_reach_at_any_size(wall, scheme, width):
+    wall.page.emulate_media(color_scheme=scheme)
+    wall.page.set_viewport_size({"width": width, "height": 900})
+    wall.put()
+    wall.see(wall.add(), "LIVE")
+    assert wall.page.evaluate("document.documentElement.scrollWidth") == width
+    assert wall.visit.violations() == []
+    boxes = [found.bounding_box() for found in wall.page.locator("button, nav a").all()]
+    assert all(min(box["width"], box["height"]) >= 44 for box in boxes)
+    assert wall.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_without_its_script_it_shows_the_pictures_all_the_same(shared_server, browser, wall):
+    wall.add()
+    wall.put()
+    bare = Visit(browser, shared_server.url, java_script_enabled=False)
+    bare.page.goto("/")
+    expect(bare.page.get_by_alt_text("Newest picture of Front Door")).to_be_visible()
+    assert [url for url in bare.asked if url.endswith("?disposition=inline")]
+    bare.close()
