@@ -1,6 +1,8 @@
 """What does a person see in a browser? Pages that need nothing but the API that everybody has."""
 
+import re
 from typing import Any
+from unicodedata import normalize
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 
@@ -58,10 +60,16 @@ def asset(version: str, name: str) -> Response:
 
 def _in_order(cameras: list[Row], order: str) -> list[Row]:
     """By name, or the one that was seen last first; the script knows the pictures' ages."""
-    by_name = sorted(cameras, key=lambda camera: str(camera["name"]).casefold())
+    by_name = sorted(cameras, key=_as_people_sort)
     if order == "name":
         return by_name
     return sorted(by_name, key=lambda camera: camera["last_seen_at"] or "", reverse=True)
+
+
+def _as_people_sort(camera: Row) -> list[str | int]:
+    """Camera 2 comes before Camera 10, and Ä beside A: as the script sorts, so nothing jumps."""
+    parts = re.split("([0-9]+)", normalize("NFKD", camera["name"]).casefold())
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _page(template: str, **values: Any) -> Response:

@@ -59,7 +59,8 @@ export function diagnostics(id) {
   ]);
 }
 
-function facts({ folder, newest, pictures, unfinished, watching, shared_with: shared, ...rest }) {
+function facts({ folder, newest, pictures, watching, shared_with: shared, ...rest }) {
+  const unfinished = rest.unfinished_uploads;
   const few = (rows) => rows.flatMap((row, at) => [at ? ", " : "", words(row.name ?? `${row}`)]);
   return [
     ["Folder", [words(folder)]],

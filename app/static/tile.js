@@ -16,8 +16,8 @@ export class Tile {
     this.measured = 0;
     this.asked = -Infinity;
     this.wait = LOOK_ANYWAY_MS;
-    this.seen = undefined; // last_seen_at when the picture was asked for
-    this.unannounced = false; // whether a picture came that last_seen_at said nothing of
+    this.seen = ""; // the news of the camera when its picture was asked for
+    this.unannounced = false; // whether a picture came that was no news
     this.part = (name) => node.querySelector(`.${name}`);
   }
 
@@ -25,18 +25,22 @@ export class Tile {
   get isDue() {
     if (this.busy) return false;
     if (performance.now() - this.asked >= this.wait) return true;
-    const moved = this.unannounced || this.seen !== this.camera.last_seen_at;
-    return moved && !this.problem?.isTrouble;
+    return (this.unannounced || this.seen !== this.news) && !this.problem?.isTrouble;
+  }
+
+  /** What changes when there may be another picture. */
+  get news() {
+    return [this.camera.last_seen_at, this.camera.status, this.camera.folder_path].join("\n");
   }
 
   /** Asks for the picture, unless it is the one that is shown already. */
   async look() {
-    const moved = this.seen !== this.camera.last_seen_at;
+    const isNews = this.seen !== this.news;
     this.busy = true;
-    this.seen = this.camera.last_seen_at;
+    this.seen = this.news;
     try {
       const fresh = await inTurn(this.camera.id, () => this.#fetch());
-      if (moved || fresh) this.unannounced = !moved;
+      if (isNews || fresh) this.unannounced = !isNews;
       this.problem = null;
       this.wait = LOOK_ANYWAY_MS;
     } catch (problem) {

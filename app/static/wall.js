@@ -6,6 +6,7 @@ import { Tile } from "./tile.js";
 
 const AT_ONCE = 3; // pictures asked for at the same time; the box answers 4 requests at once
 const LONGEST_WAIT_MS = 300_000;
+const COUNT_AGAIN_MS = 30_000;
 
 const wall = document.querySelector("#wall");
 const trouble = document.querySelector("#trouble");
@@ -14,6 +15,7 @@ const tiles = new Map();
 let running = false;
 let wanted = false; // another round, as soon as this one is over
 let failures = 0;
+let countedAt = -Infinity; // when the box was asked to look into every folder
 let timer;
 
 /** The cameras as they are now, then every picture that may have changed. */
@@ -101,10 +103,11 @@ function arrange() {
 }
 
 async function showEmpty(isEmpty) {
-  const empty = document.querySelector("#empty");
-  empty.hidden = !isEmpty;
+  document.querySelector("#empty").hidden = !isEmpty;
   const waiting = document.querySelector("#waiting");
   if (!isEmpty || waiting.contains(document.activeElement)) return;
+  if (performance.now() - countedAt < COUNT_AGAIN_MS) return;
+  countedAt = performance.now();
   const { waitingFolders } = await import("./forms.js");
   waiting.replaceChildren(await waitingFolders(changed));
 }

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import Browser, chromium
 from tests.e2e.server import Server
 
 
@@ -21,10 +20,3 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests of a module; they leave it as they found it."""
     with Server(tmp_path_factory.mktemp("shared")) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests of a module."""
-    with chromium() as browser:
-        yield browser

@@ -7,17 +7,11 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.e2e.browser import Visit, needs_chromium
-from tests.pictures import picture, put
+from tests.e2e.pages.browser import Visit, needs_chromium
+from tests.e2e.pages.wall import HOSTILE
+from tests.pictures import put
 
 pytestmark = needs_chromium
-HOSTILE = (
-    "<img src=x onerror=\"document.title='run'\">",
-    "\N{RIGHT-TO-LEFT OVERRIDE}nus eht\N{POP DIRECTIONAL FORMATTING} \N{SUN WITH FACE}",
-    "دوربین در ورودی",
-    "W" * 255,
-    "javascript:alert(1) ' \" & {{ 7 * 7 }} ${document.title='run'}",
-)
 RULES = [
     ({"status": "online", "age": 0, "problem": None}, "LIVE"),
     ({"status": "online", "age": 600, "problem": None}, "LIVE"),
@@ -48,41 +42,6 @@ HIDE = """(hidden) => {
 }"""
 
 
-class Wall:
-    """A server without cameras, and a tab that shows its wall."""
-
-    def __init__(self, server, visit):
-        self.server, self.visit, self.page = server, visit, visit.page
-
-    def add(self, name="Front Door", folder="front", **fields):
-        body = {"name": name, "folder_path": folder, **fields}
-        return requests.post(f"{self.server.url}/api/cameras", json=body, timeout=9).json()
-
-    def put(self, name="front/a.jpg", shade=0, age=0):
-        put(self.server.base / name, picture(shade=shade), age=age)
-
-    def tile(self, camera):
-        return self.page.locator(f'.tile[data-id="{camera["id"]}"]')
-
-    def see(self, camera, state, query=""):
-        """Open the wall and wait until the camera's tile says ``state``."""
-        self.page.goto(f"/{query}")
-        expect(self.tile(camera).locator(".state")).to_have_text(state)
-        return self.tile(camera)
-
-
-@pytest.fixture
-def wall(shared_server, browser):
-    visit = Visit(browser, shared_server.url)
-    yield Wall(shared_server, visit)
-    visit.close()
-    cameras = requests.get(f"{shared_server.url}/api/cameras", timeout=9).json()["cameras"]
-    for camera in cameras:
-        requests.delete(f"{shared_server.url}/api/cameras/{camera['id']}", timeout=9)
-    for path in sorted(shared_server.base.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-
-
 def test_the_rules_of_state_and_age(wall):
     wall.page.goto("/")
     states = [[known, 600] for known, _ in RULES]
@@ -110,11 +69,12 @@ def test_each_state_in_words_and_colour(wall):
 
 def test_the_age_keeps_counting(wall):
     camera = wall.add()
-    wall.put(age=20)
-    age = wall.see(camera, "LIVE", "?refresh=60").locator(".age")
-    first = int(age.text_content().split()[0])
-    expect(age).to_have_text(f"{first + 12} s ago")
-    expect(wall.see(camera, "STALE", "?stale=10").locator("img")).to_be_visible()
+    wall.put(age=110)
+    age = wall.see(camera, "LIVE", "?refresh=3600").locator(".age")
+    expect(age).to_have_text("2 min ago")
+    asked = [url for url in wall.visit.asked if url.endswith("/snapshot")]
+    assert len(asked) == 1
+    expect(wall.see(camera, "STALE", "?stale=60").locator("img")).to_be_visible()
 
 
 def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wall):
@@ -194,6 +154,17 @@ def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
     expect(trouble).to_contain_text("The box does not answer. Asked again in 4 s.")
     assert asked[1] - asked[0] >= 0.19  # 2 s in a hurry
     expect(wall.tile(camera).locator("img")).to_be_visible()
+    wall.page.unroute("**/api/**")
+    expect(trouble).to_be_empty()
+
+
+def test_whoever_cannot_wait_asks_at_once(wall):
+    wall.see(wall.add(), "ERROR", "?refresh=60")
+    wall.page.route("**/api/**", lambda route: route.abort())
+    trouble = wall.page.locator("#trouble")
+    for wait in (120, 240, 300, 300):
+        wall.page.evaluate(HIDE, False)
+        expect(trouble).to_contain_text(f"The box does not answer. Asked again in {wait} s.")
     assert wall.visit.violations() == []
     wall.page.unroute("**/api/**")
     trouble.get_by_role("button", name="Ask now").click()
@@ -266,10 +237,10 @@ def test_it_is_readable_and_within_reach_at_any_size(wall, scheme, width):
     assert wall.page.evaluate("document.getAnimations().length") == 0
 
 
-def test_without_its_script_it_shows_the_pictures_all_the_same(shared_server, browser, wall):
+def test_without_its_script_it_shows_the_pictures_all_the_same(browser, wall):
     wall.add()
     wall.put()
-    bare = Visit(browser, shared_server.url, java_script_enabled=False)
+    bare = Visit(browser, wall.server.url, java_script_enabled=False)
     bare.page.goto("/")
     expect(bare.page.get_by_alt_text("Newest picture of Front Door")).to_be_visible()
     assert [url for url in bare.asked if url.endswith("?disposition=inline")]

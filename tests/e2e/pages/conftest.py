@@ -1,0 +1,33 @@
+"""What do the tests of the pages stand on? One browser and one server for all of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.pages.browser import Browser, Visit, chromium
+from tests.e2e.pages.wall import Wall
+from tests.e2e.server import Server
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The browser."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def wall_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server; every test leaves it without cameras."""
+    with Server(tmp_path_factory.mktemp("wall")) as server:
+        yield server
+
+
+@pytest.fixture
+def wall(wall_server: Server, browser: Browser) -> Iterator[Wall]:
+    """An empty wall in a tab of its own."""
+    visit = Visit(browser, wall_server.url)
+    wall = Wall(wall_server, visit)
+    yield wall
+    wall.clear()
+    visit.close()

@@ -1,0 +1,216 @@
+"""Can a person see all of one camera, add, change and delete cameras, by mouse and by keyboard?"""
+
+import json
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.e2e.pages.browser import needs_chromium
+from tests.pictures import picture, put
+
+pytestmark = needs_chromium
+SIZE = (640, 400)
+BOX = {"x": 64, "y": 40, "width": 160, "height": 200}
+FOLDERS = {
+    "folders": [
+        {
+            "name": "garden",
+            "folder_path": "garden",
+            "pictures": {"count": 3, "complete": True},
+            "newest_at": None,
+        },
+        {
+            "name": "<b>pool</b>",
+            "folder_path": "<b>pool</b>",
+            "pictures": {"count": 10000, "complete": False},
+            "newest_at": "2025-12-23T12:00:00Z",
+        },
+    ],
+    "count": 2,
+}
+DIAGNOSTICS = {
+    "folder": "/export/foscam/front",
+    "shared_with": [{"id": "1", "name": "Back <b>Door</b>"}],
+    "newest": {"name": "a.jpg", "age_seconds": 7200},
+    "pictures": {"count": 412, "complete": False},
+    "unfinished_uploads": [{"name": "b.tmp"}],
+    "watching": {"mode": "polling", "reason": "It is NFS", "remedy": "Nothing helps"},
+    "last_seen_at": None,
+    "problems": [{"code": "silent", "message": "Nothing came for two hours."}],
+}
+
+
+@pytest.fixture
+def seen(wall):
+    """A camera with two detections in one picture, another in none, and an event."""
+    camera = wall.add()
+    wall.put()
+    put(wall.server.base / "front" / "seen.jpg", picture(size=SIZE), age=60)
+    common = {"camera_id": camera["id"], "confidence": 0.9, "file_path": "seen.jpg"}
+    first = wall.post("detections", **common, object_type="person", bbox=BOX)
+    small = {"x": 600, "y": 0, "width": 500, "height": 30}
+    wall.post("detections", **common, object_type="<i>car</i>", bbox=small)
+    gone = {**common, "file_path": "gone.jpg"}
+    wall.post("detections", **gone, object_type="dog")
+    wall.post(
+        "events",
+        camera_id=camera["id"],
+        started_at="2025-12-23T12:00:00Z",
+        risk_score=72,
+        summary="Somebody at the door",
+        detection_ids=[first["id"]],
+    )
+    return camera
+
+
+def large_of(wall, camera):
+    """The large view, opened by the keyboard."""
+    wall.see(camera, "LIVE")
+    wall.page.locator(f'a[href="#{camera["id"]}"]').focus()
+    wall.page.keyboard.press("Enter")
+    large = wall.page.locator("#large")
+    expect(large.locator("h2")).to_have_text(camera["name"])
+    return large
+
+
+def test_boxes_lie_where_things_were_seen_in_the_picture_of_the_detection(wall, seen):
+    large = large_of(wall, seen)
+    large.get_by_role("button", name="person 90 %").click()
+    expect(large.locator(".boxed img")).to_be_visible()
+    assert large.locator("svg text").all_text_contents() == ["<i>car</i> 90 %", "person 90 %"]
+    image = large.locator(".boxed img").bounding_box()
+    box = large.locator("rect.chosen").bounding_box()
+    scale = image["width"] / SIZE[0]
+    assert box["x"] - image["x"] == pytest.approx(BOX["x"] * scale, abs=3)
+    assert box["y"] - image["y"] == pytest.approx(BOX["y"] * scale, abs=3)
+    assert box["width"] == pytest.approx(BOX["width"] * scale, abs=6)
+    pressed = large.locator("button[aria-pressed=true]")
+    expect(pressed).to_have_count(1)
+    assert wall.visit.violations() == []
+    large.get_by_role("button", name="dog").click()
+    expect(large).to_contain_text("the picture is gone from the camera's folder")
+    pressed.click()
+    expect(large.locator("figure > img")).to_have_attribute("alt", "Newest picture of Front Door")
+
+
+def test_it_tells_events_and_changes_and_whether_diagnostics_are_to_be_had(wall, seen):
+    url = f"{wall.server.url}/api/cameras/{seen['id']}"
+    requests.patch(url, json={"name": "Front <b>Door</b>"}, timeout=9)
+    missing = '{"code": "not_found", "detail": "There is nothing at this URL."}'
+    wall.page.route("**/diagnostics", lambda route: route.fulfill(status=404, body=missing))
+    large = large_of(wall, seen | {"name": "Front <b>Door</b>"})
+    expect(large).to_contain_text("high Somebody at the door")
+    expect(large).to_contain_text("Not available here.")
+    expect(large).to_contain_text("name Front Door → Front <b>Door</b>")
+    expect(large).to_contain_text("camera created by anonymous")
+    events = large.get_by_role("link", name="All events of this camera")
+    assert events.get_attribute("href") == f"/events?camera_id={seen['id']}"
+
+
+def test_it_shows_what_the_diagnostics_find(wall, seen):
+    body = json.dumps(DIAGNOSTICS)
+    wall.page.route("**/diagnostics", lambda route: route.fulfill(body=body))
+    large = large_of(wall, seen)
+    for text in (
+        *("Nothing came for two hours.", "/export/foscam/front", "a.jpg, 2 h ago", "412 or more"),
+        *("b.tmp", "polling. It is NFS. Nothing helps", "Back <b>Door</b>"),
+    ):
+        expect(large).to_contain_text(text)
+
+
+def test_escape_closes_it_and_focus_goes_back(wall, seen):
+    large = large_of(wall, seen)
+    expect(large.locator("h2")).to_be_focused()
+    wall.page.keyboard.press("Escape")
+    expect(large).to_have_count(0)
+    expect(wall.page.locator(f'a[href="#{seen["id"]}"]')).to_be_focused()
+    assert wall.page.url == f"{wall.server.url}/"
+    wall.page.keyboard.press("Enter")
+    expect(large).to_be_visible()
+    wall.page.go_back()
+    expect(large).to_have_count(0)
+
+
+def test_its_address_opens_it_and_it_follows_the_newest_picture(wall, seen):
+    wall.see(seen, "LIVE", f"?refresh=1#{seen['id']}")
+    shown = wall.page.locator("#large figure > img")
+    first = shown.get_attribute("src")
+    wall.put("front/b.jpg", shade=99)
+    expect(shown).not_to_have_attribute("src", first)
+
+
+def test_a_camera_is_added_and_what_is_wrong_is_said_at_its_field(wall):
+    wall.page.goto("/")
+    wall.page.get_by_role("button", name="Add a camera").press("Enter")
+    dialog = wall.page.get_by_role("dialog", name="Add a camera")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    dialog.get_by_label("Upload folder").fill("garden")
+    wall.page.keyboard.press("Enter")
+    expect(dialog.locator("#e-name")).to_have_text("Length must be between 1 and 255.")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    assert dialog.get_by_label("Name").get_attribute("aria-invalid") == "true"
+    assert wall.visit.violations() == []
+    wall.page.keyboard.type("Garden")
+    wall.page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(wall.page.locator(".tile")).to_contain_text("Garden")
+    expect(wall.page.locator("#news")).to_have_text("Garden is registered.")
+    expect(wall.page.locator("#empty")).to_be_hidden()
+
+
+def test_a_camera_is_renamed_and_moved(wall, seen):
+    large_of(wall, seen).get_by_role("button", name="Rename or move").click()
+    dialog = wall.page.get_by_role("dialog", name="Rename or move")
+    assert dialog.get_by_label("Upload folder").input_value() == "front"
+    dialog.get_by_label("Name").fill("Gate")
+    dialog.get_by_label("Upload folder").fill("gate")
+    dialog.get_by_role("button", name="Save").click()
+    expect(wall.page.locator("#large h2")).to_have_text("Gate")
+    expect(wall.page.locator("#large")).to_contain_text("name Front Door → Gate")
+    wall.page.keyboard.press("Escape")
+    expect(wall.tile(seen)).to_contain_text("ERROR")
+
+
+def test_to_delete_asks_first_and_says_what_goes(wall, seen):
+    large = large_of(wall, seen)
+    large.get_by_role("button", name="Delete").click()
+    dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
+    expect(dialog).to_contain_text("3 detections and 1 event go with it, for ever.")
+    assert wall.visit.violations() == []
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(wall.tile(seen)).to_have_count(1)
+    large.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(wall.tile(seen)).to_have_count(0)
+    expect(wall.page.locator("dialog")).to_have_count(0)
+    expect(wall.page.locator("#main")).to_be_focused()
+    assert (wall.server.base / "front" / "a.jpg").exists()
+
+
+def test_a_refusal_to_delete_is_said(wall, seen):
+    large_of(wall, seen).get_by_role("button", name="Delete").click()
+    body = '{"code": "storage_full", "detail": "The disk is full, nothing was stored."}'
+    wall.page.route(
+        f"**/api/cameras/{seen['id']}", lambda route: route.fulfill(status=507, body=body)
+    )
+    dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_role("alert")).to_have_text("The disk is full, nothing was stored.")
+
+
+def test_folders_that_wait_are_registered_by_a_button_each(wall):
+    body = json.dumps(FOLDERS)
+    wall.page.route("**/api/folders", lambda route: route.fulfill(body=body))
+    wall.page.goto("/")
+    empty = wall.page.locator("#empty")
+    expect(empty).to_contain_text("Register garden 3 pictures")
+    expect(empty).to_contain_text("Register <b>pool</b> 10000 or more pictures, the newest ")
+    assert wall.visit.violations() == []
+    empty.get_by_role("button", name="Register garden").click()
+    expect(wall.page.locator(".tile")).to_contain_text("garden")
+    expect(empty).to_be_hidden()
+    wall.page.get_by_role("button", name="Add a camera").click()
+    wall.page.get_by_role("button", name="Register <b>pool</b>").click()
+    expect(wall.page.locator(".tile")).to_have_count(2)
+    expect(wall.page.locator("dialog")).to_have_count(0)
