@@ -39,6 +39,11 @@ export async function read(path) {
   return bodyOf((await ask(path)).json());
 }
 
+/** Changes something; done when the whole answer is there. */
+export async function send(path, method, body) {
+  await bodyOf((await ask(path, { method, body })).text());
+}
+
 /** A body that is still on its way, or a Problem where it does not arrive. */
 export function bodyOf(body) {
   return body.catch(() => {

@@ -1,6 +1,6 @@
 /** What happened, and what of it has somebody looked at? */
 
-import { ask, inTurn, read } from "./api.js";
+import { inTurn, read, send } from "./api.js";
 import { label, pictureOf } from "./boxes.js";
 import { announce, el, many, moment, words } from "./element.js";
 
@@ -76,8 +76,7 @@ function row(event) {
     saving = true;
     const body = { reviewed: !event.reviewed };
     try {
-      const review = () => ask(`/api/events/${event.id}`, { method: "PATCH", body });
-      await inTurn(event.camera_id, review);
+      await inTurn(event.camera_id, () => send(`/api/events/${event.id}`, "PATCH", body));
       Object.assign(event, body);
       paint();
       announce(event.reviewed ? "Reviewed." : "Not reviewed.");

@@ -1,6 +1,6 @@
 /** How does a person add, change or delete a camera? Each through the API, its refusals shown. */
 
-import { ask, Problem, read } from "./api.js";
+import { inTurn, Problem, read, send } from "./api.js";
 import { el, many, words } from "./element.js";
 import { ageText } from "./state.js";
 
@@ -10,11 +10,11 @@ const HINTS = { folder_path: "Absolute, or relative to the base path" };
 /** Asks for a new camera; ``changed`` is told what was done. */
 export function addCamera(changed) {
   const told = (text) => (dialog.close(), changed(text));
-  const send = async (body) => {
-    await ask("/api/cameras", { method: "POST", body });
+  const add = async (body) => {
+    await send("/api/cameras", "POST", body);
     return told(`${body.name} is registered.`);
   };
-  const { form } = formOf({}, "Add", send);
+  const { form } = formOf({}, "Add", add);
   const folders = el("div", {});
   const dialog = opened("Add a camera", form, folders);
   waitingFolders(told).then((list) => folders.append(list));
@@ -22,24 +22,27 @@ export function addCamera(changed) {
 
 /** Asks for another name or folder of ``camera``. */
 export function changeCamera(camera, changed) {
-  const send = async (body) => {
-    await ask(`/api/cameras/${camera.id}`, { method: "PATCH", body });
+  const save = async (body) => {
+    await inTurn(camera.id, () => send(`/api/cameras/${camera.id}`, "PATCH", body));
     dialog.close();
     return changed(`${body.name} is changed.`);
   };
-  const dialog = opened("Rename or move", formOf(camera, "Save", send).form);
+  const dialog = opened("Rename or move", formOf(camera, "Save", save).form);
 }
 
 /** Asks whether to delete ``camera``, and says what goes with it. */
 export async function deleteCamera(camera, changed) {
-  const count = async (what) => (await read(`/api/${what}?camera_id=${camera.id}&limit=1`)).count;
+  const count = async (what) => {
+    const path = `/api/${what}?camera_id=${camera.id}&limit=1`;
+    return (await inTurn(camera.id, () => read(path))).count;
+  };
   const losses = el("p", {}, "…");
-  const send = async () => {
-    await ask(`/api/cameras/${camera.id}`, { method: "DELETE" });
+  const remove = async () => {
+    await inTurn(camera.id, () => send(`/api/cameras/${camera.id}`, "DELETE"));
     dialog.close();
     return changed(`${camera.name} is deleted.`);
   };
-  const { form, submit } = formOf(null, "Delete", send, el("p", {}, words(camera.name)), losses);
+  const { form, submit } = formOf(null, "Delete", remove, el("p", {}, words(camera.name)), losses);
   submit.disabled = true;
   const dialog = opened("Delete this camera?", form);
   try {
@@ -69,7 +72,7 @@ export async function waitingFolders(changed) {
 function waiting({ name, folder_path: path, pictures, newest_at: newest }, changed) {
   const failed = el("p", { class: "error", role: "alert" });
   const register = (event) => guarded(event.currentTarget, failed, async () => {
-    await ask("/api/cameras", { method: "POST", body: { name, folder_path: path } });
+    await send("/api/cameras", "POST", { name, folder_path: path });
     await changed(`${name} is registered.`);
   });
   const count = `${pictures.count}${pictures.complete ? "" : " or more"} pictures`;
@@ -78,8 +81,8 @@ function waiting({ name, folder_path: path, pictures, newest_at: newest }, chang
     ` ${count}${age}`, failed);
 }
 
-/** A form of ``camera``'s fields, or of nothing but its button; ``send`` gets their values. */
-function formOf(camera, action, send, ...before) {
+/** A form of ``camera``'s fields, or of nothing but its button; ``work`` gets their values. */
+function formOf(camera, action, work, ...before) {
   const failed = el("p", { class: "error", role: "alert" });
   const submit = el("button", { type: "submit", class: "main" }, action);
   const fields = camera ? Object.keys(FIELDS).map((name) => field(name, camera[name] ?? "")) : [];
@@ -87,7 +90,7 @@ function formOf(camera, action, send, ...before) {
   const form = el("form", { novalidate: true, submit: (event) => {
     event.preventDefault();
     const body = Object.fromEntries(new FormData(form));
-    guarded(submit, failed, () => send(body)).then((problem) => mark(form, problem));
+    guarded(submit, failed, () => work(body)).then((problem) => mark(form, problem));
   } }, ...before, ...fields, failed, el("p", { class: "choices" }, submit,
     el("button", { type: "button", click: cancel }, "Cancel")));
   return { form, submit };

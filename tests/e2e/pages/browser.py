@@ -1,5 +1,6 @@
 """What does a person with a browser do and see? Chromium, and everything that it complains of."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +8,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+CAMERA_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEADLINE_MS = 10_000
 # The browser's own errands fail at once, and nothing but the box could answer a page.
 ARGUMENTS = [
@@ -56,9 +58,21 @@ class Visit:
         self.page.set_default_timeout(DEADLINE_MS)
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.overlaps: list[tuple[str, str]] = []
+        self._running: list[str] = []
+        self.page.on("request", self._begin)
+        for end in ("requestfinished", "requestfailed"):
+            self.page.on(end, lambda request: self._running.remove(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._note)
+
+    def _begin(self, request: Request) -> None:
+        self.asked.append(request.url)
+        camera = CAMERA_ID.search(request.url)
+        if camera:
+            others = [url for url in self._running if camera[0] in url]
+            self.overlaps += [(url, request.url) for url in others]
+        self._running.append(request.url)
 
     def _note(self, message: Any) -> None:
         # A refusal of the API that the page shows to the reader is no fault of the page.
@@ -66,9 +80,11 @@ class Visit:
             self.complaints.append(message.text)
 
     def close(self) -> None:
-        """End it: nothing was complained of, and nobody but the box was asked."""
+        """End it: nothing was complained of, nobody but the box was asked, and the box never two
+        things of one camera at once."""
         self.context.close()
         assert self.complaints == []
+        assert self.overlaps == []
         own = (f"{self.url}/", f"blob:{self.url}/")
         assert [url for url in self.asked if not url.startswith(own)] == []
 

@@ -1,7 +1,6 @@
 """Does the wall show each camera as it is, and ask no more of the box than it must?"""
 
 import time
-from itertools import pairwise
 
 import pytest
 import requests
@@ -80,7 +79,7 @@ def test_the_age_keeps_counting(wall):
 def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wall):
     camera = wall.add()
     wall.put()
-    answers, times = [], []
+    answers = []
     wall.page.on("response", lambda answer: "snapshot" in answer.url and answers.append(answer))
     image = wall.see(camera, "LIVE", "?refresh=1").locator("img")
     first = image.get_attribute("src")
@@ -92,10 +91,6 @@ def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wal
     with wall.page.expect_response(lambda answer: answer.status == 304):
         pass
     assert [answer.status for answer in answers][:2] == [200, 200]
-    for answer in answers:
-        timing = answer.request.timing
-        times.append((timing["startTime"], timing["startTime"] + timing["responseEnd"]))
-    assert all(end <= start for (_, end), (start, _) in pairwise(times))
 
 
 def test_a_picture_that_is_gone_goes_from_the_wall(wall):
