@@ -72,6 +72,14 @@ def test_every_promise_names_a_test_that_there_is():
         assert f"def {test}(" in (PROJECT / file).read_text(), test
 
 
+def test_every_picture_is_there_and_small():
+    named = re.findall(r"\((docs/[\w-]+\.webp)\)", README)
+    assert len(named) >= 5
+    assert {PROJECT / name for name in named} == set((PROJECT / "docs").iterdir())
+    for name in named:
+        assert 1000 < (PROJECT / name).stat().st_size < 60_000
+
+
 def test_every_file_that_is_named_is_there():
     for name in re.findall(r"`((?:app|deploy|tests)/[\w./-]+)`", README):
         assert (PROJECT / name).is_file(), name

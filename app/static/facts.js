@@ -60,20 +60,18 @@ export function diagnostics(id) {
 }
 
 function facts({ folder, newest, pictures, watching, shared_with: shared, ...rest }) {
-  const unfinished = rest.unfinished_uploads;
-  const few = (rows) => rows.flatMap((row, at) => [at ? ", " : "", words(row.name ?? `${row}`)]);
-  return [
+  const few = (rows) => rows.flatMap((row, at) => [at ? ", " : "", words(row.name)]);
+  const facts = [
     ["Folder", [words(folder)]],
-    ["Newest picture", newest
-      ? [words(newest.name), `, ${ageText(newest.age_seconds)}`] : ["none"]],
-    ["Pictures", pictures
-      ? [`${pictures.count}${pictures.complete ? "" : " or more"}`] : ["not counted"]],
-    ["Unfinished uploads", unfinished?.length ? few(unfinished) : ["none"]],
-    ["Told of uploads by", [[watching?.mode, watching?.reason, watching?.remedy]
-      .filter(Boolean).join(". ")]],
-    ["Folder shared with", shared?.length ? few(shared) : ["nobody"]],
-    ["Last upload", rest.last_seen_at ? [moment(rest.last_seen_at)] : ["none yet"]],
+    ["Newest picture", newest && [words(newest.name), `, ${ageText(newest.age_seconds)}`]],
+    ["Pictures", pictures && [`${pictures.count}${pictures.complete ? "" : " or more"}`]],
+    ["Unfinished uploads", rest.unfinished_uploads?.length && few(rest.unfinished_uploads)],
+    ["New pictures are noticed by", watching && [
+      [watching.mode, watching.reason, watching.remedy].filter(Boolean).join(". ")]],
+    ["Folder shared with", shared.length && few(shared)],
+    ["Last upload", rest.last_seen_at && [moment(rest.last_seen_at)]],
   ];
+  return facts.map(([name, value]) => [name, value || ["none"]]);
 }
 
 function list(rows, write) {

@@ -75,7 +75,8 @@ function waiting({ name, folder_path: path, pictures, newest_at: newest }, chang
     await send("/api/cameras", "POST", { name, folder_path: path });
     await changed(`${name} is registered.`);
   });
-  const count = `${pictures.count}${pictures.complete ? "" : " or more"} pictures`;
+  const count = pictures.complete ? many(pictures.count, "picture")
+    : `${pictures.count} or more pictures`;
   const age = newest ? `, the newest ${ageText((Date.now() - Date.parse(newest)) / 1000)}` : "";
   return el("li", {}, el("button", { type: "button", click: register }, "Register ", words(name)),
     ` ${count}${age}`, failed);

@@ -30,7 +30,7 @@ def expect_pictures(page):
 
 def test_the_page_is_light_and_painted_within_a_second(hung, browser):
     paints, weights = [], []
-    for _ in range(3):
+    while not paints or (min(paints) >= 1000 and len(paints) < 3):
         visit = Visit(browser, hung.server.url, hurry=False)
         weight = weigh(visit)
         visit.page.goto("/")

@@ -218,8 +218,14 @@ def test_a_kiosk_is_pictures_from_edge_to_edge(wall):
     assert wall.visit.violations() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 3840])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        *(("light", 3840), ("dark", 320)),
+        pytest.param("light", 320, marks=pytest.mark.slow),
+        pytest.param("dark", 3840, marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_readable_and_within_reach_at_any_size(wall, scheme, width):
     wall.page.emulate_media(color_scheme=scheme)
     wall.page.set_viewport_size({"width": width, "height": 900})

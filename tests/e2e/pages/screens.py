@@ -1,0 +1,102 @@
+"""What do the pages look like? Run as a module it draws the pictures of the README."""
+
+import io
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.pages.browser import Visit, chromium
+from tests.e2e.pages.wall import Wall
+from tests.e2e.server import PROJECT, Server
+from tests.pictures import put
+
+FOLDER = PROJECT / "docs"
+SIZE = (960, 540)
+# In seconds; None: no picture yet.
+AGES = {
+    **{"Front Door": 4, "Garden": 11, "Garage": 8, "Driveway": 2, "Back Gate": 3000},
+    **{"Cellar": None, "Terrace": 26, "Workshop": 17, "Bike Shed": 35},
+}
+BOXES = {
+    "person": {"x": 446, "y": 212, "width": 68, "height": 246},
+    "car": {"x": 90, "y": 330, "width": 190, "height": 96},
+}
+SHOTS: dict[str, dict[str, Any]] = {
+    "wall-light": {"query": "", "width": 1000, "height": 700},
+    "wall-dark": {"query": "", "width": 1000, "height": 700, "color_scheme": "dark"},
+    "wall-phone": {"query": "", "width": 320, "height": 700},
+    "wall-kiosk": {"query": "?kiosk=1&columns=3", "width": 1000, "height": 700},
+}
+
+
+def scene(seed: int) -> bytes:
+    """A street with houses and, in front, somebody and a car: a JPEG."""
+    dice = random.Random(seed)
+    image = Image.new("RGB", SIZE, (120 + 9 * seed, 150 + 7 * seed, 200 - 6 * seed))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 240, *SIZE), fill=(70 + 8 * seed, 110 - 4 * seed, 70))
+    for left in range(0, SIZE[0], 160):
+        colour = tuple(dice.randrange(90, 200) for _ in "rgb")
+        draw.rectangle((left, dice.randrange(60, 190), left + 130, 260), fill=colour)
+    draw.polygon([(380, 540), (580, 540), (500, 240), (460, 240)], fill=(110, 110, 115))
+    draw.rounded_rectangle((95, 335, 275, 420), 20, fill=(150, 30, 30))
+    draw.ellipse((460, 216, 500, 260), fill=(220, 180, 150))
+    draw.rectangle((452, 260, 508, 360), fill=(40, 70, 140))
+    draw.rectangle((456, 360, 504, 455), fill=(30, 30, 40))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def furnish(wall: Wall) -> str:
+    """Hang the cameras; the id of the first, which has detections and an event."""
+    ids = []
+    for seed, (name, age) in enumerate(AGES.items()):
+        folder = wall.server.base / name
+        folder.mkdir()
+        if age is not None:
+            put(folder / "a.jpg", scene(seed), age=age)
+        ids.append(str(wall.add(name, name)["id"]))
+    common = {"camera_id": ids[0], "file_path": "a.jpg", "confidence": 0.93}
+    for kind, box in BOXES.items():
+        wall.post("detections", **common, object_type=kind, bbox=box)
+    event = {"started_at": "2025-12-23T12:00:00Z", "summary": "Somebody at the door"}
+    wall.post("events", camera_id=ids[0], risk_score=72, detection_ids=[1, 2], **event)
+    return ids[0]
+
+
+def shoot(browser: Browser, server: Server, name: str, shot: dict[str, Any], press: str) -> None:
+    """Save the page as docs/``name``.webp."""
+    size = {"width": shot["width"], "height": shot["height"]}
+    scheme = shot.get("color_scheme", "light")
+    visit = Visit(browser, server.url, hurry=False, viewport=size, color_scheme=scheme)
+    visit.page.goto(f"/{shot['query']}")
+    pictures = sum(age is not None for age in AGES.values())
+    expect(visit.page.locator(".tile img")).to_have_count(pictures)
+    if press:
+        visit.page.get_by_role("button", name=press).click()
+        visit.page.locator(".boxed").wait_for()
+        visit.page.mouse.move(0, 0)
+    png = visit.page.screenshot()
+    visit.close()
+    Image.open(io.BytesIO(png)).save(FOLDER / f"{name}.webp", quality=60, method=6)
+
+
+def main() -> None:
+    """Draw them all."""
+    FOLDER.mkdir(exist_ok=True)
+    folder = tempfile.TemporaryDirectory()
+    with folder as name, Server(Path(name)) as server, chromium() as browser:
+        first = furnish(Wall(server, Visit(browser, server.url)))
+        for name, shot in SHOTS.items():
+            shoot(browser, server, name, shot, "")
+        large = {"query": f"#{first}", "width": 1000, "height": 700}
+        shoot(browser, server, "camera", large, "person 93 %")
+
+
+if __name__ == "__main__":
+    main()
