@@ -114,7 +114,8 @@ export class Tile {
   }
 
   #reason() {
-    if (!this.problem) return this.camera.status === "error" ? "The folder cannot be read." : "";
+    const { status } = this.camera;
+    if (!this.problem) return status === "online" ? "" : `Its status is ${status}.`;
     const again = this.problem.isTrouble ? ` Asked again in ${this.wait / 1000} s.` : "";
     return this.problem.detail + again;
   }

@@ -188,6 +188,33 @@ def test_to_delete_asks_first_and_says_what_goes(wall, seen):
     assert (wall.server.base / "front" / "a.jpg").exists()
 
 
+def test_nothing_is_deleted_before_the_losses_are_known(wall, seen):
+    held = []
+    large = large_of(wall, seen)
+    wall.page.route("**/api/events?**limit=1", lambda route: held.append(route))
+    large.get_by_role("button", name="Delete").click()
+    dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
+    button = dialog.get_by_role("button", name="Delete")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(button).to_be_disabled()
+    with wall.page.expect_request("**/api/events?**limit=1"):
+        pass
+    held[0].continue_()
+    expect(button).to_be_enabled()
+
+
+def test_a_camera_whose_picture_is_slow_is_asked_nothing_else_meanwhile(wall, seen):
+    held = []
+    wall.page.route("**/snapshot", lambda route: held.append(route))
+    wall.page.goto(f"/#{seen['id']}")
+    large = wall.page.locator("#large")
+    expect(large.locator("h2")).to_have_text("Front Door")
+    wall.page.wait_for_timeout(200)
+    assert not [url for url in wall.visit.asked if "camera_id" in url]
+    held[0].continue_()
+    expect(large).to_contain_text("Somebody at the door")
+
+
 def test_a_refusal_to_delete_is_said(wall, seen):
     large_of(wall, seen).get_by_role("button", name="Delete").click()
     body = '{"code": "storage_full", "detail": "The disk is full, nothing was stored."}'

@@ -139,6 +139,24 @@ def test_the_order_by_age(wall):
     expect(names).to_have_text(["Bee", "Cat", "Ant", "Aaa"])
 
 
+def test_no_tile_jumps_under_the_hands_of_whoever_goes_from_tile_to_tile(wall):
+    for name, age in (("Ant", 100), ("Bee", 200)):
+        wall.put(f"{name}/a.jpg", age=age)
+    cameras = [wall.add(name, name) for name in ("Ant", "Bee")]
+    wall.see(cameras[1], "LIVE", "?order=age&refresh=1")
+    names = wall.page.locator(".tile .name")
+    expect(names).to_have_text(["Ant", "Bee"])
+    names.nth(1).focus()
+    picture = wall.tile(cameras[1]).locator("img")
+    before = picture.get_attribute("src")
+    wall.put("Bee/b.jpg", shade=99)
+    expect(picture).not_to_have_attribute("src", before)
+    wall.page.wait_for_timeout(300)
+    assert names.all_text_contents() == ["Ant", "Bee"]
+    names.nth(1).blur()
+    expect(names).to_have_text(["Bee", "Ant"])
+
+
 def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
     camera = wall.add()
     wall.put()
