@@ -1,7 +1,5 @@
 """Can a person see all of one camera, add, change and delete cameras, by mouse and by keyboard?"""
 
-import json
-
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -12,33 +10,6 @@ from tests.pictures import picture, put
 pytestmark = needs_chromium
 SIZE = (640, 400)
 BOX = {"x": 64, "y": 40, "width": 160, "height": 200}
-FOLDERS = {
-    "folders": [
-        {
-            "name": "garden",
-            "folder_path": "garden",
-            "pictures": {"count": 3, "complete": True},
-            "newest_at": None,
-        },
-        {
-            "name": "<b>pool</b>",
-            "folder_path": "<b>pool</b>",
-            "pictures": {"count": 10000, "complete": False},
-            "newest_at": "2025-12-23T12:00:00Z",
-        },
-    ],
-    "count": 2,
-}
-DIAGNOSTICS = {
-    "folder": "/export/foscam/front",
-    "shared_with": [{"id": "1", "name": "Back <b>Door</b>"}],
-    "newest": {"name": "a.jpg", "age_seconds": 7200},
-    "pictures": {"count": 412, "complete": False},
-    "unfinished_uploads": [{"name": "b.tmp"}],
-    "watching": {"mode": "polling", "reason": "It is NFS", "remedy": "Nothing helps"},
-    "last_seen_at": None,
-    "problems": [{"code": "silent", "message": "Nothing came for two hours."}],
-}
 
 
 @pytest.fixture
@@ -52,7 +23,7 @@ def seen(wall):
     small = {"x": 600, "y": 0, "width": 500, "height": 30}
     wall.post("detections", **common, object_type="<i>car</i>", bbox=small)
     gone = {**common, "file_path": "gone.jpg"}
-    wall.post("detections", **gone, object_type="dog")
+    wall.post("detections", **gone, object_type="dog", bbox=BOX)
     wall.post(
         "events",
         camera_id=camera["id"],
@@ -109,14 +80,22 @@ def test_it_tells_events_and_changes_and_whether_diagnostics_are_to_be_had(wall,
 
 
 def test_it_shows_what_the_diagnostics_find(wall, seen):
-    body = json.dumps(DIAGNOSTICS)
-    wall.page.route("**/diagnostics", lambda route: route.fulfill(body=body))
+    put(wall.server.base / "front" / "b.tmp", b"half", age=7200)
+    wall.add("Back <b>Door</b>", "front/")
     large = large_of(wall, seen)
     for text in (
-        *("Nothing came for two hours.", "/export/foscam/front", "a.jpg, 2 h ago", "412 or more"),
-        *("b.tmp", "polling. It is NFS. Nothing helps", "Back <b>Door</b>"),
+        *("Uploads that were never finished: 1, for example b.tmp.", f"{wall.server.base}/front"),
+        *("a.jpg, ", "Unfinished uploadsb.tmp", "watching", "Back <b>Door</b>"),
     ):
         expect(large).to_contain_text(text)
+
+
+def test_it_says_how_to_mend_a_camera_without_a_picture(wall):
+    camera = wall.add("Nowhere", "nowhere")
+    wall.see(camera, "ERROR", f"#{camera['id']}")
+    large = wall.page.locator("#large")
+    expect(large).to_contain_text("No picture.")
+    expect(large).to_contain_text(f"There is no folder {wall.server.base}/nowhere")
 
 
 def test_escape_closes_it_and_focus_goes_back(wall, seen):
@@ -192,13 +171,12 @@ def test_nothing_is_deleted_before_the_losses_are_known(wall, seen):
     held = []
     large = large_of(wall, seen)
     wall.page.route("**/api/events?**limit=1", lambda route: held.append(route))
-    large.get_by_role("button", name="Delete").click()
+    with wall.page.expect_request("**/api/events?**limit=1"):
+        large.get_by_role("button", name="Delete").click()
     dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
     button = dialog.get_by_role("button", name="Delete")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     expect(button).to_be_disabled()
-    with wall.page.expect_request("**/api/events?**limit=1"):
-        pass
     held[0].continue_()
     expect(button).to_be_enabled()
 
@@ -227,17 +205,28 @@ def test_a_refusal_to_delete_is_said(wall, seen):
 
 
 def test_folders_that_wait_are_registered_by_a_button_each(wall):
-    body = json.dumps(FOLDERS)
-    wall.page.route("**/api/folders", lambda route: route.fulfill(body=body))
+    for name in ("garden/a.jpg", "garden/b.jpg", "<b>pool/a.jpg"):
+        wall.put(name, age=7200)
     wall.page.goto("/")
     empty = wall.page.locator("#empty")
-    expect(empty).to_contain_text("Register garden 3 pictures")
-    expect(empty).to_contain_text("Register <b>pool</b> 10000 or more pictures, the newest ")
+    expect(empty).to_contain_text("Register garden 2 pictures, the newest 2 h ago")
+    expect(empty).to_contain_text("Register <b>pool 1 picture, the newest 2 h ago")
     assert wall.visit.violations() == []
     empty.get_by_role("button", name="Register garden").click()
     expect(wall.page.locator(".tile")).to_contain_text("garden")
     expect(empty).to_be_hidden()
     wall.page.get_by_role("button", name="Add a camera").click()
-    wall.page.get_by_role("button", name="Register <b>pool</b>").click()
+    dialog = wall.page.get_by_role("dialog", name="Add a camera")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Register <b>pool").click()
     expect(wall.page.locator(".tile")).to_have_count(2)
     expect(wall.page.locator("dialog")).to_have_count(0)
+
+
+def test_where_folders_cannot_be_listed_the_page_says_so(wall):
+    missing = '{"code": "not_found", "detail": "There is nothing at this URL."}'
+    wall.page.route("**/api/folders", lambda route: route.fulfill(status=404, body=missing))
+    wall.page.goto("/")
+    expect(wall.page.locator("#empty")).to_contain_text(
+        "Which folders wait is not available here."
+    )
