@@ -210,12 +210,15 @@ def test_a_hidden_tab_asks_nothing(wall):
 
 def test_hostile_names_stay_text_and_break_nothing(wall):
     wall.page.set_viewport_size({"width": 320, "height": 600})
-    for name in HOSTILE:
-        wall.add(name, name[:100])
-    last = wall.add("Last", "last")
-    wall.see(last, "ERROR")
-    wall.page.click(f'a[href="#{last["id"]}"]')
-    wall.page.get_by_role("button", name="Close").click()
+    cameras = [wall.add(name, name[:100]) for name in (*HOSTILE, "Last")]
+    wall.see(cameras[-1], "ERROR")
+    for camera in cameras[:-1]:
+        wall.page.click(f'a[href="#{camera["id"]}"]')
+        large = wall.page.locator("#large")
+        expect(large.locator("h2")).to_have_text(camera["name"])
+        expect(large).to_contain_text("camera created by anonymous")
+        assert large.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+        large.get_by_role("button", name="Close").click()
     names = wall.page.locator(".tile .name").all_text_contents()
     assert sorted(names) == sorted([*HOSTILE, "Last"])
     assert not wall.page.title().startswith("run")
