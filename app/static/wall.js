@@ -74,8 +74,15 @@ function adopt(cameras) {
     tile.camera = camera;
     tile.show();
   }
-  for (const node of wall.querySelectorAll(".tile")) if (!ids.has(node.dataset.id)) node.remove();
+  for (const node of wall.querySelectorAll(".tile")) if (!ids.has(node.dataset.id)) drop(node);
   showEmpty(cameras.length === 0);
+}
+
+/** Takes a tile away; whoever was at it goes on from the top. */
+function drop(node) {
+  const wasHere = node.contains(document.activeElement);
+  node.remove();
+  if (wasHere) document.querySelector("#main").focus();
 }
 
 function hang(camera) {

@@ -49,7 +49,8 @@ MALFORMED = {
     "an integer of 5,000 digits": b'{"name": ' + b"9" * 5000 + b"}",
 }
 PATHS = [
-    *("/", "//", "/x", "/api", "/api/", "//api/cameras", "/api//cameras", "/api/cameras/"),
+    *("/x", "/events/", "/static/x", "/api", "/api/", "//api/cameras", "/api//cameras"),
+    *("/api/cameras/", "/docs/"),
     *("/api/cameras//", "/api/./cameras", "/API/cameras", "/api/cameras%00", "/docs/x"),
     *("/docs/../app/errors.py", "/docs/..%2f..%2fsetup.cfg", f"{UNKNOWN}/", f"{UNKNOWN}/x"),
     *(f"{UNKNOWN}//snapshot", f"{UNKNOWN}/snapshot/", "/api/cameras/%20", "/api/cameras\\"),
