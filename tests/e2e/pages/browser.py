@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 CAMERA_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEADLINE_MS = 10_000
+VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 # The browser's own errands fail at once, and nothing but the box could answer a page.
 ARGUMENTS = [
     "--no-sandbox",
@@ -81,13 +82,29 @@ class Visit:
             self.complaints.append(message.text)
 
     def close(self) -> None:
-        """End it: nothing was complained of, nobody but the box was asked, and the box never two
-        things of one camera at once."""
+        """End it, and look at what it did."""
         self.context.close()
-        assert self.complaints == []
-        assert self.overlaps == []
-        own = (f"{self.url}/", f"blob:{self.url}/")
-        assert [url for url in self.asked if not url.startswith(own)] == []
+        self.judge()
+
+    def leave(self) -> None:
+        """Look at what it did, and be as new for the next test."""
+        self.page.unroute_all()
+        self.page.goto("about:blank")
+        self.page.set_viewport_size(VIEWPORT)
+        self.page.emulate_media(color_scheme="light")
+        self.judge()
+
+    def judge(self) -> None:
+        """Nothing was complained of, nobody but the box was asked, and the box never two things
+        of one camera at once.
+        """
+        own = (f"{self.url}/", f"blob:{self.url}/", "about:blank")
+        strangers = [url for url in self.asked if not url.startswith(own)]
+        found = (self.complaints[:], self.overlaps[:], strangers)
+        self.asked.clear()
+        self.complaints.clear()
+        self.overlaps.clear()
+        assert found == ([], [], [])
 
     def violations(self) -> list[tuple[str, list[str]]]:
         """What axe finds against accessibility: rule and elements."""

@@ -23,11 +23,18 @@ def wall_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def wall(wall_server: Server, browser: Browser) -> Iterator[Wall]:
-    """An empty wall in a tab of its own."""
+@pytest.fixture(scope="package")
+def visit(wall_server: Server, browser: Browser) -> Iterator[Visit]:
+    """The tab; a new one for every test would take longer than the test."""
     visit = Visit(browser, wall_server.url)
+    yield visit
+    visit.close()
+
+
+@pytest.fixture
+def wall(wall_server: Server, visit: Visit) -> Iterator[Wall]:
+    """An empty wall, in a tab that shows nothing yet."""
     wall = Wall(wall_server, visit)
     yield wall
+    visit.leave()
     wall.clear()
-    visit.close()

@@ -42,12 +42,19 @@ def box(shared_server):
     return shared_server, ids
 
 
-@pytest.fixture
-def page(box, browser):
+@pytest.fixture(scope="module")
+def berlin(box, browser):
+    """A tab of a reader in Berlin."""
     visit = Visit(browser, box[0].url, timezone_id="Europe/Berlin")
     visit.page.violations = visit.violations
-    yield visit.page
+    yield visit
     visit.close()
+
+
+@pytest.fixture
+def page(berlin):
+    yield berlin.page
+    berlin.leave()
 
 
 def test_older_events_come_page_by_page(page):
