@@ -33,7 +33,6 @@ class Assets:
         response = Response(self.files[name], mimetype=TYPES[name.rpartition(".")[2]])
         response.set_etag(version)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response.make_conditional(request)
 
 
