@@ -5,6 +5,7 @@ modules import each other by relative names, so one address is enough for all of
 """
 
 from hashlib import sha256
+from typing import Any
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import NotFound
@@ -22,7 +23,7 @@ class Assets:
     """The files of app/static in memory, by name, and the digest of all of them."""
 
     def __init__(self, app: Flask) -> None:
-        self.files = {name: _read(app, name) for name in NAMES}
+        self.files: dict[str, bytes] = {name: _read(app, name) for name in NAMES}
         digest = sha256(repr(self.files).encode()).hexdigest()
         self.version = digest[:DIGEST_CHARACTERS]
 
@@ -33,7 +34,8 @@ class Assets:
         response = Response(self.files[name], mimetype=TYPES[name.rpartition(".")[2]])
         response.set_etag(version)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
 
 def assets() -> Assets:
@@ -42,7 +44,6 @@ def assets() -> Assets:
     return kept
 
 
-def _read(app: Flask, name: str) -> bytes:
+def _read(app: Flask, name: str) -> Any:
     with app.open_resource(f"static/{name}") as file:
-        content: bytes = file.read()
-    return content
+        return file.read()

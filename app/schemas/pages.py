@@ -5,6 +5,7 @@ counts as left out, and the page says so.
 """
 
 import re
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -36,10 +37,10 @@ class Day(fields.Date):
     """A day of the calendar, as its text."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        try:
-            return date.fromisoformat(re.fullmatch(r"\d{4}-\d\d-\d\d", value)[0]).isoformat()
-        except (TypeError, ValueError):
-            raise ValidationError("Give a day as 2025-12-23.") from None
+        with suppress(ValueError):
+            if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                return date.fromisoformat(value).isoformat()
+        raise ValidationError("Give a day as 2025-12-23.")
 
 
 class WallQuerySchema(Schema):

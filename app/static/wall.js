@@ -80,6 +80,7 @@ function adopt(cameras) {
 
 /** Takes a tile away; whoever was at it goes on from the top. */
 function drop(node) {
+  if (location.hash === `#${node.dataset.id}`) document.querySelector("#large")?.close();
   const wasHere = node.contains(document.activeElement);
   node.remove();
   if (wasHere) document.querySelector("#main").focus();

@@ -193,6 +193,14 @@ def test_a_camera_whose_picture_is_slow_is_asked_nothing_else_meanwhile(wall, se
     expect(large).to_contain_text("Somebody at the door")
 
 
+def test_a_camera_that_somebody_else_deletes_is_large_no_longer(wall, seen):
+    large = large_of(wall, seen)
+    expect(large).to_contain_text("Somebody at the door")
+    requests.delete(f"{wall.server.url}/api/cameras/{seen['id']}", timeout=9)
+    expect(large).to_have_count(0)
+    expect(wall.page.locator("#main")).to_be_focused()
+
+
 def test_a_refusal_to_delete_is_said(wall, seen):
     large_of(wall, seen).get_by_role("button", name="Delete").click()
     body = '{"code": "storage_full", "detail": "The disk is full, nothing was stored."}'
