@@ -172,6 +172,8 @@ def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
     assert asked[1] - asked[0] >= 0.19  # 2 s in a hurry
     assert asked[2] - asked[1] >= 0.39
     expect(wall.tile(camera).locator("img")).to_be_visible()
+    wall.page.set_viewport_size({"width": 320, "height": 200})
+    expect(trouble).to_be_in_viewport()
     wall.page.unroute("**/api/**")
     expect(trouble).to_be_empty()
 
@@ -220,6 +222,8 @@ def test_hostile_names_stay_text_and_break_nothing(wall):
         expect(large.locator("h2")).to_have_text(camera["name"])
         expect(large).to_contain_text("camera created by anonymous")
         assert large.evaluate("node => node.scrollWidth - node.clientWidth") == 0
+        if len(camera["name"]) == 255:
+            assert wall.visit.violations() == []
         large.get_by_role("button", name="Close").click()
     names = wall.page.locator(".tile .name").all_text_contents()
     assert sorted(names) == sorted([*HOSTILE, "Last"])
