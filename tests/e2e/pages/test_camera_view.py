@@ -109,6 +109,9 @@ def test_escape_closes_it_and_focus_goes_back(wall, seen):
     expect(large).to_be_visible()
     wall.page.go_back()
     expect(large).to_have_count(0)
+    picture = wall.tile(seen).locator(".picture").bounding_box()
+    wall.page.mouse.click(picture["x"] + picture["width"] / 2, picture["y"] + 20)
+    expect(large).to_be_visible()
 
 
 def test_its_address_opens_it_and_it_follows_the_newest_picture(wall, seen):
