@@ -155,3 +155,20 @@ def test_a_use_that_cannot_be_written_waits(secret):
     database.execute_sql("PRAGMA query_only = 0")
     uses.uses.write()
     assert Token.listing()[0]["last_used_at"]
+
+
+def test_a_use_within_the_hour_does_not_even_wait(secret):
+    uses.uses.note(tokens.find(secret), clock.now())
+    uses.uses.write()
+    uses.uses.note(tokens.find(secret), clock.now() + uses.INTERVAL / 2)
+    assert plans(uses.uses.write) == {}
+
+
+def test_two_processes_write_a_use_once(secret):
+    one, other, token = uses.Uses(), uses.Uses(), tokens.find(secret)
+    one.note(token, clock.now())
+    other.note(token, clock.now() + uses.INTERVAL / 2)
+    one.write()
+    written = Token.listing()
+    other.write()
+    assert Token.listing() == written
