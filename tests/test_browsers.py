@@ -14,6 +14,8 @@ from tests.rows import entries_of
 from tests.test_access import urls
 
 BODY = {"name": "Side", "folder_path": "side"}
+# They have a policy of their own.
+PAGES = ("docs.page", "web.wall", "web.events", "web.asset")
 JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 FORM = "application/x-www-form-urlencoded"
 # What browsers send with a request that a page of another site makes them send.
@@ -154,7 +156,7 @@ def test_every_answer_tells_a_browser_to_make_nothing_more_of_it(app, client, ca
                 subtests.test(path=path, method=method),
                 client.open(path, method=method) as answer,
             ):
-                assert_marked(answer, None if endpoint == "docs.page" else JSON_POLICY)
+                assert_marked(answer, None if endpoint in PAGES else JSON_POLICY)
 
 
 def assert_marked(answer, policy):

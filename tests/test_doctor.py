@@ -83,7 +83,10 @@ def test_each_camera_is_looked_at(run, base, camera, client):
     client.post("/api/cameras", json={"name": "Lost", "folder_path": "lost"})
     result = run()
     assert result.exit_code == 1
-    assert f"warning camera Front Door ({camera['id']}): The folder is empty." in result.stdout
+    assert (
+        f"warning camera Front Door ({camera['id']}): Nothing is in the folder yet."
+        in result.stdout
+    )
     assert f"There is no folder {base}/lost. Create it" in result.stdout
     (base / "lost").mkdir()
     assert run().exit_code == 0

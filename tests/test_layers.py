@@ -11,10 +11,10 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 # Each line may import from the lines above it and from nothing else of the app.
 LAYERS = (
-    {"app.clock", "app.config", "app.containment", "app.logs", "app.ranking", "app.strict_json"},
-    {"app.glyphs", "app.lazy", "app.tally", "app.yaml_text"},
+    {"app.clock", "app.config", "app.containment", "app.ranking", "app.redaction"},
+    {"app.glyphs", "app.lazy", "app.logs", "app.strict_json", "app.tally", "app.yaml_text"},
     {"app.drawing"},
-    {"app.hosts", "app.proxies", "app.redaction"},
+    {"app.hosts", "app.proxies"},
     {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
     {"app.resizing"},
     {"app.walking"},

@@ -48,6 +48,7 @@ def test_it_is_a_png_marked_as_a_card_that_nobody_keeps(get):
         "Content-Disposition": 'attachment; filename="placeholder.png"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
         "X-Snapshot-Placeholder": "true",
         "Cache-Control": "no-store",
         "Vary": "Accept",
