@@ -53,7 +53,11 @@ class Job(threading.Thread):
             log.info("%s works again after %s failures", self.name, self._in_a_row)
         self._in_a_row = 0
 
-    def stop(self) -> None:
-        """End it after the call that it may be in."""
+    def ask_to_stop(self) -> None:
+        """Let it end after the call that it may be in."""
         self._stopped.set()
-        self.join()
+
+    def stop(self, seconds: float | None = None) -> None:
+        """End it after the call that it may be in; wait at most so many seconds for that."""
+        self.ask_to_stop()
+        self.join(seconds)

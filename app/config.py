@@ -141,6 +141,12 @@ SETTINGS = (
         "largest picture that is served, in bytes; larger files are passed over",
     ),
     Setting(
+        "NVR_CLIENT_SECONDS",
+        _whole(1, 3600),
+        "10",
+        "a client that neither asks nor takes its answer for so many seconds is cut off",
+    ),
+    Setting(
         "NVR_RETENTION_DAYS",
         _whole(0, 36500),
         "0",

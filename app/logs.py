@@ -1,5 +1,6 @@
 """Where does the log go, and who can write into it? To stderr, one line an event, nobody else."""
 
+import codecs
 import logging
 
 from app.redaction import without_tokens
@@ -22,6 +23,8 @@ def one_line(text: str) -> str:
 
 def configure(level: str) -> None:
     """Send every record of ``level`` and above to stderr."""
+    # Loaded now: it is needed when there is no descriptor left, too.
+    codecs.lookup("unicode_escape")
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORMAT))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -20,10 +20,19 @@ class Workers:
 
     def add_task(self, channel: Any) -> None:
         """Have the channel's next request answered; what is no request is told so by a reader."""
-        reads = getattr(channel.requests[0], "command", READING[0]) in READING
-        (self._readers if reads else self._writers).add_task(channel)
+        (self._readers if is_reading(channel) else self._writers).add_task(channel)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a request waits for a reader."""
+        return bool(self._readers.queue)
 
     def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
         """Let each finish what it is at."""
         ended = self._writers.shutdown(cancel_pending, timeout)
         return self._readers.shutdown(cancel_pending, timeout) or ended
+
+
+def is_reading(channel: Any) -> bool:
+    """Whether the channel's next request changes nothing."""
+    return getattr(channel.requests[0], "command", READING[0]) in READING

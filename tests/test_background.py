@@ -7,7 +7,7 @@ from app.background import Job
 from app.db import database
 
 
-def test_a_job_that_fails_is_logged_counted_and_tried_again(caplog):
+def test_a_job_that_fails_is_logged_counted_and_tried_again(app, caplog):
     calls, done = [], threading.Event()
 
     def work():

@@ -55,7 +55,11 @@ LAYERS = (
     {"app.web"},
     {"app.cli.cameras", "app.cli.doctor", "app.cli.prune", "app.cli.tokens"},
     {"app.cli.transfer"},
-    {"app.cli", "app.workers"},
+    {"app.cli"},
+    {"app.heap", "app.notify", "app.tasks", "app.workers"},
+    {"app.channel"},
+    {"app.fairness"},
+    {"app.reception"},
     {"app.server"},
     {"app"},
 )

@@ -1,0 +1,45 @@
+"""What does a process use right now? Read from /proc."""
+
+import os
+import re
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(pid: int) -> int:
+    """How many files, sockets and pipes it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def sockets(pid: int) -> int:
+    """How many sockets it has open."""
+    return sum(_is_socket(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def resident_mib(pid: int) -> float:
+    """Memory that it holds, shared libraries included."""
+    return _status_kb(pid, "VmRSS") / 1024
+
+
+def peak_mib(pid: int) -> float:
+    """The most that it ever held."""
+    return _status_kb(pid, "VmHWM") / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of all its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def _status_kb(pid: int, name: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)[1])
+
+
+def _is_socket(descriptor: Path) -> bool:
+    try:
+        return os.readlink(descriptor).startswith("socket:")
+    except FileNotFoundError:
+        return False  # closed meanwhile

@@ -1,0 +1,266 @@
+"""Does a slow or broken client take anything from the others?
+
+Every test lets its bad clients do their worst and meanwhile asks as everybody else would.
+"""
+
+import resource
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import ExitStack, closing, suppress
+
+import pytest
+import requests
+
+from app.config import MIB
+from tests.e2e import process, wire
+from tests.e2e.server import Server
+from tests.pictures import picture, put
+from tests.problems import assert_problem
+
+PATIENCE = 1
+# Within which others are answered while bad clients do what they do, in seconds.
+PROMPT = 2.0
+CAMERA = {"name": "Front", "folder_path": "front"}
+LIST = b"GET /api/cameras HTTP/1.1\r\nHost: nvr\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """A server that gives its clients one second."""
+    folder = tmp_path_factory.mktemp("hasty")
+    with Server(folder, NVR_CLIENT_SECONDS=str(PATIENCE)) as server:
+        yield server
+
+
+@pytest.fixture
+def crowd():
+    """Connections that are closed when the test is over."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def others_are_served(server, seconds=0.0):
+    """Ask again and again for so long, each time on a connection of its own."""
+    until = time.monotonic() + seconds
+    while True:
+        began = time.monotonic()
+        assert requests.get(server.url + "/api/cameras", timeout=PROMPT).status_code == 200
+        assert time.monotonic() - began < PROMPT
+        if time.monotonic() > until:
+            return
+        time.sleep(0.05)
+
+
+def is_closed(connection, within):
+    """Whether the server closes the connection in time, whatever it says before."""
+    connection.settimeout(within)
+    try:
+        while connection.recv(1 << 20):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+def send_all(connection, data):
+    """Send what the server takes before it cuts the connection off."""
+    with suppress(OSError):
+        connection.sendall(data)
+
+
+def seconds_until_cut_off(connection, data, pause=0.5):
+    """How long the server takes ``data``, sent again and again."""
+    began = time.monotonic()
+    with suppress(ConnectionError):
+        while time.monotonic() < began + 20:
+            connection.sendall(data)
+            time.sleep(pause)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing", marks=pytest.mark.slow),
+        pytest.param(b"GET /api/cam", id="line", marks=pytest.mark.slow),
+        pytest.param(LIST[:-2], id="header"),
+    ],
+)
+def test_120_half_open_connections_are_closed_and_keep_nobody_waiting(hasty, crowd, sent):
+    before = process.descriptors(hasty.process.pid)
+    connections = [crowd.enter_context(wire.connect(hasty.url)) for _ in range(120)]
+    for connection in connections:
+        connection.sendall(sent)
+    others_are_served(hasty, 1)
+    assert all(is_closed(connection, PATIENCE + 3) for connection in connections)
+    # Each of the four threads may have opened the database meanwhile: its file, log and index.
+    assert process.descriptors(hasty.process.pid) <= before + 4 * 3 + 1
+
+
+def test_more_connections_than_there_is_room_for_close_the_idlest(hasty, crowd):
+    good = crowd.enter_context(wire.connect(hasty.url))
+    connections = [crowd.enter_context(wire.connect(hasty.url)) for _ in range(600)]
+    others_are_served(hasty)
+    good.sendall(LIST)
+    for connection in connections:
+        connection.close()
+    others_are_served(hasty)
+    assert "too many connections" in hasty.log()
+
+
+def test_a_header_of_a_byte_at_a_time_is_cut_off(hasty, crowd):
+    connection = crowd.enter_context(wire.connect(hasty.url))
+    assert PATIENCE <= seconds_until_cut_off(connection, LIST[:1]) < PATIENCE + 3
+    others_are_served(hasty)
+
+
+@pytest.mark.slow
+def test_a_body_of_a_byte_at_a_time_is_cut_off(hasty, crowd):
+    connection = crowd.enter_context(wire.connect(hasty.url))
+    connection.sendall(wire.post(b"x" * 1000)[:-900])
+    assert PATIENCE <= seconds_until_cut_off(connection, b"x") < PATIENCE + 3
+
+
+@pytest.mark.slow
+def test_a_client_that_takes_its_time_between_requests_keeps_its_connection(hasty, crowd):
+    connection = crowd.enter_context(wire.connect(hasty.url))
+    for _ in range(2):
+        connection.sendall(LIST)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        time.sleep(PATIENCE + 2)
+    connection.sendall(LIST)
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.slow
+def test_a_slow_but_steady_client_gets_all_of_its_picture(hasty, crowd):
+    data = picture().ljust(4 * MIB, b"\0") + picture()
+    put(hasty.base / "steady" / "a.jpg", data)
+    made = requests.post(hasty.url + "/api/cameras", json=CAMERA | {"folder_path": "steady"})
+    connection = crowd.enter_context(socket.socket())
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    connection.connect(("127.0.0.1", int(hasty.url.rpartition(":")[2])))
+    path = made.headers["Location"] + "/snapshot"
+    connection.sendall(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    received, began = b"", time.monotonic()
+    while piece := connection.recv(32 * 1024):
+        received += piece
+        time.sleep(0.03)
+    assert time.monotonic() - began > PATIENCE
+    assert received.endswith(data)
+
+
+def test_8_clients_that_never_read_a_large_picture_hold_bounded_memory(tmp_path, crowd):
+    with Server(tmp_path, NVR_CLIENT_SECONDS=str(PATIENCE)) as server:
+        put(server.base / "front" / "a.jpg", picture().ljust(16 * MIB - 1, b"\0"), age=60)
+        location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]
+        before = process.sockets(server.process.pid)
+        # Each asks for ten in a row; the second eight come while the first ones' time runs.
+        ask = f"GET {location}/snapshot HTTP/1.1\r\n\r\n".encode() * 10
+        for _ in range(2):
+            connections = [crowd.enter_context(wire.connect(server.url)) for _ in range(8)]
+            for connection in connections:
+                connection.sendall(ask)
+            others_are_served(server, 1)
+        peak = process.peak_mib(server.process.pid)
+        print(f"peak {peak:.0f} MiB")
+        assert peak < 300
+        # Everybody is shown out, four after four: so many are given a reader at a time.
+        deadline = time.monotonic() + 20
+        while process.sockets(server.process.pid) > before:
+            assert time.monotonic() < deadline
+            others_are_served(server)
+
+
+@pytest.mark.slow
+def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
+    with Server(tmp_path) as server:
+        camera = requests.post(server.url + "/api/cameras", json=CAMERA).json()["id"]
+        with closing(sqlite3.connect(server.database)) as database, database:
+            database.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) "
+                "INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed) "
+                "SELECT ?, '2026-01-01T00:00:00.000000Z', '', ?, 0 FROM n",
+                (camera, "x" * 10000),
+            )
+        for _ in range(6):
+            connection = crowd.enter_context(wire.connect(server.url))
+            connection.sendall(b"GET /api/events/export HTTP/1.1\r\nHost: nvr\r\n\r\n")
+        time.sleep(1)
+        # What the 5th and the 6th asked for comes before what others ask for.
+        requests.get(server.url + "/api/cameras", timeout=10)
+        others_are_served(server, 1)
+        assert "others wait for the worker" in server.log()
+        assert process.peak_mib(server.process.pid) < 256
+
+
+REFUSED = {
+    "300 kB of headers": (
+        b"GET / HTTP/1.1\r\n" + b"X: %b\r\n" % (b"y" * 1000) * 300 + b"\r\n",
+        431,
+        "headers_too_large",
+    ),
+    "100 kB of URL": (b"GET /%b HTTP/1.1\r\n\r\n" % (b"y" * 100_000), 414, "uri_too_long"),
+    "chunks in HTTP/1.0": (
+        b"POST /api/cameras HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "bad_request",
+    ),
+    "length and chunks": (
+        b"POST /api/cameras HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        400,
+        "bad_request",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_told_apart_or_is_too_much_is_refused_and_closed(hasty, sent, status, code):
+    assert_problem(wire.exchange(hasty.url, sent), status, code)
+    others_are_served(hasty)
+
+
+@pytest.mark.slow
+def test_a_refused_client_that_never_stops_sending_is_cut_off(hasty, crowd):
+    connection = crowd.enter_context(wire.connect(hasty.url))
+    assert seconds_until_cut_off(connection, b"\x16\x03\r\n\r\n", pause=0.05) < 10
+
+
+@pytest.mark.slow
+def test_half_sent_bodies_hold_bounded_memory(hasty, crowd):
+    before = process.resident_mib(hasty.process.pid)
+    half = wire.post(b"x" * MIB)[:-100]
+    for _ in range(150):
+        connection = crowd.enter_context(wire.connect(hasty.url))
+        threading.Thread(target=send_all, args=(connection, half), daemon=True).start()
+    others_are_served(hasty, 2)
+    assert process.peak_mib(hasty.process.pid) - before < 160
+
+
+def test_without_descriptors_it_says_so_does_not_spin_and_recovers(tmp_path, crowd):
+    with Server(tmp_path, NVR_THREADS="1") as server:
+        put(server.base / "front" / "a.jpg", picture())
+        location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]
+        # The one reader opens the database.
+        assert requests.get(server.url + location + "/snapshot").status_code == 200
+        pid = server.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (process.descriptors(pid), limits[1]))
+        failed = requests.get(server.url + location + "/snapshot", timeout=PROMPT)
+        assert_problem(failed, 503, "out_of_resources")
+        assert failed.headers["Retry-After"] == "1"
+        before = process.cpu_seconds(pid)
+        for _ in range(40):
+            crowd.enter_context(wire.connect(server.url))
+        time.sleep(2)
+        assert process.cpu_seconds(pid) - before < 0.5
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        crowd.close()
+        others_are_served(server, 1)
+        assert requests.get(server.url + location + "/snapshot").status_code == 200
+        assert server.log().count("\n") < 20
