@@ -5,7 +5,6 @@ One SQLite file in WAL mode, one long-lived connection per thread. Every write g
 written (SQLITE_BUSY_SNAPSHOT), so writers begin IMMEDIATE.
 """
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -17,7 +16,9 @@ from flask import Flask
 from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
+from app import files, inspection, upgrading
 from app.config import PROJECT
+from app.upgrading import NewerDatabase as NewerDatabase
 
 BUSY_SECONDS = 5
 # So long a wait for a turn is not worth a change of SQLite's own.
@@ -39,7 +40,21 @@ PRAGMAS = (
 
 
 class Database(SqliteDatabase):
-    """peewee's, for a transaction that SQLite itself may end."""
+    """peewee's, which makes no file, and for a transaction that SQLite itself may end."""
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection to a file that is there.
+
+        peewee would make an empty one in the place of a database that is gone.
+        """
+        place = inspection.uri(str(self.database))
+        connection = sqlite3.connect(place, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            self._add_conn_hooks(connection)  # type: ignore[attr-defined]
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def rollback(self) -> None:
         """Undo what is left to undo.
@@ -57,6 +72,8 @@ database: SqliteDatabase = Database(None)
 _writers = threading.Lock()
 _migrating = threading.Lock()
 _migrated: set[str] = set()
+# Path of a database that this process uses → descriptor that says so, None where none can.
+_shares: dict[str, int | None] = {}
 
 
 class DatabaseBusy(Exception):
@@ -67,13 +84,9 @@ class FolderNotMade(OSError):
     """The database's folder is not there and cannot be made."""
 
 
-class NewerDatabase(Exception):
-    """The database was written by a newer version of the service; its text says what to do."""
-
-
 def init_app(app: Flask) -> None:
     """Point the data layer at the configured file; nothing is opened before the first query."""
-    database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS, timeout=BUSY_SECONDS)
+    database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS)
 
 
 @contextmanager
@@ -121,52 +134,87 @@ def _hurrying(deadline: float) -> Iterator[None]:
 def migrate() -> None:
     """Bring the file to the newest schema, once per process; safe while another process does too.
 
-    Raises `NewerDatabase` where the file has seen a migration that this version does not know,
-    `FolderNotMade` and `DatabaseBusy`.
+    What is there already is looked through first, and copied beside itself before its schema
+    changes. Raises `NewerDatabase` where the file has seen a migration that this version does not
+    know, `FolderNotMade`, `inspection.Unusable` and `DatabaseBusy`.
     """
     path = str(database.database)
     with _migrating:
         if path in _migrated:
             return
         _make_folder(path)
+        _share(path)
+        try:
+            inspection.examine(path)
+        except BaseException:
+            _unshare(path)
+            raise
         _open()
         runner = Runner(database, str(MIGRATIONS))
-        pending = _pending(runner)
-        if pending:
+        if upgrading.pending(runner):
             _apply(runner)
         _migrated.add(path)
 
 
 def take_lead() -> int | None:
-    """A descriptor that makes this process the one that leads on this database, or None.
-
-    An flock(2) on a file beside the database: it is given back by closing, also by dying.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    file = os.open(f"{database.database}.monitor", flags, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    return file
+    """A descriptor that makes this process the one that leads on this database, or None."""
+    return files.take_lead(str(database.database))
 
 
 def is_led() -> bool:
-    """Whether a process leads on this database. Makes no file and keeps no lock: who wants to
-    lead at just this moment succeeds at the next try.
-    """
-    try:
-        file = os.open(f"{database.database}.monitor", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
+    """Whether a process leads on this database."""
+    return files.is_led(str(database.database))
+
+
+def let_go() -> None:
+    """Close this thread's connection, and let others restore the databases of this process."""
+    if not database.deferred:
+        database.close()
+    with _migrating:
+        for path in list(_shares):
+            _unshare(path)
+        _migrated.clear()
+
+
+def known_migrations() -> set[str]:
+    """The names of this version's migrations."""
+    return {step.name for step in Runner(database, str(MIGRATIONS)).migrations()}
+
+
+def _share(path: str) -> None:
+    """Say that this process uses the database, which is made where it is missing."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while path not in _shares:
+        patience = max(0.0, deadline - time.monotonic())
+        try:
+            if os.path.exists(path):
+                _shares[path] = files.take_share(path, patience)
+                return
+            with files.alone(path):
+                if not os.path.exists(path):
+                    _make(path)
+        except files.InUse as error:
+            if not patience:
+                raise DatabaseBusy(f"{path} is held by another process") from error
+            time.sleep(files.POLL_SECONDS)
+
+
+def _unshare(path: str) -> None:
+    file = _shares.pop(path)
+    if file is not None:
         os.close(file)
-    return False
+
+
+def _make(path: str) -> None:
+    new = upgrading.begin(path)
+    made = Database(new, pragmas=PRAGMAS)
+    try:
+        with made, made.atomic("IMMEDIATE"):
+            Runner(made, str(MIGRATIONS)).up()
+    except BaseException:
+        files.remove(new)
+        raise
+    files.settle(new, path)
 
 
 def _make_folder(path: str) -> None:
@@ -199,18 +247,6 @@ def _is_busy(error: OperationalError) -> bool:
     return int(getattr(error.__context__, "sqlite_errorcode", 0)) & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _pending(runner: Runner) -> list[str]:
-    """The names of the migrations to come; raises `NewerDatabase`."""
-    status = runner.status()
-    unknown = [step.name for step in status if step.path is None]
-    if unknown:
-        raise NewerDatabase(
-            f"the database {database.database} was written by a newer version (it has seen "
-            f"{', '.join(unknown)}): start that version, or restore a backup made before it"
-        )
-    return [step.name for step in status if not step.applied]
-
-
 def _apply(runner: Runner) -> None:
     """All pending steps in one IMMEDIATE transaction, which a second process waits for.
 
@@ -220,7 +256,8 @@ def _apply(runner: Runner) -> None:
     database.foreign_keys = 0
     try:
         with transaction():
-            if _pending(runner):
+            if pending := upgrading.pending(runner):
+                upgrading.back_up(str(database.database), pending[0])
                 runner.up()
     finally:
         database.foreign_keys = 1

@@ -14,6 +14,7 @@ from app import (
     containment,
     db,
     hosts,
+    inspection,
     models,
     paging,
     resizing,
@@ -61,6 +62,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",
+    inspection.Unusable: "database_unavailable",
     MemoryError: "out_of_resources",
 }
 STATUSES = {

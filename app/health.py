@@ -1,11 +1,13 @@
 """Is the box well? Each check answers with a status and a sentence that a person can act on."""
 
 import os
+import sqlite3
 from typing import NamedTuple
 
 import peewee
 
 from app import containment, db
+from app.inspection import Unusable
 from app.models import Row
 from app.pulse import Pulse
 
@@ -51,7 +53,7 @@ def database() -> Check:
             db.database.execute_sql("DELETE FROM secret WHERE 0")
     except db.DatabaseBusy:
         return Check(DEGRADED, "Another writer has held the database for long; it may recover.")
-    except (peewee.DatabaseError, db.NewerDatabase, OSError):
+    except (peewee.DatabaseError, sqlite3.Error, db.NewerDatabase, Unusable, OSError):
         return Check(
             UNHEALTHY,
             "The database cannot be written. Check that its disk is there, not full, and that the "

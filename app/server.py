@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from app.checkpoint import INTERVAL_SECONDS, checkpoint
 from app.cli.prune import limits_of
 from app.cli.tokens import command_to_create
 from app.heap import use_little
+from app.inspection import Unusable
 from app.monitor import TICK_SECONDS
 from app.notify import notify
 from app.reception import Reception
@@ -70,7 +72,7 @@ def main(app: Flask) -> None:
     reception.close(FAREWELL_SECONDS)
     for job in jobs:
         job.stop(STOP_JOB_SECONDS)
-    db.database.close()
+    db.let_go()
     log.info("stopped")
 
 
@@ -107,9 +109,9 @@ def _prepare(app: Flask) -> Reception:
     host, port = app.config["NVR_HOST"], app.config["NVR_PORT"]
     try:
         db.migrate()
-    except db.NewerDatabase as error:
+    except (db.NewerDatabase, Unusable) as error:
         _refuse(str(error))
-    except (OSError, DatabaseError) as error:
+    except (OSError, DatabaseError, sqlite3.Error, db.DatabaseBusy) as error:
         _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")
     try:
         return Reception(app)

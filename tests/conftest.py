@@ -23,8 +23,7 @@ def no_leaked_descriptors() -> Iterator[None]:
     """A test that leaves a file, a socket or a connection open fails."""
     before = len(os.listdir("/proc/self/fd"))
     yield
-    if not db.database.deferred:
-        db.database.close()
+    db.let_go()
     if len(os.listdir("/proc/self/fd")) > before:
         gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before

@@ -1,6 +1,7 @@
 """Is the data safe? Pragmas on every connection, transactions, migrations."""
 
 import ast
+import os
 import re
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 import peewee
 import pytest
 
-from app import create_app, db
+from app import create_app, db, files
 from app.config import PROJECT
 from app.db import database, transaction
 from app.models import MODELS, Camera, Detection, types_text
@@ -306,17 +307,15 @@ def ask(workers, line, answers):
         assert [worker.stdout.readline().rstrip() for _ in answers] == answers
 
 
-def test_a_new_file_that_another_process_holds_is_busy(impatient, environ, tmp_path):
-    holder = sqlite3.connect(tmp_path / "nvr.db", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
+def test_a_new_file_that_another_process_makes_is_waited_for(impatient, environ):
     create_app(environ)
-    with pytest.raises(db.DatabaseBusy):
+    with files.alone(database.database), pytest.raises(db.DatabaseBusy):
         db.migrate()
-    holder.close()
     db.migrate()
+    assert Camera.listing() == []
 
 
-def test_a_migration_that_fails_leaves_nothing_half_done(environ, steps):
+def test_a_first_migration_that_fails_leaves_nothing_behind(environ, steps, tmp_path):
     (steps / "0001_fine.py").write_text(
         "def up(migrator, db):\n    db.execute_sql('CREATE TABLE one (id INTEGER)')\n"
     )
@@ -327,11 +326,25 @@ def test_a_migration_that_fails_leaves_nothing_half_done(environ, steps):
     create_app(environ)
     with pytest.raises(ZeroDivisionError):
         db.migrate()
-    assert database.get_tables() == []
-    assert pragma("foreign_keys") == 1
+    assert sorted(os.listdir(tmp_path)) == ["base", "nvr.db.lock", "steps"]
     broken.write_text(broken.read_text().replace("1 / 0", "pass"))
     db.migrate()
     assert database.get_tables() == ["one", "schema_migration", "two"]
+
+
+def test_a_later_migration_that_fails_leaves_all_as_it_was(app, forgetful, steps):
+    add_camera()
+    for path in STEPS:
+        shutil.copy(path, steps)
+    broken = steps / f"{len(STEPS) + 1:04}_broken.py"
+    broken.write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE two (id INTEGER)')\n    1 / 0\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        db.migrate()
+    assert "two" not in database.get_tables()
+    assert Camera.select().count() == 1
+    assert pragma("foreign_keys") == 1
 
 
 def test_a_migration_that_builds_a_table_anew_cascades_to_nothing(app, forgetful, steps):

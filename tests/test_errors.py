@@ -9,7 +9,18 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import containment, db, errors, hosts, paging, resizing, snapshots, tokens, vacancies
+from app import (
+    containment,
+    db,
+    errors,
+    hosts,
+    inspection,
+    paging,
+    resizing,
+    snapshots,
+    tokens,
+    vacancies,
+)
 from app.errors import ValidationFailed
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
@@ -40,6 +51,7 @@ FORESEEN = [
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
+    (inspection.Unusable(SECRET, SECRET), 503, "database_unavailable"),
     (MemoryError(SECRET), 503, "out_of_resources"),
     (OSError(errno.EMFILE, SECRET), 503, "out_of_resources"),
     (OSError(errno.ENFILE, SECRET), 503, "out_of_resources"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import db, health
+from app import db, files, health
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.pulse import Pulse
 
@@ -35,27 +35,24 @@ def test_looking_writes_nothing_to_the_disk(app, path):
     assert db.database.connection().total_changes == changes
 
 
-def read_only(path):
-    uri = f"file:{path}?mode=ro"
-    db.database.init(uri, uri=True)
-    # No path in whose folder a database could be made: it would begin in a folder named `file:`.
-    db._migrated.add(uri)
+def read_only(path, monkeypatch):
+    monkeypatch.setattr(files, "is_read_only", lambda _: True)
 
 
-def query_only(path):
+def query_only(path, _):
     db.database.execute_sql("PRAGMA query_only = 1")
 
 
-def a_directory(path):
+def a_directory(path, _):
     path.unlink()
     path.mkdir()
 
 
-def no_database(path):
+def no_database(path, _):
     path.write_bytes(b"this is no database, " * 1000)
 
 
-def without_its_tables(path):
+def without_its_tables(path, _):
     path.unlink()
     sqlite3.connect(path).close()
 
@@ -63,10 +60,10 @@ def without_its_tables(path):
 @pytest.mark.parametrize(
     "breaks", [read_only, query_only, a_directory, no_database, without_its_tables]
 )
-def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks):
+def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monkeypatch):
     if breaks is not query_only:
         db.database.close()
-    breaks(path)
+    breaks(path, monkeypatch)
     check = health.database()
     assert check.status == UNHEALTHY
     assert check.message.startswith("The database cannot be written. ")

@@ -2,12 +2,13 @@
 
 from flask import Flask
 
+from app.cli.backup import backup, restore
 from app.cli.doctor import doctor
 from app.cli.prune import prune
 from app.cli.tokens import tokens
 from app.cli.transfer import cameras
 
-COMMANDS = (cameras, doctor, prune, tokens)
+COMMANDS = (backup, cameras, doctor, prune, restore, tokens)
 
 
 def init_app(app: Flask) -> None:

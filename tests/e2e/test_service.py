@@ -69,6 +69,7 @@ def test_a_signal_stops_it_and_leaves_the_database_whole(server, how):
     assert server.log().splitlines()[-1].endswith("stopped")
     assert sorted(file.name for file in server.folder.iterdir()) == [
         "nvr.db",
+        "nvr.db.lock",
         "nvr.db.monitor",
         "stderr.log",
         "uploads",
