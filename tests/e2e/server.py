@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -23,9 +24,11 @@ class Server:
 
     As a context manager it listens inside the block and has stopped after it. ``settings`` are
     NVR_* variables that replace the scratch ones; the caller's own NVR_* variables do not count.
+    ``wrapper``: a command that becomes the process that it is given.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
+        self.wrapper = wrapper
         self.folder, self.base = folder, folder / "uploads"
         self.database, self.log_file = folder / "nvr.db", folder / "stderr.log"
         self.settings = settings
@@ -49,7 +52,7 @@ class Server:
         self.base.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, PROJECT / "wsgi.py"],
+                [*self.wrapper, sys.executable, PROJECT / "wsgi.py"],
                 cwd=self.folder,
                 env=self.environ(),
                 stdin=subprocess.DEVNULL,
