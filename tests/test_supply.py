@@ -1,0 +1,106 @@
+"""Is what gets installed what was asked for, to the byte?"""
+
+import json
+import re
+import runpy
+import tomllib
+from configparser import ConfigParser
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from app.config import PROJECT
+
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-rivals.lock")
+PIN = re.compile(
+    r"^([a-z0-9-]+)==(\S+)(?: ; .+?)?(?: \\)?((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)$",
+    re.M,
+)
+verdict = runpy.run_path(str(PROJECT / ".ci/audit"))["verdict"]
+
+
+def asked(group=None):
+    """The requirements of setup.cfg: of the service, or of a group beside it."""
+    config = ConfigParser()
+    config.read(PROJECT / "setup.cfg")
+    section = config["options.extras_require"] if group else config["options"]
+    lines = section[group or "install_requires"].splitlines()
+    return [Requirement(line) for line in lines if line]
+
+
+def pins(lock):
+    """Package → the versions that the lock allows; several where they depend on the Python."""
+    versions = {}
+    for name, version, _ in PIN.findall((PROJECT / lock).read_text()):
+        versions.setdefault(name, set()).add(Version(version))
+    return versions
+
+
+@pytest.mark.parametrize(
+    ("lock", "group"),
+    [(lock, None) for lock in LOCKS]
+    + [(LOCKS[1], "dev"), (LOCKS[2], "dev"), (LOCKS[2], "rivals")],
+)
+def test_the_lock_pins_all_that_setup_cfg_asks_for(lock, group):
+    """Where it does not: make lock."""
+    pinned = pins(lock)
+    for requirement in asked(group):
+        versions = pinned[re.sub(r"[._-]+", "-", requirement.name.lower())]
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_what_runs_is_what_is_tested(lock):
+    runtime, tested = pins(LOCKS[0]), pins(lock)
+    assert {name: tested[name] for name in runtime} == runtime
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_files_by_their_hashes_and_no_place_to_get_them(lock):
+    text = (PROJECT / lock).read_text()
+    pinned = PIN.findall(text)
+    assert all(hashes for _, _, hashes in pinned)
+    rest = PIN.sub("", text).splitlines()
+    assert [line for line in rest if line and line[0] != "#"] == []
+    assert "://" not in text
+
+
+def test_the_readme_gives_a_reason_for_each_package_that_runs():
+    listed = re.search(
+        r"## What it stands on\n(.*?)\n## ", (PROJECT / "README.md").read_text(), re.S
+    )
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", listed[1], re.M)
+    assert [name for name, _ in rows] == [requirement.name for requirement in asked()]
+    assert all(len(reason) > 10 for _, reason in rows)
+
+
+def test_what_bandit_leaves_out_ruff_looks_at():
+    tools = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]
+    assert tools["bandit"]["skips"] == ["B608"]
+    assert "S" in tools["ruff"]["lint"]["select"]
+
+
+def report(*packages):
+    return json.dumps({"dependencies": list(packages), "fixes": []})
+
+
+GOOD = {"name": "flask", "version": "3.1.3", "vulns": []}
+BAD = {"name": "flask", "version": "0.1", "vulns": [{"id": "PYSEC-1"}]}
+SKIPPED = {"name": "waitress", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "text"),
+    [
+        ("", 0, "NOTHING was looked up"),
+        (report(SKIPPED), 0, "NOTHING was looked up"),
+        (report(GOOD), 0, "audit: 1 packages looked up"),
+        (report(GOOD, SKIPPED), 1, "waitress: could not be looked up"),
+        (report(GOOD, BAD), 1, "flask 0.1: PYSEC-1"),
+    ],
+    ids=["failed", "unreachable", "good", "in part", "vulnerable"],
+)
+def test_an_audit_says_what_it_found_and_whether_it_looked(said, code, text):
+    assert verdict(said)[0] == code
+    assert text in verdict(said)[1]
