@@ -71,6 +71,8 @@ def test_the_unit_has_its_own_user_and_limits():
         "StateDirectory=nvr-cameras",
         "ReadOnlyPaths=-/export/foscam",
         "Restart=on-failure",
+        "Type=notify",
+        "WatchdogSec=60",
     ):
         assert line in lines
     assert {"MemoryMax", "TasksMax"} <= {line.partition("=")[0] for line in lines}
