@@ -72,6 +72,9 @@ def test_a_writer_is_not_waited_for(log, monkeypatch):
 def test_the_log_is_cut_once_it_has_moved(log, monkeypatch):
     monkeypatch.setattr(module, "LEAST_BYTES", 1)
     monkeypatch.setattr(module, "MOST_BYTES", 1)
+    for number in range(5):
+        with transaction():
+            add_camera(f"Door {number}")
     before = waiting()
     assert checkpoint()
     with transaction():

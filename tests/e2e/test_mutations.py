@@ -1,0 +1,110 @@
+"""Does any sequence of bytes make the service fail, hang, leak or grow?"""
+
+import random
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.e2e import process, wire
+from tests.e2e.mutations import CAMERA, mutate, valid_requests
+from tests.e2e.server import Server
+from tests.pictures import picture, put
+
+REQUESTS = 100_000
+BATCH = 2_000
+CLIENTS = 4
+SEED = 20251223
+MOST_GROWTH_MIB = 20
+# Each of its threads opens the database, that is a file and a log, when it gets its first request.
+WORKERS = 12
+STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) [A-Z][^\r\n]*\r\n")
+LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
+
+
+def statuses(received):
+    """The status of each answer in a row of them."""
+    found = []
+    while received:
+        line = STATUS.match(received)
+        assert line, received[:200]
+        found.append(int(line[1]))
+        head, _, rest = received.partition(b"\r\n\r\n")
+        length = LENGTH.search(head + b"\r\n")
+        if not length and found[-1] not in (100, 204, 304):
+            return found  # its end is that of its chunks, or of the connection
+        # An answer to HEAD says how long a body would be.
+        has_body = length and not rest.startswith(b"HTTP/1.")
+        received = rest[int(length[1]) :] if has_body else rest
+    return found
+
+
+def send(url, sent):
+    """The statuses of the answers to bytes after which the client says that it is done."""
+    try:
+        with wire.connect(url) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            return statuses(wire.read_all(connection))
+    except TimeoutError:
+        pytest.fail(f"no answer to {sent!r}")
+    except OSError:
+        return []  # closed before all of it was sent
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A server with a camera, its picture, a detection and an event; and how to ask for each."""
+    with Server(tmp_path) as server:
+        put(server.base / "front/a.jpg", picture())
+        camera = requests.post(f"{server.url}/api/cameras", json=CAMERA).json()["id"]
+        seen = {"camera_id": camera, "object_type": "cat", "confidence": 1, "file_path": "a.jpg"}
+        assert requests.post(f"{server.url}/api/detections", json=seen).status_code == 201
+        event = {"camera_id": camera, "started_at": "2025-12-23T12:00:00Z"}
+        assert requests.post(f"{server.url}/api/events", json=event).status_code == 201
+        description = requests.get(f"{server.url}/openapi.json").json()
+        kept = [one for one in valid_requests(description, camera) if one[:6] != b"DELETE"]
+        yield server, kept
+
+
+def prune(server, requests_):
+    """Delete the cameras that mutants have made, so that lists do not grow."""
+    for camera in requests.get(f"{server.url}/api/cameras").json()["cameras"]:
+        if not any(camera["id"].encode() in one for one in requests_):
+            requests.delete(f"{server.url}/api/cameras/{camera['id']}")
+
+
+def test_what_is_mutated_is_valid_before(prepared):
+    server, valid = prepared
+    for one in valid:
+        assert {*send(server.url, one)} <= {200, 201, 206, 304}, one
+
+
+@pytest.mark.slow
+def test_100_000_mutated_requests_neither_fail_nor_hang_nor_leak(prepared):
+    server, valid = prepared
+    chance, pid, seen, before = random.Random(SEED), server.process.pid, {}, None
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for done in range(0, REQUESTS + BATCH, BATCH):
+            batch = [mutate(chance, valid) for _ in range(BATCH)]
+            for sent, found in zip(
+                batch, pool.map(lambda s: send(server.url, s), batch), strict=True
+            ):
+                for status in found:
+                    assert status < 500, (status, sent)
+                    seen[status] = seen.get(status, 0) + 1
+            prune(server, valid)
+            # The first batch makes the pools and caches that stay.
+            if done == 0:
+                time.sleep(2)
+                before = process.descriptors(pid), process.resident_mib(pid)
+    time.sleep(2)
+    after = process.descriptors(pid), process.resident_mib(pid)
+    print(dict(sorted(seen.items())), before, after)
+    assert after[0] - before[0] <= WORKERS * 2
+    assert after[1] - before[1] < MOST_GROWTH_MIB
+    assert "Traceback" not in server.log()
+    assert {200, 201, 206, 304, 400, 404, 405, 413, 414, 415, 416, 422, 431} <= seen.keys()
