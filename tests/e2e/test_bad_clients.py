@@ -23,7 +23,7 @@ PATIENCE = 1
 # Within which others are answered while bad clients do what they do, in seconds.
 PROMPT = 2.0
 CAMERA = {"name": "Front", "folder_path": "front"}
-LIST = b"GET /api/cameras HTTP/1.1\r\nHost: nvr\r\n\r\n"
+LIST = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_8_clients_that_never_read_a_large_picture_hold_bounded_memory(tmp_path,
         location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]
         before = process.sockets(server.process.pid)
         # Each asks for ten in a row; the second eight come while the first ones' time runs.
-        ask = f"GET {location}/snapshot HTTP/1.1\r\n\r\n".encode() * 10
+        ask = f"GET {location}/snapshot HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 10
         for _ in range(2):
             connections = [crowd.enter_context(wire.connect(server.url)) for _ in range(8)]
             for connection in connections:
@@ -189,7 +189,7 @@ def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
             )
         for _ in range(6):
             connection = crowd.enter_context(wire.connect(server.url))
-            connection.sendall(b"GET /api/events/export HTTP/1.1\r\nHost: nvr\r\n\r\n")
+            connection.sendall(b"GET /api/events/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(1)
         # What the 5th and the 6th asked for comes before what others ask for.
         requests.get(server.url + "/api/cameras", timeout=10)
