@@ -83,3 +83,10 @@ def test_every_picture_is_there_and_small():
 def test_every_file_that_is_named_is_there():
     for name in re.findall(r"`((?:app|deploy|tests)/[\w./-]+)`", README):
         assert (PROJECT / name).is_file(), name
+
+
+def test_every_test_that_proves_a_promise_is_there():
+    promised = re.findall(r"^\| .+ \| `(tests/[\w/]+\.py)::(\w+)` \|$", README, re.MULTILINE)
+    assert len(promised) > 10
+    for file, name in promised:
+        assert f"\ndef {name}(" in (PROJECT / file).read_text(), name
