@@ -144,11 +144,7 @@ def migrate() -> None:
             return
         _make_folder(path)
         _share(path)
-        try:
-            inspection.examine(path)
-        except BaseException:
-            _unshare(path)
-            raise
+        _examine(path)
         _open()
         runner = Runner(database, str(MIGRATIONS))
         if upgrading.pending(runner):
@@ -197,6 +193,17 @@ def _share(path: str) -> None:
             if not patience:
                 raise DatabaseBusy(f"{path} is held by another process") from error
             time.sleep(files.POLL_SECONDS)
+
+
+def _examine(path: str) -> None:
+    try:
+        inspection.examine(path)
+    except sqlite3.Error as error:
+        _unshare(path)
+        raise OperationalError(*error.args) from error
+    except BaseException:
+        _unshare(path)
+        raise
 
 
 def _unshare(path: str) -> None:

@@ -137,7 +137,7 @@ def _code(error: Exception) -> str:
         return f"{error.resource}_not_found"
     if isinstance(error, HTTPException):
         return STATUSES.get(error.code or 500, "internal_error")
-    if isinstance(error, peewee.DatabaseError | sqlite3.Error):
+    if isinstance(error, peewee.DatabaseError):
         return _sqlite_code(error)
     if isinstance(error, OSError) and error.errno in OPERATING_SYSTEM:
         return OPERATING_SYSTEM[error.errno]

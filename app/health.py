@@ -1,7 +1,6 @@
 """Is the box well? Each check answers with a status and a sentence that a person can act on."""
 
 import os
-import sqlite3
 from typing import NamedTuple
 
 import peewee
@@ -53,7 +52,7 @@ def database() -> Check:
             db.database.execute_sql("DELETE FROM secret WHERE 0")
     except db.DatabaseBusy:
         return Check(DEGRADED, "Another writer has held the database for long; it may recover.")
-    except (peewee.DatabaseError, sqlite3.Error, db.NewerDatabase, Unusable, OSError):
+    except (peewee.DatabaseError, db.NewerDatabase, Unusable, OSError):
         return Check(
             UNHEALTHY,
             "The database cannot be written. Check that its disk is there, not full, and that the "

@@ -11,6 +11,7 @@ from peewee import DatabaseError
 
 from app import clock, db, lazy, registry, stats
 from app.folders import Folders
+from app.inspection import Unusable
 from app.models import STATUSES, Row
 from app.tally import BOUNDS, Tally
 
@@ -86,7 +87,7 @@ def _database(core: Any) -> Iterator[Any]:
     try:
         db.migrate()
         cameras: list[Row] | None = registry.listing()
-    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, OSError):
+    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, Unusable, OSError):
         cameras = None
     readable = cameras is not None
     yield core.GaugeMetricFamily("nvr_database_up", "1 while it can be read.", value=readable)

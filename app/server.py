@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import sqlite3
 import sys
 import threading
 import time
@@ -111,7 +110,7 @@ def _prepare(app: Flask) -> Reception:
         db.migrate()
     except (db.NewerDatabase, Unusable) as error:
         _refuse(str(error))
-    except (OSError, DatabaseError, sqlite3.Error, db.DatabaseBusy) as error:
+    except (OSError, DatabaseError, db.DatabaseBusy) as error:
         _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")
     try:
         return Reception(app)

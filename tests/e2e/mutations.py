@@ -37,6 +37,7 @@ LINES = (
     *(b"Expect: 100-continue", b"Connection: close", b"Connection: keep-alive", b"Host: a, b"),
     *(
         b"Range: bytes=5-1,-",
+        b"Range: bytes=999999999-",
         b"Range: bytes=-99999999999999999999",
         b"If-Match: *",
         b"If-Match: x",
