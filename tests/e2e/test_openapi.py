@@ -27,7 +27,8 @@ from app.problems import CONTENT_TYPE
 from tests.e2e.server import PROJECT, Server
 from tests.pictures import picture, put
 
-EXAMPLES = 40
+# For each operation.
+EXAMPLES, MANY_EXAMPLES = 10, 200
 # What no JSON Schema can say: that a row is there, that a cursor was given out, that one moment is
 # not before another; and that an integer is written as one, for 3.0 is an integer there too.
 UNSAYABLE = (
@@ -53,8 +54,13 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def schema(described: Flask) -> OpenApiSchema:
-    """Its description as a client reads it; what is generated from it is the same every time."""
-    generation = GenerationConfig(deterministic=True, max_examples=EXAMPLES, database="none")
+    """Its description as a client reads it."""
+    return _schema(described, EXAMPLES)
+
+
+def _schema(described: Flask, examples: int) -> OpenApiSchema:
+    """What is generated from it is the same every time."""
+    generation = GenerationConfig(deterministic=True, max_examples=examples, database="none")
     projects = ProjectsConfig(default=ProjectConfig(generation=generation))
     config = SchemathesisConfig(projects=projects, seed=1)
     return schemathesis.openapi.from_wsgi("/openapi.json", described, config=config)
@@ -71,10 +77,13 @@ def operations(schema: OpenApiSchema) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_answer_is_as_described(schema, operations):
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(MANY_EXAMPLES, marks=pytest.mark.slow)]
+)
+def test_every_answer_is_as_described(described, operations, examples):
     """All checks of schemathesis: examples, edges, random values good and bad, sequences."""
     failures, statuses = set(), {}
-    for event in from_schema(schema).execute():
+    for event in from_schema(_schema(described, examples)).execute():
         assert not isinstance(event, events.NonFatalError | events.FatalError), event
         if isinstance(event, events.ScenarioFinished):
             failures |= set(_failures(event.recorder))
@@ -84,7 +93,7 @@ def test_every_answer_is_as_described(schema, operations):
     assert failures == set()
     assert {200, 201, 204, 400, 403, 404, 405, 415, 422} <= statuses.keys()
     assert max(statuses) < 500
-    assert sum(statuses.values()) > EXAMPLES * len(operations)
+    assert sum(statuses.values()) > examples * len(operations)
 
 
 def _failures(recorder: Any) -> Iterator[str]:
