@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cameras, machine, records
+from benchmarks import cameras, folders, machine, records
 
-GROUPS = {"cameras": cameras.GROUP, "records": records.GROUP}
+GROUPS = {"cameras": cameras.GROUP, "folders": folders.GROUP, "records": records.GROUP}
 
 
 def main() -> None:
