@@ -1,0 +1,93 @@
+"""Does reading, however often, leave the disk alone?"""
+
+import json
+import re
+
+import pytest
+
+from benchmarks.service import request, running
+from tests.pictures import picture, put
+
+TIMES = 10_000
+# What is read of a camera, of records, and of the box.
+PATHS = (
+    "/api/cameras",
+    "/api/cameras/{camera}",
+    "/api/cameras/{camera}/snapshot",
+    "/api/cameras/{camera}/diagnostics",
+    "/api/cameras/{camera}/homeassistant",
+    "/api/folders",
+    "/api/detections",
+    "/api/detections/1",
+    "/api/detections/1/image",
+    "/api/events",
+    "/api/events/1",
+    "/api/events/1/detections",
+    "/api/events/stats",
+    "/api/audit",
+    "/api/audit/1",
+    "/health",
+    "/api/system/health",
+    "/api/system/stats",
+    "/api/system/storage",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/",
+    "/events",
+)
+
+
+@pytest.fixture(scope="module")
+def service():
+    """A service of this module's own."""
+    with running() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def camera(service):
+    """The id of its camera, after the monitor has written what it saw."""
+    put(service.base / "front/a.jpg", picture(), age=60)
+    with service.client() as client:
+
+        def post(path, fields):
+            status, _, body = client.ask(request("POST", path, json.dumps(fields).encode()))
+            assert status == 201, body
+            return json.loads(body)["id"]
+
+        camera = post("/api/cameras", {"name": "Front", "folder_path": "front"})
+        seen = {"camera_id": camera, "object_type": "cat", "confidence": 1, "file_path": "a.jpg"}
+        began = {"camera_id": camera, "started_at": "2025-12-23T12:00:00Z"}
+        post("/api/events", began | {"detection_ids": [post("/api/detections", seen)]})
+        one = request("GET", f"/api/cameras/{camera}")
+        while not json.loads(client.ask(one)[2])["last_seen_at"]:
+            pass
+        # Whoever changes a camera writes first what the monitor has seen of it.
+        change = request("PATCH", f"/api/cameras/{camera}", b'{"name": "Door"}')
+        assert client.ask(change)[0] == 200
+    return camera
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PATHS)
+def test_ten_thousand_answers_write_nothing(service, camera, path):
+    asked = request("GET", path.format(camera=camera))
+    with service.client() as client:
+        # Each thread's first answer opens its connection.
+        for _ in range(100):
+            assert client.ask(asked)[0] == 200
+        before = service.written_bytes()
+        for _ in range(TIMES):
+            assert client.ask(asked)[0] == 200
+        assert service.written_bytes() == before
+
+
+def test_every_path_that_is_read_is_among_them(app):
+    """But files of the pages, and the CSV, whose length nobody knows before it was sent."""
+    rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods}
+    read = {
+        re.sub("<row_id:.*?>", "1", rule.replace("<uuid:camera_id>", "{camera}")) for rule in rules
+    }
+    files = {path for path in read if path.startswith(("/docs/", "/static/"))}
+    assert read - files - {"/api/events/export"} == set(PATHS)
