@@ -16,7 +16,7 @@ from flask import Flask
 from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
-from app import files, inspection, upgrading
+from app import files, inspection, sharing, upgrading
 from app.config import PROJECT
 from app.upgrading import NewerDatabase as NewerDatabase
 
@@ -72,8 +72,6 @@ database: SqliteDatabase = Database(None)
 _writers = threading.Lock()
 _migrating = threading.Lock()
 _migrated: set[str] = set()
-# Path of a database that this process uses → descriptor that says so, None where none can.
-_shares: dict[str, int | None] = {}
 
 
 class DatabaseBusy(Exception):
@@ -143,7 +141,10 @@ def migrate() -> None:
         if path in _migrated:
             return
         _make_folder(path)
-        _share(path)
+        try:
+            sharing.share(path, BUSY_SECONDS, _make)
+        except files.InUse as error:
+            raise DatabaseBusy(f"{path} is held by another process") from error
         _examine(path)
         _open()
         runner = Runner(database, str(MIGRATIONS))
@@ -167,8 +168,7 @@ def let_go() -> None:
     if not database.deferred:
         database.close()
     with _migrating:
-        for path in list(_shares):
-            _unshare(path)
+        sharing.unshare_all()
         _migrated.clear()
 
 
@@ -177,39 +177,15 @@ def known_migrations() -> set[str]:
     return {step.name for step in Runner(database, str(MIGRATIONS)).migrations()}
 
 
-def _share(path: str) -> None:
-    """Say that this process uses the database, which is made where it is missing."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while path not in _shares:
-        patience = max(0.0, deadline - time.monotonic())
-        try:
-            if os.path.exists(path):
-                _shares[path] = files.take_share(path, patience)
-                return
-            with files.alone(path):
-                if not os.path.exists(path):
-                    _make(path)
-        except files.InUse as error:
-            if not patience:
-                raise DatabaseBusy(f"{path} is held by another process") from error
-            time.sleep(files.POLL_SECONDS)
-
-
 def _examine(path: str) -> None:
     try:
         inspection.examine(path)
     except sqlite3.Error as error:
-        _unshare(path)
+        sharing.unshare(path)
         raise OperationalError(*error.args) from error
     except BaseException:
-        _unshare(path)
+        sharing.unshare(path)
         raise
-
-
-def _unshare(path: str) -> None:
-    file = _shares.pop(path)
-    if file is not None:
-        os.close(file)
 
 
 def _make(path: str) -> None:

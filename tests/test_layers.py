@@ -25,7 +25,7 @@ LAYERS = (
     {"app.placeholder"},
     {"app.trials", "app.uploads", "app.inspection"},
     {"app.backups"},
-    {"app.upgrading"},
+    {"app.sharing", "app.upgrading"},
     {"app.db"},
     {"app.models.base"},
     {"app.models.cameras", "app.models.audit", "app.models.secrets", "app.models.tokens"},
