@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
 
 import pytest
 import requests
@@ -127,13 +128,16 @@ def test_a_body_of_a_byte_at_a_time_is_cut_off(hasty, crowd):
 
 @pytest.mark.slow
 def test_a_client_that_takes_its_time_between_requests_keeps_its_connection(hasty, crowd):
-    connection = crowd.enter_context(wire.connect(hasty.url))
-    for _ in range(2):
-        connection.sendall(LIST)
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-        time.sleep(PATIENCE + 2)
-    connection.sendall(LIST)
-    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    connection = crowd.enter_context(closing(HTTPConnection(hasty.url.removeprefix("http://"))))
+    connection.connect()
+    first = connection.sock
+    for pause in (PATIENCE + 2, PATIENCE + 2, 0):
+        connection.request("GET", "/api/cameras")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.read()
+        assert connection.sock is first
+        time.sleep(pause)
 
 
 @pytest.mark.slow
@@ -145,7 +149,9 @@ def test_a_slow_but_steady_client_gets_all_of_its_picture(hasty, crowd):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     connection.connect(("127.0.0.1", int(hasty.url.rpartition(":")[2])))
     path = made.headers["Location"] + "/snapshot"
-    connection.sendall(f"GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    connection.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
     received, began = b"", time.monotonic()
     while piece := connection.recv(32 * 1024):
         received += piece
