@@ -14,10 +14,11 @@ BODIES = {
 }
 HEADERS = {
     "part": b"Range: bytes=0-99\r\n",
+    "beyond": b"Range: bytes=999999999-\r\n",
     "known": b"If-None-Match: *\r\n",
     "any": b"Accept: */*\r\nUser-Agent: mutant/1.0\r\n",
 }
-PICTURES = ("part", "known")
+PICTURES = ("part", "beyond", "known")
 QUERIES = {
     "/api/cameras": "?status=online",
     "/api/cameras/{camera_id}/snapshot": "?max_age=99999&disposition=inline",
