@@ -29,7 +29,8 @@ class Loader(yaml.SafeLoader):  # type: ignore[misc]
 def loads(data: bytes) -> Any:
     """The one value in ``data``; raises `BadYaml`."""
     try:
-        return yaml.load(data, Loader)  # noqa: S506  # nosec B506: it is a safe one
+        # It is a safe loader.
+        return yaml.load(data, Loader)  # noqa: S506  # nosec B506
     except RecursionError:
         raise BadYaml("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:  # of a date, of a key that is a list
