@@ -2,8 +2,9 @@
 
 import sys
 
-from app import create_app, server
+from app import create_app
 from app.config import BadSetting
+from app.serving import server
 
 try:
     app = create_app()

@@ -5,20 +5,10 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import (
-    api,
-    auth,
-    cli,
-    config,
-    db,
-    errors,
-    eyes,
-    headers,
-    metering,
-    proxies,
-    strict_json,
-    web,
-)
+from app import api, cli, config, db, errors, strict_json, web
+from app.access import auth, headers, proxies
+from app.monitoring import eyes
+from app.telemetry import metering
 
 __version__ = "0.1.0"
 

@@ -4,8 +4,8 @@ import json
 from typing import NamedTuple
 
 from app import clock
+from app.access.redaction import without_tokens
 from app.models import AuditEntry, Row
-from app.redaction import without_tokens
 
 
 class Caller(NamedTuple):

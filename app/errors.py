@@ -10,20 +10,14 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import (
-    containment,
-    db,
-    hosts,
-    inspection,
-    models,
-    paging,
-    resizing,
-    snapshots,
-    tokens,
-    vacancies,
-)
+from app import db, models, paging
+from app.access import hosts, tokens
+from app.access.redaction import without_tokens
+from app.db import inspection
+from app.diagnostics import vacancies
+from app.disk import containment, snapshots
+from app.images import resizing
 from app.problems import CONTENT_TYPE, PROBLEMS, Problem
-from app.redaction import without_tokens
 from app.strict_json import BadJson
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import peewee
 
-from app import containment, db
-from app.inspection import Unusable
+from app import db
+from app.db.inspection import Unusable
+from app.disk import containment
 from app.models import Row
-from app.pulse import Pulse
+from app.monitoring.pulse import Pulse
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 # Who asks for the health must not wait long for another writer.

@@ -6,8 +6,8 @@ from app import audit, clock, rosters
 from app.audit import Caller
 from app.db import transaction
 from app.models import Camera, Row
+from app.monitoring.sightings import sightings
 from app.rosters import Plan
-from app.sightings import sightings
 
 
 def listing(status: str | None = None) -> list[Row]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from app import audit
-from app.containment import normalise
+from app.disk.containment import normalise
 from app.models import Row
 
 

@@ -28,7 +28,7 @@ class FastJson(JSONProvider):
         """A JSON response; the body's bytes are encoded once."""
         value = self._prepare_response_obj(args, kwargs)
         body = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-        return self._app.response_class(body, mimetype="application/json")
+        return self._app.response_class(body, mimetype="application/json")  # type: ignore[arg-type]
 
 
 def init_app(app: Flask) -> None:

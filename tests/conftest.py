@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app, db, folders
+from app import create_app, db
+from app.index import folders
 from tests.watched import Watched
 
 JSON = "application/json"

@@ -6,11 +6,12 @@ import warnings
 
 import pytest
 
-from app import create_app, db, tokens
+from app import create_app, db
+from app.access import tokens
+from app.access.auth import READING
+from app.access.uses import uses
 from app.audit import Caller
-from app.auth import READING
 from app.models import AuditEntry, Token
-from app.uses import uses
 from tests.conftest import JSON
 from tests.pictures import picture, put
 from tests.problems import assert_problem

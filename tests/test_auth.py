@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import auth
+from app.access import auth
 from app.audit import Caller
 from tests.problems import assert_problem
 from tests.rows import entries_of

@@ -10,9 +10,11 @@ from contextlib import closing
 
 import pytest
 
-from app import backups, db, files
+from app import db
 from app.config import PROJECT
-from app.inspection import Unusable, examine
+from app.db import backups
+from app.db.inspection import Unusable, examine
+from app.disk import files
 from app.models import Camera
 from tests.posting import post_camera
 
@@ -92,7 +94,7 @@ def test_a_backup_that_fails_leaves_nothing(app, path, tmp_path, monkeypatch, st
         raise OSError("no space left")
 
     before = beside(path)
-    monkeypatch.setattr(f"app.backups.{step}", fail)
+    monkeypatch.setattr(f"app.db.backups.{step}", fail)
     with pytest.raises(OSError, match="no space left"):
         backups.backup(path, str(tmp_path / "kept.db"))
     assert beside(path) == before

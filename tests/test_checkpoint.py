@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from app import checkpoint as module
-from app.checkpoint import checkpoint
+from app.db import checkpoint as module
 from app.db import database, transaction, turn
+from app.db.checkpoint import checkpoint
 from tests.rows import add_camera
 
 

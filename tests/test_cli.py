@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from app import tokens
+from app.access import tokens
 from app.models import Detection
 
 

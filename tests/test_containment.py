@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app import containment
-from app.containment import FileNotReadable, FolderNotFound, OutsideBase, OutsideFolder
+from app.disk import containment
+from app.disk.containment import FileNotReadable, FolderNotFound, OutsideBase, OutsideFolder
 
 EXHAUSTED = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 PIECES = [

@@ -14,9 +14,10 @@ from pathlib import Path
 import peewee
 import pytest
 
-from app import create_app, db, files
+from app import create_app, db
 from app.config import PROJECT
 from app.db import database, transaction
+from app.disk import files
 from app.models import MODELS, Camera, Detection, types_text
 from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from app import clock, diagnosis, survey
-from app.diagnosis import Box, diagnose
-from app.folders import Folders
-from app.obstacles import service_user
-from app.walking import walk
+from app import clock
+from app.diagnostics import diagnosis, survey
+from app.diagnostics.diagnosis import Box, diagnose
+from app.diagnostics.obstacles import service_user
+from app.disk.walking import walk
+from app.index.folders import Folders
 from tests.pictures import picture, put
 from tests.unprivileged import as_nobody, base_of_nobody
 
@@ -108,7 +109,7 @@ def test_a_disk_that_fails_is_told_and_not_trusted(box, front, monkeypatch):
     def fail(_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("app.survey.os.scandir", fail)
+    monkeypatch.setattr("app.diagnostics.survey.os.scandir", fail)
     seen = diagnose(row(), [], box, clock.now())
     assert [problem["code"] for problem in seen["problems"]] == ["no_picture", "broken_folders"]
     assert seen["newest"] is None
@@ -119,7 +120,7 @@ def test_the_services_own_trouble_is_not_said_to_be_the_folders(box, front, monk
     def fail(_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("app.survey.os.scandir", fail)
+    monkeypatch.setattr("app.diagnostics.survey.os.scandir", fail)
     with pytest.raises(OSError, match=os.strerror(number)):
         diagnose(row(), [], box, clock.now())
 
@@ -215,7 +216,7 @@ def test_polling_says_why_and_what_to_do(base, front, monkeypatch):
 def test_a_folder_too_large_to_be_counted_is_walked_by_nobody(box, front, monkeypatch):
     monkeypatch.setattr(diagnosis, "BOUNDS", survey.Bounds(3, 60))
     walks = []
-    monkeypatch.setattr("app.folders.walk", lambda *a: walks.append(1) or walk(*a))
+    monkeypatch.setattr("app.index.folders.walk", lambda *a: walks.append(1) or walk(*a))
     for number in range(5):
         put(front / f"{number}.jpg", WHOLE, age=100 - number)
     seen = diagnose(row(seen=OFFLINE_AFTER + 9), [], box, clock.now())

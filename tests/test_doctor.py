@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app import db, doctor, kernel
+from app import db
+from app.diagnostics import doctor
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
+from app.index import kernel
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,19 +9,13 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import (
-    containment,
-    db,
-    errors,
-    hosts,
-    inspection,
-    paging,
-    resizing,
-    snapshots,
-    tokens,
-    vacancies,
-)
+from app import db, errors, paging
+from app.access import hosts, tokens
+from app.db import inspection
+from app.diagnostics import vacancies
+from app.disk import containment, snapshots
 from app.errors import ValidationFailed
+from app.images import resizing
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
 from app.strict_json import BadJson

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from inotify_simple import Event
 
-from app import folders, remote, watches, watching
-from app.folders import Folders
+from app.disk import remote
+from app.index import folders, watches, watching
+from app.index.folders import Folders
 from tests.inotify import watches_of
 from tests.pictures import put
 from tests.watched import fail, names

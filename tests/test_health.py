@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app import db, files, health
+from app import db, health
+from app.disk import files
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.pulse import Pulse
+from app.monitoring.pulse import Pulse
 
 WELL = Pulse(still=0.5, leads=True)
 

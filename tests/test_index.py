@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app import containment, folders
-from app.folders import Folders
-from app.ranking import Candidate
-from app.walking import walk
+from app.disk import containment
+from app.disk.ranking import Candidate
+from app.disk.walking import walk
+from app.index import folders
+from app.index.folders import Folders
 from tests import file_operations
 from tests.file_operations import REFUSED, Uploads
 

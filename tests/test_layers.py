@@ -9,67 +9,70 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-# Each line may import from the lines above it and from nothing else of the app.
-LAYERS = (
-    {"app.clock", "app.config", "app.containment", "app.ranking", "app.redaction"},
-    {"app.glyphs", "app.lazy", "app.logs", "app.strict_json", "app.tally", "app.yaml_text"},
-    {"app.drawing"},
-    {"app.hosts", "app.proxies"},
-    {"app.fields", "app.legible", "app.pictures", "app.pulse", "app.reach", "app.remote"},
-    {"app.resizing"},
-    {"app.walking"},
-    {"app.watches", "app.writing"},
-    {"app.obstacles", "app.passed_over", "app.survey", "app.watching"},
-    {"app.folders", "app.kernel"},
-    {"app.snapshots", "app.files"},
-    {"app.placeholder"},
-    {"app.trials", "app.uploads", "app.inspection"},
-    {"app.backups"},
-    {"app.sharing", "app.upgrading"},
-    {"app.db"},
-    {"app.models.base"},
-    {"app.models.cameras", "app.models.audit", "app.models.secrets", "app.models.tokens"},
-    {"app.models.records"},
-    {"app.models", "app.background", "app.checkpoint"},
-    {"app.paging", "app.homeassistant"},
-    {"app.schemas", "app.schemas.common", "app.audit", "app.listings", "app.liveness"},
-    {"app.facts"},
-    {"app.schemas.glance", "app.schemas.examples", "app.remedies"},
-    {"app.diagnosis"},
-    {"app.vacancies"},
-    {"app.schemas.folders", "app.schemas.diagnostics"},
-    {"app.schemas.cameras", "app.schemas.detections", "app.schemas.audit", "app.schemas.system"},
-    {"app.schemas.events", "app.stats", "app.health", "app.retention"},
-    {"app.schemas.pages"},
-    {"app.doctor", "app.intake", "app.rosters", "app.sightings", "app.tokens", "app.uses"},
-    {"app.monitor", "app.registry", "app.events"},
-    {"app.eyes", "app.metrics"},
-    {"app.problems"},
-    {"app.auth", "app.errors", "app.headers"},
-    {"app.metering"},
-    {"app.api.parsing", "app.api.security"},
-    {"app.api.blueprint", "app.api.pictures", "app.api.lists", "app.api.exports"},
-    {"app.api.showing"},
-    {"app.api.cameras", "app.api.detections", "app.api.events", "app.api.audit"},
-    {"app.api.system", "app.api.folders", "app.api.docs", "app.api.metrics"},
-    {"app.api"},
-    {"app.assets"},
-    {"app.web"},
-    {"app.cli.cameras", "app.cli.doctor", "app.cli.prune", "app.cli.backup", "app.cli.tokens"},
-    {"app.cli.transfer"},
-    {"app.cli"},
-    {"app.heap", "app.notify", "app.tasks", "app.workers"},
-    {"app.channel"},
-    {"app.fairness"},
-    {"app.reception"},
-    {"app.server"},
-    {"app"},
-)
-RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+# Each line may import from the lines above it and from nothing else of the app; the app from all.
+LAYERS = """
+access diagnostics disk images index monitoring serving telemetry
+access.redaction clock config disk.containment disk.ranking
+images.glyphs lazy logs strict_json telemetry.tally yaml_text
+images.drawing
+access.hosts access.proxies
+diagnostics.legible diagnostics.reach disk.pictures disk.remote fields monitoring.pulse
+images.resizing
+disk.walking
+index.watches index.writing
+diagnostics.obstacles diagnostics.passed_over diagnostics.survey index.watching
+index.folders index.kernel
+disk.files disk.snapshots
+images.placeholder
+db.inspection diagnostics.trials monitoring.uploads
+db.backups
+db.sharing db.upgrading
+db
+models.base
+models.audit models.cameras models.secrets models.tokens
+models.records
+background db.checkpoint models
+homeassistant paging
+audit listings monitoring.liveness schemas schemas.common
+diagnostics.facts
+diagnostics.remedies schemas.examples schemas.glance
+diagnostics.diagnosis
+diagnostics.vacancies
+schemas.diagnostics schemas.folders
+schemas.audit schemas.cameras schemas.detections schemas.system
+health retention schemas.events stats
+schemas.pages
+access.tokens access.uses diagnostics.doctor intake monitoring.sightings rosters
+events monitoring.monitor registry
+monitoring.eyes telemetry.metrics
+problems
+access.auth access.headers errors
+telemetry.metering
+api.parsing api.security
+api.blueprint api.exports api.lists api.pictures
+api.showing
+api.audit api.cameras api.detections api.events
+api.docs api.folders api.metrics api.system
+api
+assets
+web
+cli.backup cli.cameras cli.doctor cli.prune cli.tokens
+cli.transfer
+cli
+serving.heap serving.notify serving.tasks serving.workers
+serving.channel
+serving.fairness
+serving.reception
+serving.server
+"""
+RANK = {
+    f"app.{name}": rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()
+}
+RANK["app"] = max(RANK.values()) + 1
 # What the parts that are set up with the app need of Flask: no request.
 FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
 # What chooses the picture.
-CHOOSING = ("app.containment", "app.walking", "app.pictures", "app.snapshots")
+CHOOSING = ("app.disk.containment", "app.disk.walking", "app.disk.pictures", "app.disk.snapshots")
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
 LATE = {"PIL.Image", "PIL.ImageOps", "prometheus_client.core"}
@@ -175,14 +178,15 @@ def test_nothing_below_the_database_knows_it(module):
     if RANK[module] < RANK["app.db"]:
         known = {name.split(".")[0] for name in imports(TREES[module])}
         # How a schema is made is told to peewee's runner; a copy is SQLite's own.
-        told = {"app.upgrading": {"playhouse"}}
-        copied = {"app.inspection": {"sqlite3"}, "app.backups": {"sqlite3"}}
+        told = {"app.db.upgrading": {"playhouse"}}
+        copied = {"app.db.inspection": {"sqlite3"}, "app.db.backups": {"sqlite3"}}
         allowed = told.get(module, set()) | copied.get(module, set())
         assert known & {"peewee", "playhouse", "sqlite3"} <= allowed
 
 
 @pytest.mark.parametrize(
-    "module", ["app.containment", "app.walking", "app.pictures", "app.snapshots"]
+    "module",
+    ["app.disk.containment", "app.disk.walking", "app.disk.pictures", "app.disk.snapshots"],
 )
 def test_what_chooses_the_picture_needs_the_standard_library_only(module):
     packages = {name.split(".")[0] for name in imports(TREES[module])}
@@ -190,22 +194,22 @@ def test_what_chooses_the_picture_needs_the_standard_library_only(module):
 
 
 # The data layer opens the locks and copies beside its own file, never a file of the cameras.
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment", "app.files"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.disk.containment", "app.disk.files"}))
 def test_only_containment_opens_files(module):
     code = ast.unparse(TREES[module]).replace(IN_MEMORY, "pillow(io.BytesIO(")
     assert not OPENERS & set(called(ast.parse(code)))
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.containment", "app.config"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.disk.containment", "app.config"}))
 def test_nobody_else_follows_names(module):
-    own = {"walk"} if "app.walking.walk" in imports(TREES[module]) else set()
+    own = {"walk"} if "app.disk.walking.walk" in imports(TREES[module]) else set()
     assert not (FOLLOWERS - own) & set(called(TREES[module]))
 
 
 def test_the_search_for_openers_finds_them():
     code = "open(a); io.open(a); os.open(a); Path(a).open(); opener = os.open; p.read_bytes()"
     assert [name for name in called(ast.parse(code)) if name in OPENERS].count("open") == 5
-    assert "open" in set(called(TREES["app.containment"]))
+    assert "open" in set(called(TREES["app.disk.containment"]))
 
 
 @pytest.mark.parametrize("module", TREES)

@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 
-from app import clock, monitor, registry
+from app import clock, registry
 from app.audit import Caller
 from app.db import database, transaction
 from app.listings import AUDIT
 from app.models import Camera
-from app.sightings import sightings
+from app.monitoring import monitor
+from app.monitoring.sightings import sightings
 from tests.pictures import picture, put
 
 SOMEBODY = Caller("anonymous")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.proxies import ASKED_AS, Behind, address_of
+from app.access.proxies import ASKED_AS, Behind, address_of
 
 PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 

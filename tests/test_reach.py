@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from app import containment
-from app.obstacles import OBSTACLES
-from app.reach import place, reached
+from app.diagnostics.obstacles import OBSTACLES
+from app.diagnostics.reach import place, reached
+from app.disk import containment
 from tests.unprivileged import as_nobody, base_of_nobody
 
 

@@ -82,7 +82,8 @@ def test_every_picture_is_there_and_small():
 
 def test_every_file_that_is_named_is_there():
     for name in re.findall(r"`((?:app|deploy|tests)/[\w./-]+)`", README):
-        assert (PROJECT / name).is_file(), name
+        path = PROJECT / name
+        assert path.is_dir() if name.endswith("/") else path.is_file(), name
 
 
 def test_every_test_that_proves_a_promise_is_there():
@@ -90,3 +91,8 @@ def test_every_test_that_proves_a_promise_is_there():
     assert len(promised) > 10
     for file, name in promised:
         assert f"\ndef {name}(" in (PROJECT / file).read_text(), name
+
+
+def test_every_room_of_the_house_is_named():
+    rooms = {path.parent.name for path in PROJECT.glob("app/*/__init__.py")}
+    assert {f"`app/{room}/`" for room in rooms} <= set(re.findall(r"`[^`\n]+`", README))

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from app import resizing
-from app.pictures import Picture
-from app.resizing import Box, NotInstalled, NotResizable, Resizer, fitted
+from app.disk.pictures import Picture
+from app.images import resizing
+from app.images.resizing import Box, NotInstalled, NotResizable, Resizer, fitted
 from tests.pictures import picture
 
 LARGE = (640, 480)

@@ -9,9 +9,9 @@ import pytest
 
 from app import retention
 from app.background import Job
-from app.checkpoint import INTERVAL_SECONDS, checkpoint
 from app.clock import rfc3339
 from app.db import database, transaction
+from app.db.checkpoint import INTERVAL_SECONDS, checkpoint
 from app.listings import AUDIT, DETECTIONS, EVENTS
 from app.models import AuditEntry, Detection, Event, fetch
 from app.retention import Limits

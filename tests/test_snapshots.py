@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import containment, snapshots, walking
-from app.pictures import HEAD_BYTES, has_end_mark
-from app.snapshots import NoSnapshot, SnapshotTooOld, Terms
+from app.disk import containment, snapshots, walking
+from app.disk.pictures import HEAD_BYTES, has_end_mark
+from app.disk.snapshots import NoSnapshot, SnapshotTooOld, Terms
 from tests.pictures import FORMATS, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from app import clock
-from app.survey import NAMED, Bounds, is_temporary, survey
-from app.walking import DEEPEST
+from app.diagnostics.survey import NAMED, Bounds, is_temporary, survey
+from app.disk.walking import DEEPEST
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from app import clock, tokens, uses
+from app import clock
+from app.access import tokens, uses
 from app.audit import Caller
 from app.db import database
 from app.models import Token

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from app import clock, survey, vacancies
-from app.diagnosis import Box
-from app.folders import Folders
+from app import clock
+from app.diagnostics import survey, vacancies
+from app.diagnostics.diagnosis import Box
+from app.index.folders import Folders
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import containment, ranking, walking
+from app.disk import containment, ranking, walking
 from tests.pictures import put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from inotify_simple import Event
 
-from app import ranking, watches, watching, writing
-from app.walking import walk
+from app.disk import ranking
+from app.disk.walking import walk
+from app.index import watches, watching, writing
 from tests.inotify import queue_length, watches_of
 from tests.pictures import put
 from tests.watched import MOST_BYTES, names

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.workers import WRITERS, Workers
+from app.serving.workers import WRITERS, Workers
 
 SECONDS = 10
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.folders import Folders, Look
-from app.watching import Tree
+from app.index.folders import Folders, Look
+from app.index.watching import Tree
 
 MOST_BYTES = 10**6
 

@@ -6,7 +6,7 @@ from flask_smorest import Api as SmorestApi
 from app import db
 from app.api import audit, cameras, detections, docs, events, folders, metrics, security, system
 from app.api.lists import ROW_ID, RowId
-from app.resizing import Resizer
+from app.images.resizing import Resizer
 from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (

@@ -15,7 +15,7 @@ from flask import make_response
 
 from app.api import security
 from app.api.parsing import StrictParser
-from app.pictures import CONTENT_TYPES
+from app.disk.pictures import CONTENT_TYPES
 from app.problems import CONTENT_TYPE, PROBLEMS
 from app.schemas.common import NothingSchema, ProblemSchema
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from flask import Response, current_app, url_for
 
-from app import clock, homeassistant, registry, snapshots
+from app import clock, homeassistant, registry
+from app.access.auth import caller, shown_token
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path
 from app.api.showing import show
-from app.auth import caller, shown_token
-from app.diagnosis import diagnose
+from app.diagnostics.diagnosis import diagnose
+from app.disk import snapshots
 from app.homeassistant import Urls
 from app.models import Camera, Row
 from app.schemas import cameras as schemas

@@ -5,11 +5,12 @@ from typing import Any
 
 from flask import Response, url_for
 
-from app import intake, snapshots
+from app import intake
 from app.api.blueprint import Blueprint
 from app.api.lists import ROW_ID, page
 from app.api.pictures import base_path
 from app.api.showing import show
+from app.disk import snapshots
 from app.listings import DETECTIONS
 from app.models import Camera, Row
 from app.schemas import detections as schemas

@@ -3,10 +3,10 @@
 from flask import Response, url_for
 
 from app import clock, events, stats
+from app.access.auth import caller
 from app.api.blueprint import Blueprint
 from app.api.exports import send_csv
 from app.api.lists import ROW_ID, page
-from app.auth import caller
 from app.listings import DETECTIONS, EVENTS
 from app.models import Row
 from app.schemas import detections, examples

@@ -4,9 +4,9 @@ from flask import current_app
 
 from app import clock
 from app.api.blueprint import Blueprint
+from app.diagnostics.vacancies import vacancies
 from app.models import Camera, Row
 from app.schemas import folders as schemas
-from app.vacancies import vacancies
 
 blp = Blueprint("folders", __name__, url_prefix="/api/folders", description=__doc__)
 

@@ -4,7 +4,7 @@ from flask import Response, current_app, request
 
 from app.api.blueprint import Blueprint
 from app.api.pictures import folders
-from app.metrics import Metrics, exposition
+from app.telemetry.metrics import Metrics, exposition
 
 OPENMETRICS = "application/openmetrics-text"
 

@@ -10,8 +10,8 @@ from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from app.access.redaction import without_tokens
 from app.errors import ValidationFailed
-from app.redaction import without_tokens
 from app.strict_json import strict
 
 ECHOED_CHARACTERS = 100

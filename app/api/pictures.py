@@ -13,9 +13,9 @@ from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import parse_range_header
 
 from app import clock
-from app.folders import Folders
-from app.pictures import Picture
-from app.snapshots import Terms
+from app.disk.pictures import Picture
+from app.disk.snapshots import Terms
+from app.index.folders import Folders
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
 ATTR_CHAR = "!#$&+-.^_`|~"

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from flask import Response, current_app, request
 
-from app import containment, placeholder, snapshots
 from app.api.pictures import FIXED_HEADERS, content_disposition, send_picture, terms_of
+from app.disk import containment, snapshots
+from app.disk.pictures import Picture
+from app.disk.snapshots import Terms
+from app.images import placeholder
+from app.images.resizing import Box
 from app.models import Row
-from app.pictures import Picture
-from app.resizing import Box
-from app.snapshots import Terms
 
 PNG, SVG = "image/png", "image/svg+xml"
 # What a card may stand in for. Outside and unknown are mistakes of the set-up, to be seen as such.

@@ -10,8 +10,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from app import backups, db, files
-from app.inspection import Unusable
+from app import db
+from app.db import backups
+from app.db.inspection import Unusable
+from app.disk import files
 
 
 def _path() -> str:

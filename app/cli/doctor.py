@@ -10,8 +10,8 @@ from flask.cli import with_appcontext
 from peewee import DatabaseError
 
 from app import clock, registry
-from app import doctor as checks
-from app.diagnosis import diagnose
+from app.diagnostics import doctor as checks
+from app.diagnostics.diagnosis import diagnose
 from app.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
 from app.logs import one_line
 from app.models import Row

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app import db
-from app import tokens as known
+from app.access import tokens as known
 from app.audit import Caller
 from app.config import PROJECT
 from app.models import Row, Token

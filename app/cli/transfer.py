@@ -17,6 +17,9 @@ from app.schemas.cameras import CameraRosterSchema
 from app.strict_json import BadJson, strict
 from app.yaml_text import BadYaml, dumps, loads
 
+# The group itself, with the two commands of this module added.
+__all__ = ["cameras"]
+
 FIELDS = ("name", "folder_path", "status")
 
 

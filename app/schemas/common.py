@@ -3,7 +3,7 @@
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from app.fields import Moment, QueryFlag, QueryWhole
-from app.resizing import LEAST, MOST
+from app.images.resizing import LEAST, MOST
 
 # JSON Schema's way of saying what `fields.Text` refuses.
 CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"

@@ -24,8 +24,8 @@ class BoxSchema(Schema):
 class Box(fields.Nested):
     """A box; one without a fault is known at a glance."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return value if is_box(value) else super()._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return value if is_box(value) else super()._deserialize(value, *args, **kwargs)
 
 
 class DetectionCreateSchema(Schema):
@@ -74,8 +74,8 @@ class DetectionCreateSchema(Schema):
 class Seen(fields.Nested):
     """A detection of a batch; one that is plainly right is known at a glance."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        return plain(value) or super()._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return plain(value) or super()._deserialize(value, *args, **kwargs)
 
 
 class DetectionBatchSchema(Schema):

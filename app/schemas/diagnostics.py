@@ -2,10 +2,10 @@
 
 from marshmallow import Schema, fields, validate
 
+from app.diagnostics.survey import TEMPORARY_NAME
+from app.diagnostics.trials import BEING_WRITTEN, CUT_SHORT
 from app.models import STATUSES
 from app.schemas.common import PicturesSchema
-from app.survey import TEMPORARY_NAME
-from app.trials import BEING_WRITTEN, CUT_SHORT
 
 EXAMPLE_DIAGNOSTICS = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",

@@ -24,7 +24,7 @@ def plain(value: Any) -> dict[str, Any] | None:
     """
     if type(value) is not dict or not value.keys() <= NOTHING.keys():
         return None
-    seen = NOTHING | value
+    seen: dict[str, Any] = NOTHING | value
     right = (
         type(seen["camera_id"]) is str
         and IDENTITY.fullmatch(seen["camera_id"])

@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment
 from PIL import Image
 
-from app import tokens
+from app.access import tokens
 from app.audit import Caller
 from tests.pictures import picture, put
 from tests.problems import assert_problem

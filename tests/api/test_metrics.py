@@ -8,9 +8,10 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from app import clock, containment, create_app
-from app.sightings import sightings
-from app.tally import BOUNDS, Tally
+from app import clock, create_app
+from app.disk import containment
+from app.monitoring.sightings import sightings
+from app.telemetry.tally import BOUNDS, Tally
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 

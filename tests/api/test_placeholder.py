@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from app import placeholder
-from app.glyphs import GLYPHS
-from app.placeholder import Card, duration
+from app.images import placeholder
+from app.images.glyphs import GLYPHS
+from app.images.placeholder import Card, duration
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem

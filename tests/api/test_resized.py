@@ -6,7 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
-from app import resizing
+from app.images import resizing
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem

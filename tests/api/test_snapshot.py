@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.http import http_date, parse_options_header
 
-from app import snapshots
 from app.api.pictures import content_disposition
+from app.disk import snapshots
 from tests.pictures import FORMATS, picture, put
 from tests.problems import assert_problem
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from app.workers import WRITERS
+from app.serving.workers import WRITERS
 from benchmarks.service import request, running
 from tests.pictures import picture, put
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from app import fairness, notify, server
+from app.serving import fairness, notify, server
 from tests.e2e.server import Server
 
 

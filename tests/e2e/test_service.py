@@ -32,7 +32,7 @@ WRONG = {
     "NVR_MAX_PICTURE_BYTES": "-1",
     "NVR_LOG_LEVEL": "\x1b[31mLOUD",
 }
-FORGED = "2026-01-01 00:00:00,000 INFO app.server: forged"
+FORGED = "2026-01-01 00:00:00,000 INFO app.serving.server: forged"
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"
 CAMERA = {"name": "Front", "folder_path": "front"}
 

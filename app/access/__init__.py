@@ -1,0 +1,1 @@
+"""Who may ask for what, from which host, through which proxy?"""

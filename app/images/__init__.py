@@ -1,0 +1,1 @@
+"""How is a picture made smaller, or drawn where there is none?"""

@@ -1,0 +1,1 @@
+"""Is each camera alive? The rule, the evidence, and the loop that applies it."""

@@ -1,0 +1,116 @@
+"""What was seen of the cameras and is not written yet?
+
+Uploads come every few seconds and an SD card wears with every write, so sightings wait in memory
+until they are due, while every answer shows them already.
+"""
+
+import threading
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Caller
+from app.models import AuditEntry, Camera, NotFound, Row
+from app.monitoring.liveness import SILENCE, Verdict
+
+ACTION = "camera_status_changed"
+
+
+class Move(NamedTuple):
+    """A status became another one, because of what, and when the camera was last seen then."""
+
+    old: str
+    new: str
+    because: str
+    last_seen_at: str | None
+
+
+class Sighting(NamedTuple):
+    """The last verdict, the status that the first was passed upon (who sets another one, wins),
+    and every move since: each is an audit entry of its own.
+    """
+
+    verdict: Verdict
+    status_then: str
+    moves: tuple[Move, ...] = ()
+
+
+class Sightings:
+    """The verdicts that wait to be written, by camera. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Sighting] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def note(self, camera: Row, verdict: Verdict) -> None:
+        """Let ``verdict`` wait; ``camera`` is the row as it was judged."""
+        with self._lock:
+            waiting = self._waiting.get(camera["id"])
+            status_then = waiting.status_then if waiting else camera["status"]
+            moves = waiting.moves if waiting else ()
+            if verdict.because:
+                seen = verdict.last_seen_at
+                moves += (Move(camera["status"], verdict.status, verdict.because, seen),)
+            self._waiting[camera["id"]] = Sighting(verdict, status_then, moves)
+
+    def forget(self) -> None:
+        """Drop everything that waits."""
+        with self._lock:
+            self._waiting.clear()
+
+    def shown(self, camera: Row) -> Row:
+        """The camera's row with what waits for it."""
+        waiting = self._waiting.get(camera["id"])
+        return camera | _news(camera, waiting) if waiting else camera
+
+    def write(self) -> None:
+        """Write what waits; the caller holds the transaction. On failure it waits on."""
+        with self._lock:
+            written = dict(self._waiting)
+        for camera_id, sighting in written.items():
+            try:
+                _write(Camera.one(camera_id), sighting)
+            except NotFound:
+                continue  # deleted meanwhile
+        with self._lock:
+            for camera_id, sighting in written.items():
+                if self._waiting.get(camera_id) is sighting:
+                    del self._waiting[camera_id]
+
+
+# Of this process, as the database is: whoever changes a camera writes first what waits.
+sightings = Sightings()
+
+
+def silence_spent(camera_id: str) -> str | None:
+    """The last_seen_at whose silence moved the camera's status last, as the audit log knows."""
+    for entry in AuditEntry.newest_of(camera_id, ACTION):
+        details = entry["details"]
+        return details["last_seen_at"] if details["evidence"] == SILENCE else None
+    return None
+
+
+def _news(camera: Row, sighting: Sighting) -> Row:
+    """What the sighting changes of the row."""
+    verdict = sighting.verdict
+    later = max(verdict.last_seen_at or "", camera["last_seen_at"] or "") or None
+    status = verdict.status if camera["status"] == sighting.status_then else camera["status"]
+    return {"status": status, "last_seen_at": later}
+
+
+def _write(camera: Row, sighting: Sighting) -> None:
+    news = _news(camera, sighting)
+    changes = audit.differences(camera, news)
+    if changes:
+        Camera.change(camera["id"], {name: news[name] for name in changes})
+    if camera["status"] != sighting.status_then:
+        return
+    for move in sighting.moves:
+        details = {
+            "changes": {"status": {"old": move.old, "new": move.new}},
+            "evidence": move.because,
+            "last_seen_at": move.last_seen_at,
+        }
+        audit.record(ACTION, Caller("monitor"), "camera", camera, details)

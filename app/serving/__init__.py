@@ -1,0 +1,1 @@
+"""How are many connections, slow and broken ones too, served by one process? On waitress."""

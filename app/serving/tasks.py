@@ -1,0 +1,76 @@
+"""What is a request, and how does its answer go onto the wire? In waitress' own classes."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask, WSGITask
+
+from app.access.headers import EVERY, POLICY
+from app.problems import CONTENT_TYPE, PROBLEMS
+
+# What waitress refuses before the app sees it. 501 is its answer to a transfer coding other than
+# chunked: the client's fault, so 400 here.
+REFUSALS = {413: "payload_too_large", 431: "headers_too_large", 500: "internal_error"}
+
+
+class Parser(HTTPRequestParser):
+    """waitress' own, for whom a body ends in one way only."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the header; raises `ParsingError`.
+
+        Two framings, or chunks in HTTP/1.0, may end elsewhere for a proxy than here: what is left
+        would be a request that nobody has sent (RFC 9112, section 6.1).
+        """
+        super().parse_header(header_plus)
+        other = "CONTENT_LENGTH" if self.chunked else "TRANSFER_ENCODING"
+        if other in self.headers:
+            raise ParsingError("conflicting framing")
+
+
+class Refusal(ErrorTask):
+    """The answer to what is not a request that the app can be given."""
+
+    def execute(self) -> None:
+        """Write the problem and close; the client may still be sending meanwhile."""
+        problem = PROBLEMS[self._code()]
+        body = orjson.dumps(problem.body(), option=orjson.OPT_APPEND_NEWLINE)
+        self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
+        self.response_headers += [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        self.response_headers += [*EVERY, POLICY]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.channel.refused = True
+        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
+
+    def _code(self) -> str:
+        """A header that is too large and still in its first line is all URL."""
+        code = REFUSALS.get(self.request.error.code, "bad_request")
+        in_first_line = b"\n" not in self.request.header_plus.lstrip()
+        return "uri_too_long" if code == "headers_too_large" and in_first_line else code
+
+
+class Answer(WSGITask):
+    """The app's answer to a request."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """What the app is told; a host in the target is the one that is asked.
+
+        The Host header is ignored beside it (RFC 9112, section 3.2.2).
+        """
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.proxy_netloc:
+            environ["HTTP_HOST"] = self.request.proxy_netloc
+        return environ
+
+    def set_close_on_finish(self) -> None:
+        """Close afterwards, but not for want of a Content-Length where there is no body.
+
+        204 and 304 end with their headers (RFC 9112, section 6.3); waitress would make every
+        client that is told «not modified» connect anew.
+        """
+        wants_close = self.request.headers.get("CONNECTION", "").lower() == "close"
+        if self.has_body or wants_close or self.version == "1.0":
+            super().set_close_on_finish()

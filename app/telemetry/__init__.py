@@ -1,0 +1,1 @@
+"""What does the service count about itself, and how does Prometheus read it?"""

@@ -1,0 +1,117 @@
+"""What does Prometheus get to see? Everything that is known already, read at the moment it asks.
+
+Names and units follow prometheus.io/docs/practices/naming.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from peewee import DatabaseError
+
+from app import clock, db, lazy, registry, stats
+from app.db.inspection import Unusable
+from app.index.folders import Folders
+from app.models import STATUSES, Row
+from app.telemetry.tally import BOUNDS, Tally
+
+MODES = ("watching", "polling", "off")
+
+
+class Metrics(NamedTuple):
+    """Where the numbers come from; prometheus-client calls it a collector."""
+
+    tally: Tally
+    folders: Folders
+    watch: bool
+    version: str
+
+    def collect(self) -> Iterator[Any]:
+        """Every family of metrics."""
+        core = lazy.load("prometheus_client.core")
+        process = lazy.load("prometheus_client.process_collector")
+        build = core.GaugeMetricFamily("nvr_build_info", "Always 1.", labels=["version"])
+        build.add_metric([self.version], 1)
+        yield build
+        yield from self._requests(core)
+        yield from self._index(core)
+        yield from _database(core)
+        yield from process.ProcessCollector(registry=None).collect()
+
+    def _requests(self, core: Any) -> Iterator[Any]:
+        requests = core.CounterMetricFamily(
+            "nvr_http_requests", "Requests answered.", labels=["method", "route", "status"]
+        )
+        for (method, route, status), count in self.tally.requests().items():
+            requests.add_metric([method, route, str(status)], count)
+        durations = core.HistogramMetricFamily(
+            "nvr_http_request_duration_seconds",
+            "From the first look at a request to its answer.",
+            labels=["method", "route"],
+        )
+        for labels, counted in self.tally.durations().items():
+            counts = zip((*map(str, BOUNDS), "+Inf"), accumulate(counted.classes), strict=True)
+            durations.add_metric(labels, buckets=list(counts), sum_value=counted.seconds)
+        snapshots = core.CounterMetricFamily(
+            "nvr_snapshots", "Snapshots asked for, by what was answered.", labels=["outcome"]
+        )
+        for outcome, count in self.tally.snapshots().items():
+            snapshots.add_metric([outcome], count)
+        return iter((requests, durations, snapshots))
+
+    def _index(self, core: Any) -> Iterator[Any]:
+        polling = len(self.folders.polling())
+        mode = core.GaugeMetricFamily(
+            "nvr_index_mode", "1 for how new pictures are noticed.", labels=["mode"]
+        )
+        now = "off" if not self.watch else "polling" if polling else "watching"
+        for name in MODES:
+            mode.add_metric([name], name == now)
+        yield mode
+        yield core.GaugeMetricFamily(
+            "nvr_index_polling_folders", "Folders that cannot be watched.", value=polling
+        )
+
+
+def exposition(metrics: Metrics, as_openmetrics: bool) -> tuple[bytes, str]:
+    """The metrics as text in one of two formats, and its media type."""
+    if as_openmetrics:
+        openmetrics = lazy.load("prometheus_client.openmetrics.exposition")
+        return openmetrics.generate_latest(metrics), openmetrics.CONTENT_TYPE_LATEST
+    plain = lazy.load("prometheus_client.exposition")
+    return plain.generate_latest(metrics), plain.CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _database(core: Any) -> Iterator[Any]:
+    """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
+    try:
+        db.migrate()
+        cameras: list[Row] | None = registry.listing()
+    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, Unusable, OSError):
+        cameras = None
+    readable = cameras is not None
+    yield core.GaugeMetricFamily("nvr_database_up", "1 while it can be read.", value=readable)
+    yield core.GaugeMetricFamily(
+        "nvr_database_size_bytes", "The database with its WAL.", value=stats.database_bytes()
+    )
+    yield from _cameras(core, cameras or [])
+
+
+def _cameras(core: Any, cameras: list[Row]) -> Iterable[Any]:
+    """A series for each camera that is registered, by its id."""
+
+    def family(name: str, what: str, *more: str) -> Any:
+        return core.GaugeMetricFamily(f"nvr_camera_{name}", what, labels=["camera", *more])
+
+    status = family("status", "1 for the status that the camera has.", "status")
+    uploaded = family("last_upload_timestamp_seconds", "When the last upload was completed.")
+    age = family("last_upload_age_seconds", "How long ago that was.")
+    now = clock.now()
+    for camera in cameras:
+        for name in STATUSES:
+            status.add_metric([camera["id"], name], name == camera["status"])
+        if camera["last_seen_at"]:
+            moment = clock.parse(camera["last_seen_at"])
+            uploaded.add_metric([camera["id"]], moment.timestamp())
+            age.add_metric([camera["id"]], max(0.0, (now - moment).total_seconds()))
+    return status, uploaded, age
