@@ -104,7 +104,7 @@ def init_app(app: Flask) -> None:
 
 def respond(error: Exception) -> Response:
     """The one answer to an exception; what nobody foresaw is logged and says nothing."""
-    problem = PROBLEMS[_code(error)]
+    problem = problem_of(error)
     request.environ[PROBLEM] = problem.code
     if problem.code in ("internal_error", "database_unavailable"):
         log.error("%s %s failed", request.method, request.path, exc_info=error)
@@ -113,6 +113,11 @@ def respond(error: Exception) -> Response:
         kept = {"Allow", "Content-Range"}
         response.headers.extend(h for h in error.get_headers() if h[0] in kept)
     return response
+
+
+def problem_of(error: Exception) -> Problem:
+    """The row of the table that an exception is; ``internal_error`` if nobody foresaw it."""
+    return PROBLEMS[_code(error)]
 
 
 def problem_response(problem: Problem, **members: Any) -> Response:

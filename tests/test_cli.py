@@ -2,11 +2,15 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
+from app import create_app, db
 from app.access import tokens
 from app.models import Detection
+from app.problems import PROBLEMS
 
 
 @pytest.fixture
@@ -24,6 +28,44 @@ def detections(camera):
             object_type="cat",
             confidence=1,
         ).execute()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tokens", "create", "phone", "--role", "read"),
+        ("tokens", "revoke", "laptop"),
+        ("cameras", "add", "Front", "front"),
+        ("cameras", "rm", "{camera}", "--yes"),
+        ("prune",),
+    ],
+)
+def test_a_busy_database_is_a_line_and_no_traceback(app, run, camera, detections, words):
+    app.config["NVR_RETENTION_ROWS"] = 4
+    run("tokens", "create", "laptop", "--role", "read")
+    db.database.execute_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(app.config["NVR_DATABASE_URL"])) as other:
+        other.execute("BEGIN IMMEDIATE")
+        result = run(*(word.format(camera=camera["id"]) for word in words))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines()[-1] == f"Error: {PROBLEMS['database_busy'].detail}"
+
+
+@pytest.mark.parametrize("words", [("tokens", "list"), ("cameras", "list"), ("prune",)])
+def test_a_file_that_is_no_database_is_a_line_that_names_it(environ, tmp_path, words):
+    (tmp_path / "nvr.db").write_bytes(b"Dear diary, " * 1000)
+    app = create_app(environ | {"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/nvr.db"})
+    result = app.test_cli_runner().invoke(args=words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert f"{tmp_path}/nvr.db" in result.stderr
+    assert (tmp_path / "nvr.db").read_bytes().startswith(b"Dear diary")
+
+
+def test_what_nobody_foresaw_keeps_its_traceback(run, monkeypatch):
+    monkeypatch.setattr(tokens, "revoke", lambda *_: 1 / 0)
+    assert isinstance(run("tokens", "revoke", "x").exception, ZeroDivisionError)
 
 
 def test_prune_without_a_limit_says_what_to_set(run, detections):

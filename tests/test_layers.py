@@ -56,6 +56,7 @@ api.docs api.folders api.metrics api.system
 api
 assets
 web
+cli.failures
 cli.backup cli.cameras cli.doctor cli.prune cli.tokens
 cli.transfer
 cli

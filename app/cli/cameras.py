@@ -5,18 +5,18 @@ from typing import Any
 from uuid import UUID
 
 import click
-from flask.cli import AppGroup
 from marshmallow import ValidationError
 
 from app import db, registry
 from app.audit import Caller
+from app.cli.failures import Group
 from app.logs import one_line
 from app.models import STATUSES, NotFound, Row
 from app.schemas.cameras import CameraCreateSchema
 
 BY = Caller("cli")
 
-cameras = AppGroup("cameras", help="List, add, remove, import and export the cameras.")
+cameras = Group("cameras", help="List, add, remove, import and export the cameras.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from peewee import DatabaseError
 
 from app import clock, registry
+from app.cli.failures import Command
 from app.diagnostics import doctor as checks
 from app.diagnostics.diagnosis import diagnose
 from app.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
@@ -19,7 +20,7 @@ from app.models import Row
 WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
 
 
-@click.command()
+@click.command(cls=Command)
 @with_appcontext
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 def doctor(as_json: bool) -> None:

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import clock, db, retention
+from app.cli.failures import Command
 
 
 def limits_of(app: Flask) -> retention.Limits:
@@ -19,7 +20,7 @@ def limits_of(app: Flask) -> retention.Limits:
     )
 
 
-@click.command()
+@click.command(cls=Command)
 @with_appcontext
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")

@@ -7,18 +7,18 @@ from urllib.parse import quote
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
 
 from app import db
 from app.access import tokens as known
 from app.audit import Caller
+from app.cli.failures import Group
 from app.config import PROJECT
 from app.models import Row, Token
 
 BY = Caller("cli")
 SHOWN = ("name", "role", "created_at", "last_used_at")
 
-tokens = AppGroup("tokens", help="Make, list and revoke the tokens that let their bearers in.")
+tokens = Group("tokens", help="Make, list and revoke the tokens that let their bearers in.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
