@@ -50,7 +50,7 @@ access.auth access.headers errors
 telemetry.metering
 api.parsing api.security
 api.blueprint api.exports api.lists api.pictures
-api.showing
+api.description api.showing
 api.audit api.cameras api.detections api.events
 api.docs api.folders api.metrics api.system
 api

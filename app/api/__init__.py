@@ -1,13 +1,12 @@
 """What is the API as a whole, and where is it described?"""
 
 from flask import Flask, request
-from flask_smorest import Api as SmorestApi
 
 from app import db
 from app.api import audit, cameras, detections, docs, events, folders, metrics, security, system
+from app.api.description import Api
 from app.api.lists import ROW_ID, RowId
 from app.images.resizing import Resizer
-from app.schemas.common import ProblemSchema
 
 BLUEPRINTS = (
     *(cameras.blp, folders.blp, detections.blp, events.blp, audit.blp),
@@ -18,19 +17,6 @@ DESCRIPTION = "The cameras of a home network video recorder, and what each one s
 
 # They say whether the service lives and how it is, also while the database cannot be used.
 WITHOUT_DATABASE = ("system.get_alive", "system.get_health", "metrics.get_metrics")
-
-
-class Api(SmorestApi):
-    """flask-smorest's, with the one error shape of `errors` in place of its own."""
-
-    ERROR_SCHEMA = ProblemSchema
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-    def _register_error_handlers(self) -> None:
-        """Every exception is answered by `errors`."""
-
-    def _register_pagination_header(self) -> None:
-        """Pages tell in their body how they go on."""
 
 
 def init_app(app: Flask) -> None:

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema_rs
@@ -166,6 +168,19 @@ def test_every_request_body_has_an_example(operations):
     for name, operation in operations.items():
         for content in operation.get("requestBody", {}).get("content", {}).values():
             assert content.get("examples") or content.get("example"), name
+
+
+def test_all_who_ask_first_get_the_whole_description(tmp_path):
+    app, together = create_app(Server(tmp_path).environ()), threading.Barrier(8)
+
+    def ask(_):
+        together.wait()
+        return app.test_client().get("/openapi.json").json
+
+    with ThreadPoolExecutor(8) as pool:
+        first, *others = pool.map(ask, range(8))
+    assert [*first["paths"]][-1] == "/metrics"
+    assert others == [first] * 7
 
 
 def test_flask_prints_the_same_description(described, tmp_path):
