@@ -12,7 +12,7 @@ import pytest
 
 from app import db
 from app.config import PROJECT
-from app.db import backups
+from app.db import backups, migrating
 from app.db.inspection import Unusable, examine
 from app.disk import files
 from app.models import Camera
@@ -243,10 +243,10 @@ def test_a_migration_makes_a_backup_first_that_can_be_restored(client, path, run
             "def up(migrator, db):\n    db.execute_sql(\"UPDATE camera SET name = 'New'\")\n"
         )
     known = db.MIGRATIONS
-    monkeypatch.setattr(db, "MIGRATIONS", type(known)(folder))
+    monkeypatch.setattr(migrating, "MIGRATIONS", type(known)(folder))
     assert names() == ["New"]
     db.let_go()
-    monkeypatch.setattr(db, "MIGRATIONS", known)
+    monkeypatch.setattr(migrating, "MIGRATIONS", known)
     with pytest.raises(db.NewerDatabase):
         db.migrate()
     db.let_go()

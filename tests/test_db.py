@@ -16,7 +16,7 @@ import pytest
 
 from app import create_app, db
 from app.config import PROJECT
-from app.db import database, transaction
+from app.db import connection, database, migrating, transaction
 from app.disk import files
 from app.models import MODELS, Camera, Detection, types_text
 from tests.problems import assert_problem
@@ -89,13 +89,14 @@ def contents():
 @pytest.fixture
 def impatient(monkeypatch):
     """Nobody waits long for another writer."""
-    monkeypatch.setattr(db, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(migrating, "BUSY_SECONDS", 0.05)
 
 
 @pytest.fixture
 def forgetful(monkeypatch):
     """The process does not remember what it has migrated."""
-    monkeypatch.setattr(db, "_migrated", set())
+    monkeypatch.setattr(migrating, "_migrated", set())
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def steps(monkeypatch, tmp_path):
     """A folder of migrations to write into, in place of the real one."""
     folder = tmp_path / "steps"
     folder.mkdir()
-    monkeypatch.setattr(db, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrating, "MIGRATIONS", folder)
     return folder
 
 
@@ -252,7 +253,7 @@ def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
                 (event, name),
             )
     shutil.copy(PROJECT / "migrations/0002_filters.py", steps)
-    db._migrated.clear()
+    migrating._migrated.clear()
     db.migrate()
     told = database.execute_sql("SELECT object_types FROM event ORDER BY id").fetchall()
     assert told == [(types_text(["dog", "person"]),), ("",)]
@@ -287,7 +288,7 @@ def test_processes_that_migrate_the_same_new_file_at_once_are_all_fine(tmp_path)
             stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", MIGRATE],
-                    cwd=db.PROJECT,
+                    cwd=PROJECT,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import db, health
+from app.db import connection, migrating
 from app.disk import files
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.monitoring.pulse import Pulse
@@ -72,7 +73,7 @@ def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monke
 
 
 def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, monkeypatch):
-    monkeypatch.setattr(db, "_migrated", set())
+    monkeypatch.setattr(migrating, "_migrated", set())
     db.database.close()
     db.database.init("/dev/null/nvr.db")
     assert health.database().status == UNHEALTHY
@@ -80,13 +81,13 @@ def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, mo
 
 def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
     db.database.execute_sql("UPDATE schema_migration SET name = '9999_future' WHERE id = 1")
-    monkeypatch.setattr(db, "_migrated", set())
+    monkeypatch.setattr(migrating, "_migrated", set())
     assert health.database().status == UNHEALTHY
 
 
 def test_a_database_that_is_held_for_long_is_degraded(app, monkeypatch):
-    monkeypatch.setattr(db, "BUSY_SECONDS", 0)
-    with db._writers:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0)
+    with connection._writers:
         assert health.database().status == DEGRADED
 
 

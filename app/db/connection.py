@@ -1,0 +1,122 @@
+"""Where is the data kept, and how is it written?
+
+One SQLite file in WAL mode, one long-lived connection per thread. Every write goes through
+`transaction`: a deferred transaction that has read cannot become a writer once another one has
+written (SQLITE_BUSY_SNAPSHOT), so writers begin IMMEDIATE.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from peewee import OperationalError, SqliteDatabase
+
+from app.db import inspection
+
+BUSY_SECONDS = 5
+# So long a wait for a turn is not worth a change of SQLite's own.
+UNNOTICED_SECONDS = 0.05
+LOG_SUFFIX = "-wal"
+PRAGMAS = (
+    ("journal_mode", "wal"),
+    # FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html).
+    ("synchronous", "full"),
+    # Off by default, on every connection anew; without it nothing cascades.
+    ("foreign_keys", 1),
+    # In pages. `checkpoint` is there before; this is for a server that does not run it.
+    ("wal_autocheckpoint", 8192),
+    # In bytes: once it is in the database the log is cut, so that its size says what it holds.
+    ("journal_size_limit", 0),
+)
+
+
+class Database(SqliteDatabase):
+    """peewee's, which makes no file, and for a transaction that SQLite itself may end."""
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection to a file that is there.
+
+        peewee would make an empty one in the place of a database that is gone.
+        """
+        place = inspection.uri(str(self.database))
+        connection = sqlite3.connect(place, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            self._add_conn_hooks(connection)  # type: ignore[attr-defined]
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def rollback(self) -> None:
+        """Undo what is left to undo.
+
+        On a full disk or a read error SQLite has rolled back already, and the complaint about a
+        second time would hide why (sqlite.org/lang_transaction.html, section 3).
+        """
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
+
+database: SqliteDatabase = Database(None)
+# SQLite's busy handler is not fair and before 3.51.3 two connections that write or checkpoint at
+# once can meet the WAL-reset bug: writers of this process queue here instead.
+_writers = threading.Lock()
+
+
+class DatabaseBusy(Exception):
+    """Another writer held the database for longer than `BUSY_SECONDS`."""
+
+
+def init_app(app: Flask) -> None:
+    """Point the data layer at the configured file; nothing is opened before the first query."""
+    database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS)
+
+
+@contextmanager
+def transaction(patience: float | None = None) -> Iterator[None]:
+    """All or nothing for the writes inside it. Not nested.
+
+    Raises `DatabaseBusy` after ``patience`` (else `BUSY_SECONDS`), for whomever it waited.
+    """
+    deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
+    with turn(patience), _hurrying(deadline):
+        try:
+            with database.atomic("IMMEDIATE"):
+                yield
+        except OperationalError as error:
+            if is_busy(error):
+                raise DatabaseBusy from error
+            raise
+
+
+@contextmanager
+def turn(patience: float | None = None) -> Iterator[None]:
+    """No other thread of this process writes meanwhile; raises `DatabaseBusy`."""
+    if not _writers.acquire(timeout=BUSY_SECONDS if patience is None else patience):
+        raise DatabaseBusy
+    try:
+        yield
+    finally:
+        _writers.release()
+
+
+@contextmanager
+def _hurrying(deadline: float) -> Iterator[None]:
+    """SQLite waits for another process no longer than until ``deadline``."""
+    left = deadline - time.monotonic()
+    if left > BUSY_SECONDS - UNNOTICED_SECONDS:
+        yield
+        return
+    database.execute_sql(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
+    try:
+        yield
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
+def is_busy(error: OperationalError) -> bool:
+    """Whether another process held the database for longer than SQLite waits."""
+    return int(getattr(error.__context__, "sqlite_errorcode", 0)) & 0xFF == sqlite3.SQLITE_BUSY
