@@ -10,7 +10,7 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import db, models, paging
+from app import db, models, paging, problem_page
 from app.access import hosts, tokens
 from app.access.redaction import without_tokens
 from app.db import inspection
@@ -121,11 +121,14 @@ def problem_of(error: Exception) -> Problem:
 
 
 def problem_response(problem: Problem, **members: Any) -> Response:
-    """``problem`` as a response of its own media type that no cache keeps."""
-    body = orjson.dumps(problem.body(**members), option=orjson.OPT_APPEND_NEWLINE)
-    # A message may repeat what the client sent.
-    shown = without_tokens(body.decode())
-    response = Response(shown, problem.status, content_type=CONTENT_TYPE)
+    """``problem`` as no cache keeps it: of its own media type, or a page for a person."""
+    body = problem.body(**members)
+    if problem_page.is_wanted():
+        response = problem_page.page(problem, body["detail"])
+    else:
+        # A message may repeat what the client sent.
+        shown = without_tokens(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode())
+        response = Response(shown, problem.status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.extend(HEADERS.get(problem.code, []))
     return response

@@ -48,6 +48,7 @@ access.tokens access.uses diagnostics.doctor intake monitoring.sightings rosters
 events monitoring.monitor registry
 monitoring.eyes telemetry.metrics
 problems
+problem_page
 access.auth access.headers errors
 telemetry.metering
 api.parsing api.security

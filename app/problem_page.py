@@ -1,0 +1,46 @@
+"""How is a problem said to a person whose browser wanted a page?
+
+The page stands on nothing: what failed may be all that another file would come from.
+"""
+
+from base64 import b64encode
+from hashlib import sha256
+
+from flask import Response, render_template, request
+
+from app.problems import CONTENT_TYPE, Problem
+
+# Of the blueprints that send pages; everywhere else a problem has one shape.
+PAGES = ("web", "docs")
+PAGE = "text/html"
+STYLE = (
+    ":root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
+    "body{max-inline-size:40rem;margin:12vh auto;padding:0 1rem}"
+    "code{white-space:pre-wrap}"
+    "a{color:light-dark(#0b5d8c,#7cc4f0);display:inline-block;padding:.65rem 0}"
+)
+STYLE_DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Nobody stands at a screen in the hall: what may pass is asked for again.
+AGAIN_SECONDS = 30
+AGAIN_FROM = 500
+
+
+def is_wanted() -> bool:
+    """Whether a page was asked for, by a client that would rather have one than JSON."""
+    if request.blueprint not in PAGES:
+        return False
+    offered = (CONTENT_TYPE, "application/json", PAGE)
+    return request.accept_mimetypes.best_match(offered) == PAGE
+
+
+def page(problem: Problem, detail: str) -> Response:
+    """The problem as a page: what is wrong, and what to do about it."""
+    again = AGAIN_SECONDS if problem.status >= AGAIN_FROM else None
+    values = {"problem": problem, "detail": detail, "again": again, "style": STYLE}
+    response = Response(render_template("problem.html", **values), problem.status)
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

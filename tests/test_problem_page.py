@@ -1,0 +1,95 @@
+"""Does a person whose browser wanted a page get one that says what is wrong and what to do?"""
+
+from base64 import b64encode
+from hashlib import sha256
+
+import pytest
+
+from app import create_app, db
+from app.problems import PROBLEMS
+from tests.problems import assert_problem
+from tests.test_web import Markup
+
+# What browsers send with an address that a person typed.
+TYPED = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PAGES = ("/", "/events", "/docs")
+SENTENCE = PROBLEMS["database_unavailable"].detail
+
+
+@pytest.fixture
+def broken(client, monkeypatch):
+    """A client whose service finds its database unusable."""
+
+    def fail():
+        raise db.NewerDatabase
+
+    monkeypatch.setattr(db, "migrate", fail)
+    return client
+
+
+def texts_of(answer):
+    return " ".join(Markup(answer.text).texts)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_without_a_database_says_what_is_wrong_and_what_to_do(broken, path):
+    answer = broken.get(path, headers=TYPED)
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    said = texts_of(answer)
+    for text in (SENTENCE, "flask --app wsgi doctor", "every 30 seconds", "database_unavailable"):
+        assert text in said
+    refresh = [a for a in Markup(answer.text).attributes("meta") if a.get("http-equiv")]
+    assert [a["content"] for a in refresh] == ["30"]
+
+
+def test_it_stands_on_no_other_file_and_its_policy_allows_just_its_style(broken):
+    answer = broken.get("/", headers=TYPED)
+    page = Markup(answer.text)
+    named = [a.get("src") or a.get("href") for _, a in page.tags if "src" in a or "href" in a]
+    assert named == ["data:,", "", "/api/system/health"]
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    policy = answer.headers["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert "unsafe" not in policy
+    assert not page.attributes("script")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/problem+json", ""])
+def test_whoever_did_not_ask_for_a_page_gets_the_one_shape(broken, accept):
+    answer = broken.get("/", headers={"Accept": accept})
+    assert_problem(answer, 503, "database_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/api/events/1", "event_not_found"), ("/wall", "not_found")]
+)
+def test_what_is_no_page_keeps_its_shape_for_browsers_too(client, path, code):
+    assert_problem(client.get(path, headers=TYPED), 404, code)
+
+
+def test_who_shows_no_token_is_told_how_to_get_one(environ):
+    client = create_app(environ | {"NVR_ANONYMOUS": "none"}).test_client()
+    answer = client.get("/", headers=TYPED)
+    assert answer.status_code == 401
+    assert answer.headers.getlist("WWW-Authenticate")[0].startswith("Basic ")
+    said = texts_of(answer)
+    assert "flask --app wsgi tokens create NAME --role read" in said
+    assert "every 30 seconds" not in said
+
+
+def test_an_unknown_name_of_the_box_is_said(client):
+    answer = client.get("/", headers=TYPED | {"Host": "evil.com"})
+    assert answer.status_code == 421
+    assert "add the name to NVR_TRUSTED_HOSTS" in texts_of(answer)
+
+
+def test_what_fails_unforeseen_is_said_and_nothing_of_it_is_shown(client, monkeypatch):
+    monkeypatch.setattr("app.web.registry.listing", lambda: 1 / 0)
+    answer = client.get("/", headers=TYPED)
+    assert answer.status_code == 500
+    said = texts_of(answer)
+    assert PROBLEMS["internal_error"].detail in said
+    assert "division" not in said
