@@ -98,7 +98,7 @@ class Visit:
         """Nothing was complained of, nobody but the box was asked, and the box never two things
         of one camera at once.
         """
-        own = (f"{self.url}/", f"blob:{self.url}/", "about:blank")
+        own = (f"{self.url}/", f"blob:{self.url}/", "about:blank", "data:")
         strangers = [url for url in self.asked if not url.startswith(own)]
         found = (self.complaints[:], self.overlaps[:], strangers)
         self.asked.clear()
