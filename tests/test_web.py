@@ -1,6 +1,7 @@
 """What do the pages send, before a browser runs anything?"""
 
 import re
+from gzip import decompress
 from html.parser import HTMLParser
 
 import pytest
@@ -107,6 +108,19 @@ def test_a_file_is_kept_for_ever_under_the_address_of_its_version(client):
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         known = {"If-None-Match": answer.headers["ETag"]}
         assert client.get(f"/static/{version}/{name}", headers=known).status_code == 304
+
+
+def test_a_file_travels_packed_to_whoever_can_unpack_it(client):
+    version = client.application.extensions["assets"].version
+    for name in NAMES:
+        url = f"/static/{version}/{name}"
+        packed = client.get(url, headers={"Accept-Encoding": "gzip, deflate, br"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert decompress(packed.data) == (STATIC / name).read_bytes()
+        plain = client.get(url, headers={"Accept-Encoding": "gzip;q=0, identity"})
+        assert "Content-Encoding" not in plain.headers
+        assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+        assert packed.headers["ETag"] != plain.headers["ETag"]
 
 
 @pytest.mark.parametrize(

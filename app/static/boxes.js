@@ -4,7 +4,7 @@ import { ask, bodyOf, inTurn, Problem } from "./api.js";
 import { el } from "./element.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const LABEL_SHARE = 28; // a label's height is this part of the picture's
+const LABEL = 0.875; // a label's height, of the page's letters
 
 /** What was seen and how surely: ``person 93 %``. */
 export function label({ object_type: type, confidence }) {
@@ -19,7 +19,8 @@ export async function pictureOf(chosen, detections) {
     same.map(label).join(", ") || label(chosen)}`;
   const { naturalWidth: width, naturalHeight: height } = image;
   const boxes = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
-  for (const detection of same) boxes.append(...drawn(detection, detection === chosen, height));
+  for (const detection of same) boxes.append(...drawn(detection, detection === chosen));
+  new ResizeObserver(() => place(boxes, image)).observe(image);
   return el("div", { class: "boxed" }, image, boxes);
 }
 
@@ -34,14 +35,26 @@ async function fetched({ id, camera_id: cameraId }) {
   return image;
 }
 
-/** A box in pixels of the picture, and its label inside the picture. */
-function drawn(detection, isChosen, height) {
-  const { x, y, width, height: tall } = detection.bbox;
-  const size = height / LABEL_SHARE;
-  const text = svg("text", { x: x + size / 4, y: Math.max(y - size / 4, size), "font-size": size });
+/** A box in pixels of the picture, and its label. */
+function drawn(detection, isChosen) {
+  const text = svg("text", {});
   text.textContent = label(detection);
-  const box = svg("rect", { x, y, width, height: tall, class: isChosen ? "chosen" : "other" });
-  return [box, text];
+  return [svg("rect", { ...detection.bbox, class: isChosen ? "chosen" : "other" }), text];
+}
+
+/** The labels at their boxes: within the picture, and legible however small it is shown. */
+function place(boxes, image) {
+  const scale = image.naturalHeight / image.clientHeight;
+  if (!Number.isFinite(scale)) return;
+  const size = LABEL * parseFloat(getComputedStyle(boxes).fontSize) * scale;
+  for (const text of boxes.querySelectorAll("text")) {
+    const { x, y } = text.previousElementSibling;
+    text.setAttribute("font-size", size);
+    const edge = size / 6; // the letters' outline goes beyond them
+    const last = image.naturalWidth - text.getComputedTextLength() - edge;
+    text.setAttribute("x", Math.max(edge, Math.min(x.baseVal.value, last)));
+    text.setAttribute("y", Math.max(y.baseVal.value - size / 4, size));
+  }
 }
 
 function svg(tag, attributes) {

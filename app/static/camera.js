@@ -1,7 +1,7 @@
 /** What does one camera see, large, and what is known of it? */
 
 import { pictureOf } from "./boxes.js";
-import { el, words } from "./element.js";
+import { el, mayWrite, words } from "./element.js";
 import * as facts from "./facts.js";
 import { changeCamera, deleteCamera } from "./forms.js";
 
@@ -18,8 +18,10 @@ export async function enlarge(tile, changed) {
     facts.audit(id),
   ];
   const dialog = el("dialog", { id: "large", "aria-labelledby": "large-title", close: gone },
-    el("div", { class: "bar" }, title, ...buttons()),
-    figure, line, el("div", { class: "sections" }, ...parts.map(([node]) => node)));
+    el("div", { class: "bar" }, title,
+      el("button", { type: "button", click: () => dialog.close() }, "Close")),
+    figure, line, mayWrite && el("p", { class: "choices" }, ...buttons()),
+    el("div", { class: "sections" }, ...parts.map(([node]) => node)));
   let chosenId = null;
   let shown = null; // the newest picture, where that is what is shown
 
@@ -29,7 +31,6 @@ export async function enlarge(tile, changed) {
     return [
       button("Rename or move", () => changeCamera(tile.camera, told)),
       button("Delete", () => deleteCamera(tile.camera, (text) => (dialog.close(), changed(text)))),
-      button("Close", () => dialog.close()),
     ];
   }
 
@@ -64,6 +65,7 @@ export async function enlarge(tile, changed) {
   }
 
   function gone() {
+    tile.isLarge = false;
     tile.node.removeEventListener("shown", newest);
     dialog.remove();
     if (location.hash !== `#${id}`) return;

@@ -1,5 +1,8 @@
 /** How is an element made? Whatever a text holds, it stays text. */
 
+/** Whether the reader may change things; the box refuses it all the same where not. */
+export const mayWrite = !("reading" in document.documentElement.dataset);
+
 /** A new element; a function among ``attributes`` listens to the event of its name. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -8,7 +11,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value != null) node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child != null));
+  node.append(...children.filter((child) => child != null && child !== false));
   return node;
 }
 

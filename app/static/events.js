@@ -2,7 +2,7 @@
 
 import { inTurn, read, send } from "./api.js";
 import { label, pictureOf } from "./boxes.js";
-import { announce, el, many, moment, words } from "./element.js";
+import { announce, el, many, mayWrite, moment, words } from "./element.js";
 
 const PAGE = 50;
 const filter = document.querySelector("#filter");
@@ -58,8 +58,8 @@ function write({ events, count: all, next_cursor: next }, isFurther) {
 
 /** An event, and all that the keys do with it. */
 function row(event) {
-  const button = el("button", { type: "button", "aria-keyshortcuts": "R", click: toggle },
-    "Reviewed");
+  const button = mayWrite ? el("button",
+    { type: "button", "aria-keyshortcuts": "R", click: toggle }, "Reviewed") : el("p", {});
   const score = event.risk_score === null ? "no score" : `${event.risk_level} ${event.risk_score}`;
   const node = el("li", { tabindex: "-1", keydown: keys },
     el("p", { class: "facts" }, moment(event.started_at), " ",
@@ -67,7 +67,8 @@ function row(event) {
       words(names.get(event.camera_id) ?? event.camera_id)),
     el("p", { class: "summary" }, words(event.summary || "No summary.")), button, details(event));
   const paint = () => {
-    button.setAttribute("aria-pressed", event.reviewed);
+    if (mayWrite) button.setAttribute("aria-pressed", event.reviewed);
+    else button.textContent = event.reviewed ? "Reviewed" : "Not reviewed yet";
   };
   let saving = false;
 
@@ -89,7 +90,7 @@ function row(event) {
   function keys(press) {
     if (press.ctrlKey || press.metaKey || press.altKey) return;
     const does = {
-      r: toggle,
+      r: mayWrite && toggle,
       ArrowDown: () => node.nextElementSibling?.focus(),
       ArrowUp: () => node.previousElementSibling?.focus(),
     }[press.key.length === 1 ? press.key.toLowerCase() : press.key];
@@ -130,6 +131,11 @@ function follow() {
   return load(false);
 }
 
+document.addEventListener("keydown", (press) => {
+  if (press.key !== "ArrowDown" || document.activeElement !== document.body) return;
+  press.preventDefault();
+  list.firstElementChild?.focus();
+});
 filter.addEventListener("submit", (event) => event.preventDefault());
 filter.addEventListener("change", follow);
 more.addEventListener("click", () => load(true));

@@ -1,7 +1,7 @@
 /** How does a person add, change or delete a camera? Each through the API, its refusals shown. */
 
 import { inTurn, Problem, read, send } from "./api.js";
-import { el, many, words } from "./element.js";
+import { el, many, mayWrite, words } from "./element.js";
 import { ageText } from "./state.js";
 
 const FIELDS = { name: "Name", folder_path: "Upload folder" };
@@ -78,8 +78,8 @@ function waiting({ name, folder_path: path, pictures, newest_at: newest }, chang
   const count = pictures.complete ? many(pictures.count, "picture")
     : `${pictures.count} or more pictures`;
   const age = newest ? `, the newest ${ageText((Date.now() - Date.parse(newest)) / 1000)}` : "";
-  return el("li", {}, el("button", { type: "button", click: register }, "Register ", words(name)),
-    ` ${count}${age}`, failed);
+  const button = el("button", { type: "button", click: register }, "Register ", words(name));
+  return el("li", {}, mayWrite ? button : words(name), ` ${count}${age}`, failed);
 }
 
 /** A form of ``camera``'s fields, or of nothing but its button; ``work`` gets their values. */

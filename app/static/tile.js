@@ -18,6 +18,7 @@ export class Tile {
     this.wait = LOOK_ANYWAY_MS;
     this.seen = ""; // the news of the camera when its picture was asked for
     this.unannounced = false; // whether a picture came that was no news
+    this.isLarge = false; // whether it is looked at wherever its tile is
     this.part = (name) => node.querySelector(`.${name}`);
   }
 
@@ -54,6 +55,12 @@ export class Tile {
   /** The age of the picture now, in seconds; null without one. */
   get seconds() {
     return this.age === null ? null : this.age + (performance.now() - this.measured) / 1000;
+  }
+
+  /** Its place by age: by its last upload while nobody has seen its picture. */
+  get rank() {
+    const last = this.asked === -Infinity ? this.camera.last_seen_at : null;
+    return this.seconds ?? (last ? (Date.now() - Date.parse(last)) / 1000 : Number.MAX_VALUE);
   }
 
   /** Writes down what is known, touching only what differs. */

@@ -2,9 +2,10 @@
 
 import { read } from "./api.js";
 import { announce, el } from "./element.js";
+import { Lookout } from "./lookout.js";
+import { withPart } from "./part.js";
 import { Tile } from "./tile.js";
 
-const AT_ONCE = 3; // pictures asked for at the same time; the box answers 4 requests at once
 const LONGEST_WAIT_MS = 300_000;
 const COUNT_AGAIN_MS = 30_000;
 
@@ -12,25 +13,20 @@ const wall = document.querySelector("#wall");
 const trouble = document.querySelector("#trouble");
 const refreshMs = Number(wall.dataset.refresh) * 1000;
 const tiles = new Map();
+const lookout = new Lookout(arrange);
 let running = false;
 let wanted = false; // another round, as soon as this one is over
 let failures = 0;
 let countedAt = -Infinity; // when the box was asked to look into every folder
 let timer;
 
-/** The cameras as they are now, then every picture that may have changed. */
+/** The cameras as they are now, then every picture in view that may have changed. */
 async function round() {
   const { cameras } = await read("/api/cameras");
   adopt(cameras);
-  const due = [...tiles.values()].filter((tile) => tile.isDue);
-  const worker = async () => {
-    for (let tile = due.shift(); tile && !document.hidden; tile = due.shift()) await tile.look();
-  };
   // A folder that hangs holds up its own tile, not the next round.
   const sleep = new Promise((done) => setTimeout(done, refreshMs));
-  await Promise.race([sleep, Promise.all(Array.from({ length: AT_ONCE }, worker))]);
-  due.length = 0;
-  arrange();
+  await Promise.race([sleep, lookout.begin([...tiles.values()])]);
 }
 
 /** Asks now and again after a while; a hidden page asks nothing. */
@@ -67,6 +63,7 @@ function adopt(cameras) {
   for (const [id, tile] of tiles) {
     if (ids.has(id)) continue;
     URL.revokeObjectURL(tile.picture);
+    lookout.observer.unobserve(tile.node);
     tiles.delete(id);
   }
   for (const camera of cameras) {
@@ -96,6 +93,7 @@ function hang(camera) {
   if (!drawn) wall.append(node);
   const tile = new Tile(node, camera, Number(wall.dataset.stale));
   tiles.set(camera.id, tile);
+  lookout.observer.observe(node);
   return tile;
 }
 
@@ -103,21 +101,22 @@ function hang(camera) {
 function arrange() {
   if (wall.contains(document.activeElement)) return;
   const name = (a, b) => a.camera.name.localeCompare(b.camera.name, undefined, { numeric: true });
-  const age = (a, b) => (a.seconds ?? Infinity) - (b.seconds ?? Infinity) || name(a, b);
+  const age = (a, b) => a.rank - b.rank || name(a, b);
   const sorted = [...tiles.values()].sort(wall.dataset.order === "age" ? age : name);
   sorted.forEach((tile, at) => {
     if (wall.children[at] !== tile.node) wall.insertBefore(tile.node, wall.children[at] ?? null);
   });
 }
 
-async function showEmpty(isEmpty) {
+function showEmpty(isEmpty) {
   document.querySelector("#empty").hidden = !isEmpty;
   const waiting = document.querySelector("#waiting");
   if (!isEmpty || waiting.contains(document.activeElement)) return;
   if (performance.now() - countedAt < COUNT_AGAIN_MS) return;
   countedAt = performance.now();
-  const { waitingFolders } = await import("./forms.js");
-  waiting.replaceChildren(await waitingFolders(changed));
+  withPart("./forms.js", async ({ waitingFolders }) => {
+    waiting.replaceChildren(await waitingFolders(changed));
+  });
 }
 
 /** Somebody changed the cameras from this page. */
@@ -128,16 +127,17 @@ async function changed(text) {
 }
 
 /** The camera that the address names, large; its link opens it and Escape closes it. */
-async function open() {
+function open() {
   document.querySelector("#large")?.close();
   const tile = tiles.get(location.hash.slice(1));
   if (!tile) return;
-  const { enlarge } = await import("./camera.js");
-  enlarge(tile, changed);
+  tile.isLarge = true;
+  lookout.look();
+  withPart("./camera.js", ({ enlarge }) => enlarge(tile, changed));
 }
 
-document.querySelector("#add").addEventListener("click", async () => {
-  (await import("./forms.js")).addCamera(changed);
+document.querySelector("#add")?.addEventListener("click", () => {
+  withPart("./forms.js", ({ addCamera }) => addCamera(changed));
 });
 document.addEventListener("visibilitychange", refresh);
 addEventListener("hashchange", open);

@@ -65,6 +65,48 @@ def test_boxes_lie_where_things_were_seen_in_the_picture_of_the_detection(wall, 
     expect(large.locator("figure > img")).to_have_attribute("alt", "Newest picture of Front Door")
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_labels_are_legible_at_any_size_and_within_the_picture(wall, seen, width):
+    wall.page.set_viewport_size({"width": width, "height": 640})
+    large = large_of(wall, seen)
+    large.get_by_role("button", name="person 90 %").click()
+    image = large.locator(".boxed img").bounding_box()
+    wall.page.wait_for_timeout(100)
+    for label in large.locator(".boxed text").all():
+        box = label.bounding_box()
+        assert box["height"] >= 12
+        assert box["x"] >= image["x"] - 1
+        assert box["x"] + box["width"] <= image["x"] + image["width"] + 1
+        assert box["y"] >= image["y"] - 4
+
+
+def test_on_a_phone_it_can_be_closed_from_everywhere(wall, seen):
+    wall.page.set_viewport_size({"width": 320, "height": 568})
+    large = large_of(wall, seen)
+    expect(large).to_contain_text("Nothing is wrong.")
+    close = large.get_by_role("button", name="Close")
+    for bottom in (0, 10_000):
+        large.evaluate("(node, top) => node.scrollTo(0, top)", bottom)
+        expect(close).to_be_in_viewport(ratio=1)
+        top = close.evaluate("""(node) => {
+          const { left, top } = node.getBoundingClientRect();
+          return document.elementFromPoint(left + 5, top + 5) === node;
+        }""")
+        assert top
+    close.click()
+    expect(large).to_have_count(0)
+
+
+def test_a_part_of_the_page_that_does_not_come_is_said(wall, seen):
+    wall.page.route("**/camera.js", lambda route: route.fulfill(status=404))
+    wall.see(seen, "LIVE", "?refresh=3600")
+    wall.page.locator(f'a[href="#{seen["id"]}"]').click()
+    expect(wall.page.locator("#trouble")).to_contain_text("The rest of this page did not come.")
+    wall.page.unroute("**/camera.js")
+    wall.page.get_by_role("button", name="Load it again").click()
+    expect(wall.page.locator("#large h2")).to_have_text(seen["name"])
+
+
 def test_it_tells_events_and_changes_and_whether_diagnostics_are_to_be_had(wall, seen):
     url = f"{wall.server.url}/api/cameras/{seen['id']}"
     requests.patch(url, json={"name": "Front <b>Door</b>"}, timeout=9)

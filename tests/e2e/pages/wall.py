@@ -1,5 +1,6 @@
 """Which cameras hang on the wall that a test looks at?"""
 
+import time
 from typing import Any
 
 import requests
@@ -49,6 +50,15 @@ class Wall:
         self.page.goto(f"/{query}")
         expect(self.tile(camera).locator(".state")).to_have_text(state)
         return self.tile(camera)
+
+    def until_seen(self, *cameras: Row) -> None:
+        """Wait until the box knows of an upload of each."""
+        url = f"{self.server.url}/api/cameras"
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        for camera in cameras:
+            while not requests.get(f"{url}/{camera['id']}", timeout=9).json()["last_seen_at"]:
+                assert time.monotonic() < deadline, camera
+                time.sleep(0.05)
 
     def clear(self) -> None:
         """Take all cameras and their pictures away."""
