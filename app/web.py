@@ -7,6 +7,7 @@ from unicodedata import normalize
 from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
 
 from app import registry
+from app.access import auth
 from app.assets import Assets, assets
 from app.models import RISK_LEVELS, Row
 from app.schemas.pages import EventsPageQuerySchema, WallQuerySchema, read
@@ -68,7 +69,8 @@ def _as_people_sort(camera: Row) -> list[str | int]:
 
 
 def _page(template: str, **values: Any) -> Response:
-    response = make_response(render_template(template, asset=_address, **values))
+    values |= {"asset": _address, "may_write": auth.may_write()}
+    response = make_response(render_template(template, **values))
     response.headers.update(HEADERS)
     return response
 

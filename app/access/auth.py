@@ -81,6 +81,13 @@ def anonymous_may(app: Flask) -> tuple[str, ...]:
     return ANONYMOUS[policy]
 
 
+def may_write() -> bool:
+    """Whether whoever makes the request may change things too."""
+    if "token" in g:
+        return bool(g.token["role"] == "write")
+    return "write" in anonymous_may(current_app)
+
+
 def lets_nobody_in(app: Flask) -> bool:
     """Whether the service is reached from beyond the box and nobody has a token yet."""
     return _is_reached_from_beyond(app) and not anonymous_may(app) and not Token.listing()

@@ -129,7 +129,9 @@ def test_one_key_reviews_the_event_in_focus_and_arrows_go_on(page, box):
     assert [e["reviewed"] for e in requests.get(url, timeout=9).json()["events"]] == [True]
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")
-    rows.first.focus()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowDown")
+    expect(rows.first).to_be_focused()
     page.keyboard.press("ArrowDown")
     expect(rows.nth(1)).to_be_focused()
     page.keyboard.press("ArrowUp")
