@@ -15,7 +15,7 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 NAMES = (
     *("page.css", "wall.css", "events.css", "icon.svg"),
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
-    *("boxes.js", "camera.js", "facts.js", "forms.js", "events.js"),
+    *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
 )
 DIGEST_CHARACTERS = 16
 

@@ -4,6 +4,7 @@ import { ask, bodyOf, inTurn, Problem } from "./api.js";
 import { el } from "./element.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const SHARE = 70; // of the window's height is a picture's, in percent, where the width allows it
 const LABEL = 0.875; // a label's height, of the page's letters
 
 /** What was seen and how surely: ``person 93 %``. */
@@ -21,7 +22,9 @@ export async function pictureOf(chosen, detections) {
   const boxes = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   for (const detection of same) boxes.append(...drawn(detection, detection === chosen));
   new ResizeObserver(() => place(boxes, image)).observe(image);
-  return el("div", { class: "boxed" }, image, boxes);
+  const boxed = el("div", { class: "boxed" }, image, boxes);
+  boxed.style.inlineSize = `${SHARE * width / height}vh`;
+  return boxed;
 }
 
 async function fetched({ id, camera_id: cameraId }) {

@@ -139,6 +139,9 @@ function open() {
 document.querySelector("#add")?.addEventListener("click", () => {
   withPart("./forms.js", ({ addCamera }) => addCamera(changed));
 });
+if (document.documentElement.matches(".kiosk") && !wall.dataset.columns) {
+  withPart("./columns.js", ({ keepLargest }) => keepLargest(wall));
+}
 document.addEventListener("visibilitychange", refresh);
 addEventListener("hashchange", open);
 setInterval(() => document.hidden || tiles.forEach((tile) => tile.show()), 1000);

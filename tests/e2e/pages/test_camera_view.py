@@ -65,6 +65,21 @@ def test_boxes_lie_where_things_were_seen_in_the_picture_of_the_detection(wall, 
     expect(large.locator("figure > img")).to_have_attribute("alt", "Newest picture of Front Door")
 
 
+@pytest.mark.parametrize("width", [320, 3840])
+def test_it_is_as_large_as_the_window_lets_it_be(wall, seen, width):
+    wall.page.set_viewport_size({"width": width, "height": 2160})
+    large = large_of(wall, seen)
+    room = large.bounding_box()["width"] - 2 * large.locator(".bar h2").evaluate(
+        "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    )
+    for picture_of in ("figure > img", ".boxed img"):
+        shown = large.locator(picture_of).bounding_box()
+        assert shown["width"] == pytest.approx(room, abs=3)
+        ratio = large.locator(picture_of).evaluate("(i) => i.naturalHeight / i.naturalWidth")
+        assert shown["height"] == pytest.approx(shown["width"] * ratio, abs=2)
+        large.get_by_role("button", name="person 90 %").click()
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_labels_are_legible_at_any_size_and_within_the_picture(wall, seen, width):
     wall.page.set_viewport_size({"width": width, "height": 640})

@@ -248,6 +248,33 @@ def test_a_kiosk_is_pictures_from_edge_to_edge(wall):
     assert wall.visit.violations() == []
 
 
+# Pictures, width, height and caption of the screen, and how many columns show them largest.
+KIOSKS = [
+    *(((1, 1920, 1080, 32), 1), ((2, 1920, 1080, 32), 2), ((2, 390, 844, 32), 1)),
+    *(((4, 1920, 1080, 32), 2), ((6, 1920, 1080, 32), 3), ((10, 1920, 1080, 32), 4)),
+    *(((10, 390, 844, 32), 2), ((16, 1024, 768, 32), 4), ((500, 1920, 1080, 32), 12)),
+]
+
+
+def test_a_kiosk_has_the_columns_that_show_the_pictures_largest(wall):
+    wall.page.goto("/")
+    asked = [list(screen) for screen, _ in KIOSKS]
+    found = wall.page.evaluate(CALL, ["columns.js", "columnsFor", asked])
+    assert found == [columns for _, columns in KIOSKS]
+    for number in range(10):
+        wall.add(f"Camera {number}", f"{number}")
+    wall.page.set_viewport_size({"width": 1920, "height": 1080})
+    wall.page.goto("/?kiosk=1&refresh=1")
+    lefts = "[...new Set([...document.querySelectorAll('.tile')].map((t) => t.offsetLeft))].length"
+    wall.page.wait_for_function(f"{lefts} === 4")
+    wall.page.set_viewport_size({"width": 390, "height": 844})
+    wall.page.wait_for_function(f"{lefts} === 2")
+    assert wall.page.evaluate("document.documentElement.scrollHeight") == 844
+    for number in range(10, 30):
+        wall.add(f"Camera {number}", f"{number}")
+    wall.page.wait_for_function(f"{lefts} === 3")
+
+
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [
