@@ -5,7 +5,7 @@ from collections.abc import Callable
 from app import audit, clock, rosters
 from app.audit import Caller
 from app.db import transaction
-from app.models import Camera, Row
+from app.models import Camera, Revision, Row
 from app.monitoring.sightings import sightings
 from app.rosters import Plan
 
@@ -16,6 +16,14 @@ def listing(status: str | None = None) -> list[Row]:
         return Camera.listing(status)
     shown = [sightings.shown(camera) for camera in Camera.listing()]
     return [camera for camera in shown if status in (None, camera["status"])]
+
+
+def state() -> tuple[int, int]:
+    """What stays the same for as long as `listing` does, whatever it is asked for.
+
+    To be asked for first: what changes between the two is then only listed sooner.
+    """
+    return sightings.version, Revision.of_cameras()
 
 
 def one(camera_id: str) -> Row:

@@ -27,13 +27,17 @@ class FastJson(JSONProvider):
     def response(self, *args: Any, **kwargs: Any) -> Any:
         """A JSON response; the body's bytes are encoded once."""
         value = self._prepare_response_obj(args, kwargs)
-        body = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-        return self._app.response_class(body, mimetype="application/json")  # type: ignore[arg-type]
+        return self._app.response_class(encoded(value), mimetype="application/json")  # type: ignore[arg-type]
 
 
 def init_app(app: Flask) -> None:
     """Make every JSON answer of the app come from here."""
     app.json = FastJson(app)
+
+
+def encoded(value: Any) -> bytes:
+    """``value`` as the body of an answer."""
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def strict(body: bytes) -> Any:

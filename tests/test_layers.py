@@ -31,7 +31,7 @@ db.connection
 db.migrating
 db
 models.base
-models.audit models.cameras models.secrets models.tokens
+models.audit models.cameras models.revisions models.secrets models.tokens
 models.records
 background db.checkpoint models
 homeassistant paging
@@ -46,12 +46,12 @@ health retention schemas.events stats
 schemas.pages
 access.tokens access.uses diagnostics.doctor intake monitoring.sightings rosters
 events monitoring.monitor registry
-monitoring.eyes telemetry.metrics
+camera_list monitoring.eyes telemetry.metrics
 problems
 problem_page
 access.auth access.headers errors
 telemetry.metering
-api.parsing api.security
+api.conditions api.parsing api.security
 api.blueprint api.exports api.lists api.pictures
 api.description api.showing
 api.audit api.cameras api.detections api.events

@@ -20,6 +20,7 @@ from app.problems import CONTENT_TYPE, PROBLEMS
 from app.schemas.common import NothingSchema, ProblemSchema
 
 WRITING = ("post", "patch", "delete")
+KNOWN = "The client has this already"
 HEADERS = {
     "ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"},
     "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
@@ -67,13 +68,19 @@ class Blueprint(flask_smorest.Blueprint):
         *,
         problems: tuple[str, ...] = (),
         also: int | None = None,
+        tagged: bool = False,
         **doc: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Say what a view answers: its status, the schema of its body, and its own problems.
 
-        ``also`` is a second status with the same body. A body, or a body with headers, gets
-        ``status``; what names its own keeps it.
+        ``also`` is a second status with the same body; ``tagged``: the answer has an `ETag`, and
+        304 says that the client has it. A body, or a body with headers, gets ``status``; what
+        names its own keeps it.
         """
+
+        if tagged:
+            doc["headers"] = {"ETag": HEADERS["ETag"]}
+            problems += ("precondition_failed",)
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(view)
@@ -92,6 +99,8 @@ class Blueprint(flask_smorest.Blueprint):
                 documented = self.alt_response(also, schema=schema, success=True, **shown)(
                     documented
                 )
+            if tagged:
+                documented = self.alt_response(304, description=KNOWN)(documented)
             documented._apidoc["problems"] = problems
             return documented
 
@@ -105,7 +114,7 @@ class Blueprint(flask_smorest.Blueprint):
             responses={
                 200: {"description": "The picture", "content": content, "headers": HEADERS},
                 206: {"description": "The range of it that was asked for", "content": content},
-                304: {"description": "The client has this picture already"},
+                304: {"description": KNOWN},
             }
         )
         own = (*problems, "precondition_failed", "range_not_satisfiable")

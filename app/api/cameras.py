@@ -8,9 +8,11 @@ from flask import Response, current_app, url_for
 
 from app import clock, homeassistant, registry
 from app.access.auth import caller, shown_token
+from app.api import conditions
 from app.api.blueprint import Blueprint
 from app.api.pictures import base_path
 from app.api.showing import show
+from app.camera_list import camera_list
 from app.diagnostics.diagnosis import diagnose
 from app.disk import snapshots
 from app.homeassistant import Urls
@@ -26,11 +28,10 @@ UNKNOWN = ("camera_not_found",)
 
 @blp.get("")
 @blp.arguments(schemas.CameraQuerySchema, location="query")
-@blp.answers(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST)
-def list_cameras(query: Row) -> Row:
+@blp.answers(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST, tagged=True)
+def list_cameras(query: Row) -> Response:
     """List all cameras, oldest first, or those of one status"""
-    cameras = registry.listing(**query)
-    return {"cameras": cameras, "count": len(cameras)}
+    return conditions.send(camera_list.of(**query))
 
 
 @blp.post("")

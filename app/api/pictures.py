@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from flask import Response, current_app, request, send_file
 from werkzeug.datastructures import Range
-from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import parse_range_header
 
 from app import clock
+from app.api import conditions
 from app.disk.pictures import Picture
 from app.disk.snapshots import Terms
 from app.index.folders import Folders
@@ -25,9 +25,6 @@ HARMFUL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 # A percent sign is read as an escape by some browsers (RFC 6266, appendix D). No name holds a
 # slash, but what some characters decompose to does.
 UNQUOTABLE = '"\\%/'
-
-
-CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
 FIXED_HEADERS = (
     ("Cache-Control", "private, no-cache"),
     ("Content-Security-Policy", "sandbox; default-src 'none'"),
@@ -53,18 +50,8 @@ def folders() -> Folders:
 
 
 def is_known(picture: Picture, tag: Callable[[Picture], str]) -> bool:
-    """Whether the client has the picture already (RFC 9110, section 13.2.2).
-
-    Raises `PreconditionFailed` where the client wants another picture or none.
-    """
-    if CONDITIONS.isdisjoint(request.environ):
-        return False
-    if request.if_match and not request.if_match.contains(tag(picture)):
-        raise PreconditionFailed
-    if request.if_none_match:
-        return request.if_none_match.contains_weak(tag(picture))
-    # Just this date: once the newest picture is deleted, the one before it is new to the client.
-    return request.if_modified_since == _last_modified(picture)
+    """Whether the client has the picture already; raises `PreconditionFailed`."""
+    return conditions.are_given() and conditions.is_known(tag(picture), _last_modified(picture))
 
 
 def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) -> Response:

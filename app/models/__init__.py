@@ -10,13 +10,17 @@ from app.models.audit import AuditEntry
 from app.models.base import NotFound, Record, Refused, Row, fetch, rows
 from app.models.cameras import STATUSES, Camera
 from app.models.records import BANDS, RISK_LEVELS, Detection, Event, band, types_of, types_text
+from app.models.revisions import Revision
 from app.models.secrets import Secret
 from app.models.tokens import Token
 
-MODELS: Iterable[type[Record]] = (Camera, Event, Detection, AuditEntry, Secret, Token)
+# How the service runs, and not what it knows of cameras.
+INTERNAL: tuple[type[Record], ...] = (Revision, Secret, Token)
+MODELS: Iterable[type[Record]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
     "BANDS",
+    "INTERNAL",
     "MODELS",
     "RISK_LEVELS",
     "STATUSES",
@@ -27,6 +31,7 @@ __all__ = [
     "NotFound",
     "Record",
     "Refused",
+    "Revision",
     "Row",
     "Secret",
     "Token",

@@ -39,6 +39,8 @@ class Sightings:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Sighting] = {}
+        # Raised after each change of what waits: whoever reads it first reads nothing older.
+        self.version = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -54,11 +56,13 @@ class Sightings:
                 seen = verdict.last_seen_at
                 moves += (Move(camera["status"], verdict.status, verdict.because, seen),)
             self._waiting[camera["id"]] = Sighting(verdict, status_then, moves)
+            self.version += 1
 
     def forget(self) -> None:
         """Drop everything that waits."""
         with self._lock:
             self._waiting.clear()
+            self.version += 1
 
     def shown(self, camera: Row) -> Row:
         """The camera's row with what waits for it."""
@@ -78,6 +82,7 @@ class Sightings:
             for camera_id, sighting in written.items():
                 if self._waiting.get(camera_id) is sighting:
                     del self._waiting[camera_id]
+            self.version += 1
 
 
 # Of this process, as the database is: whoever changes a camera writes first what waits.

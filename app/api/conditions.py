@@ -1,0 +1,36 @@
+"""Has the client what would be sent already? The conditions of HTTP (RFC 9110, section 13.2.2)."""
+
+from datetime import datetime
+
+from flask import Response, request
+from werkzeug.exceptions import PreconditionFailed
+
+from app.camera_list import Sent
+
+CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
+
+
+def are_given() -> bool:
+    """Whether the request has a condition."""
+    return not CONDITIONS.isdisjoint(request.environ)
+
+
+def is_known(tag: str, modified: datetime | None = None) -> bool:
+    """Whether the client has what ``tag`` names and was changed at ``modified``.
+
+    Raises `PreconditionFailed` where the client wants something else or nothing.
+    """
+    if request.if_match and not request.if_match.contains(tag):
+        raise PreconditionFailed
+    if request.if_none_match:
+        return request.if_none_match.contains_weak(tag)
+    # Just this date: what took its place may be older, as the picture before one that is deleted.
+    return modified is not None and request.if_modified_since == modified
+
+
+def send(sent: Sent) -> Response:
+    """200 or, to a client that has it, 304, with a tag by which to ask again."""
+    headers = {"ETag": f'"{sent.tag}"', "Cache-Control": "private, no-cache"}
+    if are_given() and is_known(sent.tag):
+        return Response(status=304, headers=headers)
+    return Response(sent.body, headers=headers, mimetype="application/json")

@@ -1,0 +1,243 @@
+"""Is the list that is kept thrown away by every change of a camera, and by nothing else?"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+
+import pytest
+
+from app import audit, db, registry
+from app.audit import Caller
+from app.camera_list import CameraList, camera_list
+from app.db import backups, database, transaction
+from app.models import STATUSES, Camera, NotFound
+from app.monitoring.liveness import SILENCE, Verdict
+from app.monitoring.sightings import sightings
+from tests.rows import MOMENT, add_camera, add_detection, add_event
+
+pytestmark = pytest.mark.usefixtures("app")
+
+BY = Caller("anonymous")
+LATER = "2025-12-23T11:00:00.000000Z"
+COLUMNS = "(id, name, folder_path, status, created_at)"
+ROUNDS = 60
+# Changes a camera's name to each number, and prints it when that is committed.
+RENAME = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+for number in range(int(sys.argv[2])):
+    connection.execute("UPDATE camera SET name = ?", (number,))
+    print(number, flush=True)
+    sys.stdin.readline()
+connection.close()
+"""
+
+
+def by_hand(sql):
+    """Somebody else's sqlite3, which knows nothing of the service."""
+    with closing(sqlite3.connect(database.database, isolation_level=None)) as connection:
+        connection.execute(sql)
+
+
+def listed(status=None):
+    return json.loads(camera_list.of(status).body)["cameras"]
+
+
+def assert_fresh(before):
+    """What is kept is just what is stored and seen, and not ``before``."""
+    assert camera_list.of().tag != before.tag
+    for status in (None, *STATUSES):
+        assert listed(status) == registry.listing(status)
+
+
+def test_an_unchanged_list_is_encoded_once_for_each_status():
+    add_camera()
+    for status in (None, *STATUSES):
+        assert camera_list.of(status) is camera_list.of(status)
+    assert len({camera_list.of(status).tag for status in (None, "online", "offline")}) == 2
+    assert camera_list.of("offline").body == b'{"cameras":[],"count":0}\n'
+
+
+def test_the_same_list_has_the_same_tag_in_every_process():
+    add_camera()
+    assert CameraList().of() == camera_list.of()
+    assert CameraList().of() is not camera_list.of()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda camera: registry.register({"name": "b", "folder_path": "b", "status": "error"}, BY),
+        lambda camera: registry.change(camera, {"name": "x"}, BY),
+        lambda camera: registry.change(camera, {"status": "offline"}, BY),
+        lambda camera: registry.remove(camera, BY),
+        lambda camera: registry.bring([{"name": "x", "folder_path": "front door"}], "/", BY),
+    ],
+    ids=["register", "rename", "status", "remove", "bring"],
+)
+def test_every_change_of_this_process_shows_at_once(work):
+    camera, before = add_camera(), camera_list.of()
+    work(camera)
+    assert_fresh(before)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"INSERT INTO camera {COLUMNS} VALUES ('b', 'b', 'b', 'error', '')",
+        # Their conflict clause holds for what a trigger does, too.
+        f"INSERT OR IGNORE INTO camera {COLUMNS} VALUES ('b', 'b', 'b', 'error', '')",
+        f"INSERT OR REPLACE INTO camera {COLUMNS} SELECT id, 'x', '', 'error', '' FROM camera",
+        f"INSERT INTO camera {COLUMNS} SELECT id, '', '', 'error', '' FROM camera WHERE 1 "
+        "ON CONFLICT (id) DO UPDATE SET name = 'x'",
+        "UPDATE camera SET last_seen_at = '2025-12-23T11:00:00.000000Z'",
+        "UPDATE OR IGNORE camera SET name = 'x'",
+        "DELETE FROM camera",
+    ],
+    ids=["insert", "ignore", "replace", "upsert", "seen", "update or ignore", "delete all"],
+)
+def test_every_change_by_hand_shows_at_once(sql):
+    add_camera()
+    before = camera_list.of()
+    by_hand(sql)
+    assert_fresh(before)
+
+
+def test_a_change_that_is_undone_shows_never():
+    camera, before = add_camera(), camera_list.of()
+    with suppress(NotFound), transaction():
+        Camera.change(camera, {"name": "x"})
+        Camera.one("nobody")
+    assert camera_list.of() == before
+    assert Camera.one(camera)["name"] == "Front Door"
+
+
+def test_what_no_list_shows_leaves_it():
+    camera = add_camera()
+    before = camera_list.of()
+    with transaction():
+        add_detection(camera, add_event(camera))
+        audit.record("tested", BY, "camera", {"id": camera}, {})
+    assert camera_list.of() is before
+
+
+def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
+    camera, before = Camera.one(add_camera()), camera_list.of()
+    sightings.note(camera, Verdict("offline", LATER, SILENCE))
+    assert_fresh(before)
+    assert listed("offline") == [camera | {"status": "offline", "last_seen_at": LATER}]
+    waiting = camera_list.of()
+    with transaction():
+        sightings.write()
+    assert listed("offline") == [Camera.one(camera["id"])] == Camera.listing()
+    assert camera_list.of() == waiting
+
+
+def test_what_waits_and_is_dropped_shows_no_more():
+    before = Camera.one(add_camera())
+    sightings.note(before, Verdict("online", LATER))
+    waiting = camera_list.of()
+    sightings.forget()
+    assert_fresh(waiting)
+    assert listed() == [before]
+
+
+def test_no_more_is_kept_than_one_answer_for_each_status_and_one_for_all():
+    camera, cameras = add_camera(), CameraList()
+    for number in range(20):
+        Camera.change(camera, {"name": str(number)})
+        for status in (None, *STATUSES):
+            cameras.of(status)
+        assert len(cameras._kept[1]) == len(STATUSES) + 1
+
+
+def test_a_restored_database_goes_on_with_marks_that_nobody_has_seen(tmp_path):
+    """A counter would come to the same number again, with other cameras."""
+    path, kept = str(database.database), str(tmp_path / "kept.db")
+    camera = add_camera()
+    backups.backup(path, kept)
+    Camera.change(camera, {"name": "forgotten"})
+    before = camera_list.of()
+    db.let_go()
+    backups.restore(kept, path, db.known_migrations())
+    db.migrate()
+    Camera.change(camera, {"name": "restored"})
+    assert_fresh(before)
+    assert [row["name"] for row in listed()] == ["restored"]
+
+
+def test_another_database_is_another_list(tmp_path):
+    """Both empty, as new ones are; then with a camera each that was there before the triggers."""
+    marks = set()
+    for number in range(3):
+        db.let_go()
+        database.init(str(tmp_path / f"{number}.db"), pragmas=db.PRAGMAS)
+        db.migrate()
+        marks.add(registry.state())
+    assert len(marks) == 3
+
+
+def test_without_the_mark_nothing_is_kept():
+    add_camera()
+    by_hand("DELETE FROM revision")
+    before = camera_list.of()
+    assert camera_list.of() == before
+    assert camera_list.of() is not before
+    by_hand("UPDATE camera SET name = 'x'")
+    assert_fresh(before)
+
+
+def test_what_another_process_has_committed_shows_at_once():
+    add_camera()
+    with subprocess.Popen(
+        [sys.executable, "-c", RENAME, database.database, str(ROUNDS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as renamer:
+        for number in range(ROUNDS):
+            assert renamer.stdout.readline() == f"{number}\n"
+            assert [row["name"] for row in listed()] == [str(number)]
+            renamer.stdin.write("\n")
+            renamer.stdin.flush()
+
+
+def test_nobody_gets_a_list_that_is_older_than_a_change_that_was_acknowledged():
+    """Two writers with a camera each, and three readers all the time."""
+    cameras = [add_camera("0", MOMENT), add_camera("0", LATER)]
+    acknowledged, over, read = [0, 0], threading.Event(), []
+
+    def write(number):
+        try:
+            for turn in range(1, ROUNDS + 1):
+                registry.change(cameras[number], {"name": str(turn)}, BY)
+                acknowledged[number] = turn
+        finally:
+            database.close()
+
+    def look():
+        seen = 0
+        try:
+            while not over.is_set():
+                at_least = list(acknowledged)
+                names = [int(row["name"]) for row in listed()]
+                assert all(name >= least for name, least in zip(names, at_least, strict=True))
+                seen += 1
+        finally:
+            database.close()
+            read.append(seen)
+
+    with ThreadPoolExecutor(5) as threads:
+        looks = [threads.submit(look) for _ in range(3)]
+        writes = [threads.submit(write, number) for number in range(2)]
+        for done in writes:
+            done.exception()
+        over.set()
+        for done in (*writes, *looks):
+            done.result()
+    assert min(read) > ROUNDS / 2
+    assert [row["name"] for row in listed()] == [str(ROUNDS)] * 2
