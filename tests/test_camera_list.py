@@ -14,6 +14,7 @@ from app import audit, db, registry
 from app.audit import Caller
 from app.camera_list import CameraList, camera_list
 from app.db import backups, database, transaction
+from app.db.connection import PRAGMAS
 from app.models import STATUSES, Camera, NotFound
 from app.monitoring.liveness import SILENCE, Verdict
 from app.monitoring.sightings import sightings
@@ -175,7 +176,7 @@ def test_another_database_is_another_list(tmp_path):
     marks = set()
     for number in range(3):
         db.let_go()
-        database.init(str(tmp_path / f"{number}.db"), pragmas=db.PRAGMAS)
+        database.init(str(tmp_path / f"{number}.db"), pragmas=PRAGMAS)
         db.migrate()
         marks.add(registry.state())
     assert len(marks) == 3
