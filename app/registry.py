@@ -47,16 +47,17 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
         return _change(camera_id, fields, by)
 
 
-def remove(camera_id: str, by: Caller) -> None:
-    """Delete the camera, its detections and its events; pictures are never touched.
+def remove(camera_id: str, by: Caller, progress: Callable[[int], None] = lambda _: None) -> Row:
+    """Delete the camera, its detections and its events, and say how many of each went.
 
-    Raises `models.NotFound`.
+    Pictures are never touched. ``progress`` is told how many more went. Raises `models.NotFound`.
     """
     with transaction():
         sightings.write()
         camera = Camera.one(camera_id)
-        went = Camera.remove(camera_id)
+        went = Camera.remove(camera_id, progress)
         audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)
+    return went
 
 
 def bring(

@@ -7,6 +7,7 @@ import yaml
 
 from app import registry
 from app.models import AuditEntry, Camera, rows
+from tests.rows import add_many
 
 HOSTILE = ["yes", "a: b # c", "- x", "Tür \U0001f4f7", "a\u2028b", "'\"\\", "{{ x }}", "1.50"]
 UNKNOWN = "123e4567-e89b-12d3-a456-426614174000"
@@ -59,7 +60,7 @@ def test_add_list_and_rm(run, client):
     found = json.loads(run("cameras", "list", "--json").stdout)
     assert found == client.get("/api/cameras").get_json()
     removed = run("cameras", "rm", identity, "--yes")
-    assert removed.stdout == "removed Garden (garden)\n"
+    assert removed.stdout == "removed Garden (garden) with 0 detections and 0 events\n"
     assert facts() == []
     assert audited() == [("camera_created", "cli", "Garden"), ("camera_deleted", "cli", "Garden")]
 
@@ -68,13 +69,14 @@ def test_add_and_rm_answer_as_json(run):
     camera = json.loads(run("cameras", "add", "Garden", "garden", "--json").stdout)
     assert camera == registry.one(camera["id"])
     removed = json.loads(run("cameras", "rm", camera["id"], "--yes", "--json").stdout)
-    assert removed == {"removed": camera}
+    assert removed == {"removed": camera, "detections": 0, "events": 0}
 
 
-def test_rm_asks_first(run, camera):
+def test_rm_asks_first_and_says_how_much_goes(run, camera):
+    add_many(camera["id"], detections=2, events=1)
     refused = run("cameras", "rm", camera["id"], input="n\n")
     assert refused.exit_code == 1
-    assert "Remove Front Door (front) with all its detections and events?" in refused.stderr
+    assert "Remove Front Door (front) with 2 detections and 1 event?" in refused.stderr
     assert len(facts()) == 1
     assert run("cameras", "rm", camera["id"], input="").exit_code == 1
     assert run("cameras", "rm", camera["id"], input="y\n").exit_code == 0

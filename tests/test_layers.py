@@ -59,7 +59,7 @@ api.docs api.folders api.metrics api.system
 api
 assets
 web
-cli.failures
+cli.failures cli.progress
 cli.backup cli.cameras cli.doctor cli.prune cli.tokens
 cli.transfer
 cli

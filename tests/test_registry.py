@@ -8,7 +8,7 @@ import pytest
 from app import audit, registry
 from app.audit import Caller
 from app.db import database
-from app.models import AuditEntry, Camera, Detection, Event, NotFound
+from app.models import AuditEntry, Camera, Detection, Event, NotFound, cameras
 from tests.effort import plans
 from tests.rows import add_camera, add_many, entries_of
 
@@ -58,11 +58,14 @@ def test_a_change_of_nothing_writes_nothing(fields):
     assert database.connection().total_changes == changes
 
 
-def test_a_removal_counts_what_went_with_the_camera():
+def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(cameras, "ROWS_AT_ONCE", 4)
     one, other = add_camera("One"), add_camera("Other")
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)
-    registry.remove(one, BY)
+    told = []
+    assert registry.remove(one, BY, told.append) == {"detections": 7, "events": 3}
+    assert told == [4, 3, 3]
     (entry,) = entries_of(one)
     assert entry["action"] == "camera_deleted"
     gone = {"name": "One", "folder_path": "one", "status": "online"}

@@ -8,6 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app import db
+from app.cli import progress
 from app.cli.failures import Command
 from app.db import backups
 
@@ -26,7 +27,8 @@ def backup(path: str, as_json: bool) -> None:
     The service may run meanwhile.
     """
     path = os.path.abspath(path)
-    size = backups.backup(_path(), path)
+    with progress.bar(100) as bar:
+        size = backups.backup(_path(), path, bar.update)
     if as_json:
         click.echo(json.dumps({"path": path, "bytes": size}))
     else:
@@ -42,7 +44,9 @@ def restore(path: str, as_json: bool) -> None:
 
     Refuses while the service runs.
     """
-    kept = backups.restore(os.path.abspath(path), _path(), db.known_migrations())
+    with progress.bar(100) as bar:
+        source = os.path.abspath(path)
+        kept = backups.restore(source, _path(), db.known_migrations(), bar.update)
     if as_json:
         click.echo(json.dumps({"database": _path(), "kept": kept}))
     else:

@@ -9,9 +9,10 @@ from marshmallow import ValidationError
 
 from app import db, registry
 from app.audit import Caller
+from app.cli import progress
 from app.cli.failures import Group
 from app.logs import one_line
-from app.models import STATUSES, NotFound, Row
+from app.models import STATUSES, Camera, NotFound, Row
 from app.schemas.cameras import CameraCreateSchema
 
 BY = Caller("cli")
@@ -59,21 +60,29 @@ def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
     db.migrate()
     try:
         camera = registry.one(str(camera_id))
+        holdings = Camera.holdings(camera["id"])
         if not yes:
-            what = f"Remove {titled(camera)} with all its detections and events?"
+            what = f"Remove {titled(camera)} with {_said(holdings)}?"
             click.confirm(what, abort=True, err=True)
-        registry.remove(camera["id"], BY)
+        with progress.bar(sum(holdings.values())) as bar:
+            went = registry.remove(camera["id"], BY, bar.update)
     except NotFound:
         raise click.ClickException("There is no camera with this id.") from None
     if as_json:
-        click.echo(json.dumps({"removed": camera}, ensure_ascii=False))
+        click.echo(json.dumps({"removed": camera, **went}, ensure_ascii=False))
     else:
-        click.echo(f"removed {titled(camera)}")
+        click.echo(f"removed {titled(camera)} with {_said(went)}")
 
 
 def titled(camera: Row) -> str:
     """A camera for people, whatever characters its name holds."""
     return one_line(f"{camera['name']} ({camera['folder_path']})")
+
+
+def _said(counts: Row) -> str:
+    """``1 detection and 2 events``."""
+    named = [f"{n} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()]
+    return " and ".join(named)
 
 
 def refusal(messages: Any, path: str = "") -> click.ClickException:

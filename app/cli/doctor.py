@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ from flask.cli import with_appcontext
 from peewee import DatabaseError
 
 from app import clock, registry
+from app.cli import progress
 from app.cli.failures import Command
 from app.diagnostics import doctor as checks
 from app.diagnostics.diagnosis import diagnose
@@ -32,8 +35,12 @@ def doctor(as_json: bool) -> None:
         current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
     )
     cameras = _cameras(path)
-    found = dict(checks.look(base, path, len(cameras), clock.now()))
-    found |= _of_cameras(cameras)
+    looks = chain(checks.look(base, path, len(cameras), clock.now()), _of_cameras(cameras))
+    found = {}
+    with progress.bar(checks.OF_THE_BOX + len(cameras)) as bar:
+        for name, check in looks:
+            found[name] = check
+            bar.update(1)
     status = worst(*found.values())
     if as_json:
         listed = {name: check._asdict() for name, check in found.items()}
@@ -52,12 +59,9 @@ def _cameras(path: str) -> list[Row]:
         return []
 
 
-def _of_cameras(cameras: list[Row]) -> dict[str, Check]:
+def _of_cameras(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
     """Up to a second for each camera."""
-    box, found = current_app.extensions["box"], {}
-    with click.progressbar(cameras, file=sys.stderr) as bar:
-        for camera in bar:
-            problems = diagnose(camera, cameras, box, clock.now())["problems"]
-            name = f"camera {camera['name']} ({camera['id']})"
-            found[name] = checks.of_camera(problems)
-    return found
+    box = current_app.extensions["box"]
+    for camera in cameras:
+        problems = diagnose(camera, cameras, box, clock.now())["problems"]
+        yield f"camera {camera['name']} ({camera['id']})", checks.of_camera(problems)

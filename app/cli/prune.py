@@ -1,13 +1,13 @@
 """What do the retention settings leave no room for, and how does it go?"""
 
 import json
-import sys
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import clock, db, retention
+from app.cli import progress
 from app.cli.failures import Command
 
 
@@ -37,7 +37,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         )
     parts = {part.name: part.count() for part in retention.excess(limits, clock.now())}
     if not dry_run:
-        with click.progressbar(length=sum(parts.values()), file=sys.stderr) as bar:
+        with progress.bar(sum(parts.values())) as bar:
             parts = retention.prune(limits, clock.now(), bar.update)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **parts}))

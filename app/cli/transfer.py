@@ -1,7 +1,6 @@
 """How do all cameras get into a file, and from a file into the registry?"""
 
 import json
-import sys
 from typing import Any, BinaryIO
 
 import click
@@ -9,6 +8,7 @@ from flask import current_app
 from marshmallow import ValidationError
 
 from app import db, registry, rosters
+from app.cli import progress
 from app.cli.cameras import BY, as_json, cameras, refusal, titled
 from app.logs import one_line
 from app.models import Camera, Row
@@ -48,7 +48,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         plan = rosters.plan(entries, Camera.listing(), base)
     else:
-        with click.progressbar(length=len(entries), file=sys.stderr) as bar:
+        with progress.bar(len(entries)) as bar:
             plan = registry.bring(entries, base, BY, bar.update)
     click.echo(json.dumps(_facts(plan, dry_run)) if as_json else _diff(plan, dry_run))
 

@@ -2,18 +2,26 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 from app import clock
 from app.db.inspection import Unusable, examine, uri
 from app.disk import files
 
+Progress = Callable[[int], None]
+# The hundredths of a backup that are its copying; the others are its checking.
+COPYING = 40
+# SQLite's, from one look at how far it is to the next: a few milliseconds.
+INSTRUCTIONS = 100_000
 
-def backup(source: str, target: str) -> int:
+
+def backup(source: str, target: str, progress: Progress = lambda _: None) -> int:
     """Write a copy of the database ``source``, as it is now, to ``target``; its size in bytes.
 
     Others may read and write meanwhile. ``target`` is whole, checked and on the disk, or it is not
-    there. Raises `FileExistsError`, `OSError`, `sqlite3.Error` and `Unusable`.
+    there. ``progress`` is told how many more hundredths are done. Raises `FileExistsError`,
+    `OSError`, `sqlite3.Error` and `Unusable`.
     """
     if os.path.lexists(target):
         raise FileExistsError(f"{target} exists already")
@@ -21,9 +29,9 @@ def backup(source: str, target: str) -> int:
     files.remove(partial)
     try:
         files.make_private(partial)
-        with closing(sqlite3.connect(uri(source), uri=True, timeout=5)) as connection:
-            connection.execute("VACUUM INTO ?", [partial])
+        _copy(source, partial, progress)
         examine(partial, thoroughly=True)
+        progress(100 - COPYING)
         files.settle(partial, target)
     except BaseException:
         files.remove(partial)
@@ -31,11 +39,14 @@ def backup(source: str, target: str) -> int:
     return os.path.getsize(target)
 
 
-def restore(source: str, path: str, known: set[str]) -> str | None:
+def restore(
+    source: str, path: str, known: set[str], progress: Progress = lambda _: None
+) -> str | None:
     """Put the backup ``source`` in the place of the database ``path``; where the old one is now.
 
-    ``known``: the migrations of this version. Raises `files.InUse` while any process uses the
-    database, `Unusable` where the backup cannot be used, and what `backup` raises.
+    ``known``: the migrations of this version. ``progress`` as with `backup`. Raises
+    `files.InUse` while any process uses the database, `Unusable` where the backup
+    cannot be used, and what `backup` raises.
     """
     if not examine(source, thoroughly=True):
         raise Unusable(source, "is empty", "give a backup")
@@ -46,11 +57,27 @@ def restore(source: str, path: str, known: set[str]) -> str | None:
     fresh = f"{path}.new"
     with files.alone(path):
         files.remove(fresh)
-        backup(source, fresh)
+        backup(source, fresh, progress)
         _own(fresh, path)
         kept = _set_aside(path)
         files.settle(fresh, path)
     return kept
+
+
+def _copy(source: str, target: str, progress: Progress) -> None:
+    """By what stands in ``target`` already one sees how far it is."""
+    size, done = max(1, os.path.getsize(source)), 0
+
+    def look() -> None:
+        nonlocal done
+        now = min(COPYING, COPYING * os.path.getsize(target) // size)
+        progress(now - done)
+        done = now
+
+    with closing(sqlite3.connect(uri(source), uri=True, timeout=5)) as connection:
+        connection.set_progress_handler(look, INSTRUCTIONS)
+        connection.execute("VACUUM INTO ?", [target])
+    progress(COPYING - done)
 
 
 def _own(fresh: str, path: str) -> None:

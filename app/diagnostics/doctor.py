@@ -21,6 +21,8 @@ from app.stats import existing
 FEWEST_WATCHES = 8192
 # What the service itself needs beside one instance for each camera.
 SPARE_INSTANCES = 8
+# How many checks `look` makes.
+OF_THE_BOX = 7
 # Before this the clock cannot be: the service did not exist.
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 

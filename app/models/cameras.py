@@ -1,6 +1,7 @@
 """Which cameras are there?"""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from peewee import Check, TextField
@@ -9,7 +10,13 @@ from app.db import database
 from app.models.base import NotFound, Record, Row
 
 STATUSES = ("online", "offline", "error")
+# What goes with a camera. The detections first: an event's own deletion would otherwise look up
+# and update each detection that it claims.
+HOLDINGS = {"detections": "detection", "events": "event"}
+ROWS_AT_ONCE = 20_000
 CAMERAS = "SELECT id, name, folder_path, status, created_at, last_seen_at FROM camera"
+
+Progress = Callable[[int], None]
 
 
 class Camera(Record):
@@ -60,23 +67,35 @@ class Camera(Record):
         cls.update(fields).where(cls.id == camera_id).execute()
 
     @classmethod
-    def remove(cls, camera_id: str) -> Row:
+    def holdings(cls, camera_id: str) -> Row:
+        """How many detections and events are the camera's."""
+        return {name: _count(table, camera_id) for name, table in HOLDINGS.items()}
+
+    @classmethod
+    def remove(cls, camera_id: str, progress: Progress = lambda _: None) -> Row:
         """Delete the camera with its detections and events; how many of each went.
 
-        The detections go first: an event's own deletion would otherwise look up and update each
-        detection that it claims.
+        ``progress`` is told how many more went.
         """
-        went = {
-            "detections": _delete("detection WHERE camera_id", camera_id),
-            "events": _delete("event WHERE camera_id", camera_id),
-        }
-        _delete("camera WHERE id", camera_id)
+        went = {name: _delete(table, camera_id, progress) for name, table in HOLDINGS.items()}
+        database.execute_sql("DELETE FROM camera WHERE id = ?", [camera_id])
         return went
 
 
-def _delete(table_where: str, camera_id: str) -> int:
-    sql = f"DELETE FROM {table_where} = ?"  # noqa: S608 names of our own tables
-    return int(database.execute_sql(sql, [camera_id]).rowcount)
+def _count(table: str, camera_id: str) -> int:
+    sql = f"SELECT count(*) FROM {table} WHERE camera_id = ?"  # noqa: S608 our own tables
+    return int(database.execute_sql(sql, [camera_id]).fetchone()[0])
+
+
+def _delete(table: str, camera_id: str, progress: Progress) -> int:
+    """Piece by piece; how many rows went."""
+    some = f"SELECT id FROM {table} WHERE camera_id = ? LIMIT {ROWS_AT_ONCE}"  # noqa: S608
+    sql = f"DELETE FROM {table} WHERE id IN ({some})"  # noqa: S608 names of our own tables
+    gone = 0
+    while went := int(database.execute_sql(sql, [camera_id]).rowcount):
+        gone += went
+        progress(went)
+    return gone
 
 
 def _camera(values: tuple[Any, ...]) -> Row:
