@@ -13,7 +13,7 @@ STATUSES = ("online", "offline", "error")
 # What goes with a camera. The detections first: an event's own deletion would otherwise look up
 # and update each detection that it claims.
 HOLDINGS = {"detections": "detection", "events": "event"}
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 100_000
 CAMERAS = "SELECT id, name, folder_path, status, created_at, last_seen_at FROM camera"
 
 Progress = Callable[[int], None]
