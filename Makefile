@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 export NVR_FOSCAM_BASE_PATH ?= $(CURDIR)/instance/uploads
 export NVR_DATABASE_URL ?= sqlite:///$(CURDIR)/instance/nvr.db
 
-.PHONY: help install run test test-slow coverage check audit lock demo bench
+.PHONY: help install run test test-slow coverage check audit lock demo bench baseline
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,9 @@ demo: .venv/dev ## two cameras upload by FTP, curl fetches what they see
 bench: .venv/rivals ## measure the service, alone and beside its rivals, and print the tables
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.rivals
+
+baseline: .venv/dev ## count each hot request's instructions anew, for the tests to compare with
+	@$(BIN)/python -m benchmarks.instructions --renew
 
 lock: .venv/dev ## pin what setup.cfg asks for, with hashes; ARGS=--upgrade for the newest
 	@$(COMPILE) --output-file requirements.lock
