@@ -2,8 +2,8 @@
 
 import json
 
-from app.models import BANDS, Row, band
-from app.paging import Listing
+from app.models import BANDS, Event, Row, band, types_text
+from app.paging import Listing, Part
 
 
 def _detection(row: Row) -> Row:
@@ -20,13 +20,30 @@ def _entry(row: Row) -> Row:
     return row | {"details": json.loads(row["details"])}
 
 
-def _bands(given: Row) -> list[str]:
+def _bands(given: Row) -> list[Part]:
     """The bands at or above the least confidence; those of one event are few, and by time."""
     if "event_id" in given or not given.keys() & {"camera_id", "object_type", "min_confidence"}:
         return []
-    return [f"band = {number}" for number in BANDS[band(given.get("min_confidence", 0)) :]]
+    return [Part(f"band = {number}") for number in BANDS[band(given.get("min_confidence", 0)) :]]
 
 
+def _types(given: Row) -> list[Part]:
+    """The sets of object types that hold the one asked for, where they are few; each costs 20 µs.
+
+    Where none does, one that no event has: nobody looks through all events in vain.
+    """
+    known = Event.sets_of_types(MOST_SETS_OF_TYPES) if "object_type" in given else None
+    if known is None:
+        return []
+    asked = types_text([given["object_type"]])
+    return [
+        Part("object_types = ?", (text,), BY_TYPES)
+        for text in [text for text in known if asked in text] or [asked]
+    ]
+
+
+MOST_SETS_OF_TYPES = 100
+BY_TYPES = "event_object_types_started_at_id_camera_id_risk_level_reviewed"
 DETECTION_FIELDS = (
     *("id", "camera_id", "event_id", "detected_at", "object_type"),
     *("confidence", "bbox", "file_path", "external_id"),
@@ -69,6 +86,7 @@ EVENTS = Listing(
         "end_date": "started_at < ?",
     },
     shape=_event,
+    parts=_types,
 )
 AUDIT = Listing(
     name="audit_entry",

@@ -4,8 +4,8 @@ A page begins after the last row of the page before, newest first, ties by id, s
 right while rows arrive and go, and page 1,000 costs what page 1 costs (sqlite.org/rowvalue.html,
 section 3.3).
 
-Where a filter is a range (a least confidence) the list is merged from parts, each of which an
-index holds in the order of the list.
+Where a filter is no equality (a least confidence, one of an event's object types) the list is
+merged from parts, each of which an index holds in the order of the list.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,21 @@ class BadCursor(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a list: SQL with a ``?`` for each value that is ``bound``.
+
+    ``index``: which to look in, where it cannot be left to SQLite.
+    """
+
+    condition: str
+    bound: tuple[Any, ...] = ()
+    index: str | None = None
+
+
+WHOLE = Part("")
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One kind of list: the column of its order, its columns, and its filters.
 
@@ -37,7 +52,7 @@ class Listing:
     columns: str
     filters: dict[str, str]
     shape: Callable[[Row], Row]
-    parts: Callable[[Row], Sequence[str]] = lambda _: ()
+    parts: Callable[[Row], Sequence[Part]] = lambda _: ()
 
     def page(self, given: Row, limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
         """At most ``limit`` rows that match the filters ``given``, and the cursor of the next.
@@ -82,9 +97,16 @@ class Listing:
         self, columns: str, given: Row, after: list[Any] | None
     ) -> tuple[str, list[Any]]:
         where, parameters = self.where(given, after)
-        parts = [f"{' AND' if where else ' WHERE'} {part}" for part in self.parts(given)] or [""]
-        select = f"SELECT {columns} FROM {self.name}{where}"  # noqa: S608 the listings' own words
-        return " UNION ALL ".join(select + part for part in parts), parameters * len(parts)
+        parts = self.parts(given) or [WHOLE]
+        selects = [self._of_part(columns, part, where) for part in parts]
+        return " UNION ALL ".join(selects), [
+            value for part in parts for value in (*parameters, *part.bound)
+        ]
+
+    def _of_part(self, columns: str, part: Part, where: str) -> str:
+        source = f"{self.name} INDEXED BY {part.index}" if part.index else self.name
+        also = f"{' AND' if where else ' WHERE'} {part.condition}" if part.condition else ""
+        return f"SELECT {columns} FROM {source}{where}{also}"  # noqa: S608 the listings' own words
 
     def _rows(self, given: Row, limit: int, after: list[Any] | None) -> list[Row]:
         return [self.shape(row) for row in fetch(*self.sql(given, limit, after))]

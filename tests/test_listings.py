@@ -6,10 +6,11 @@ from itertools import combinations, islice, product
 
 import pytest
 
-from app import db
-from app.listings import AUDIT, DETECTIONS, EVENTS
-from app.models import BANDS, NotFound, band, fetch
+from app import db, listings
+from app.listings import AUDIT, BY_TYPES, DETECTIONS, EVENTS
+from app.models import BANDS, NotFound, band, fetch, types_text
 from app.paging import BadCursor
+from tests.effort import steps
 
 LISTINGS = pytest.mark.parametrize("listing", [DETECTIONS, EVENTS, AUDIT], ids=lambda x: x.name)
 VALUES = {
@@ -120,6 +121,49 @@ def test_counting_never_scans_a_table_or_sorts(app, listing):
         for line in looks(*listing.counting(given)):
             assert "INDEX" in line, (given, line)
             assert "TEMP B-TREE" not in line, (given, line)
+
+
+SETS = ([], ["car"], ["car", "dog"], ["cart"], ["dog", "person"])
+
+
+@pytest.fixture
+def events_of_types(app):
+    """Events whose detections showed each of `SETS` in turn; id → set."""
+    add_events([NOON] * 50)
+    shown = {row["id"]: SETS[row["id"] % len(SETS)] for row in EVENTS.every({})}
+    with db.transaction():
+        for row_id, names in shown.items():
+            text = types_text(names)
+            db.database.execute_sql(
+                "UPDATE event SET object_types = ? WHERE id = ?", (text, row_id)
+            )
+    return shown
+
+
+@pytest.mark.parametrize("most", [100, len(SETS), len(SETS) - 1, 0])
+@pytest.mark.parametrize("name", ["car", "cart", "dog", "person", "ca", "cat", "car\ndog"])
+def test_events_are_found_by_a_type_however_many_sets_of_types_there_are(
+    events_of_types, monkeypatch, most, name
+):
+    monkeypatch.setattr(listings, "MOST_SETS_OF_TYPES", most)
+    expected = sorted((i for i, names in events_of_types.items() if name in names), reverse=True)
+    assert walk(EVENTS, {"object_type": name}, 7) == expected
+    assert EVENTS.count({"object_type": name}) == len(expected)
+
+
+def test_the_sets_that_hold_a_type_are_searched_and_no_others(events_of_types):
+    for name, sets in (("car", 2), ("person", 1), ("cat", 1)):
+        lines = looks(*EVENTS.counting({"object_type": name, "camera_id": "c", "reviewed": True}))
+        search = f"SEARCH event USING COVERING INDEX {BY_TYPES} (object_types=?)"
+        assert lines == [search] * sets
+
+
+def test_a_type_that_hardly_an_event_has_is_not_looked_for_among_the_others(app):
+    given = {"object_type": "bear", "camera_id": "c", "reviewed": False}
+    add_events([NOON] * 10)
+    few = steps(lambda: EVENTS.page(given, 50, None))
+    add_events([NOON] * 1000)
+    assert steps(lambda: EVENTS.page(given, 50, None)) < few + 100
 
 
 def add_events(moments):
