@@ -3,6 +3,8 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +40,20 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="WORD", help="only rows with this word")
     options = parser.parse_args()
     ground = machine.describe(machine.PACKAGES + PACKAGES)
-    rows = [*compete(options.only), *costs(options.only)]
     print(f"| {machine.sentence(ground)} | service | rival | ratio | goal | |")
     print("|---|--:|--:|--:|--:|---|")
-    for row in rows:
-        print(line(row))
+    rows = []
+    for row in chain(compete(options.only), costs(options.only)):
+        rows.append(row)
+        print(line(row), flush=True)
     print(f"\n{METHOD}")
     if options.json:
         report = {"machine": ground, "method": METHOD, "results": rows}
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def compete(only: str) -> list[Row]:
+def compete(only: str) -> Iterator[Row]:
     """Every contest's result, and what needs an arena besides."""
-    rows = []
     for cameras in CAMERAS:
         chosen = [c for c in CONTESTS if c.cameras == cameras and only in c.name]
         if not chosen and only:
@@ -62,30 +64,25 @@ def compete(only: str) -> list[Row]:
                     name = f"{contest.name}, {connections} connections"
                     print(f"measuring: {name} against {contest.rival}", file=sys.stderr)
                     figures = hold(contest, here, connections)
-                    rows.append(
-                        _row(f"{name}, against {contest.rival}", figures, goal, contest.more)
-                    )
+                    yield _row(f"{name}, against {contest.rival}", figures, goal, contest.more)
             if cameras == BIG:
-                rows += beside_writes(here)
-    return rows
+                yield from beside_writes(here)
 
 
-def beside_writes(here: Any) -> list[Row]:
+def beside_writes(here: Any) -> Iterator[Row]:
     """Reads that follow or accompany writes."""
     followed = [footprint.list_after_write(here, who) for who in ("service", FASTAPI)]
     name = "list of 1,000 cameras after each write, lists a second, against FastAPI"
-    rows = [_row(name, tuple(1000 / ms for ms in followed), 2.5, more=True)]
+    yield _row(name, tuple(1000 / ms for ms in followed), 2.5, more=True)
     one = here.camera("service", "c9")
     for what, path in (("one camera", one), ("list of 1,000", "/api/cameras")):
         busy, idle = (footprint.slowest_reads(here, path, posting) for posting in (True, False))
         name = f"99th percentile of {what}, ms, at 200 detections a second, against idle"
-        rows.append(_row(name, (busy, idle), 2, more=False))
-    return rows
+        yield _row(name, (busy, idle), 2, more=False)
 
 
-def costs(only: str) -> list[Row]:
+def costs(only: str) -> Iterator[Row]:
     """What they cost without load."""
-    rows = []
     for cost in footprint.COSTS:
         if only in cost.name:
             figures = (cost.measure("service"), cost.measure(FASTAPI))
@@ -93,8 +90,7 @@ def costs(only: str) -> list[Row]:
                 f"{cost.name}, {cost.unit}, against FastAPI", figures, cost.goal, more=False
             )
             row["met"] &= cost.limit is None or figures[0] <= cost.limit
-            rows.append(row)
-    return rows
+            yield row
 
 
 def _row(name: str, figures: tuple[float, ...], goal: float | None, more: bool) -> Row:

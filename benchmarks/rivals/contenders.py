@@ -1,5 +1,6 @@
 """Who takes part? Each server as a process of its own, over the same pictures."""
 
+import getpass
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ import requests
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+user {user}; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 128; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; etag on;
@@ -84,7 +85,10 @@ def nginx(folder: Path, base: Path, document: str) -> Iterator[Contender]:
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(
-        NGINX.format(folder=folder, port=port, base=base, document=document.replace("'", ""))
+        NGINX.format(
+            **{"folder": folder, "port": port, "base": base, "user": getpass.getuser()},
+            document=document.replace("'", ""),
+        )
     )
     words = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(configuration)]
     with _running("nginx", words, {}, port) as contender:
