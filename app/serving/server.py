@@ -45,6 +45,7 @@ def main(app: Flask) -> None:
     """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
     logs.configure(app.config["NVR_LOG_LEVEL"])
     use_little()
+    _keep_to_one_processor()
     reception = _prepare(app)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,10 +58,6 @@ def main(app: Flask) -> None:
     )
     if lets_nobody_in(app):
         log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
-    # The interpreter runs one thread at a time; on two processors they fight for its lock: a
-    # snapshot cost 0.63 ms of CPU there and costs 0.55 ms on one (make bench).
-    with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     jobs = start_jobs(app)
     # What was made up to here stays: the collector need not look at it with every request.
     gc.collect()
@@ -73,6 +70,15 @@ def main(app: Flask) -> None:
         job.stop(STOP_JOB_SECONDS)
     db.let_go()
     log.info("stopped")
+
+
+def _keep_to_one_processor() -> None:
+    """All threads, for those to come inherit it (sched_setaffinity(2)).
+
+    The interpreter runs one at a time; on two processors they fight for its lock.
+    """
+    with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _serve(reception: Reception, stopped: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -9,11 +10,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 import requests
 
 from app.config import MIB, SETTINGS
+from app.serving.workers import WRITERS
 from tests.e2e import wire
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
@@ -55,6 +58,14 @@ def test_one_start_line_names_address_base_path_and_database(server):
     for fact in (server.url, f"base path {server.base}", f"database {server.database}"):
         assert fact in lines[0]
     assert requests.get(server.url + "/api/cameras").json() == {"cameras": [], "count": 0}
+
+
+def test_all_threads_keep_to_one_processor(server):
+    requests.get(server.url + "/api/cameras").raise_for_status()
+    tasks = [int(task.name) for task in Path(f"/proc/{server.process.pid}/task").iterdir()]
+    assert len(tasks) > WRITERS
+    processors = [os.sched_getaffinity(task) for task in tasks]
+    assert processors == [{max(os.sched_getaffinity(0))}] * len(tasks)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
