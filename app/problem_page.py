@@ -14,19 +14,20 @@ from app.problems import CONTENT_TYPE, Problem
 PAGES = ("web", "docs")
 PAGE = "text/html"
 STYLE = (
-    ":root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif;overflow-wrap:anywhere}"
+    ":root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif;overflow-wrap:anywhere;"
+    "background:light-dark(#f4f6f8,#12161a);color:light-dark(#14191f,#e8edf2)}"
     "body{max-inline-size:40rem;margin:12vh auto;padding:0 1rem}"
     "code{white-space:pre-wrap}"
-    "a{color:light-dark(#0b5d8c,#7cc4f0);display:inline-block;padding:.65rem 0}"
+    "a{color:light-dark(#0b5d8c,#7cc4f0);display:inline-block;padding:.65rem 1rem .65rem 0}"
 )
 STYLE_DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Nobody stands at a screen in the hall: what may pass is asked for again.
+# Nobody touches a screen in the hall: what may pass is asked for again there.
 AGAIN_SECONDS = 30
-AGAIN_FROM = 500
+TROUBLE = 500
 
 
 def is_wanted() -> bool:
@@ -39,8 +40,12 @@ def is_wanted() -> bool:
 
 def page(problem: Problem, detail: str) -> Response:
     """The problem as a page: what is wrong, and what to do about it."""
-    again = AGAIN_SECONDS if problem.status >= AGAIN_FROM else None
-    values = {"problem": problem, "detail": detail, "again": again, "style": STYLE}
-    response = Response(render_template("problem.html", **values), problem.status)
+    is_trouble = problem.status >= TROUBLE
+    again = AGAIN_SECONDS if is_trouble and request.args.get("kiosk") == "1" else None
+    values = {"problem": problem, "detail": detail, "is_trouble": is_trouble, "again": again}
+    text = render_template("problem.html", style=STYLE, **values)
+    response = Response(text, problem.status)
     response.headers["Content-Security-Policy"] = POLICY
+    if again:
+        response.headers["Refresh"] = str(again)
     return response

@@ -38,10 +38,16 @@ def test_a_page_without_a_database_says_what_is_wrong_and_what_to_do(broken, pat
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
     said = texts_of(answer)
-    for text in (SENTENCE, "flask --app wsgi doctor", "every 30 seconds", "database_unavailable"):
+    for text in (SENTENCE, "flask --app wsgi doctor", "database_unavailable"):
         assert text in said
-    refresh = [a for a in Markup(answer.text).attributes("meta") if a.get("http-equiv")]
-    assert [a["content"] for a in refresh] == ["30"]
+    assert "Refresh" not in answer.headers
+    assert "loads itself" not in said
+
+
+def test_a_kiosk_loads_the_page_again_until_there_is_something_to_show(broken):
+    answer = broken.get("/?kiosk=1&columns=3", headers=TYPED)
+    assert answer.headers["Refresh"] == "30"
+    assert "loads itself again every 30 seconds" in texts_of(answer)
 
 
 def test_it_stands_on_no_other_file_and_its_policy_allows_just_its_style(broken):
@@ -77,7 +83,8 @@ def test_who_shows_no_token_is_told_how_to_get_one(environ):
     assert answer.headers.getlist("WWW-Authenticate")[0].startswith("Basic ")
     said = texts_of(answer)
     assert "flask --app wsgi tokens create NAME --role read" in said
-    assert "every 30 seconds" not in said
+    assert "doctor" not in said
+    assert "Refresh" not in client.get("/?kiosk=1", headers=TYPED).headers
 
 
 def test_an_unknown_name_of_the_box_is_said(client):
