@@ -19,17 +19,17 @@ def answer(tmp_path):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
-def test_it_is_readable_at_any_size_and_its_policy_lets_its_style_be(answer, visit, scheme, width):
-    page = visit.page
+def test_it_is_readable_at_any_size_and_its_policy_lets_its_style_be(answer, wall, scheme, width):
+    page = wall.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 600})
     headers = {name: value for name, value in answer.headers if name != "Content-Length"}
     page.route(
-        f"{visit.url}/", lambda route: route.fulfill(status=503, headers=headers, body=answer.text)
+        f"{wall.server.url}/",
+        lambda route: route.fulfill(status=503, headers=headers, body=answer.text),
     )
     page.goto("/")
     expect(page.get_by_role("main")).to_contain_text("The database cannot be used.")
     assert page.locator("body").evaluate("(body) => getComputedStyle(body).maxWidth") == "640px"
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert visit.violations() == []
-    visit.leave()
+    assert wall.visit.violations() == []
