@@ -149,8 +149,9 @@ def test_removing_a_camera_looks_everything_up():
             row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {statement}")
         ]
     for statement, plan in found.items():
-        assert all(line.startswith("SEARCH ") for line in plan), statement
-        assert plan, statement
+        looked = [line for line in plan if not line.startswith("LIST SUBQUERY ")]  # a heading
+        assert all(line.startswith("SEARCH ") for line in looked), statement
+        assert looked, statement
 
 
 @pytest.mark.parametrize(

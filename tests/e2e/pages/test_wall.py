@@ -266,13 +266,13 @@ def test_a_kiosk_has_the_columns_that_show_the_pictures_largest(wall):
     wall.page.set_viewport_size({"width": 1920, "height": 1080})
     wall.page.goto("/?kiosk=1&refresh=1")
     lefts = "[...new Set([...document.querySelectorAll('.tile')].map((t) => t.offsetLeft))].length"
-    wall.page.wait_for_function(f"{lefts} === 4")
+    wall.page.wait_for_function(f"() => {lefts} === 4")
     wall.page.set_viewport_size({"width": 390, "height": 844})
-    wall.page.wait_for_function(f"{lefts} === 2")
+    wall.page.wait_for_function(f"() => {lefts} === 2")
     assert wall.page.evaluate("document.documentElement.scrollHeight") == 844
     for number in range(10, 30):
         wall.add(f"Camera {number}", f"{number}")
-    wall.page.wait_for_function(f"{lefts} === 3")
+    wall.page.wait_for_function(f"() => {lefts} === 3")
 
 
 @pytest.mark.parametrize(
