@@ -1,7 +1,8 @@
 """What is the app made of?"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask
 
@@ -15,12 +16,20 @@ __version__ = "0.1.0"
 PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, web, errors, cli)
 
 
+class Service(Flask):
+    """Flask's, all of whose functions are plain ones."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func`` itself: to look whether it is a coroutine is done several times a request."""
+        return func
+
+
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The service as a WSGI application, set up from ``environ`` or the process's environment.
 
     Raises `config.BadSetting`.
     """
-    app = Flask(__name__, static_folder=None)
+    app = Service(__name__, static_folder=None)
     app.config.update(config.read_settings(os.environ if environ is None else environ))
     app.config["API_VERSION"] = __version__
     for part in PARTS:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Request, current_app
+from flask import Request, current_app, request
 from marshmallow import Schema
 from marshmallow import ValidationError as SchemaError
 from webargs.core import is_json
@@ -22,6 +22,23 @@ class StrictParser(FlaskParser):
 
     # None: whether unknown fields are refused is for each schema to say.
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_nothing: dict[Schema, dict[str, Any]] = {}
+
+    def parse(
+        self, argmap: Any, req: Any = None, *, location: str | None = None, **options: Any
+    ) -> Any:
+        """As webargs'; what a schema makes of no query string it makes once.
+
+        To ask it each time took a fifth of the profile of a request for one camera.
+        """
+        if location != "query" or request.query_string:
+            return super().parse(argmap, req, location=location, **options)
+        if argmap not in self._of_nothing:
+            self._of_nothing[argmap] = super().parse(argmap, req, location=location, **options)
+        return dict(self._of_nothing[argmap])
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The body, which must call itself JSON and be it."""
