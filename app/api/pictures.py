@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Response, current_app, request, send_file
 from werkzeug.datastructures import Range
-from werkzeug.http import parse_range_header
+from werkzeug.http import http_date, parse_range_header
 
 from app import clock
 from app.api import conditions
@@ -56,6 +56,25 @@ def is_known(picture: Picture, tag: Callable[[Picture], str]) -> bool:
 
 def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) -> Response:
     """200, 206 or 304 with the picture's own headers; 416 rises as an exception."""
+    own = [
+        ("Accept-Ranges", "bytes"),
+        ("Content-Disposition", content_disposition(disposition, picture.name)),
+        ("X-Snapshot-Age", str(max(0, int(picture.age(now))))),
+        *FIXED_HEADERS,
+    ]
+    if picture.data is None:
+        modified = http_date(_last_modified(picture))
+        return Response(
+            status=304, headers=[("ETag", f'"{tag}"'), ("Last-Modified", modified), *own]
+        )
+    response = _whole_or_part(picture, tag)
+    response.headers.remove("Cache-Control")
+    response.headers.remove("Accept-Ranges")
+    response.headers.extend(own)
+    return response
+
+
+def _whole_or_part(picture: Picture, tag: str) -> Response:
     response = send_file(
         BytesIO(picture.data or b""),
         mimetype=picture.content_type,
@@ -63,25 +82,10 @@ def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) ->
         last_modified=_last_modified(picture),
         conditional=False,
     )
-    if picture.data is None:
-        response.status_code = 304
-        # Neither is known of a smaller picture before it is made.
-        response.headers.remove("Content-Length")
-        response.headers.remove("Content-Type")
-    elif wanted := _wanted_range(response, picture.size):
+    if wanted := _wanted_range(response, picture.size):
         # The other conditions were met before the picture was read.
         environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}
         response.make_conditional(environ, accept_ranges=True, complete_length=picture.size)
-    response.headers.remove("Cache-Control")
-    response.headers.remove("Accept-Ranges")
-    response.headers.extend(
-        [
-            ("Accept-Ranges", "bytes"),
-            ("Content-Disposition", content_disposition(disposition, picture.name)),
-            ("X-Snapshot-Age", str(max(0, int(picture.age(now))))),
-            *FIXED_HEADERS,
-        ]
-    )
     return response
 
 
