@@ -22,15 +22,17 @@ def record(action: str, by: Caller, resource_type: str, resource: Row, details: 
     A token that stands in one of the values is not.
     """
     name = resource.get("name")
-    AuditEntry.insert(
-        timestamp=clock.rfc3339(clock.now()),
-        action=action,
-        resource_type=resource_type,
-        resource_id=str(resource["id"]),
-        resource_name=without_tokens(name) if name else name,
-        details=without_tokens(json.dumps(details, ensure_ascii=False)),
-        **by._asdict(),
-    ).execute()
+    AuditEntry.add(
+        {
+            "timestamp": clock.rfc3339(clock.now()),
+            "action": action,
+            "resource_type": resource_type,
+            "resource_id": str(resource["id"]),
+            "resource_name": without_tokens(name) if name else name,
+            "details": without_tokens(json.dumps(details, ensure_ascii=False)),
+            **by._asdict(),
+        }
+    )
 
 
 def differences(old: Row, new: Row) -> Row:

@@ -5,7 +5,7 @@ import json
 from peewee import TextField
 from playhouse.sqlite_ext import AutoIncrementField
 
-from app.models.base import Record, Row, rows
+from app.models.base import Record, Row, insert, rows
 
 
 class AuditEntry(Record):
@@ -32,6 +32,11 @@ class AuditEntry(Record):
             (("action", "timestamp", "id", "resource_type", "actor"), False),
             (("resource_id", "timestamp", "id", "action", "resource_type", "actor"), False),
         )
+
+    @classmethod
+    def add(cls, entry: Row) -> None:
+        """A new entry."""
+        insert("audit_entry", entry)
 
     @classmethod
     def newest_of(cls, resource_id: str, action: str) -> list[Row]:

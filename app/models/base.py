@@ -38,6 +38,12 @@ def fetch(sql: str, parameters: Sequence[Any]) -> list[Row]:
     return [dict(zip(names, values, strict=True)) for values in cursor]
 
 
+def insert(table: str, row: Row) -> None:
+    """A new row, all of whose columns are given; the names are our own."""
+    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+    database.execute_sql(sql, list(row.values()))
+
+
 class Record(Model):
     """What all tables share."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import Check, TextField
 
 from app.db import database
-from app.models.base import NotFound, Record, Row
+from app.models.base import NotFound, Record, Row, insert
 
 STATUSES = ("online", "offline", "error")
 # What goes with a camera. The detections first: an event's own deletion would otherwise look up
@@ -58,13 +58,15 @@ class Camera(Record):
     def add(cls, created_at: str, fields: Row) -> Row:
         """A new camera's row, under a new random id."""
         row = {"id": str(uuid.uuid4()), **fields, "created_at": created_at, "last_seen_at": None}
-        cls.insert(row).execute()
+        insert("camera", row)
         return {name: row[name] for name in cls._meta.sorted_field_names}
 
     @classmethod
     def change(cls, camera_id: str, fields: Row) -> None:
         """Write just these columns, so that nobody else's change to another one is undone."""
-        cls.update(fields).where(cls.id == camera_id).execute()
+        columns = ", ".join(f"{name} = ?" for name in fields)
+        sql = f"UPDATE camera SET {columns} WHERE id = ?"  # noqa: S608 names of our own columns
+        database.execute_sql(sql, [*fields.values(), camera_id])
 
     @classmethod
     def holdings(cls, camera_id: str) -> Row:
