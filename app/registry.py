@@ -42,8 +42,7 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound`.
     """
-    with transaction():
-        sightings.write()
+    with sightings.settled():
         return _change(camera_id, fields, by)
 
 
@@ -52,8 +51,7 @@ def remove(camera_id: str, by: Caller, progress: Callable[[int], None] = lambda 
 
     Pictures are never touched. ``progress`` is told how many more went. Raises `models.NotFound`.
     """
-    with transaction():
-        sightings.write()
+    with sightings.settled():
         camera = Camera.one(camera_id)
         went = Camera.remove(camera_id, progress)
         audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)
@@ -67,8 +65,7 @@ def bring(
 
     ``progress`` is told how many more are done.
     """
-    with transaction():
-        sightings.write()
+    with sightings.settled():
         plan = rosters.plan(entries, Camera.listing(), base)
         for fields in plan.new:
             _register(fields, by)

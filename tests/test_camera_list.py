@@ -132,8 +132,8 @@ def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
     assert_fresh(before)
     assert listed("offline") == [camera | {"status": "offline", "last_seen_at": LATER}]
     waiting = camera_list.of()
-    with transaction():
-        sightings.write()
+    with sightings.settled():
+        pass
     assert listed("offline") == [Camera.one(camera["id"])] == Camera.listing()
     assert camera_list.of() == waiting
 

@@ -10,12 +10,15 @@ from app import clock, registry
 from app.audit import Caller
 from app.db import database, transaction
 from app.listings import AUDIT
-from app.models import Camera
+from app.models import Camera, NotFound
 from app.monitoring import monitor
+from app.monitoring import sightings as seen
+from app.monitoring.liveness import Verdict
 from app.monitoring.sightings import sightings
 from tests.pictures import picture, put
 
 SOMEBODY = Caller("anonymous")
+EARLY = "2026-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camer
 
 def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
     written = []
-    monkeypatch.setattr(monitor, "transaction", lambda: written.append(1) or transaction())
+    monkeypatch.setattr(seen, "transaction", lambda: written.append(1) or transaction())
     for number in range(10):
         put(base / "front" / f"{number}.jpg", b"x")
         seldom.tick()
@@ -188,6 +191,37 @@ def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
     seldom.tick()
     assert registry.one(camera["id"])["status"] == "offline"
     assert registry.one(camera["id"])["last_seen_at"] is not None
+
+
+def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
+    seldom.tick()
+    seldom._flushed_at = float("inf")
+    shutil.rmtree(base / "front", ignore_errors=True)
+    put(base / "front" / "a.jpg", b"x")
+    seldom.tick()
+    shutil.rmtree(base / "front")
+    seldom.tick()
+    with pytest.raises(NotFound):
+        registry.change("gone", {"name": "x"}, SOMEBODY)
+    assert len(sightings) == 1
+    assert moves(camera) == []
+    seldom.flush()
+    assert moves(camera) == [("online", "error", "folder")]
+    assert len(sightings) == 0
+
+
+def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twice(app, camera):
+    row = Camera.one(camera["id"])
+    sightings.note(row, Verdict("error", None, "folder"))
+    with sightings.settled():
+        sightings.note(sightings.shown(row), Verdict("online", EARLY, "upload"))
+    assert moves(camera) == [("online", "error", "folder")]
+    assert registry.one(camera["id"])["status"] == "online"
+    with sightings.settled():
+        pass
+    assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
+    assert registry.one(camera["id"])["status"] == "online"
+    assert len(sightings) == 0
 
 
 def test_a_deleted_camera_is_no_trouble(seldom, base, camera):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import clock
-from app.db import take_lead, transaction
+from app.db import take_lead
 from app.disk import containment
 from app.index.folders import Folders, Key, key_of
 from app.models import Camera, Row
@@ -95,8 +95,8 @@ class Monitor:
 
     def flush(self) -> None:
         """Write what was seen, all cameras together."""
-        with transaction():
-            sightings.write()
+        with sightings.settled():
+            pass
         self._flushed_at = time.monotonic()
 
     def close(self) -> None:

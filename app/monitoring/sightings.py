@@ -5,10 +5,13 @@ until they are due, while every answer shows them already.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from app import audit
 from app.audit import Caller
+from app.db import transaction
 from app.models import AuditEntry, Camera, NotFound, Row
 from app.monitoring.liveness import SILENCE, Verdict
 
@@ -69,20 +72,32 @@ class Sightings:
         waiting = self._waiting.get(camera["id"])
         return camera | _news(camera, waiting) if waiting else camera
 
-    def write(self) -> None:
-        """Write what waits; the caller holds the transaction. On failure it waits on."""
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """A transaction that begins with what waits. If it fails, all of that waits on."""
+        with transaction():
+            written = self._write_all()
+            yield
+        with self._lock:
+            for camera_id, sighting in written.items():
+                self._drop(camera_id, sighting)
+            self.version += 1
+
+    def _write_all(self) -> dict[str, Sighting]:
         with self._lock:
             written = dict(self._waiting)
         for camera_id, sighting in written.items():
-            try:
+            # It may have been deleted meanwhile.
+            with suppress(NotFound):
                 _write(Camera.one(camera_id), sighting)
-            except NotFound:
-                continue  # deleted meanwhile
-        with self._lock:
-            for camera_id, sighting in written.items():
-                if self._waiting.get(camera_id) is sighting:
-                    del self._waiting[camera_id]
-            self.version += 1
+        return written
+
+    def _drop(self, camera_id: str, written: Sighting) -> None:
+        """What was written waits no more; what was seen meanwhile follows upon it."""
+        waiting = self._waiting.pop(camera_id, written)
+        if waiting is not written:
+            moves = waiting.moves[len(written.moves) :]
+            self._waiting[camera_id] = Sighting(waiting.verdict, written.verdict.status, moves)
 
 
 # Of this process, as the database is: whoever changes a camera writes first what waits.
