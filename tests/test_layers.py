@@ -64,6 +64,7 @@ cli.backup cli.cameras cli.doctor cli.prune cli.tokens
 cli.transfer
 cli
 serving.heap serving.notify serving.tasks serving.workers
+serving.readiness
 serving.channel
 serving.fairness
 serving.reception

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.serving.workers import WRITERS, Workers
+from app.serving.workers import PATIENCE_SECONDS, WRITERS, Workers
 
 SECONDS = 10
 
@@ -66,3 +66,24 @@ def test_any_number_of_readers_leaves_the_writers_their_threads(workers, go):
     (written,) = served(workers, now, "POST")
     assert written.ended.wait(SECONDS)
     assert sum(channel.begun.is_set() for channel in read) <= 2
+
+
+def test_one_reader_is_awake_while_it_gets_on_and_more_are_woken_when_it_does_not(workers, go):
+    """Those that are awake all want the interpreter's lock; those that wait for a disk do not."""
+    first, second, third = served(workers, go, "GET", "GET", "GET")
+    assert first.begun.wait(SECONDS)
+    assert not second.begun.wait(4 * PATIENCE_SECONDS)
+    workers.help()
+    assert not second.begun.wait(4 * PATIENCE_SECONDS)
+    workers.help()
+    assert second.begun.wait(SECONDS)
+    assert not third.begun.is_set()
+    go.set()
+    assert third.ended.wait(SECONDS)
+
+
+def test_a_reader_that_is_done_takes_the_next_request_by_itself(workers, go):
+    go.set()
+    for channel in served(workers, go, *["GET"] * 50):
+        assert channel.ended.wait(SECONDS)
+    assert not workers.waiting

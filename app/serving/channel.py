@@ -1,6 +1,7 @@
 """What is one connection, and when has it taken too long?"""
 
 import socket
+import threading
 import time
 from typing import Any
 
@@ -14,6 +15,8 @@ LINGER_SECONDS = 5
 IDLE_SECONDS = 120
 # Bytes a second below which a request or the taking of its answer runs out of time.
 SLOWEST = 32 * 1024
+# Of each worker: the channel that it serves.
+SERVED = threading.local()
 
 
 class Channel(HTTPChannel):
@@ -62,6 +65,11 @@ class Channel(HTTPChannel):
         patience = IDLE_SECONDS if self.answered else patience
         return not self.requests and now > self.free_since + patience
 
+    def del_channel(self, *args: Any) -> None:
+        """Be no channel any more."""
+        self.server.readiness.forget(self)
+        super().del_channel(*args)
+
     def give_up(self) -> None:
         """Close at once, whatever is under way."""
         super().handle_close()
@@ -87,7 +95,7 @@ class Channel(HTTPChannel):
 
     def service(self) -> None:
         """Answer the first request that waits."""
-        reads = is_reading(self)
+        reads, SERVED.channel = is_reading(self), self
         super().service()
         self.answered += 1
         self.free_since = time.monotonic()

@@ -95,7 +95,7 @@ class Fairness:
 
     def _keep_workers(self, channels: list[Channel], now: float) -> None:
         """Where a request waits in vain, the client goes that a reader waits for the longest."""
-        if not self._workers.waiting:
+        if not self._workers.read_waits:
             self._idle_at = now
         elif now - max(self._idle_at, self._answered_at) > STARVED_SECONDS:
             awaited = [channel for channel in channels if channel.is_awaited]

@@ -15,8 +15,9 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from app.serving.channel import Channel
+from app.serving.channel import SERVED, Channel
 from app.serving.fairness import Fairness
+from app.serving.readiness import Readiness
 from app.serving.workers import Workers
 
 # Room for the framing of a chunked body, which waitress counts with the body itself.
@@ -27,7 +28,8 @@ HEADER_BYTES = 64 * 1024
 # would look for a minute as if a slow client took nothing.
 SEND_BUFFER_BYTES = 128 * 1024
 TURN_SECONDS = 1.0
-HASTY_TURN_SECONDS = 0.1
+# While a request waits for a worker.
+HASTY_TURN_SECONDS = 0.005
 # A pause, in seconds, of letting clients in.
 REST_SECONDS = 1.0
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -37,6 +39,7 @@ class Listener(TcpWSGIServer):
     """A socket that is listened on."""
 
     fairness: Fairness
+    readiness: Readiness
     rests_until = 0.0
     # Held back to let one client in when there is no other descriptor left.
     spare: int | None = None
@@ -55,7 +58,11 @@ class Listener(TcpWSGIServer):
             if error.errno in NO_ROOM:
                 self._make_room()
             return
-        Channel(self, connection, address, self.adj, map=self._map)
+        self.readiness.ask(Channel(self, connection, address, self.adj, map=self._map))
+
+    def pull_trigger(self) -> None:
+        """What the channel waits for that this worker serves has changed."""
+        self.readiness.ask(SERVED.channel)
 
     def keep_spare(self) -> None:
         """Get the spare descriptor, or get it back."""
@@ -68,6 +75,7 @@ class Listener(TcpWSGIServer):
     def stop(self) -> None:
         """Listen no more; the clients inside stay."""
         self.accepting = False
+        self.readiness.forget(self)
         wasyncore.dispatcher.close(self)
         self._use_spare()
 
@@ -104,8 +112,12 @@ class Reception:
             Listener(app, self._map, adj=adj, dispatcher=self._workers, sockinfo=info)
             for info in adj.listen
         ]
+        self._readiness = Readiness(self._map)
         for listener in self._listeners:
             listener.active_channels, listener.fairness = channels, self.fairness
+            listener.readiness = self._readiness
+        for each in self._map.values():
+            self._readiness.ask(each)
 
     def addresses(self) -> list[tuple[str, str]]:
         """Host and port of each listening socket."""
@@ -113,14 +125,16 @@ class Reception:
 
     def wake(self) -> None:
         """Let the loop turn now; for signal handlers and other threads."""
-        self._listeners[0].pull_trigger()
+        self._listeners[0].trigger.pull_trigger()
 
     def turn(self, seconds: float = TURN_SECONDS) -> None:
         """Wait at most so long for something to happen, deal with it, and be fair."""
-        wasyncore.poll2(HASTY_TURN_SECONDS if self._workers.waiting else seconds, self._map)
+        self._readiness.turn(HASTY_TURN_SECONDS if self._workers.waiting else seconds)
+        self._workers.help()
         self.fairness.apply()
         for listener in self._listeners:
             listener.keep_spare()
+            self._readiness.ask(listener)
 
     def close(self, seconds: float) -> None:
         """Listen no more, answer within ``seconds`` what has been asked, and close."""
@@ -132,6 +146,7 @@ class Reception:
             self.turn(HASTY_TURN_SECONDS)
         self._workers.shutdown(timeout=max(0.1, deadline - time.monotonic()))
         wasyncore.close_all(self._map)
+        self._readiness.close()
 
 
 def _adjustments(app: Flask) -> Adjustments:

@@ -1,5 +1,6 @@
 """Which thread answers a request? Those that write wait for each other in threads of their own."""
 
+import time
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
@@ -8,22 +9,66 @@ READING = ("GET", "HEAD", "OPTIONS")
 # While one writes for long (a camera with a million detections goes), so many less one may wait
 # for their turn or their 503; a thread that waits costs nothing but its stack.
 WRITERS = 8
+# How long a request waits before one more thread is woken for it.
+PATIENCE_SECONDS = 0.005
+
+
+class Threads(ThreadedTaskDispatcher):
+    """waitress's, which has as few awake as can be: they all want the interpreter's lock.
+
+    Another one is woken when the next request has waited for `PATIENCE_SECONDS`, say because those
+    that are awake wait for a disk.
+    """
+
+    def __init__(self, count: int, awake: int) -> None:
+        super().__init__()
+        self._awake = awake
+        # What waited at the last look, and since when.
+        self._next: Any = None
+        self._since = 0.0
+        self.set_thread_count(count)
+
+    def add_task(self, task: Any) -> None:
+        """Have ``task`` done next after those that wait already."""
+        with self.lock:
+            self.queue.append(task)
+            if self.active_count + len(self.queue) <= self._awake:
+                self.queue_cv.notify()
+
+    def help(self, now: float) -> None:
+        """Wake another one where the next task has waited for too long."""
+        with self.lock:
+            task = self.queue[0] if self.queue else None
+            if task is not self._next:
+                self._next, self._since = task, now
+            elif task is not None and now - self._since >= PATIENCE_SECONDS:
+                self._since = now
+                self.queue_cv.notify()
 
 
 class Workers:
     """waitress's dispatcher twice, so that no number of waiting writers keeps a reader waiting."""
 
     def __init__(self, readers: int) -> None:
-        self._readers, self._writers = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
-        self._readers.set_thread_count(readers)
-        self._writers.set_thread_count(WRITERS)
+        self._readers, self._writers = Threads(readers, awake=1), Threads(WRITERS, awake=2)
 
     def add_task(self, channel: Any) -> None:
         """Have the channel's next request answered; what is no request is told so by a reader."""
         (self._readers if is_reading(channel) else self._writers).add_task(channel)
 
+    def help(self) -> None:
+        """Wake others where a request waits for long; to be called often while one does."""
+        now = time.monotonic()
+        self._readers.help(now)
+        self._writers.help(now)
+
     @property
     def waiting(self) -> bool:
+        """Whether a request waits for a thread."""
+        return bool(self._readers.queue or self._writers.queue)
+
+    @property
+    def read_waits(self) -> bool:
         """Whether a request waits for a reader."""
         return bool(self._readers.queue)
 

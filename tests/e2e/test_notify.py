@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from app.serving import fairness, notify, server
-from tests.e2e.server import Server
+from tests.e2e.server import PROJECT, Server
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -40,13 +40,13 @@ def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeyp
 
 
 def test_the_watchdog_is_told_often_enough():
-    unit = (server.db.PROJECT / "deploy/nvr-cameras.service").read_text()
+    unit = (PROJECT / "deploy/nvr-cameras.service").read_text()
     seconds = int(unit.split("WatchdogSec=")[1].split()[0])
     assert seconds > 2 * server.WATCHDOG_SECONDS + fairness.STUCK_SECONDS
 
 
 def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(monkeypatch):
-    workers = SimpleNamespace(waiting=True)
+    workers = SimpleNamespace(read_waits=True)
     fair = fairness.Fairness({}, workers, 10, 1)
     fair.apply()
     assert fair.answers()
@@ -58,7 +58,7 @@ def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(monkeypatch):
 
 
 def test_the_watchdog_is_told_while_nobody_asks(monkeypatch):
-    fair = fairness.Fairness({}, SimpleNamespace(waiting=False), 10, 1)
+    fair = fairness.Fairness({}, SimpleNamespace(read_waits=False), 10, 1)
     monkeypatch.setattr(fairness, "STUCK_SECONDS", 0.01)
     time.sleep(0.02)
     fair.apply()
