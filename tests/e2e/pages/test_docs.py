@@ -97,6 +97,7 @@ def test_a_person_authorizes_themselves_with_a_token_and_writes(tmp_path, browse
 def authorize(page: Page, token: str) -> None:
     """Type the token into the dialog that the page has for it."""
     page.locator(".btn.authorize").click()
-    page.locator("#auth-bearer-value").fill(token)
-    page.locator(".auth-btn-wrapper .authorize").click()
+    bearer = page.locator("form").filter(has=page.locator("#auth-bearer-value"))
+    bearer.locator("#auth-bearer-value").fill(token)
+    bearer.locator(".authorize").click()
     page.locator(".modal-ux .close-modal").click()
