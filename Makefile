@@ -22,10 +22,10 @@ run: .venv/runtime ## start the service on http://127.0.0.1:8000
 	@$(BIN)/python wsgi.py
 
 test: .venv/dev ## run the tests on every processor
-	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 coverage: .venv/dev ## run them with branch coverage, which takes twice as long
-	@$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term-missing $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term-missing $(ARGS)
 
 test-slow: .venv/dev ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -171,6 +171,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
+@pytest.mark.slow  # for pure-pw takes its time to hash a password
 @needs_pure_ftpd
 def test_pure_ftpd_uploads_under_a_dot_name_into_the_cameras_own_folder(camera, tmp_path):
     assert camera.pwd() == "/"

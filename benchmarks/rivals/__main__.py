@@ -61,7 +61,7 @@ def compete(only: str) -> Iterator[Row]:
         with arena(cameras) as here:
             for contest in chosen:
                 for connections, goal in contest.goals.items():
-                    name = f"{contest.name}, {connections} connections"
+                    name = f"{contest.name}, {connections} connection{'s' * (connections > 1)}"
                     print(f"measuring: {name} against {contest.rival}", file=sys.stderr)
                     figures = hold(contest, here, connections)
                     yield _row(f"{name}, against {contest.rival}", figures, goal, contest.more)
@@ -112,8 +112,12 @@ def line(row: Row) -> str:
     sign = "≥" if row["more"] else "≤"
     goal = "\N{EN DASH}" if row["goal"] is None else f"{sign} {row['goal']:g}"
     verdict = {None: "", True: "met", False: "**MISSED**"}[row["met"]]
-    figures = f"{row['service']:.3g} | {row['rival']:.3g} | {row['ratio']:.2f}"
+    figures = " | ".join(_figure(row[name]) for name in ("service", "rival", "ratio"))
     return f"| {row['name']} | {figures} | {goal} | {verdict} |"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 if __name__ == "__main__":
