@@ -52,6 +52,7 @@ problem_page
 access.auth access.headers errors
 telemetry.metering
 api.conditions api.parsing api.security
+api.describing
 api.blueprint api.exports api.lists api.pictures
 api.description api.showing
 api.audit api.cameras api.detections api.events

@@ -13,31 +13,10 @@ from typing import Any
 import flask_smorest
 from flask import make_response
 
-from app.api import security
+from app.api.describing import HEADERS, KNOWN, described, with_problems
 from app.api.parsing import StrictParser
 from app.disk.pictures import CONTENT_TYPES
-from app.problems import CONTENT_TYPE, PROBLEMS
-from app.schemas.common import NothingSchema, ProblemSchema
-
-WRITING = ("post", "patch", "delete")
-KNOWN = "The client has this already"
-HEADERS = {
-    "ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"},
-    "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
-    "Content-Disposition": {
-        "schema": {"type": "string"},
-        "description": "The file's name",
-        "example": 'attachment; filename="image_name.jpg"',
-    },
-    "X-Snapshot-Age": {
-        "schema": {"type": "integer", "minimum": 0},
-        "description": "Age of the picture in whole seconds",
-    },
-    "X-Snapshot-Placeholder": {
-        "schema": {"type": "string", "enum": ["true"]},
-        "description": "This is no picture, but the card that `placeholder=1` asks for",
-    },
-}
+from app.schemas.common import NothingSchema
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -47,7 +26,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(self._prepare_problems_doc)
+        self._prepare_doc_cbks.append(with_problems)
 
     def arguments(self, schema: Any, **options: Any) -> Any:
         """As flask-smorest's, with one schema object for all requests instead of one each."""
@@ -92,13 +71,13 @@ class Blueprint(flask_smorest.Blueprint):
                     response.headers.remove("Content-Type")
                 return response
 
-            described = [self.response(status, schema, **doc)]
+            sayings = [self.response(status, schema, **doc)]
             if also:
                 shown = doc if also < HTTPStatus.BAD_REQUEST else {}
-                described.append(self.alt_response(also, schema=schema, success=True, **shown))
+                sayings.append(self.alt_response(also, schema=schema, success=True, **shown))
             if tagged:
-                described.append(self.alt_response(304, description=KNOWN))
-            return _described(answer, *described, problems=problems)
+                sayings.append(self.alt_response(304, description=KNOWN))
+            return described(answer, *sayings, problems=problems)
 
         return decorator
 
@@ -117,7 +96,7 @@ class Blueprint(flask_smorest.Blueprint):
         own += ("picture_not_resizable", "resizing_not_installed")
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            return _described(self.answers(200, problems=own)(view), documented, pictures=True)
+            return described(self.answers(200, problems=own)(view), documented, pictures=True)
 
         return decorator
 
@@ -140,48 +119,9 @@ class Blueprint(flask_smorest.Blueprint):
         documented = self.doc(responses={200: {"description": what, "content": content}})
 
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            return _described(self.answers(200, problems=problems)(view), documented)
+            return described(self.answers(200, problems=problems)(view), documented)
 
         return decorator
-
-    @staticmethod
-    def _prepare_problems_doc(doc: Any, doc_info: Any, *, method: str, app: Any, **_: Any) -> Any:
-        """Every problem that the endpoint can answer, by status, each with its example."""
-        is_open, writes = doc_info.get("open_to_all", False), method in WRITING
-        codes = ["validation_failed", *security.problems(is_open, writes)]
-        codes += doc_info.get("problems", ())
-        if "requestBody" in doc:
-            codes += ["malformed_json", "payload_too_large"]
-        if writes:
-            codes += ["database_busy", "database_read_only", "storage_full"]
-        responses = {
-            status: answer
-            for status, answer in doc.get("responses", {}).items()
-            if not isinstance(answer, str)
-        }
-        for code in (*codes, "unsupported_media_type", "internal_error"):
-            problem = PROBLEMS[code]
-            answer = responses.setdefault(
-                problem.status,
-                {"description": "", "content": {CONTENT_TYPE: {"schema": ProblemSchema}}},
-            )
-            examples = answer["content"][CONTENT_TYPE].setdefault("examples", {})
-            examples[code] = {"value": problem.body()}
-            answer["description"] = ", ".join(f"`{name}`" for name in examples)
-        shown = security.tokens(app, is_open, writes, "pictures" in doc_info)
-        return {**doc, "security": shown, "responses": responses}
-
-
-def _described(view: Any, *decorators: Callable[[Any], Any], **more: Any) -> Any:
-    """``view`` itself, with what the decorators and ``more`` say of it.
-
-    flask-smorest's wrap it, which would cost each request a call or two for nothing.
-    """
-    described = view
-    for decorator in decorators:
-        described = decorator(described)
-    view._apidoc = described._apidoc | more
-    return view
 
 
 def _names_status(value: Any) -> bool:
