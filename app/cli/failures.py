@@ -24,7 +24,7 @@ class Command(click.Command):
         """As click does; what nobody foresaw rises as it is."""
         try:
             return super().invoke(ctx)
-        except Exception as error:
+        except Exception as error:  # raised again unless it is one that is known
             sentence = _sentence(error)
             if sentence is None:
                 raise

@@ -33,7 +33,7 @@ def backup(source: str, target: str, progress: Progress = lambda _: None) -> int
         examine(partial, thoroughly=True)
         progress(100 - COPYING)
         files.settle(partial, target)
-    except BaseException:
+    except BaseException:  # raised again: half a backup must not stay
         files.remove(partial)
         raise
     return os.path.getsize(target)

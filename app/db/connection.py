@@ -45,7 +45,7 @@ class Database(SqliteDatabase):
         connection = sqlite3.connect(place, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             self._add_conn_hooks(connection)  # type: ignore[attr-defined]
-        except BaseException:
+        except BaseException:  # raised again: the connection must not leak
             connection.close()
             raise
         return connection

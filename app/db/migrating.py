@@ -75,7 +75,7 @@ def _examine(path: str) -> None:
     except sqlite3.Error as error:
         sharing.unshare(path)
         raise OperationalError(*error.args) from error
-    except BaseException:
+    except BaseException:  # raised again: what cannot be used is not in use
         sharing.unshare(path)
         raise
 
@@ -86,7 +86,7 @@ def _make(path: str) -> None:
     try:
         with made, made.atomic("IMMEDIATE"):
             Runner(made, str(MIGRATIONS)).up()
-    except BaseException:
+    except BaseException:  # raised again: half a database must not stay
         files.remove(new)
         raise
     files.settle(new, path)

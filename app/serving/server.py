@@ -50,14 +50,7 @@ def main(app: Flask) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: (stopped.set(), reception.wake()))
-    log.info(
-        "serving http://%s base path %s database %s",
-        " http://".join(_addresses(reception)),
-        app.config["NVR_FOSCAM_BASE_PATH"],
-        app.config["NVR_DATABASE_URL"],
-    )
-    if lets_nobody_in(app):
-        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
+    _announce(app, reception)
     jobs = start_jobs(app)
     # What was made up to here stays: the collector need not look at it with every request.
     gc.collect()
@@ -79,6 +72,17 @@ def _keep_to_one_processor() -> None:
     """
     with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _announce(app: Flask, reception: Reception) -> None:
+    log.info(
+        "serving http://%s base path %s database %s",
+        " http://".join(_addresses(reception)),
+        app.config["NVR_FOSCAM_BASE_PATH"],
+        app.config["NVR_DATABASE_URL"],
+    )
+    if lets_nobody_in(app):
+        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
 
 
 def _serve(reception: Reception, stopped: threading.Event) -> None:
