@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Nothing but the very files that the hashes were taken of.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# For every Python from 3.11 on; without the address of a registry.
+# For every Python from 3.11 on; without the address of a registry. Extras are kept: pip takes
+# `coverage==7` for no pin of `coverage[toml]` once there is a newer one.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --custom-compile-command 'make lock' $(ARGS) setup.cfg
+	--no-strip-extras --no-annotate --custom-compile-command 'make lock' $(ARGS) setup.cfg
 export NVR_FOSCAM_BASE_PATH ?= $(CURDIR)/instance/uploads
 export NVR_DATABASE_URL ?= sqlite:///$(CURDIR)/instance/nvr.db
 

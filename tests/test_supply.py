@@ -14,7 +14,7 @@ from app.config import PROJECT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-rivals.lock")
 PIN = re.compile(
-    r"^([a-z0-9-]+)==(\S+)(?: ; .+?)?(?: \\)?((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)$",
+    r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==(\S+)(?: ; .+?)?(?: \\)?((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)$",
     re.M,
 )
 verdict = runpy.run_path(str(PROJECT / ".ci/audit"))["verdict"]
@@ -32,7 +32,7 @@ def asked(group=None):
 def pins(lock):
     """Package → the versions that the lock allows; several where they depend on the Python."""
     versions = {}
-    for name, version, _ in PIN.findall((PROJECT / lock).read_text()):
+    for name, _, version, _ in PIN.findall((PROJECT / lock).read_text()):
         versions.setdefault(name, set()).add(Version(version))
     return versions
 
@@ -50,6 +50,14 @@ def test_the_lock_pins_all_that_setup_cfg_asks_for(lock, group):
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
+def test_a_pin_has_the_extras_that_are_asked_for():
+    """Without them pip finds no pin as soon as there is a newer version, and installs nothing."""
+    text = (PROJECT / LOCKS[2]).read_text()
+    extras = {name: set(extras.split(",")) for name, extras, *_ in PIN.findall(text)}
+    assert extras["uvicorn"] == {"standard"}
+    assert extras["coverage"] == {"toml"}, "asked for by pytest-cov"
+
+
 @pytest.mark.parametrize("lock", LOCKS[1:])
 def test_what_runs_is_what_is_tested(lock):
     runtime, tested = pins(LOCKS[0]), pins(lock)
@@ -60,7 +68,7 @@ def test_what_runs_is_what_is_tested(lock):
 def test_a_lock_names_files_by_their_hashes_and_no_place_to_get_them(lock):
     text = (PROJECT / lock).read_text()
     pinned = PIN.findall(text)
-    assert all(hashes for _, _, hashes in pinned)
+    assert all(hashes for *_, hashes in pinned)
     rest = PIN.sub("", text).splitlines()
     assert [line for line in rest if line and line[0] != "#"] == []
     assert "://" not in text
