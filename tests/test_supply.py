@@ -14,7 +14,8 @@ from app.config import PROJECT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-rivals.lock")
 PIN = re.compile(
-    r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==(\S+)(?: ; .+?)?(?: \\)?((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)$",
+    r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==(\S+)(?: ; .+?)?(?: \\)?"
+    r"((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)$",
     re.M,
 )
 verdict = runpy.run_path(str(PROJECT / ".ci/audit"))["verdict"]

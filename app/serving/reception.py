@@ -6,6 +6,7 @@ there is no descriptor left and drops what is under way at the end, so the loop 
 
 import errno
 import os
+import threading
 import time
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
@@ -100,8 +101,10 @@ class Reception:
 
     def __init__(self, app: Flask) -> None:
         self._map: dict[int, Any] = {}
+        # One at a time; another one may want to before the last has noticed.
+        self._turning = threading.Lock()
         channels: dict[int, Channel] = {}
-        self._workers = Workers(app.config["NVR_THREADS"])
+        self._workers = Workers(app.config["NVR_THREADS"], self.turn, self.wake)
         patience, most_picture = (
             app.config["NVR_CLIENT_SECONDS"],
             app.config["NVR_MAX_PICTURE_BYTES"],
@@ -126,19 +129,31 @@ class Reception:
     def wake(self) -> None:
         """Let the loop turn now; for signal handlers and other threads."""
         self._listeners[0].trigger.pull_trigger()
+        self._workers.look()
+
+    def open(self) -> None:
+        """Have the workers answer what is asked, without the caller."""
+        self._workers.start()
+
+    def serve(self, seconds: float = TURN_SECONDS) -> None:
+        """See to it that what is asked is answered; for ``seconds`` where nothing is."""
+        if not self._workers.wait(seconds):
+            self.turn(HASTY_TURN_SECONDS if self._workers.waiting else seconds)
+        self._workers.help()
 
     def turn(self, seconds: float = TURN_SECONDS) -> None:
         """Wait at most so long for something to happen, deal with it, and be fair."""
-        self._readiness.turn(HASTY_TURN_SECONDS if self._workers.waiting else seconds)
-        self._workers.help()
-        self.fairness.apply()
-        for listener in self._listeners:
-            listener.keep_spare()
-            self._readiness.ask(listener)
+        with self._turning:
+            self._readiness.turn(0 if self._workers.read_waits else seconds)
+            self.fairness.apply()
+            for listener in self._listeners:
+                listener.keep_spare()
+                self._readiness.ask(listener)
 
     def close(self, seconds: float) -> None:
         """Listen no more, answer within ``seconds`` what has been asked, and close."""
         deadline = time.monotonic() + seconds
+        self._workers.step_down()
         for listener in self._listeners:
             listener.stop()
         self.turn(0)

@@ -87,10 +87,11 @@ def _announce(app: Flask, reception: Reception) -> None:
 
 def _serve(reception: Reception, stopped: threading.Event) -> None:
     """Until ``stopped``; systemd hears of it, and that requests are answered."""
+    reception.open()
     notify("READY=1")
     told_at = 0.0
     while not stopped.is_set():
-        reception.turn()
+        reception.serve()
         if time.monotonic() - told_at > WATCHDOG_SECONDS and reception.fairness.answers():
             told_at = time.monotonic()
             notify("WATCHDOG=1")

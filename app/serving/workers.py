@@ -1,16 +1,18 @@
 """Which thread answers a request? Those that write wait for each other in threads of their own."""
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
+
+from app.serving.readers import PATIENCE_SECONDS, Readers
 
 READING = ("GET", "HEAD", "OPTIONS")
 # While one writes for long (a camera with a million detections goes), so many less one may wait
 # for their turn or their 503; a thread that waits costs nothing but its stack.
 WRITERS = 8
-# How long a request waits before one more thread is woken for it.
-PATIENCE_SECONDS = 0.005
 
 
 class Threads(ThreadedTaskDispatcher):
@@ -47,35 +49,61 @@ class Threads(ThreadedTaskDispatcher):
 
 
 class Workers:
-    """waitress's dispatcher twice, so that no number of waiting writers keeps a reader waiting."""
+    """Those that read and those that write, so that no number of waiting writers keeps a reader
+    waiting.
 
-    def __init__(self, readers: int) -> None:
-        self._readers, self._writers = Threads(readers, awake=1), Threads(WRITERS, awake=2)
+    ``turn`` and ``wake`` are what `Readers` needs.
+    """
+
+    def __init__(
+        self, readers: int, turn: Callable[[], None], wake: Callable[[], None] = lambda: None
+    ) -> None:
+        self._readers = Readers(readers, turn, wake)
+        self._writers = Threads(WRITERS, awake=2)
+        # Set by what is asked, so that somebody looks after how long it takes.
+        self._asked = threading.Event()
+        self.start, self.step_down = self._readers.start, self._readers.step_down
 
     def add_task(self, channel: Any) -> None:
         """Have the channel's next request answered; what is no request is told so by a reader."""
         (self._readers if is_reading(channel) else self._writers).add_task(channel)
+        if not self._asked.is_set():
+            self._asked.set()
+
+    def look(self) -> None:
+        """End `wait` soon."""
+        self._asked.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Until a moment after something was asked, or for ``seconds`` where nothing is.
+
+        False, at once, where no reader leads.
+        """
+        if self._readers.are_led and self._asked.wait(seconds):
+            self._asked.clear()
+            time.sleep(PATIENCE_SECONDS)
+        return self._readers.are_led
 
     def help(self) -> None:
-        """Wake others where a request waits for long; to be called often while one does."""
+        """Wake others where a request takes long; to be called often while one does."""
         now = time.monotonic()
-        self._readers.help(now)
+        self._readers.relieve(now)
         self._writers.help(now)
 
     @property
     def waiting(self) -> bool:
         """Whether a request waits for a thread."""
-        return bool(self._readers.queue or self._writers.queue)
+        return bool(self._readers.waiting or self._writers.queue)
 
     @property
     def read_waits(self) -> bool:
         """Whether a request waits for a reader."""
-        return bool(self._readers.queue)
+        return self._readers.waiting
 
-    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
-        """Let each finish what it is at."""
-        ended = self._writers.shutdown(cancel_pending, timeout)
-        return self._readers.shutdown(cancel_pending, timeout) or ended
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
+        """Let each finish what it is at, within ``timeout`` seconds."""
+        self._writers.shutdown(cancel_pending, timeout)
+        self._readers.shutdown(timeout)
 
 
 def is_reading(channel: Any) -> bool:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -305,3 +306,16 @@ def test_any_wsgi_server_serves_it_from_an_empty_folder(tmp_path, name):
             assert_problem(large, 413, "payload_too_large")
         finally:
             process.terminate()
+
+
+def test_requests_that_come_together_are_answered_together(shared_server):
+    """One that writes and one that reads are different threads' work, in the client's order."""
+    body = b'{"name": "Front", "folder_path": "front"}'
+    post = wire.post(body).replace(b"Connection: close\r\n", b"")
+    get = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
+    with wire.connect(shared_server.url) as connection:
+        began = time.monotonic()
+        connection.sendall(post + get + b"\r\n" + post + get + b"Connection: close\r\n\r\n")
+        received = wire.read_all(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"201", b"200", b"201", b"200"]
+    assert time.monotonic() - began < 1
