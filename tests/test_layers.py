@@ -64,7 +64,8 @@ cli.failures cli.progress
 cli.backup cli.cameras cli.doctor cli.prune cli.tokens
 cli.transfer
 cli
-serving.heap serving.notify serving.tasks serving.workers
+serving.heap serving.notify serving.readers serving.tasks
+serving.workers
 serving.readiness
 serving.channel
 serving.fairness

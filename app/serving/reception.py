@@ -131,7 +131,7 @@ class Reception:
         self._listeners[0].trigger.pull_trigger()
         self._workers.look()
 
-    def open(self) -> None:
+    def begin(self) -> None:
         """Have the workers answer what is asked, without the caller."""
         self._workers.start()
 

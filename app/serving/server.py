@@ -87,7 +87,7 @@ def _announce(app: Flask, reception: Reception) -> None:
 
 def _serve(reception: Reception, stopped: threading.Event) -> None:
     """Until ``stopped``; systemd hears of it, and that requests are answered."""
-    reception.open()
+    reception.begin()
     notify("READY=1")
     told_at = 0.0
     while not stopped.is_set():
