@@ -127,6 +127,22 @@ def test_another_one_leads_and_answers_when_an_answer_takes_long(led, turns, go)
     assert third.ended.wait(SECONDS)
 
 
+def test_somebody_looks_after_an_answer_that_others_came_before(led, turns, go):
+    """Nobody says a second time that it was asked for."""
+    now = threading.Event()
+    now.set()
+    quick, slow = Channel("GET", now), Channel("GET", go)
+    for channel in (quick, slow):
+        led.add_task(channel)
+    assert led.wait(0), "so that what was asked is forgotten"
+    turns.release()
+    assert slow.begun.wait(SECONDS)
+    began = time.monotonic()
+    assert led.wait(SECONDS)
+    assert time.monotonic() - began < SECONDS / 2
+    go.set()
+
+
 def test_what_takes_no_time_leaves_the_lead_where_it_is(led, turns, go):
     (channel,) = read(led, turns, go, "GET")
     assert channel.begun.wait(SECONDS)

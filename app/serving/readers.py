@@ -61,6 +61,11 @@ class Readers:
         """Whether a request waits for one of them."""
         return bool(self._tasks)
 
+    @property
+    def are_busy(self) -> bool:
+        """Whether a request waits, or the one that leads is at an answer."""
+        return bool(self._tasks or (self.are_led and self._begun[self._leader]))
+
     def start(self) -> None:
         """Have one of them lead."""
         with self._lock:
@@ -114,10 +119,7 @@ class Readers:
 
     def _run(self, me: int) -> None:
         while self._leader == me or self._stand_by(me):
-            channel = self._pop()
-            if channel is not None:
-                self._answer(me, channel)
-            elif self._leader == me:
+            if not self._answer(me) and self._leader == me:
                 self._turns_in = threading.get_ident()
                 self._turn()
 
@@ -144,11 +146,16 @@ class Readers:
         except IndexError:
             return None
 
-    def _answer(self, me: int, channel: Any) -> None:
+    def _answer(self, me: int) -> bool:
+        """Answer the request that waits for the longest; whether there was one."""
+        # Before it is taken, so that at no time it neither waits nor is at an answer.
         self._begun[me] = time.monotonic()
-        try:
-            channel.service()
-        except Exception:
-            # The thread has to live on; waitress has answered what can be answered.
-            log.exception("a request was not answered")
+        channel = self._pop()
+        if channel is not None:
+            try:
+                channel.service()
+            except Exception:
+                # The thread has to live on; waitress has answered what can be answered.
+                log.exception("a request was not answered")
         self._begun[me] = 0.0
+        return channel is not None

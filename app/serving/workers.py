@@ -75,11 +75,11 @@ class Workers:
         self._asked.set()
 
     def wait(self, seconds: float) -> bool:
-        """Until a moment after something was asked, or for ``seconds`` where nothing is.
+        """A moment where something is asked, else until it is, for ``seconds`` at the most.
 
         False, at once, where no reader leads.
         """
-        if self._readers.are_led and self._asked.wait(seconds):
+        if self._readers.are_led and (self._is_busy or self._asked.wait(seconds)):
             self._asked.clear()
             time.sleep(PATIENCE_SECONDS)
         return self._readers.are_led
@@ -89,6 +89,10 @@ class Workers:
         now = time.monotonic()
         self._readers.relieve(now)
         self._writers.help(now)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._readers.are_busy or self._writers.queue)
 
     @property
     def waiting(self) -> bool:
