@@ -64,7 +64,7 @@ cli.failures cli.progress
 cli.backup cli.cameras cli.doctor cli.prune cli.tokens
 cli.transfer
 cli
-serving.heap serving.notify serving.readers serving.tasks
+serving.answer serving.heap serving.notify serving.readers serving.tasks
 serving.workers
 serving.readiness
 serving.channel

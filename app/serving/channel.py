@@ -5,9 +5,10 @@ import threading
 import time
 from typing import Any
 
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 
-from app.serving.tasks import Answer, Parser, Refusal
+from app.serving.answer import Answer, Whole
+from app.serving.tasks import Parser, Refusal
 from app.serving.workers import is_reading
 
 LINGER_SECONDS = 5
@@ -82,10 +83,25 @@ class Channel(HTTPChannel):
         return super().received(data)
 
     def write_soon(self, data: Any) -> Any:
-        """Take bytes of an answer; the first ones set the clock."""
-        if not self.total_outbufs_len:
-            self._begin()
-        return super().write_soon(data)
+        """Take bytes of an answer; the first ones set the clock, and go out at once."""
+        if self.total_outbufs_len:
+            return super().write_soon(data)
+        if not self.connected:
+            raise ClientDisconnected
+        self._begin()
+        sent = self._send_now(data)
+        if sent < len(data):
+            super().write_soon(Whole(memoryview(data)[sent:]))
+        return len(data)
+
+    def _send_now(self, data: bytes) -> int:
+        """As much of it as the kernel takes; raises `ClientDisconnected`."""
+        try:
+            with self.outbuf_lock:
+                return self.send(data, do_close=False)
+        except OSError:
+            self.will_close = True
+            raise ClientDisconnected from None
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Give the kernel what it takes."""

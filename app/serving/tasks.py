@@ -1,11 +1,10 @@
-"""What is a request, and how does its answer go onto the wire? In waitress' own classes."""
+"""What is a request, and how is one refused? In waitress' own classes."""
 
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask
 
 from app.access.headers import EVERY, POLICY
 from app.problems import CONTENT_TYPE, PROBLEMS
@@ -50,27 +49,3 @@ class Refusal(ErrorTask):
         code = REFUSALS.get(self.request.error.code, "bad_request")
         in_first_line = b"\n" not in self.request.header_plus.lstrip()
         return "uri_too_long" if code == "headers_too_large" and in_first_line else code
-
-
-class Answer(WSGITask):
-    """The app's answer to a request."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """What the app is told; a host in the target is the one that is asked.
-
-        The Host header is ignored beside it (RFC 9112, section 3.2.2).
-        """
-        environ: dict[str, Any] = super().get_environment()
-        if self.request.proxy_netloc:
-            environ["HTTP_HOST"] = self.request.proxy_netloc
-        return environ
-
-    def set_close_on_finish(self) -> None:
-        """Close afterwards, but not for want of a Content-Length where there is no body.
-
-        204 and 304 end with their headers (RFC 9112, section 6.3); waitress would make every
-        client that is told «not modified» connect anew.
-        """
-        wants_close = self.request.headers.get("CONNECTION", "").lower() == "close"
-        if self.has_body or wants_close or self.version == "1.0":
-            super().set_close_on_finish()
