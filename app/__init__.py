@@ -1,27 +1,19 @@
 """What is the app made of?"""
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Flask
 
 from app import api, cli, config, db, errors, strict_json, web
 from app.access import auth, headers, proxies
+from app.dispatch import Service
 from app.monitoring import eyes
 from app.telemetry import metering
 
 __version__ = "0.1.0"
 
 PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, web, errors, cli)
-
-
-class Service(Flask):
-    """Flask's, all of whose functions are plain ones."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """``func`` itself: to look whether it is a coroutine is done several times a request."""
-        return func
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

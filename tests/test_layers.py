@@ -49,7 +49,7 @@ events monitoring.monitor registry
 camera_list monitoring.eyes telemetry.metrics
 problems
 problem_page
-access.auth access.headers errors
+access.auth access.headers dispatch errors
 telemetry.metering
 api.conditions api.parsing api.security
 api.describing

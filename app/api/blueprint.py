@@ -16,7 +16,11 @@ from flask import make_response
 from app.api.describing import HEADERS, KNOWN, described, with_problems
 from app.api.parsing import StrictParser
 from app.disk.pictures import CONTENT_TYPES
+from app.dispatch import Whole
 from app.schemas.common import NothingSchema
+from app.strict_json import encoded
+
+JSON = "application/json"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -30,7 +34,13 @@ class Blueprint(flask_smorest.Blueprint):
 
     def arguments(self, schema: Any, **options: Any) -> Any:
         """As flask-smorest's, with one schema object for all requests instead of one each."""
-        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+        schema = schema() if isinstance(schema, type) else schema
+        decorate = super().arguments(schema, **options)
+        if options.get("location") != "query":
+            return decorate
+        as_kwargs = options.get("as_kwargs", False)
+        skipped = self.ARGUMENTS_PARSER.skipped_for_nothing
+        return lambda view: skipped(schema, decorate(view), view, as_kwargs)
 
     def add_url_rule(
         self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
@@ -64,6 +74,8 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def answer(*args: Any, **kwargs: Any) -> Any:
                 value = view(*args, **kwargs)
+                if type(value) is dict:
+                    return Whole(encoded(value), status, content_type=JSON)
                 response = make_response(value)
                 if response is not value and not _names_status(value):
                     response.status_code = status
