@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
-from flask import make_response
+from flask import Response, make_response
 
 from app.api.describing import HEADERS, KNOWN, described, with_problems
 from app.api.parsing import StrictParser
@@ -74,10 +74,12 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def answer(*args: Any, **kwargs: Any) -> Any:
                 value = view(*args, **kwargs)
-                if type(value) is dict:
+                if isinstance(value, Response):
+                    return value
+                if isinstance(value, dict):
                     return Whole(encoded(value), status, content_type=JSON)
                 response = make_response(value)
-                if response is not value and not _names_status(value):
+                if not _names_status(value):
                     response.status_code = status
                 if status == HTTPStatus.NO_CONTENT:
                     response.headers.remove("Content-Type")

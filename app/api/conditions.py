@@ -1,11 +1,12 @@
 """Has the client what would be sent already? The conditions of HTTP (RFC 9110, section 13.2.2)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
 
 from app.camera_list import Sent
+from app.dispatch import Whole
 
 CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
 
@@ -15,13 +16,13 @@ def are_given() -> bool:
     return not CONDITIONS.isdisjoint(request.environ)
 
 
-def is_known(tag: str, modified: datetime | None = None) -> bool:
-    """Whether the client has what ``tag`` names and was changed at ``modified``.
+def is_known(tag: str, modified: int | None = None) -> bool:
+    """Whether the client has what ``tag`` names and was changed at ``modified``, in seconds.
 
     Raises `PreconditionFailed` where the client wants something else or nothing.
     """
     environ = request.environ
-    # As nearly every client asks; to parse the header takes 12 µs of 220.
+    # As nearly every client asks; to parse the header takes 12 µs of 120.
     if "HTTP_IF_MATCH" not in environ and environ.get("HTTP_IF_NONE_MATCH") == f'"{tag}"':
         return True
     if request.if_match and not request.if_match.contains(tag):
@@ -29,12 +30,14 @@ def is_known(tag: str, modified: datetime | None = None) -> bool:
     if request.if_none_match:
         return request.if_none_match.contains_weak(tag)
     # Just this date: what took its place may be older, as the picture before one that is deleted.
-    return modified is not None and request.if_modified_since == modified
+    if modified is None or request.if_modified_since is None:
+        return False
+    return request.if_modified_since == datetime.fromtimestamp(modified, UTC)
 
 
 def send(sent: Sent) -> Response:
     """200 or, to a client that has it, 304, with a tag by which to ask again."""
     headers = {"ETag": f'"{sent.tag}"', "Cache-Control": "private, no-cache"}
     if are_given() and is_known(sent.tag):
-        return Response(status=304, headers=headers)
-    return Response(sent.body, headers=headers, mimetype="application/json")
+        return Whole(None, 304, headers)
+    return Whole(sent.body, 200, headers, content_type="application/json")

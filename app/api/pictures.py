@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO
 from unicodedata import category, combining, normalize
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from app import clock
 from app.api import conditions
 from app.disk.pictures import Picture
 from app.disk.snapshots import Terms
+from app.dispatch import Whole
 from app.index.folders import Folders
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
@@ -25,6 +26,8 @@ HARMFUL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 # A percent sign is read as an escape by some browsers (RFC 6266, appendix D). No name holds a
 # slash, but what some characters decompose to does.
 UNQUOTABLE = '"\\%/'
+# How many names and times of pictures are kept in the form that they are sent in.
+REMEMBERED = 512
 FIXED_HEADERS = (
     ("Cache-Control", "private, no-cache"),
     ("Content-Security-Policy", "sandbox; default-src 'none'"),
@@ -51,44 +54,41 @@ def folders() -> Folders:
 
 def is_known(picture: Picture, tag: Callable[[Picture], str]) -> bool:
     """Whether the client has the picture already; raises `PreconditionFailed`."""
-    return conditions.are_given() and conditions.is_known(tag(picture), _last_modified(picture))
+    return conditions.are_given() and conditions.is_known(tag(picture), _seconds(picture))
 
 
 def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) -> Response:
-    """200, 206 or 304 with the picture's own headers; 416 rises as an exception."""
-    own = [
+    """200, 206 or 304 with the picture's own headers; 416 rises as an exception.
+
+    Flask's `send_file`, which looks at the bytes as at a file, serves parts only: without it a
+    picture, and its 304, leave in half the time.
+    """
+    headers = [
+        ("ETag", f'"{tag}"'),
+        ("Last-Modified", _date(_seconds(picture))),
         ("Accept-Ranges", "bytes"),
         ("Content-Disposition", content_disposition(disposition, picture.name)),
         ("X-Snapshot-Age", str(max(0, int(picture.age(now))))),
         *FIXED_HEADERS,
     ]
     if picture.data is None:
-        modified = http_date(_last_modified(picture))
-        return Response(
-            status=304, headers=[("ETag", f'"{tag}"'), ("Last-Modified", modified), *own]
-        )
-    response = _whole_or_part(picture, tag)
-    response.headers.remove("Cache-Control")
-    response.headers.remove("Accept-Ranges")
-    response.headers.extend(own)
+        return Whole(None, 304, headers)
+    if "HTTP_RANGE" in request.environ and (wanted := _wanted_range(picture.size, headers)):
+        return _part(picture, wanted, headers)
+    return Whole(picture.data, 200, headers, content_type=picture.content_type)
+
+
+def _part(picture: Picture, wanted: str, headers: list[tuple[str, str]]) -> Response:
+    """The range alone: the other conditions were met before the bytes were read."""
+    whole = BytesIO(picture.data or b"")
+    response = send_file(whole, mimetype=picture.content_type, conditional=False)
+    environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}
+    response.make_conditional(environ, accept_ranges=True, complete_length=picture.size)
+    response.headers.update(headers)
     return response
 
 
-def _whole_or_part(picture: Picture, tag: str) -> Response:
-    response = send_file(
-        BytesIO(picture.data or b""),
-        mimetype=picture.content_type,
-        etag=tag,
-        last_modified=_last_modified(picture),
-        conditional=False,
-    )
-    if wanted := _wanted_range(response, picture.size):
-        # The other conditions were met before the picture was read.
-        environ = {"REQUEST_METHOD": "GET", "HTTP_RANGE": wanted}
-        response.make_conditional(environ, accept_ranges=True, complete_length=picture.size)
-    return response
-
-
+@lru_cache(REMEMBERED)
 def content_disposition(kind: str, name: str) -> str:
     """The header's value for a file of this name, by RFC 6266 and RFC 8187.
 
@@ -105,23 +105,27 @@ def _plain(character: str) -> str:
     return character if character.isascii() and character not in UNQUOTABLE else "_"
 
 
-def _wanted_range(response: Response, size: int) -> str | None:
+def _wanted_range(size: int, headers: list[tuple[str, str]]) -> str | None:
     """The one range of bytes that is asked for, no longer than the picture of ``size`` bytes.
 
     Other units, several ranges, what is no range, and a range of another picture than this one
     are ignored (RFC 9110, sections 14.2 and 13.1.5).
     """
-    same = (None, response.headers["ETag"], response.headers["Last-Modified"])
     wanted = parse_range_header(request.headers.get("Range"))
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
-    if request.headers.get("If-Range") not in same:
+    own = dict(headers)
+    if request.headers.get("If-Range") not in (None, own["ETag"], own["Last-Modified"]):
         return None
     start, stop = wanted.ranges[0]
     return Range("bytes", [(max(start, -size), stop)]).to_header()
 
 
-def _last_modified(picture: Picture) -> datetime:
-    """The file's time, kept within the years that HTTP's date format has."""
-    seconds = min(max(picture.mtime_ns // 10**9, -62135596800), 253402300799)
-    return datetime.fromtimestamp(seconds, UTC)
+def _seconds(picture: Picture) -> int:
+    """The file's time since the epoch, within the years that HTTP's date format has."""
+    return min(max(picture.mtime_ns // 10**9, -62135596800), 253402300799)
+
+
+@lru_cache(REMEMBERED)
+def _date(seconds: int) -> str:
+    return http_date(datetime.fromtimestamp(seconds, UTC))
