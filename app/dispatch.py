@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import NullSession, SessionInterface
+from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.wsgi import get_host
 
@@ -49,6 +50,14 @@ class Routes(MapAdapter):
             self.remembered[asked] = match
         rule, values = match
         return rule, dict(values)
+
+
+class Own(Headers):
+    """Headers of our own making: to look at each of them as at somebody else's takes 3 µs."""
+
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        self._list.extend(fields)
 
 
 class Whole(Response):

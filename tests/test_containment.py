@@ -289,11 +289,12 @@ def test_what_may_not_be_opened_is_not_found(tree, front, monkeypatch, number):
 
 
 @pytest.mark.parametrize("number", EXHAUSTED)
-@pytest.mark.parametrize("at", ["base", "front", "."])
+@pytest.mark.parametrize("at", ["base", "front", "deep", "."])
 def test_to_be_out_of_descriptors_is_not_to_be_without_a_folder(tree, monkeypatch, number, at):
+    """As deep as all of the way is gone; one component alone is opened at once."""
     refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
     with pytest.raises(OSError, match=os.strerror(number)):
-        containment.open_folder(str(tree), "front")
+        containment.open_folder(str(tree), "front" if at == "front" else "front/deep")
 
 
 @pytest.mark.parametrize("number", EXHAUSTED)

@@ -22,7 +22,7 @@ def test_a_failure_half_way_through_the_changes_loses_none(root, monkeypatch):
     root.look()
     put(root.path / "day" / "a.jpg", b"x")
     with monkeypatch.context() as patched:
-        patched.setattr(os, "dup", fail(errno.EMFILE))
+        patched.setattr(os, "open", fail(errno.EMFILE))
         with pytest.raises(OSError, match="failed"):
             root.look()
     look = root.look()

@@ -1,7 +1,6 @@
 """Is it the newest whole picture, and do its bytes and its facts belong together?"""
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -34,7 +33,7 @@ def add(base, name, data, age=60.0):
 
 
 def latest(base, folder="", **terms):
-    return snapshots.latest(str(base), folder, replace(TERMS, **terms))
+    return snapshots.latest(str(base), folder, TERMS._replace(**terms))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

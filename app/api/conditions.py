@@ -6,7 +6,7 @@ from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
 
 from app.camera_list import Sent
-from app.dispatch import Whole
+from app.dispatch import Own, Whole
 
 CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
 
@@ -37,7 +37,7 @@ def is_known(tag: str, modified: int | None = None) -> bool:
 
 def send(sent: Sent) -> Response:
     """200 or, to a client that has it, 304, with a tag by which to ask again."""
-    headers = {"ETag": f'"{sent.tag}"', "Cache-Control": "private, no-cache"}
+    headers = [("ETag", f'"{sent.tag}"'), ("Cache-Control", "private, no-cache")]
     if are_given() and is_known(sent.tag):
-        return Whole(None, 304, headers)
-    return Whole(sent.body, 200, headers, content_type="application/json")
+        return Whole(None, 304, Own(headers))
+    return Whole(sent.body, 200, Own([("Content-Type", "application/json"), *headers]))

@@ -15,7 +15,7 @@ from app import clock
 from app.api import conditions
 from app.disk.pictures import Picture
 from app.disk.snapshots import Terms
-from app.dispatch import Whole
+from app.dispatch import Own, Whole
 from app.index.folders import Folders
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
@@ -72,10 +72,10 @@ def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) ->
         *FIXED_HEADERS,
     ]
     if picture.data is None:
-        return Whole(None, 304, headers)
+        return Whole(None, 304, Own(headers))
     if "HTTP_RANGE" in request.environ and (wanted := _wanted_range(picture.size, headers)):
         return _part(picture, wanted, headers)
-    return Whole(picture.data, 200, headers, content_type=picture.content_type)
+    return Whole(picture.data, 200, Own([("Content-Type", picture.content_type), *headers]))
 
 
 def _part(picture: Picture, wanted: str, headers: list[tuple[str, str]]) -> Response:

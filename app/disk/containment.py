@@ -6,9 +6,11 @@ is open; swapping a name for a link changes nothing that is already held (open(2
 No other module opens a file of the cameras.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from functools import lru_cache
 
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_PATH: to pass through a folder takes the right to search it, not the right to list it.
@@ -17,6 +19,8 @@ BELOW_FLAGS = BASE_FLAGS | os.O_NOFOLLOW
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait for a writer (fifo(7)).
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # The service's own trouble, never said to be the file's.
+# How many paths are remembered by what they are lexically; each camera has one.
+REMEMBERED = 1024
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -51,6 +55,7 @@ class FileNotReadable(Exception):
     """The file is gone, not a regular file, or may not be read."""
 
 
+@lru_cache(REMEMBERED)
 def normalise(base: str, folder_path: str) -> str:
     """``folder_path`` joined with ``base``, lexically without ``.``, ``..``, ``//``, end slash."""
     path = os.path.normpath(os.path.join(base, folder_path))
@@ -107,6 +112,9 @@ def open_below(folder: int, components: list[str]) -> int:
 
     Raises `OutsideBase` where a link stands on the way, else `FolderNotFound`.
     """
+    if len(components) == 1:  # by far the most, and two system calls less
+        with contextlib.suppress(OSError, ValueError):  # the longer way says what is wrong
+            return os.open(components[0], LIST_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     reached = _descend(folder, components)
     try:
         return os.open(".", LIST_FLAGS, dir_fd=reached)
@@ -122,6 +130,17 @@ def open_file(folder: int, components: list[str]) -> int:
 
     Raises `OutsideFolder` where a link stands on the way, else `FileNotReadable`.
     """
+    if len(components) == 1:
+        file = _open_file(folder, components[0])
+    else:
+        file = _open_file_below(folder, components)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotReadable
+    return file
+
+
+def _open_file_below(folder: int, components: list[str]) -> int:
     try:
         parent = _descend(folder, components[:-1])
     except OutsideBase:
@@ -129,17 +148,18 @@ def open_file(folder: int, components: list[str]) -> int:
     except FolderNotFound:
         raise FileNotReadable from None
     try:
-        file = os.open(components[-1], FILE_FLAGS, dir_fd=parent)
+        return _open_file(parent, components[-1])
+    finally:
+        os.close(parent)
+
+
+def _open_file(parent: int, name: str) -> int:
+    try:
+        return os.open(name, FILE_FLAGS, dir_fd=parent)
     except (OSError, ValueError) as error:
         is_link = isinstance(error, OSError) and error.errno == errno.ELOOP
         answer = OutsideFolder() if is_link else FileNotReadable()
         raise _unless_exhausted(error, answer) from None
-    finally:
-        os.close(parent)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise FileNotReadable
-    return file
 
 
 def _descend(folder: int, components: list[str]) -> int:

@@ -1,8 +1,8 @@
 """What is a picture, and is it whole? Never half an upload, never another kind in its clothes."""
 
 import os
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
@@ -24,8 +24,7 @@ TAIL_BYTES = 4096
 SETTLED_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture and the facts that belong to just these bytes.
 
     ``name``: the file's own name; ``size`` in bytes; ``mtime_ns`` and ``ctime_ns`` since the

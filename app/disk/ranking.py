@@ -1,5 +1,6 @@
 """Which of many files are the newest, remembered in constant memory?"""
 
+import math
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,12 +33,14 @@ class Newest:
 
     def __init__(self) -> None:
         self.times: dict[str, int] = {}
+        # Its times that are the least and the greatest, None where they must be looked for.
+        self._bounds: tuple[int, int] | None = None
         # The newest file that was forgotten: what is not newer is in no known order.
         self.floor: tuple[int, str] | None = None
 
     def put(self, path: str, mtime_ns: int) -> None:
         """Note that ``path`` is there with this time."""
-        self.times.pop(path, None)
+        self.drop(path)
         if self.floor is None or (mtime_ns, path) > self.floor:
             self.times[path] = mtime_ns
         if len(self.times) > REMEMBERED + SLACK:
@@ -48,10 +51,20 @@ class Newest:
     def drop(self, path: str) -> None:
         """Note that ``path`` is gone."""
         self.times.pop(path, None)
+        self._bounds = None
 
     def drop_below(self, prefix: str) -> None:
         """Note that everything whose path begins with ``prefix`` is gone."""
         self.times = {path: t for path, t in self.times.items() if not path.startswith(prefix)}
+        self._bounds = None
+
+    def is_within(self, least: float, most: float) -> bool:
+        """Whether every time is at least and at most so much."""
+        if not self.times:
+            return True
+        if self._bounds is None:
+            self._bounds = min(self.times.values()), max(self.times.values())
+        return least <= self._bounds[0] and self._bounds[1] <= most
 
     @property
     def is_complete(self) -> bool:
@@ -88,8 +101,8 @@ class Ranking:
         return (
             self._trusted.is_complete
             and self._future.is_complete
-            and all(time <= horizon for time in self._trusted.times.values())
-            and all(time > horizon for time in self._future.times.values())
+            and self._trusted.is_within(-math.inf, horizon)
+            and self._future.is_within(horizon + 1, math.inf)
         )
 
     def answer(self, writing: frozenset[str] = frozenset()) -> list[Candidate]:

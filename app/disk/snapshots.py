@@ -6,8 +6,8 @@ kind in a picture's clothes while a real one is there.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from app.disk import containment
 from app.disk.pictures import CONTENT_TYPES, Picture, describe, is_whole
@@ -33,8 +33,7 @@ class SnapshotTooOld(Exception):
         self.age = age
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What may be served: ``now``, the largest file in bytes, who knows the newest files of a
     folder, the greatest age in seconds (or None), and whether the client has a picture already,
     so that its bytes need not be read.
@@ -126,8 +125,8 @@ def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
             return picture
         data = _read(file, picture.size)
         if len(data) == picture.size and describe(file, name) == picture:
-            return replace(picture, data=data)
-    return None if whole or not data else replace(picture, size=len(data), data=data)
+            return picture._replace(data=data)
+    return None if whole or not data else picture._replace(size=len(data), data=data)
 
 
 def _read(file: int, size: int) -> bytes:

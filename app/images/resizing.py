@@ -3,7 +3,6 @@
 import io
 import threading
 from collections import OrderedDict
-from dataclasses import replace
 from os.path import splitext
 from typing import Any, NamedTuple
 
@@ -158,4 +157,4 @@ def _saved(picture: Picture, image: Any, form: str) -> Picture:
     data, (stem, suffix) = out.getvalue(), splitext(picture.name)
     if CONTENT_TYPES[suffix.lower()] != CONTENT_TYPES[SUFFIXES[form]]:
         suffix = SUFFIXES[form]
-    return replace(picture, name=stem + suffix, size=len(data), data=data)
+    return picture._replace(name=stem + suffix, size=len(data), data=data)

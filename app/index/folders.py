@@ -115,9 +115,11 @@ class Folders:
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
-            with contextlib.suppress(Lost):
+            try:
                 if entry.tree:
                     return self._from_tree(entry, entry.tree, folder, now)
+            except Lost:
+                pass
             if time.monotonic() >= entry.retry_at:
                 with contextlib.suppress(Lost):
                     return self._from_tree(entry, self._plant(entry, folder, now), folder, now)
