@@ -127,4 +127,4 @@ class Service(Flask):
 
 
 def _is_one(body: list[Any]) -> bool:
-    return len(body) == 1 and type(body[0]) is bytes
+    return len(body) == 1 and type(body[0]) in (bytes, memoryview)

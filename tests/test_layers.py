@@ -18,7 +18,7 @@ images.drawing
 access.hosts access.proxies
 diagnostics.legible diagnostics.reach disk.pictures disk.remote fields monitoring.pulse
 images.resizing
-disk.walking
+disk.recent disk.walking
 index.watches index.writing
 diagnostics.obstacles diagnostics.passed_over diagnostics.survey index.watching
 index.folders index.kernel

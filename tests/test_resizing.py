@@ -27,7 +27,7 @@ def large(suffix=".jpg"):
 
 def taken(data, name="a.jpg", number=1):
     """A picture as `snapshots` reads it; another ``number`` is another file."""
-    return Picture(name, number, len(data), number, number, data)
+    return Picture(name, 1, number, len(data), number, number, data)
 
 
 def saved(image, form, **options):

@@ -75,7 +75,11 @@ def send_picture(picture: Picture, tag: str, now: datetime, disposition: str) ->
         return Whole(None, 304, Own(headers))
     if "HTTP_RANGE" in request.environ and (wanted := _wanted_range(picture.size, headers)):
         return _part(picture, wanted, headers)
-    return Whole(picture.data, 200, Own([("Content-Type", picture.content_type), *headers]))
+    headers += [
+        ("Content-Type", picture.content_type),
+        ("Content-Length", str(len(picture.data))),
+    ]
+    return Whole([picture.data], 200, Own(headers))
 
 
 def _part(picture: Picture, wanted: str, headers: list[tuple[str, str]]) -> Response:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.diagnostics.survey import File
 from app.disk import containment
-from app.disk.pictures import HEAD_BYTES, SIGNATURES, TAIL_BYTES, Picture, has_end_mark, is_whole
+from app.disk.pictures import HEAD_BYTES, SIGNATURES, TAIL_BYTES, describe, has_end_mark, is_whole
 from app.disk.ranking import Candidate
 
 BEING_WRITTEN, CUT_SHORT, FOREIGN = "being_written", "cut_short", "foreign"
@@ -57,10 +57,7 @@ def _try(folder: int, candidate: Candidate, now: datetime) -> tuple[File, str | 
     way = candidate.path.split("/")
     descriptor = containment.open_file(folder, way)
     try:
-        status = os.fstat(descriptor)
-        picture = Picture(
-            way[-1], status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        )
+        picture = describe(descriptor, way[-1])
         head = os.pread(descriptor, HEAD_BYTES, 0)
         tail = os.pread(descriptor, TAIL_BYTES, max(0, picture.size - TAIL_BYTES))
         served = is_whole(descriptor, picture, now)

@@ -27,16 +27,18 @@ SETTLED_SECONDS = 5
 class Picture(NamedTuple):
     """A picture and the facts that belong to just these bytes.
 
-    ``name``: the file's own name; ``size`` in bytes; ``mtime_ns`` and ``ctime_ns`` since the
-    epoch; ``data`` is None where the client has the same bytes already.
+    ``name``: the file's own name; ``device`` and ``inode`` name the file itself; ``size`` in
+    bytes; ``mtime_ns`` and ``ctime_ns`` since the epoch; ``data`` is None where the client has
+    the same bytes already.
     """
 
     name: str
+    device: int
     inode: int
     size: int
     mtime_ns: int
     ctime_ns: int
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
 
     @property
     def content_type(self) -> str:
@@ -56,7 +58,10 @@ class Picture(NamedTuple):
 def describe(file: int, name: str) -> Picture:
     """The facts of the open file as they are now, without its bytes."""
     status = os.fstat(file)
-    return Picture(name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return Picture(
+        *(name, status.st_dev, status.st_ino, status.st_size),
+        *(status.st_mtime_ns, status.st_ctime_ns),
+    )
 
 
 def is_whole(file: int, picture: Picture, now: datetime) -> bool:

@@ -25,7 +25,7 @@ class Answer(WSGITask):
         body = self.channel.server.application(self.get_environment(), self._start)
         try:
             if isinstance(body, list) and self.version == "1.1":
-                self._write_whole(b"".join(body))
+                self._write_whole(body[0] if len(body) == 1 else b"".join(body))
             else:
                 self._write_pieces(body)
         finally:
@@ -62,14 +62,14 @@ class Answer(WSGITask):
         write: Callable[[bytes], None] = self.write
         return write
 
-    def _write_whole(self, body: bytes) -> None:
+    def _write_whole(self, body: bytes | memoryview) -> None:
         if self._is_last():
             self.close_on_finish = True
             self.response_headers.append(("Connection", "close"))
         self.wrote_header = True
         head = self._head()
         if len(body) <= SMALL_BYTES:
-            self.channel.write_soon(head + body)
+            self.channel.write_soon(b"".join((head, body)))
         else:
             self.channel.write_soon(head)
             self.channel.write_soon(body)
@@ -93,10 +93,12 @@ class Answer(WSGITask):
 
 
 class Whole(ReadOnlyFileBasedBuffer):
-    """What is left of bytes that are sent from where they lie."""
+    """Bytes that are sent from where they lie, ``sent`` of which are on their way already."""
 
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._left = memoryview(data)
+    def __init__(self, data: bytes | memoryview, sent: int) -> None:
+        # The very object is kept: see `disk.recent`.
+        self._all = data
+        self._left = memoryview(data)[sent:]
 
     def __len__(self) -> int:
         return len(self._left)
@@ -111,7 +113,7 @@ class Whole(ReadOnlyFileBasedBuffer):
 
     def close(self) -> None:
         """Let the bytes go."""
-        self._left = memoryview(b"")
+        self._all = self._left = memoryview(b"")
 
 
 @lru_cache(maxsize=2)

@@ -91,7 +91,7 @@ class Channel(HTTPChannel):
         self._begin()
         sent = self._send_now(data)
         if sent < len(data):
-            super().write_soon(Whole(memoryview(data)[sent:]))
+            super().write_soon(Whole(data, sent))
         return len(data)
 
     def _send_now(self, data: bytes) -> int:
