@@ -75,7 +75,7 @@ class Whole(Response):
         if status == 304 and not body:
             kept = [header for header in self.headers if header[0] not in HEADERS_OF_BODIES]
             return [], self.status, kept
-        is_plain = status == 200 and type(body) is list and not self._on_close
+        is_plain = status in (200, 201) and type(body) is list and not self._on_close
         if not is_plain or environ["REQUEST_METHOD"] == "HEAD" or not _is_one(body):
             return super().get_wsgi_response(environ)
         return body, self.status, self.headers.to_wsgi_list()

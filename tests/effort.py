@@ -1,21 +1,41 @@
 """How hard must SQLite work? Plans and steps of its virtual machine: the same on any computer."""
 
 from app.db import database
+from app.db.connection import writing
 
 STEPS_PER_CALL = 10
+
+
+def connections():
+    """Those that this thread asks: its own, and the one that all writers share."""
+    own = database.connection()
+    with writing():
+        return own, database.connection()
+
+
+def changes():
+    """How many rows were written, inserted or deleted so far."""
+    return sum(connection.total_changes for connection in connections())
+
+
+def pragma(words):
+    """Set something for all that is written from now on."""
+    connections()[1].execute(f"PRAGMA {words}")
 
 
 def plans(work):
     """What SQLite does for each statement of ``work()``: statement → lines of its plan."""
     statements = []
-    connection = database.connection()
-    connection.set_trace_callback(statements.append)
+    own, writers = connections()
+    for connection in (own, writers):
+        connection.set_trace_callback(statements.append)
     try:
         work()
     finally:
-        connection.set_trace_callback(None)
+        for connection in (own, writers):
+            connection.set_trace_callback(None)
     return {
-        statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        statement: [row[3] for row in own.execute(f"EXPLAIN QUERY PLAN {statement}")]
         for statement in statements
         if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT"))
     }
@@ -29,10 +49,11 @@ def steps(work):
         nonlocal calls
         calls += 1
 
-    connection = database.connection()
-    connection.set_progress_handler(count, STEPS_PER_CALL)
+    for connection in connections():
+        connection.set_progress_handler(count, STEPS_PER_CALL)
     try:
         work()
     finally:
-        connection.set_progress_handler(None, 0)
+        for connection in connections():
+            connection.set_progress_handler(None, 0)
     return calls * STEPS_PER_CALL

@@ -6,12 +6,13 @@ import warnings
 
 import pytest
 
-from app import create_app, db
+from app import create_app
 from app.access import tokens
 from app.access.auth import READING
 from app.access.uses import uses
 from app.audit import Caller
 from app.models import AuditEntry, Token
+from tests import effort
 from tests.conftest import JSON
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -252,12 +253,12 @@ def test_a_revoked_token_lets_nobody_in_from_the_next_request_on(app, closed, se
 
 
 def test_a_use_shows_after_it_was_written_beside_the_requests(client, closed, secrets):
-    changes = db.database.connection().total_changes
+    changes = effort.changes()
     assert (
         closed.get("/api/cameras", headers={"Authorization": basic(secrets["read"])}).status_code
         == 200
     )
-    assert db.database.connection().total_changes == changes
+    assert effort.changes() == changes
     uses.write()
     used = {token["name"]: token["last_used_at"] for token in Token.listing()}
     assert used["the reader"] > "2026"

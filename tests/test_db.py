@@ -19,6 +19,7 @@ from app.config import PROJECT
 from app.db import connection, database, migrating, transaction
 from app.disk import files
 from app.models import MODELS, Camera, Detection, types_text
+from tests import effort
 from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection
 
@@ -262,10 +263,10 @@ def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
 
 def test_migrating_again_writes_nothing(app, forgetful):
     before = contents()
-    changes = database.connection().total_changes
+    changes = effort.changes()
     db.migrate()
     assert contents() == before
-    assert database.connection().total_changes == changes
+    assert effort.changes() == changes
 
 
 def test_a_newer_database_is_refused_by_the_name_of_what_it_has_seen(app, forgetful):
@@ -362,3 +363,16 @@ def test_a_migration_that_builds_a_table_anew_cascades_to_nothing(app, forgetful
     db.migrate()
     assert (Camera.select().count(), Detection.select().count()) == (1, 1)
     assert pragma("foreign_keys") == 1
+
+
+def test_all_threads_write_on_one_connection_and_read_on_their_own(app):
+    """Another connection's pages would be read anew after each write."""
+
+    def used():
+        with transaction():
+            written = id(database.connection())
+        return written, id(database.connection())
+
+    (here, read_here), (there, read_there) = used(), in_thread(used)
+    assert here == there
+    assert len({here, read_here, read_there}) == 3

@@ -19,6 +19,7 @@ from app.images import resizing
 from app.models import NotFound, Refused
 from app.problems import PROBLEMS
 from app.strict_json import BadJson
+from tests import effort
 from tests.problems import assert_problem
 from tests.rows import entries_of
 
@@ -181,13 +182,13 @@ def test_a_database_that_cannot_be_written_says_why_and_works_again(
     client, camera, pragma, undo, status, code
 ):
     url, changed = f"/api/cameras/{camera['id']}", {"name": "é" * 255, "folder_path": "é" * 500}
-    db.database.execute_sql(f"PRAGMA {pragma}")
+    effort.pragma(pragma)
     while (answer := client.patch(url, json=changed)).status_code == 200:
         changed["name"] = changed["name"][:-1]
     assert_problem(answer, status, code)
     stored = client.get(url).get_json()
     assert stored["name"] != changed["name"]
-    db.database.execute_sql(f"PRAGMA {undo}")
+    effort.pragma(undo)
     assert client.patch(url, json=changed).status_code == 200
     entries = [entry["resource_name"] for entry in entries_of(camera["id"])]
     assert entries[-1] == changed["name"]

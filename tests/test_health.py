@@ -9,9 +9,11 @@ import pytest
 
 from app import db, health
 from app.db import connection, migrating
+from app.db.connection import stop_writing
 from app.disk import files
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.monitoring.pulse import Pulse
+from tests import effort
 
 WELL = Pulse(still=0.5, leads=True)
 
@@ -30,11 +32,11 @@ def test_looking_writes_nothing_to_the_disk(app, path):
     health.database()
     files = [path, Path(f"{path}-wal")]
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
-    changes = db.database.connection().total_changes
+    changes = effort.changes()
     for _ in range(3):
         health.look(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL)
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
-    assert db.database.connection().total_changes == changes
+    assert effort.changes() == changes
 
 
 def read_only(path, monkeypatch):
@@ -42,7 +44,7 @@ def read_only(path, monkeypatch):
 
 
 def query_only(path, _):
-    db.database.execute_sql("PRAGMA query_only = 1")
+    effort.pragma("query_only = 1")
 
 
 def a_directory(path, _):
@@ -65,6 +67,7 @@ def without_its_tables(path, _):
 def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monkeypatch):
     if breaks is not query_only:
         db.database.close()
+        stop_writing()
     breaks(path, monkeypatch)
     check = health.database()
     assert check.status == UNHEALTHY

@@ -8,6 +8,7 @@ from app import clock, db, events, intake, registry
 from app.audit import Caller
 from app.listings import EVENTS
 from app.models import Detection, Event, NotFound, Refused, rows, types_of
+from tests import effort
 from tests.effort import steps
 from tests.rows import add_many, entries_of
 
@@ -27,11 +28,13 @@ def side(app):
 
 @pytest.fixture
 def statements(app):
-    """Every statement that this thread's connection runs, with its parameters filled in."""
+    """Every statement that is run from here, with its parameters filled in."""
     seen = []
-    db.database.connection().set_trace_callback(seen.append)
+    for connection in effort.connections():
+        connection.set_trace_callback(seen.append)
     yield seen
-    db.database.connection().set_trace_callback(None)
+    for connection in effort.connections():
+        connection.set_trace_callback(None)
 
 
 def seen(camera, **fields):

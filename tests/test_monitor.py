@@ -9,12 +9,14 @@ import pytest
 from app import clock, registry
 from app.audit import Caller
 from app.db import database, transaction
+from app.disk import containment
 from app.listings import AUDIT
 from app.models import Camera, NotFound
 from app.monitoring import monitor
 from app.monitoring import sightings as seen
 from app.monitoring.liveness import Verdict
 from app.monitoring.sightings import sightings
+from tests import effort
 from tests.pictures import picture, put
 
 SOMEBODY = Caller("anonymous")
@@ -330,9 +332,25 @@ def test_a_tick_without_news_writes_nothing(watch, base, camera):
     put(base / "front" / "a.jpg", b"x")
     watch.tick()
     version = database.execute_sql("PRAGMA data_version").fetchone()
-    changes = database.connection().total_changes
+    changes = effort.changes()
     size = os.stat(str(database.database) + "-wal").st_size
     watch.tick()
-    assert database.connection().total_changes == changes
+    assert effort.changes() == changes
     assert os.stat(str(database.database) + "-wal").st_size == size
     assert database.execute_sql("PRAGMA data_version").fetchone() == version
+
+
+def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):
+    for name in ("Second", "Third"):
+        registry.register({"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY)
+    tried = []
+    open_folder = containment.open_folder
+
+    def counted(base, folder_path):
+        tried.append(folder_path)
+        return open_folder(base, folder_path)
+
+    monkeypatch.setattr(containment, "open_folder", counted)
+    for _ in range(2):
+        watch.tick()
+    assert tried.count("missing") == 2

@@ -9,6 +9,7 @@ from app import audit, registry
 from app.audit import Caller
 from app.db import database
 from app.models import AuditEntry, Camera, Detection, Event, NotFound, cameras
+from tests import effort
 from tests.effort import plans
 from tests.rows import add_camera, add_many, entries_of
 
@@ -52,10 +53,10 @@ def test_a_change_writes_the_columns_that_differ_and_no_other():
 @pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
 def test_a_change_of_nothing_writes_nothing(fields):
     camera = registry.register(FIELDS, BY)
-    before, changes = everything(), database.connection().total_changes
+    before, changes = everything(), effort.changes()
     assert registry.change(camera["id"], fields, BY) == camera
     assert everything() == before
-    assert database.connection().total_changes == changes
+    assert effort.changes() == changes
 
 
 def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monkeypatch):

@@ -11,6 +11,7 @@ from app.access import tokens, uses
 from app.audit import Caller
 from app.db import database
 from app.models import Token
+from tests import effort
 from tests.effort import plans
 from tests.rows import entries_of
 
@@ -140,20 +141,20 @@ def test_a_use_is_written_beside_the_requests_at_most_once_an_hour(secret):
 
 
 def test_nothing_is_written_while_nothing_waits(secret):
-    changes = database.connection().total_changes
+    changes = effort.changes()
     assert plans(uses.uses.write) == {}
     uses.uses.note(tokens.find(secret), clock.now())
     uses.uses.write()
     uses.uses.write()
-    assert database.connection().total_changes == changes + 1
+    assert effort.changes() == changes + 1
 
 
 def test_a_use_that_cannot_be_written_waits(secret):
     uses.uses.note(tokens.find(secret), clock.now())
-    database.execute_sql("PRAGMA query_only = 1")
+    effort.pragma("query_only = 1")
     with pytest.raises(Exception, match="readonly"):
         uses.uses.write()
-    database.execute_sql("PRAGMA query_only = 0")
+    effort.pragma("query_only = 0")
     uses.uses.write()
     assert Token.listing()[0]["last_used_at"]
 

@@ -10,6 +10,7 @@ from marshmallow import ValidationError as SchemaError
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.wsgi import get_input_stream
 
 from app.access.redaction import without_tokens
 from app.errors import ValidationFailed
@@ -84,8 +85,7 @@ def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
 def _body(req: Request) -> bytes:
     most = current_app.config["NVR_MAX_BODY_BYTES"]
     # One more than allowed: werkzeug cuts a body of unknown length there and says nothing.
-    req.max_content_length = most + 1
-    body = req.get_data()
+    body = get_input_stream(req.environ, max_content_length=most + 1).read()
     if len(body) > most:
         raise RequestEntityTooLarge
     return body

@@ -17,7 +17,10 @@ from app.db.connection import (
     DatabaseBusy,
     database,
     is_busy,
+    stop_writing,
     transaction,
+    turn,
+    writing,
 )
 from app.disk import files
 
@@ -59,6 +62,8 @@ def let_go() -> None:
     """Close this thread's connection, and let others restore the databases of this process."""
     if not database.deferred:
         database.close()
+    with turn():
+        stop_writing()
     with _migrating:
         sharing.unshare_all()
         _migrated.clear()
@@ -124,11 +129,16 @@ def _apply(runner: Runner) -> None:
     Foreign keys are off meanwhile, which takes effect only outside a transaction: a step that
     builds a table anew must not cascade (sqlite.org/lang_altertable.html, section 7).
     """
-    database.foreign_keys = 0
+    _set_foreign_keys(0)
     try:
         with transaction():
             if pending := upgrading.pending(runner):
                 upgrading.back_up(str(database.database), pending[0])
                 runner.up()
     finally:
-        database.foreign_keys = 1
+        _set_foreign_keys(1)
+
+
+def _set_foreign_keys(value: int) -> None:
+    with turn(), writing():
+        database.foreign_keys = value

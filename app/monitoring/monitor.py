@@ -23,6 +23,10 @@ TICK_SECONDS = 1.0
 # it is never walked for more than a fiftieth of the time.
 POLL_SECONDS = 0.9
 POLL_SHARE = 50
+# After so many cameras the loop waits for so long, in seconds: they are not looked after faster
+# than requests are answered beside it.
+BREATH_CAMERAS = 16
+BREATH_SECONDS = 0.0005
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Monitor:
         self._memories: dict[str, Memory] = {}
         self._keys: dict[str, Key] = {}
         self._failing: set[str] = set()
+        # The folders that could not be read in this round, for the next camera that has the same.
+        self._unreadable: set[str] = set()
         self._flushed_at = float("-inf")
         self._lock_file: int | None = None
         self._ticked_at: float | None = None
@@ -87,8 +93,11 @@ class Monitor:
         for table in (self._memories, self._keys):
             for camera_id in table.keys() - known:
                 del table[camera_id]
-        for camera in cameras:
+        self._unreadable.clear()
+        for number, camera in enumerate(cameras, 1):
             self._survive(camera, now)
+            if number % BREATH_CAMERAS == 0:
+                time.sleep(BREATH_SECONDS)
         self._folders.keep(self._keys.values())
         if len(sightings) and self._is_due():
             self.flush()
@@ -136,16 +145,15 @@ class Monitor:
         memory = self._memories.get(camera["id"])
         if memory is None or memory.folder_path != camera["folder_path"]:
             was_seen = camera["last_seen_at"] is not None and camera["status"] != "error"
-            spent = silence_spent(camera["id"])
+            spent = silence_spent(camera["id"]) if camera["last_seen_at"] else None
             memory = Memory(camera["folder_path"], was_seen, spent)
             self._memories[camera["id"]] = memory
         return memory
 
     def _look(self, camera: Row, memory: Memory, now: datetime) -> tuple[bool, str | None]:
         """Whether the folder can be read, and when its newest upload was completed."""
-        try:
-            folder = containment.open_folder(self._base, camera["folder_path"])
-        except (containment.OutsideBase, containment.FolderNotFound):
+        folder = self._open(camera["folder_path"])
+        if folder is None:
             self._keys.pop(camera["id"], None)
             return False, None
         began = time.monotonic()
@@ -158,6 +166,15 @@ class Monitor:
         took = time.monotonic() - began
         memory.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if look.polling else 0.0
         return True, uploaded_at
+
+    def _open(self, folder_path: str) -> int | None:
+        """A descriptor of the folder; None where it cannot be read, which a round tries once."""
+        if folder_path not in self._unreadable:
+            try:
+                return containment.open_folder(self._base, folder_path)
+            except (containment.OutsideBase, containment.FolderNotFound):
+                self._unreadable.add(folder_path)
+        return None
 
     def _is_due(self) -> bool:
         return time.monotonic() - self._flushed_at >= self._flush_seconds

@@ -7,6 +7,7 @@ import pytest
 from app import create_app, db
 from app.schemas.events import EventStatsSchema
 from app.schemas.system import AliveSchema, HealthSchema, StatsSchema, StorageSchema
+from tests import effort
 from tests.posting import detection, post_detections, post_event
 from tests.problems import assert_problem
 
@@ -63,11 +64,11 @@ def test_health_is_503_while_the_database_cannot_be_opened(lost, tmp_path):
 
 
 def test_health_is_503_while_the_database_is_read_only(client):
-    db.database.execute_sql("PRAGMA query_only = 1")
+    effort.pragma("query_only = 1")
     assert client.get(HEALTH).status_code == 503
     problem = client.post("/api/cameras", json={"name": "a", "folder_path": "a"})
     assert_problem(problem, 503, "database_read_only")
-    db.database.execute_sql("PRAGMA query_only = 0")
+    effort.pragma("query_only = 0")
     assert client.get(HEALTH).status_code == 200
 
 
