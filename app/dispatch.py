@@ -53,7 +53,7 @@ class Routes(MapAdapter):
 
 
 class Own(Headers):
-    """Headers of our own making: to look at each of them as at somebody else's takes 3 µs."""
+    """Headers of our own making: to look at each as at somebody else's took a tenth of a 304."""
 
     def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class StrictParser(FlaskParser):
         """``parsing``, which gives ``view`` what ``schema`` makes of the query string.
 
         What it makes of none it makes once: to parse nothing each time took a fifth of the
-        profile of a request for one camera, to get that far another tenth.
+        profile of a request for one camera.
         """
         nothing: dict[str, Any] | None = None
 

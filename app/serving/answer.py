@@ -16,8 +16,8 @@ class Answer(WSGITask):
     """The app's answer to a request.
 
     waitress checks, sorts and spells each header anew, sends header and body one after the other,
-    and keeps for what the kernel does not take at once a copy of it. That took half of the time
-    that a small answer spent in it (0.075 ms of CPU in place of 0.04).
+    and keeps a copy of what the kernel does not take at once: for a picture of 2 MiB as many page
+    faults as to read it.
     """
 
     def execute(self) -> None:
