@@ -1,5 +1,6 @@
 """How does a file get the newest schema? Once per process, safe while another process does too."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -62,8 +63,8 @@ def let_go() -> None:
     """Close this thread's connection, and let others restore the databases of this process."""
     if not database.deferred:
         database.close()
-    with turn():
-        stop_writing()
+    with contextlib.suppress(DatabaseBusy), turn(patience=0):
+        stop_writing()  # unless somebody waits on it still, as at the end of the process
     with _migrating:
         sharing.unshare_all()
         _migrated.clear()
