@@ -17,6 +17,8 @@ from werkzeug.wsgi import get_host
 
 # How many paths are remembered with their routes; two for each of 250 cameras.
 REMEMBERED = 512
+# A camera's have 63 at the most; what is longer is somebody's play with a path of any length.
+REMEMBERED_CHARACTERS = 100
 HEADERS_OF_BODIES = ("Content-Type", "Content-Length")
 
 Match = tuple[Rule, Mapping[str, Any]]
@@ -47,7 +49,8 @@ class Routes(MapAdapter):
             match = super().match(return_rule=True)
             if len(self.remembered) >= REMEMBERED:
                 self.remembered.clear()
-            self.remembered[asked] = match
+            if len(self.path_info) <= REMEMBERED_CHARACTERS:
+                self.remembered[asked] = match
         rule, values = match
         return rule, dict(values)
 

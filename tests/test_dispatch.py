@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from flask import Response, session
 
-from app.dispatch import REMEMBERED, Service
+from app.dispatch import REMEMBERED, REMEMBERED_CHARACTERS, Service
 from tests.problems import assert_problem
 
 
@@ -40,6 +40,13 @@ def test_many_paths_are_not_kept(app, client):
     for _ in range(REMEMBERED + 9):
         client.get(f"/api/cameras/{uuid4()}")
     assert len(app._remembered) <= REMEMBERED
+
+
+def test_a_long_path_is_not_kept(small):
+    small.add_url_rule("/<path:name>", view_func=lambda name: str(len(name)))
+    client = small.test_client()
+    assert client.get("/" + "a" * REMEMBERED_CHARACTERS).text == str(REMEMBERED_CHARACTERS)
+    assert small._remembered == {}
 
 
 @pytest.fixture

@@ -340,6 +340,17 @@ def test_a_tick_without_news_writes_nothing(watch, base, camera):
     assert database.execute_sql("PRAGMA data_version").fetchone() == version
 
 
+def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
+    monkeypatch.setattr(monitor, "BREATH_CAMERAS", 2)
+    for number in range(6):
+        fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
+        registry.register(fields, SOMEBODY)
+    pauses = []
+    monkeypatch.setattr(monitor.time, "sleep", pauses.append)
+    watch.tick()
+    assert pauses == [monitor.BREATH_SECONDS] * 3
+
+
 def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):
     for name in ("Second", "Third"):
         registry.register({"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY)

@@ -60,6 +60,16 @@ def test_no_more_is_held_than_has_room(base, look, held, monkeypatch):
     assert len(held._known) == 3
 
 
+def test_two_who_read_at_once_are_given_the_bytes_that_are_held(file, look, held):
+    """Otherwise those of the second would be known for as long as it has them, and no longer."""
+    first = look()
+    second = held.share(first._replace(data=None), bytes(first.data), datetime.now(UTC) + LATER)
+    assert second is first.data
+    del first, second
+    gc.collect()
+    assert held.find(look()) is look().data
+
+
 def test_what_has_no_room_is_shared_while_somebody_has_it(file, look, held, monkeypatch):
     monkeypatch.setattr(recent, "HELD_BYTES", len(DATA) - 1)
     first = look()

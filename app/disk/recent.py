@@ -44,11 +44,11 @@ class Recent:
         written = max(picture.mtime_ns, picture.ctime_ns) / 1e9
         if now.timestamp() - written > TELLING_SECONDS:
             with self._lock:
+                view = self._known.setdefault(_facts(picture), view)
                 self._hold(_facts(picture), view)
         return view
 
     def _hold(self, facts: Facts, view: memoryview) -> None:
-        self._known[facts] = view
         if len(view) > HELD_BYTES or facts in self._held:
             return
         self._held[facts] = view
