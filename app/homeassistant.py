@@ -96,11 +96,8 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-EXAMPLE = configuration(
-    {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"},
-    Urls(
-        "http://nvr.local:8000/api/cameras/123e4567-e89b-12d3-a456-426614174000",
-        "http://nvr.local:8000/api/cameras/123e4567-e89b-12d3-a456-426614174000/snapshot",
-    ),
-    None,
-)
+def example() -> str:
+    """What the description shows."""
+    camera = {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"}
+    url = f"http://nvr.local:8000/api/cameras/{camera['id']}"
+    return configuration(camera, Urls(url, f"{url}/snapshot"), None)

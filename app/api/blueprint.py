@@ -13,7 +13,7 @@ from typing import Any
 import flask_smorest
 from flask import Response
 
-from app.api.describing import HEADERS, KNOWN, described, with_problems
+from app.api.describing import HEADERS, KNOWN, described, taking, with_examples, with_problems
 from app.api.parsing import StrictParser
 from app.disk.pictures import CONTENT_TYPES
 from app.dispatch import Own, Whole
@@ -30,12 +30,13 @@ class Blueprint(flask_smorest.Blueprint):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(with_problems)
+        self._prepare_doc_cbks += [with_problems, with_examples]
+        self._undocumented: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def arguments(self, schema: Any, **options: Any) -> Any:
         """As flask-smorest's, with one schema object for all requests instead of one each."""
         schema = schema() if isinstance(schema, type) else schema
-        decorate = super().arguments(schema, **options)
+        decorate = taking(super().arguments(schema, **options))
         if options.get("location") != "query":
             return decorate
         as_kwargs = options.get("as_kwargs", False)
@@ -49,6 +50,17 @@ class Blueprint(flask_smorest.Blueprint):
         if not any(parameter["in"] == "query" for parameter in _parameters(view_func)):
             view_func = self.arguments(NothingSchema, location="query", as_kwargs=True)(view_func)
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def _store_endpoint_docs(self, *args: Any, **options: Any) -> None:
+        """Later: it copies what decorators say of the view, and nobody has asked for that yet."""
+        self._undocumented.append((args, options))
+
+    def register_views_in_doc(self, *args: Any, **options: Any) -> None:
+        """As flask-smorest's, of all views so far."""
+        while self._undocumented:
+            args_then, options_then = self._undocumented.pop(0)
+            super()._store_endpoint_docs(*args_then, **options_then)
+        super().register_views_in_doc(*args, **options)
 
     def answers(
         self,
@@ -116,9 +128,13 @@ class Blueprint(flask_smorest.Blueprint):
         return self.text("The rows", "text/csv")
 
     def text(
-        self, what: str, *kinds: str, problems: tuple[str, ...] = (), example: str | None = None
+        self,
+        what: str,
+        *kinds: str,
+        problems: tuple[str, ...] = (),
+        example: Callable[[], str] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Say that a view answers a text of one of these media types."""
+        """Say that a view answers a text of one of these media types, as ``example`` makes one."""
         shown = {} if example is None else {"example": example}
         content = dict.fromkeys(kinds, shown)
         documented = self.doc(responses={200: {"description": what, "content": content}})

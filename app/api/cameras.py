@@ -70,7 +70,7 @@ def delete_camera(camera_id: UUID) -> str:
 
 
 @blp.get("/<uuid:camera_id>/homeassistant")
-@blp.text("The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE)
+@blp.text("The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.example)
 def get_homeassistant(camera_id: UUID) -> Response:
     """Get what shows the camera in Home Assistant, as YAML for its configuration
 

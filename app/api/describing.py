@@ -55,6 +55,15 @@ def with_problems(doc: Any, doc_info: Any, *, method: str, app: Any, **_: Any) -
     return {**doc, "security": shown, "responses": responses}
 
 
+def with_examples(doc: Any, doc_info: Any, **_: Any) -> Any:
+    """What makes an example has made it."""
+    for answer in doc_info.get("manual_doc", {}).get("responses", {}).values():
+        for shown in answer.get("content", {}).values():
+            if callable(shown.get("example")):
+                shown["example"] = shown["example"]()
+    return doc
+
+
 def described(view: Any, *decorators: Callable[[Any], Any], **more: Any) -> Any:
     """``view`` itself, with what the decorators and ``more`` say of it.
 
@@ -65,3 +74,21 @@ def described(view: Any, *decorators: Callable[[Any], Any], **more: Any) -> Any:
         described = decorator(described)
     view._apidoc = described._apidoc | more
     return view
+
+
+def taking(arguments: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """flask-smorest's ``arguments``, which would copy all that is said of the view already."""
+
+    def decorate(view: Any) -> Any:
+        said = view.__dict__.pop("_apidoc", {})
+        decorated = arguments(view)
+        view._apidoc, new = said, decorated._apidoc["arguments"]
+        old = said.get("arguments", {"parameters": [], "responses": {}})
+        both = {
+            "parameters": old["parameters"] + new["parameters"],
+            "responses": old["responses"] | new["responses"],
+        }
+        decorated._apidoc = said | {"arguments": both}
+        return decorated
+
+    return decorate
