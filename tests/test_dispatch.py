@@ -3,7 +3,8 @@
 from uuid import uuid4
 
 import pytest
-from flask import Response, session
+from flask import Response, session, url_for
+from werkzeug.routing import BuildError
 
 from app.dispatch import REMEMBERED, REMEMBERED_CHARACTERS, Service
 from tests.problems import assert_problem
@@ -34,6 +35,17 @@ def test_what_a_view_does_to_its_values_is_forgotten(small):
 
     client = small.test_client()
     assert [client.get("/a").text, client.get("/a").text] == ["0a", "0a"]
+
+
+def test_a_url_is_made_as_werkzeug_makes_it(app, camera):
+    shown, views = {"camera_id": camera["id"]}, ("cameras.get_camera", "cameras.list_cameras")
+    with app.test_request_context():
+        for _ in range(2):
+            assert url_for(views[0], **shown) == f"/api/cameras/{camera['id']}"
+            assert url_for(views[0], **shown, a="ü") == f"/api/cameras/{camera['id']}?a=%C3%BC"
+            assert url_for(views[1], _external=True) == "http://localhost/api/cameras"
+        with pytest.raises(BuildError):
+            url_for(views[0])
 
 
 def test_many_paths_are_not_kept(app, client):
