@@ -18,7 +18,7 @@ help: ## list these targets
 install: .venv/runtime ## make .venv with what the service needs to run, all of it compiled
 	@$(BIN)/python -m compileall -q app migrations wsgi.py
 
-run: .venv/runtime ## start the service on http://127.0.0.1:8000
+run: install ## start the service on http://127.0.0.1:8000
 	@mkdir -p instance/uploads
 	@$(BIN)/python wsgi.py
 
@@ -38,7 +38,7 @@ check: .venv/dev ## lint, format, type and security check
 demo: .venv/dev ## two cameras upload by FTP, curl fetches what they see
 	@$(BIN)/python -m tests.demo
 
-bench: .venv/rivals ## measure the service, alone and beside its rivals, and print the tables
+bench: .venv/rivals install ## measure the service, alone and beside its rivals, and print the tables
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.rivals
 

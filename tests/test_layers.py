@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -13,8 +14,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAYERS = """
 access diagnostics disk images index monitoring serving telemetry
 access.redaction clock config disk.containment disk.ranking
-images.glyphs lazy logs strict_json telemetry.tally yaml_text
-images.drawing
+images.glyphs lazy logs strict_json telemetry.tally
+images.drawing yaml_text
 access.hosts access.proxies
 diagnostics.legible diagnostics.reach disk.pictures disk.remote fields monitoring.pulse
 images.resizing
@@ -82,7 +83,7 @@ FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
 CHOOSING = ("app.disk.containment", "app.disk.walking", "app.disk.pictures", "app.disk.snapshots")
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
-LATE = {"PIL.Image", "PIL.ImageOps", "prometheus_client.core"}
+LATE = {"PIL.Image", "PIL.ImageOps", "prometheus_client.core", "yaml"}
 LATE |= {"prometheus_client.exposition", "prometheus_client.process_collector"}
 LATE |= {"prometheus_client.openmetrics.exposition"}
 # Pillow's name for decoding what has been read already.
@@ -237,14 +238,59 @@ def test_to_import_the_app_makes_no_file(tmp_path, environ):
     assert os.listdir(tmp_path) == ["base"]
 
 
-def test_what_few_boxes_need_is_not_loaded_at_the_start(environ):
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, wsgi; print(*sys.modules)"],
+def imported(environ, code):
+    """What ``code`` says in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
         cwd=PROJECT,
         env=os.environ | environ,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
+    ).stdout
+
+
+def started(environ, code):
+    """What ``code`` says after the start of the service, which ends over a bad setting."""
+    start = """if True:
+        import gc, re, runpy, sys
+        try:
+            runpy.run_path("wsgi.py", run_name="__main__")
+        except SystemExit as error:
+            assert "NVR_PORT" in str(error)
+    """
+    return subprocess.run(
+        [sys.executable, "-c", f"{dedent(start)}\n{dedent(code)}"],
+        cwd=PROJECT,
+        env=os.environ | environ | {"NVR_PORT": "none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_what_few_boxes_need_is_not_loaded_at_the_start(environ):
+    loaded = set(started(environ, "print(*sys.modules)").split())
     assert "flask" in loaded
-    assert not {"PIL", "prometheus_client"} & set(loaded)
+    assert not {"PIL", "prometheus_client", "ssl", "yaml"} & loaded
+    # Which takes hashes, and is there before.
+    assert "_hashlib" not in loaded or "coverage" in loaded
+
+
+def test_what_was_spared_at_the_start_can_be_had_later(environ):
+    code = """
+        import hashlib, http.client, prometheus_client.exposition, ssl, yaml
+        from marshmallow import ValidationError
+        from marshmallow.validate import Email
+        print(gc.isenabled(), type(re.compile("\u00a1-\uffff")).__name__)
+        print(Email()("somebody@example.org"))
+        try:
+            Email()("somebody@nowhere at all")
+        except ValidationError as error:
+            print(error)
+        print(http.client.HTTPSConnection("localhost").port)
+        print(hashlib.pbkdf2_hmac("sha1", b"password", b"salt", 1).hex()[:8])
+    """
+    answers = ["True Pattern", "somebody@example.org", "Not a valid email address.", "443"]
+    # The first digits are those of RFC 6070, section 2.
+    assert started(environ, code).splitlines() == [*answers, "0c60c80f"]
