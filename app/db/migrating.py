@@ -13,7 +13,6 @@ from app.config import PROJECT
 from app.db import inspection, sharing, upgrading
 from app.db.connection import (
     BUSY_SECONDS,
-    PRAGMAS,
     Database,
     DatabaseBusy,
     database,
@@ -26,6 +25,8 @@ from app.db.connection import (
 from app.disk import files
 
 WAL_RETRY_SECONDS = 0.01
+# Of a database that nobody sees before it is whole and on the disk; one that is not is begun anew.
+MAKING = (("journal_mode", "memory"), ("synchronous", "off"))
 MIGRATIONS = PROJECT / "migrations"
 _migrating = threading.Lock()
 _migrated: set[str] = set()
@@ -88,7 +89,7 @@ def _examine(path: str) -> None:
 
 def _make(path: str) -> None:
     new = upgrading.begin(path)
-    made = Database(new, pragmas=PRAGMAS)
+    made = Database(new, pragmas=MAKING)
     try:
         with made, made.atomic("IMMEDIATE"):
             Runner(made, str(MIGRATIONS)).up()
