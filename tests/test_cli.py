@@ -7,10 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from app import create_app, db
+from app import create_app
 from app.access import tokens
 from app.models import Detection
 from app.problems import PROBLEMS
+from tests import effort
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def detections(camera):
 def test_a_busy_database_is_a_line_and_no_traceback(app, run, camera, detections, words):
     app.config["NVR_RETENTION_ROWS"] = 4
     run("tokens", "create", "laptop", "--role", "read")
-    db.database.execute_sql("PRAGMA busy_timeout = 0")
+    effort.pragma("busy_timeout = 0")
     with closing(sqlite3.connect(app.config["NVR_DATABASE_URL"])) as other:
         other.execute("BEGIN IMMEDIATE")
         result = run(*(word.format(camera=camera["id"]) for word in words))

@@ -197,7 +197,7 @@ def test_a_database_that_cannot_be_written_says_why_and_works_again(
 
 def test_a_database_that_another_program_holds_is_busy(client, environ):
     client.get("/api/cameras")
-    db.database.execute_sql("PRAGMA busy_timeout = 0")
+    effort.pragma("busy_timeout = 0")
     other = sqlite3.connect(environ["NVR_DATABASE_URL"].removeprefix("sqlite:///"))
     other.execute("BEGIN IMMEDIATE")
     answer = client.post("/api/cameras", json={"name": "a", "folder_path": "b"})
