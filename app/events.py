@@ -14,7 +14,7 @@ ENDS_FIRST = "Must not be before started_at, {}."
 def store_event(event: Row) -> Row:
     """A new event that claims its ``detection_ids``; raises `Refused`."""
     claimed = sorted(set(event.pop("detection_ids")))
-    with transaction():
+    with transaction(joins=True):
         refuse_strangers([event])
         _refuse_wrong_end(event["started_at"], event["ended_at"])
         types = types_text(_unclaimed_types(claimed, event["camera_id"]))
@@ -28,7 +28,7 @@ def review_event(event_id: int, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound` and `Refused`.
     """
-    with transaction():
+    with transaction(joins=True):
         event = EVENTS.one(event_id)
         _refuse_wrong_end(event["started_at"], fields.get("ended_at"))
         changes = audit.differences(event, fields)

@@ -35,7 +35,7 @@ def store_detections(detections: list[Row], path: str = "") -> Stored:
     ``path`` stands before a refused field's name; its ``{}`` is the place in the batch.
     """
     names = [_name(place, detection) for place, detection in enumerate(detections)]
-    with transaction():
+    with transaction(joins=len(detections) == 1):
         refuse_strangers(detections, path)
         known = _known(names)
         fresh: dict[Name, Row] = {}

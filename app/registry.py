@@ -33,7 +33,7 @@ def one(camera_id: str) -> Row:
 
 def register(fields: Row, by: Caller) -> Row:
     """A new camera from ``name``, ``folder_path`` and ``status``; its row."""
-    with transaction():
+    with transaction(joins=True):
         return _register(fields, by)
 
 
@@ -42,7 +42,7 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound`.
     """
-    with sightings.settled():
+    with sightings.settled(joins=True):
         return _change(camera_id, fields, by)
 
 

@@ -25,7 +25,7 @@ diagnostics.obstacles diagnostics.passed_over diagnostics.survey index.watching
 index.folders index.kernel
 disk.files disk.snapshots
 images.placeholder
-db.inspection diagnostics.trials monitoring.uploads
+db.inspection db.together diagnostics.trials monitoring.uploads
 db.backups
 db.sharing db.upgrading
 db.connection

@@ -173,7 +173,7 @@ def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camer
 
 def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
     written = []
-    monkeypatch.setattr(seen, "transaction", lambda: written.append(1) or transaction())
+    monkeypatch.setattr(seen, "transaction", lambda **how: written.append(1) or transaction(**how))
     for number in range(10):
         put(base / "front" / f"{number}.jpg", b"x")
         seldom.tick()

@@ -73,9 +73,12 @@ class Sightings:
         return camera | _news(camera, waiting) if waiting else camera
 
     @contextmanager
-    def settled(self) -> Iterator[None]:
-        """A transaction that begins with what waits. If it fails, all of that waits on."""
-        with transaction():
+    def settled(self, joins: bool = False) -> Iterator[None]:
+        """A transaction that begins with what waits. If it fails, all of that waits on.
+
+        ``joins``: others' may be committed with it where nothing waits.
+        """
+        with transaction(joins=joins and not self._waiting):
             written = self._write_all()
             yield
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
+from app.db.together import coming
 from app.serving.readers import PATIENCE_SECONDS, Readers
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -15,37 +16,39 @@ READING = ("GET", "HEAD", "OPTIONS")
 WRITERS = 8
 
 
-class Threads(ThreadedTaskDispatcher):
-    """waitress's, which has as few awake as can be: they all want the interpreter's lock.
+class Writers(ThreadedTaskDispatcher):
+    """waitress's, that say nothing of how many requests wait for them."""
 
-    Another one is woken when the next request has waited for `PATIENCE_SECONDS`, say because those
-    that are awake wait for a disk.
-    """
-
-    def __init__(self, count: int, awake: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._awake = awake
-        # What waited at the last look, and since when.
-        self._next: Any = None
-        self._since = 0.0
-        self.set_thread_count(count)
+        self.set_thread_count(WRITERS)
+        coming.limit(WRITERS)
 
     def add_task(self, task: Any) -> None:
         """Have ``task`` done next after those that wait already."""
         with self.lock:
             self.queue.append(task)
-            if self.active_count + len(self.queue) <= self._awake:
-                self.queue_cv.notify()
+            self.queue_cv.notify()
 
-    def help(self, now: float) -> None:
-        """Wake another one where the next task has waited for too long."""
-        with self.lock:
-            task = self.queue[0] if self.queue else None
-            if task is not self._next:
-                self._next, self._since = task, now
-            elif task is not None and now - self._since >= PATIENCE_SECONDS:
-                self._since = now
-                self.queue_cv.notify()
+
+class Change:
+    """A request that may change something; it is known of while it is dealt with."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        coming.more()
+
+    def service(self) -> None:
+        """Answer it."""
+        try:
+            self._channel.service()
+        finally:
+            coming.less()
+
+    def cancel(self) -> None:
+        """It is not answered."""
+        coming.less()
+        self._channel.cancel()
 
 
 class Workers:
@@ -59,14 +62,17 @@ class Workers:
         self, readers: int, turn: Callable[[], None], wake: Callable[[], None] = lambda: None
     ) -> None:
         self._readers = Readers(readers, turn, wake)
-        self._writers = Threads(WRITERS, awake=2)
+        self._writers = Writers()
         # Set by what is asked, so that somebody looks after how long it takes.
         self._asked = threading.Event()
         self.start, self.step_down = self._readers.start, self._readers.step_down
 
     def add_task(self, channel: Any) -> None:
         """Have the channel's next request answered; what is no request is told so by a reader."""
-        (self._readers if is_reading(channel) else self._writers).add_task(channel)
+        if is_reading(channel):
+            self._readers.add_task(channel)
+        else:
+            self._writers.add_task(Change(channel))
         if not self._asked.is_set():
             self._asked.set()
 
@@ -79,20 +85,14 @@ class Workers:
 
         False, at once, where no reader leads.
         """
-        if self._readers.are_led and (self._is_busy or self._asked.wait(seconds)):
+        if self._readers.are_led and (self._readers.are_busy or self._asked.wait(seconds)):
             self._asked.clear()
             time.sleep(PATIENCE_SECONDS)
         return self._readers.are_led
 
     def help(self) -> None:
-        """Wake others where a request takes long; to be called often while one does."""
-        now = time.monotonic()
-        self._readers.relieve(now)
-        self._writers.help(now)
-
-    @property
-    def _is_busy(self) -> bool:
-        return bool(self._readers.are_busy or self._writers.queue)
+        """Have another one lead where an answer takes long; to be called often while one does."""
+        self._readers.relieve(time.monotonic())
 
     @property
     def waiting(self) -> bool:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,6 +83,27 @@ def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace)
     print({count: counts.count(count) for count in sorted(set(counts))})
     assert min(counts) >= 1
     assert max(counts) <= MOST_SYNCS
+
+
+def test_changes_that_are_asked_for_at_once_share_their_syncs(trace):
+    def post(service, client):
+        def posts():
+            with service.client() as one:
+                return [one.ask(POST)[0] for _ in range(POSTS // WRITERS)]
+
+        client.ask(MARK)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            clients = [pool.submit(posts) for _ in range(WRITERS)]
+            assert {status for each in clients for status in each.result()} == {201}
+        client.ask(MARK)
+
+    lines = trace(post)
+    begin, end = (index for index, line in enumerate(lines) if 405 in statuses([line]))
+    answered = statuses(lines[begin + 1 : end])
+    syncs = sum(bool(SYNCED.search(line)) for line in lines[begin:end])
+    print(f"{syncs} syncs for {len(answered)} changes")
+    assert answered == [201] * POSTS
+    assert syncs <= POSTS / 2
 
 
 def test_a_batch_costs_one_sync(trace):
