@@ -25,7 +25,7 @@ PACKAGES = ("fastapi", "sqlalchemy", "aiosqlite", "uvicorn", "uvloop")
 METHOD = (
     "Both servers run at once, each a process of its own, over the same pictures and cameras. wrk "
     f"asks one and then the other for {SECONDS} s (6 and 30 s where a folder is large) over "
-    f"keep-alive connections, {ROUNDS} rounds; "
+    f"keep-alive connections, {ROUNDS} rounds, each begun when all are at rest; "
     "medians, requests a second where nothing else is said, and the ratio of ours to theirs. "
     "FastAPI runs under uvicorn with uvloop and httptools, SQLAlchemy over aiosqlite with the "
     "same pragmas; nginx serves the picture as a file and the list from its configuration."

@@ -79,6 +79,8 @@ def hold(contest: Contest, here: Arena, connections: int) -> tuple[float, float]
     ours, theirs = [], []
     for _ in range(ROUNDS):
         for who, figures in (("service", ours), (contest.rival, theirs)):
+            for contender in here.running.values():
+                contender.rest()
             asked = contest.asked(here, who)
             seen = load.put(here.running[who].url, asked, connections, contest.seconds)
             figures.append(contest.figure(seen))
