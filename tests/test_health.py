@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app import db, health
-from app.db import connection, migrating
+from app.db import connection, migrating, transactions
 from app.db.connection import stop_writing
 from app.disk import files
 from app.health import DEGRADED, HEALTHY, UNHEALTHY
@@ -90,7 +90,7 @@ def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
 
 def test_a_database_that_is_held_for_long_is_degraded(app, monkeypatch):
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0)
-    with connection._writers:
+    with transactions._writers:
         assert health.database().status == DEGRADED
 
 

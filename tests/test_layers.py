@@ -29,6 +29,7 @@ db.inspection db.together diagnostics.trials monitoring.uploads
 db.backups
 db.sharing db.upgrading
 db.connection
+db.transactions
 db.migrating
 db
 models.base

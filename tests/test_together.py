@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from peewee import OperationalError
 
-from app.db import connection, database, transaction
+from app.db import database, transaction, transactions
 from app.db.together import PATIENCE_SECONDS, coming
 from app.models import Camera, Refused
 from tests import effort
@@ -122,7 +122,7 @@ def test_what_sqlite_itself_undoes_is_lost_for_everybody():
     others_are_in = threading.Barrier(2)
 
     def lose():
-        if connection._group.members:
+        if transactions._group.members:
             database.execute_sql("ROLLBACK")
             raise OperationalError("disk I/O error")
 

@@ -1,4 +1,4 @@
-"""Where is the data kept, and how is it written? One SQLite file; see `connection`."""
+"""Where is the data kept, and how is it written? See `connection` and `transactions`."""
 
 from app.db.connection import (
     BUSY_SECONDS,
@@ -6,10 +6,9 @@ from app.db.connection import (
     DatabaseBusy,
     database,
     init_app,
-    transaction,
-    turn,
 )
 from app.db.migrating import MIGRATIONS, FolderNotMade, known_migrations, let_go, migrate
+from app.db.transactions import transaction, turn
 from app.db.upgrading import NewerDatabase
 from app.disk import files
 

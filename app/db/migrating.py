@@ -18,10 +18,9 @@ from app.db.connection import (
     database,
     is_busy,
     stop_writing,
-    transaction,
-    turn,
     writing,
 )
+from app.db.transactions import transaction, turn
 from app.disk import files
 
 WAL_RETRY_SECONDS = 0.01
