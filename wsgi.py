@@ -37,7 +37,7 @@ def compile_later(pattern: Any, flags: Any = 0) -> Any:
 
 @contextlib.contextmanager
 def sparing() -> Iterator[None]:
-    """Import only what is needed: 5.3 MiB of 44 less, and a third of the instructions."""
+    """Import only what is needed: 5.5 MiB of 44 less, and 44 of 100 instructions of the start."""
     spared, halves = SPARED - sys.modules.keys(), HALVES - sys.modules.keys()
     # None: «cannot be imported» (docs.python.org/3/reference/import.html, 5.3.1).
     sys.modules.update(dict.fromkeys(spared))  # type: ignore[arg-type]
