@@ -151,6 +151,26 @@ def test_nobody_waits_for_long_for_one_that_never_comes(commits):
     assert commits() == 1
 
 
+def test_who_is_done_is_not_told_busy_while_another_one_takes_its_time():
+    """It may be on the disk by then, or be so with what the other one does."""
+    is_in, may_end = threading.Event(), threading.Event()
+
+    def slow():
+        is_in.set()
+        may_end.wait(5)
+
+    for _ in range(3):
+        coming.more()
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.submit(change)
+        is_slow = pool.submit(change, slow)
+        assert is_in.wait(5)
+        time.sleep(4 * PATIENCE_SECONDS)
+        may_end.set()
+        assert (done.result(5), is_slow.result(5)) == (None, None)
+    coming.less()
+
+
 def test_what_takes_long_does_not_keep_those_that_are_done():
     """What begins a transaction of its own commits theirs first."""
     is_in, may_end = threading.Event(), threading.Event()

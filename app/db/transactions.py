@@ -115,6 +115,7 @@ def turn(patience: float | None = None) -> Iterator[None]:
     """No other thread of this process writes meanwhile; raises `DatabaseBusy`."""
     with _waited(patience):
         if _group is not None:
+            # Those in it are told why it failed; whoever has this turn has nothing to do with it.
             with contextlib.suppress(DatabaseError), writing():
                 _end()
         yield

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from app.config import MIB, SETTINGS
+from app.serving.server import SWITCH_SECONDS
 from app.serving.workers import WRITERS
 from tests.e2e import wire
 from tests.e2e.server import PROJECT, NotStarted, Server
@@ -319,3 +320,25 @@ def test_requests_that_come_together_are_answered_together(shared_server):
         received = wire.read_all(connection)
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"201", b"200", b"201", b"200"]
     assert time.monotonic() - began < 1
+
+
+def test_a_thread_that_waits_soon_gets_the_interpreter(environ):
+    code = """if True:
+        import sys
+        from app import create_app
+        from app.serving import server
+        server._prepare = lambda app: sys.exit()
+        try:
+            server.main(create_app())
+        except SystemExit:
+            print(sys.getswitchinterval())
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(ran.stdout) == pytest.approx(SWITCH_SECONDS)
