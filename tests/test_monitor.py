@@ -14,10 +14,11 @@ from app.listings import AUDIT
 from app.models import Camera, NotFound
 from app.monitoring import monitor
 from app.monitoring import sightings as seen
-from app.monitoring.liveness import Verdict
+from app.monitoring.liveness import SILENCE, Verdict
 from app.monitoring.sightings import sightings
 from tests import effort
 from tests.pictures import picture, put
+from tests.rows import entries_of
 
 SOMEBODY = Caller("anonymous")
 EARLY = "2026-01-01T00:00:00.000000Z"
@@ -179,6 +180,19 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
         seldom.tick()
     assert len(written) == 1
     assert len(sightings) == 1
+
+
+def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
+    row = registry.one(camera["id"])
+    with sightings.settled(joins=True):
+        sightings.note(row, Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE))
+    assert len(sightings) == 1
+    assert Camera.one(camera["id"])["status"] == "online"
+    with sightings.settled(joins=True):
+        pass
+    assert len(sightings) == 0
+    actions = [entry["action"] for entry in entries_of(camera["id"])]
+    assert actions.count("camera_status_changed") == 1
 
 
 def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):

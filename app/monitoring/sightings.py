@@ -76,9 +76,14 @@ class Sightings:
     def settled(self, joins: bool = False) -> Iterator[None]:
         """A transaction that begins with what waits. If it fails, all of that waits on.
 
-        ``joins``: others' may be committed with it where nothing waits.
+        ``joins``: others' may be committed with it where nothing waits; what is seen from then
+        on waits for the next, so that no two of them write it.
         """
-        with transaction(joins=joins and not self._waiting):
+        if joins and not self._waiting:
+            with transaction(joins=True):
+                yield
+            return
+        with transaction():
             written = self._write_all()
             yield
         with self._lock:
