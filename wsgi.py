@@ -57,7 +57,7 @@ def sparing() -> Iterator[None]:
 with sparing() if __name__ == "__main__" else contextlib.nullcontext():
     from app import create_app
     from app.config import BadSetting
-    from app.serving import server
+    from app.server import main
 
 try:
     app = create_app()
@@ -65,4 +65,4 @@ except BadSetting as error:
     sys.exit(f"cannot start: {error}")
 
 if __name__ == "__main__":
-    server.main(app)
+    main.main(app)

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import api, cli, config, db, errors, strict_json, web
-from app.access import auth, headers, proxies
-from app.dispatch import Service
-from app.monitoring import eyes
-from app.telemetry import metering
+from . import api, cli, config, db, errors, setup, strict_json
+from .access import authorize, headers, proxies
+from .dispatch import Service
+from .telemetry import metering
+from .web import pages
 
 __version__ = "0.1.0"
 
-PARTS = (metering, strict_json, db, eyes, proxies, headers, auth, api, web, errors, cli)
+PARTS = (metering, strict_json, db, setup, proxies, headers, authorize, api, pages, errors, cli)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

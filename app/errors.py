@@ -10,21 +10,22 @@ import peewee
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import db, models, paging, problem_page
-from app.access import hosts, tokens
-from app.access.redaction import without_tokens
-from app.db import inspection
-from app.diagnostics import vacancies
-from app.disk import containment, snapshots
-from app.images import resizing
-from app.problems import CONTENT_TYPE, PROBLEMS, Problem
-from app.strict_json import BadJson
+from . import db, models
+from .access import hosts
+from .db import inspection
+from .diagnostics import unassigned_folders
+from .images import resize
+from .models import keyset
+from .problems import CONTENT_TYPE, PROBLEM, PROBLEMS, Problem
+from .redaction import without_tokens
+from .services import tokens
+from .storage import safe_open, snapshots
+from .strict_json import BadJson
+from .web import problem_page
 
 log = logging.getLogger(__name__)
 
 BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or leave it out."
-# Where a request's environment says which problem was its answer.
-PROBLEM = "nvr.problem"
 
 
 class ValidationFailed(Exception):
@@ -39,20 +40,20 @@ EXCEPTIONS: dict[type[Exception], str] = {
     BadJson: "malformed_json",
     ValidationFailed: "validation_failed",
     models.Refused: "validation_failed",
-    paging.BadCursor: "validation_failed",
-    containment.OutsideBase: "folder_outside_base",
-    containment.OutsideFolder: "picture_outside_folder",
-    containment.FolderNotFound: "folder_not_found",
+    keyset.BadCursor: "validation_failed",
+    safe_open.OutsideBase: "folder_outside_base",
+    safe_open.OutsideFolder: "picture_outside_folder",
+    safe_open.FolderNotFound: "folder_not_found",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
-    vacancies.BaseMissing: "base_path_missing",
+    unassigned_folders.BaseMissing: "base_path_missing",
     tokens.NoToken: "unauthorized",
     tokens.NotAllowed: "forbidden",
     hosts.ForeignPage: "foreign_page",
     hosts.UnknownHost: "unknown_host",
-    resizing.NotResizable: "picture_not_resizable",
-    resizing.NotInstalled: "resizing_not_installed",
+    resize.NotResizable: "picture_not_resizable",
+    resize.NotInstalled: "resizing_not_installed",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",
@@ -164,7 +165,7 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": error.errors}
     if isinstance(error, models.Refused):
         return {"errors": {"json": error.fields}}
-    if isinstance(error, paging.BadCursor):
+    if isinstance(error, keyset.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}

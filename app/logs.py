@@ -3,7 +3,7 @@
 import codecs
 import logging
 
-from app.access.redaction import without_tokens
+from .redaction import without_tokens
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 

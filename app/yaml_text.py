@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from app import lazy
+from . import lazy
 
 
 class BadYaml(ValueError):

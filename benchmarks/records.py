@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.serving.workers import WRITERS
+from app.server.pools import WRITERS
 from benchmarks import deletion
 from benchmarks.filters import combinations
 from benchmarks.measurement import Group, Measurement

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app, db
-from app.index import folders
+from app.storage import folders
 from tests.watched import Watched
 
 JSON = "application/json"

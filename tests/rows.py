@@ -1,8 +1,8 @@
 """Rows put straight into the tables, past every rule of the API."""
 
 from app.db import database
-from app.listings import AUDIT
 from app.models import Camera, Detection, Event, Row
+from app.models.listings import AUDIT
 
 MOMENT = "2025-12-23T10:00:00.000000Z"
 MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"

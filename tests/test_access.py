@@ -7,11 +7,11 @@ import warnings
 import pytest
 
 from app import create_app
-from app.access import tokens
-from app.access.auth import READING
-from app.access.uses import uses
-from app.audit import Caller
+from app.access.authorize import READING
 from app.models import AuditEntry, Token
+from app.services import tokens
+from app.services.audit import Caller
+from app.services.token_usage import uses
 from tests import effort
 from tests.conftest import JSON
 from tests.pictures import picture, put

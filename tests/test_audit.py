@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import audit, clock
-from app.audit import Caller
+from app import clock
+from app.services import audit
+from app.services.audit import Caller
 from tests.rows import entries_of
 
 NOW = datetime(2025, 12, 23, 10, 0, 0, 5, UTC)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.access import auth
-from app.audit import Caller
+from app.access import authorize
+from app.services.audit import Caller
 from tests.problems import assert_problem
 from tests.rows import entries_of
 
@@ -14,7 +14,7 @@ def caller(app):
 
     def ask(**environ):
         with app.test_request_context(environ_overrides={"REMOTE_ADDR": "192.0.2.7", **environ}):
-            return auth.caller()
+            return authorize.caller()
 
     return ask
 

@@ -3,8 +3,8 @@
 import logging
 import threading
 
-from app.background import Job
 from app.db import database
+from app.services.jobs import Job
 
 
 def test_a_job_that_fails_is_logged_counted_and_tried_again(app, caplog):

@@ -12,9 +12,9 @@ import pytest
 
 from app import db
 from app.config import PROJECT
-from app.db import backups, migrating
+from app.db import backup as backup_files
+from app.db import files, migrations
 from app.db.inspection import Unusable, examine
-from app.disk import files
 from app.models import Camera
 from tests.posting import post_camera
 
@@ -84,7 +84,7 @@ def test_a_backup_into_a_folder_that_is_not_there_is_one_line(run, tmp_path):
 def test_a_backup_is_on_the_disk_with_its_name_before_it_says_so(app, path, tmp_path, monkeypatch):
     synced, real = [], files.sync
     monkeypatch.setattr(files, "sync", lambda name: (real(name), synced.append(name)))
-    backups.backup(path, str(tmp_path / "kept.db"))
+    backup_files.backup(path, str(tmp_path / "kept.db"))
     assert synced == [str(tmp_path / "kept.db.partial"), str(tmp_path)]
 
 
@@ -94,9 +94,9 @@ def test_a_backup_that_fails_leaves_nothing(app, path, tmp_path, monkeypatch, st
         raise OSError("no space left")
 
     before = beside(path)
-    monkeypatch.setattr(f"app.db.backups.{step}", fail)
+    monkeypatch.setattr(f"app.db.backup.{step}", fail)
     with pytest.raises(OSError, match="no space left"):
-        backups.backup(path, str(tmp_path / "kept.db"))
+        backup_files.backup(path, str(tmp_path / "kept.db"))
     assert beside(path) == before
 
 
@@ -108,7 +108,7 @@ def test_a_backup_of_a_damaged_database_is_refused(app, path, tmp_path, client):
         file.seek(os.path.getsize(path) // 4096 // 2 * 4096)
         file.write(b"\xff" * 4096 * 4)
     with pytest.raises((Unusable, sqlite3.DatabaseError)):
-        backups.backup(path, str(tmp_path / "kept.db"))
+        backup_files.backup(path, str(tmp_path / "kept.db"))
     assert not (tmp_path / "kept.db").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_backup_without_hard_links_overwrites_nothing_either(app, path, tmp_pa
         raise PermissionError
 
     monkeypatch.setattr(os, "link", refuse)
-    backups.backup(path, str(tmp_path / "kept.db"))
+    backup_files.backup(path, str(tmp_path / "kept.db"))
     (tmp_path / "new").write_text("new")
     with pytest.raises(FileExistsError):
         files.settle(str(tmp_path / "new"), str(tmp_path / "kept.db"))
@@ -243,10 +243,10 @@ def test_a_migration_makes_a_backup_first_that_can_be_restored(client, path, run
             "def up(migrator, db):\n    db.execute_sql(\"UPDATE camera SET name = 'New'\")\n"
         )
     known = db.MIGRATIONS
-    monkeypatch.setattr(migrating, "MIGRATIONS", type(known)(folder))
+    monkeypatch.setattr(migrations, "MIGRATIONS", type(known)(folder))
     assert names() == ["New"]
     db.let_go()
-    monkeypatch.setattr(migrating, "MIGRATIONS", known)
+    monkeypatch.setattr(migrations, "MIGRATIONS", known)
     with pytest.raises(db.NewerDatabase):
         db.migrate()
     db.let_go()

@@ -10,14 +10,17 @@ from contextlib import closing, suppress
 
 import pytest
 
-from app import audit, db, registry
-from app.audit import Caller
-from app.camera_list import CameraList, camera_list
-from app.db import backups, database, transaction
+from app import db
+from app.db import backup as backup_files
+from app.db import database, transaction
 from app.db.connection import PRAGMAS
 from app.models import STATUSES, Camera, NotFound
-from app.monitoring.liveness import SILENCE, Verdict
-from app.monitoring.sightings import sightings
+from app.services import audit
+from app.services import cameras as camera_service
+from app.services.audit import Caller
+from app.services.camera_list import CameraList, camera_list
+from app.services.camera_status import SILENCE, Verdict
+from app.services.pending_updates import sightings
 from tests.rows import MOMENT, add_camera, add_detection, add_event
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -52,7 +55,7 @@ def assert_fresh(before):
     """What is kept is just what is stored and seen, and not ``before``."""
     assert camera_list.of().tag != before.tag
     for status in (None, *STATUSES):
-        assert listed(status) == registry.listing(status)
+        assert listed(status) == camera_service.listing(status)
 
 
 def test_an_unchanged_list_is_encoded_once_for_each_status():
@@ -72,11 +75,13 @@ def test_the_same_list_has_the_same_tag_in_every_process():
 @pytest.mark.parametrize(
     "work",
     [
-        lambda camera: registry.register({"name": "b", "folder_path": "b", "status": "error"}, BY),
-        lambda camera: registry.change(camera, {"name": "x"}, BY),
-        lambda camera: registry.change(camera, {"status": "offline"}, BY),
-        lambda camera: registry.remove(camera, BY),
-        lambda camera: registry.bring([{"name": "x", "folder_path": "front door"}], "/", BY),
+        lambda camera: camera_service.register(
+            {"name": "b", "folder_path": "b", "status": "error"}, BY
+        ),
+        lambda camera: camera_service.change(camera, {"name": "x"}, BY),
+        lambda camera: camera_service.change(camera, {"status": "offline"}, BY),
+        lambda camera: camera_service.remove(camera, BY),
+        lambda camera: camera_service.bring([{"name": "x", "folder_path": "front door"}], "/", BY),
     ],
     ids=["register", "rename", "status", "remove", "bring"],
 )
@@ -160,11 +165,11 @@ def test_a_restored_database_goes_on_with_marks_that_nobody_has_seen(tmp_path):
     """A counter would come to the same number again, with other cameras."""
     path, kept = str(database.database), str(tmp_path / "kept.db")
     camera = add_camera()
-    backups.backup(path, kept)
+    backup_files.backup(path, kept)
     Camera.change(camera, {"name": "forgotten"})
     before = camera_list.of()
     db.let_go()
-    backups.restore(kept, path, db.known_migrations())
+    backup_files.restore(kept, path, db.known_migrations())
     db.migrate()
     Camera.change(camera, {"name": "restored"})
     assert_fresh(before)
@@ -178,7 +183,7 @@ def test_another_database_is_another_list(tmp_path):
         db.let_go()
         database.init(str(tmp_path / f"{number}.db"), pragmas=PRAGMAS)
         db.migrate()
-        marks.add(registry.state())
+        marks.add(camera_service.state())
     assert len(marks) == 3
 
 
@@ -215,7 +220,7 @@ def test_nobody_gets_a_list_that_is_older_than_a_change_that_was_acknowledged():
     def write(number):
         try:
             for turn in range(1, ROUNDS + 1):
-                registry.change(cameras[number], {"name": str(turn)}, BY)
+                camera_service.change(cameras[number], {"name": str(turn)}, BY)
                 acknowledged[number] = turn
         finally:
             database.close()

@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from app import create_app
-from app.access import tokens
 from app.models import Detection
 from app.problems import PROBLEMS
+from app.services import tokens
 from tests import effort
 
 

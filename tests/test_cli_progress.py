@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from app import registry
 from app.cli import progress
-from app.db import backups
+from app.db import backup as backup_files
 from app.diagnostics import doctor
 from app.models import Row
+from app.services import cameras as camera_service
 from tests.rows import add_many
 
 ROSTER: Row = {"cameras": [{"name": "Garden", "folder_path": "garden"}]}
@@ -53,11 +53,11 @@ def test_a_terminal_is_told_from_a_file(monkeypatch):
 
 
 def test_a_backup_tells_how_far_its_copying_is(app, camera, tmp_path, monkeypatch):
-    monkeypatch.setattr(backups, "INSTRUCTIONS", 1000)
+    monkeypatch.setattr(backup_files, "INSTRUCTIONS", 1000)
     add_many(camera["id"], detections=20_000, events=10)
     told = []
     path = app.config["NVR_DATABASE_URL"]
-    backups.backup(path, str(tmp_path / "kept.db"), told.append)
+    backup_files.backup(path, str(tmp_path / "kept.db"), told.append)
     assert sum(told) == 100
     assert min(told) >= 0
     assert len([step for step in told if step]) > 3
@@ -65,5 +65,7 @@ def test_a_backup_tells_how_far_its_copying_is(app, camera, tmp_path, monkeypatc
 
 def test_the_doctor_counts_its_checks(app):
     path = app.config["NVR_DATABASE_URL"]
-    found = list(doctor.look(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, registry.clock.now()))
+    found = list(
+        doctor.look(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now())
+    )
     assert len(found) == doctor.OF_THE_BOX

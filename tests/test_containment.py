@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.disk import containment
-from app.disk.containment import FileNotReadable, FolderNotFound, OutsideBase, OutsideFolder
+from app.storage import safe_open
+from app.storage.safe_open import FileNotReadable, FolderNotFound, OutsideBase, OutsideFolder
 
 EXHAUSTED = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 PIECES = [
@@ -60,14 +60,14 @@ def tree(base, outside):
 @pytest.fixture
 def front(tree):
     """A descriptor of the folder ``front``."""
-    folder = containment.open_folder(str(tree), "front")
+    folder = safe_open.open_folder(str(tree), "front")
     yield folder
     os.close(folder)
 
 
 def opened(base, path):
     """Where ``path`` really leads to."""
-    folder = containment.open_folder(str(base), str(path))
+    folder = safe_open.open_folder(str(base), str(path))
     try:
         return os.readlink(f"/proc/self/fd/{folder}")
     finally:
@@ -75,7 +75,7 @@ def opened(base, path):
 
 
 def read(folder, *components):
-    file = containment.open_file(folder, list(components))
+    file = safe_open.open_file(folder, list(components))
     with os.fdopen(file, "rb") as stream:
         return stream.read()
 
@@ -111,19 +111,19 @@ def test_a_folder_is_named_relative_or_absolute(tree, written, really):
 def test_what_lies_outside_is_refused_whether_or_not_it_exists(tree, path):
     for existing in (path, f"{path}/", f"{path}/missing", f"{path}/../missing/x"):
         with pytest.raises(OutsideBase):
-            containment.open_folder(str(tree), existing)
+            safe_open.open_folder(str(tree), existing)
 
 
 def test_the_root_of_the_process_is_no_way_round(tree):
     for trick in ("/proc/self/root", "/proc/thread-self/root", "/dev/fd/../../proc/self/root"):
         with pytest.raises(OutsideBase):
-            containment.open_folder(str(tree), f"{trick}{tree}/front")
+            safe_open.open_folder(str(tree), f"{trick}{tree}/front")
 
 
 def test_a_sibling_that_begins_like_the_base_is_outside(tree, tmp_path):
     (tmp_path / "base2").mkdir()
     with pytest.raises(OutsideBase):
-        containment.open_folder(str(tree), f"{tree}2")
+        safe_open.open_folder(str(tree), f"{tree}2")
 
 
 @pytest.mark.parametrize("link", ["out", "in", "loop", "front/out", "front/in"])
@@ -131,13 +131,13 @@ def test_no_link_is_followed_to_a_folder_wherever_it_leads(tree, link):
     for path in (link, f"{link}/", f"{link}/.", f"{link}/deep", f"{link}/missing", f"./{link}//"):
         for written in (path, f"{tree}/{path}"):
             with pytest.raises(OutsideBase):
-                containment.open_folder(str(tree), written)
+                safe_open.open_folder(str(tree), written)
 
 
 def test_a_dangling_link_tells_nothing_of_where_it_leads(tree):
     (tree / "dangling").symlink_to("/nowhere")
     with pytest.raises(OutsideBase):
-        containment.open_folder(str(tree), "dangling")
+        safe_open.open_folder(str(tree), "dangling")
 
 
 def test_a_chain_of_links_is_no_way_round(tree, outside):
@@ -146,24 +146,24 @@ def test_a_chain_of_links_is_no_way_round(tree, outside):
         (tree / f"link{number}").symlink_to(f"link{number - 1}")
     for number in (0, 1, 17, 39, 40):
         with pytest.raises(OutsideBase):
-            containment.open_folder(str(tree), f"link{number}/deep")
+            safe_open.open_folder(str(tree), f"link{number}/deep")
 
 
 @pytest.mark.parametrize("path", ["missing", "missing/x", "front/picture.jpg", "fifo", "x" * 300])
 def test_what_is_inside_but_no_folder_is_not_found(tree, path):
     for written in (path, f"{path}/", f"{path}/x"):
         with pytest.raises(FolderNotFound):
-            containment.open_folder(str(tree), written)
+            safe_open.open_folder(str(tree), written)
 
 
 def test_a_missing_base_is_not_found_and_still_has_an_outside(tmp_path):
     gone = str(tmp_path / "gone")
     for inside in ("", "front", gone):
         with pytest.raises(FolderNotFound):
-            containment.open_folder(gone, inside)
+            safe_open.open_folder(gone, inside)
     for outside in ("/etc", "..", str(tmp_path)):
         with pytest.raises(OutsideBase):
-            containment.open_folder(gone, outside)
+            safe_open.open_folder(gone, outside)
 
 
 def test_a_base_that_is_a_link_goes_by_both_names(tree, tmp_path):
@@ -175,15 +175,15 @@ def test_a_base_that_is_a_link_goes_by_both_names(tree, tmp_path):
     assert opened(tmp_path / "link", tree) == str(tree)
     for path in (tmp_path / "outside", tmp_path, tmp_path / "link" / "out", tree / "in"):
         with pytest.raises(OutsideBase):
-            containment.open_folder(str(tmp_path / "link"), str(path))
+            safe_open.open_folder(str(tmp_path / "link"), str(path))
 
 
 def test_a_base_may_be_the_root(tree):
     assert opened("/", tree / "front") == str(tree / "front")
     with pytest.raises(OutsideBase):
-        containment.open_folder("/", str(tree / "out"))
+        safe_open.open_folder("/", str(tree / "out"))
     with pytest.raises(OutsideBase):
-        containment.open_folder("/", f"/proc/self/root{tree}/front")
+        safe_open.open_folder("/", f"/proc/self/root{tree}/front")
 
 
 def test_a_path_longer_than_the_kernel_takes_is_walked(tree):
@@ -196,19 +196,19 @@ def test_a_path_longer_than_the_kernel_takes_is_walked(tree):
     os.symlink("/etc", "out", dir_fd=reached)
     wanted = os.fstat(reached)
     os.close(reached)
-    folder = containment.open_folder(str(tree), "/".join(names))
+    folder = safe_open.open_folder(str(tree), "/".join(names))
     assert os.path.samestat(os.fstat(folder), wanted)
     os.close(folder)
     with pytest.raises(OutsideBase):
-        containment.open_folder(str(tree), "/".join([*names, "out"]))
+        safe_open.open_folder(str(tree), "/".join([*names, "out"]))
     with pytest.raises(OutsideBase):
-        containment.open_folder(str(tree), "/".join([*names, *[".."] * 21]))
+        safe_open.open_folder(str(tree), "/".join([*names, *[".."] * 21]))
 
 
 def test_a_folder_swapped_for_a_link_on_the_way_serves_nothing_from_outside(
     tree, outside, monkeypatch
 ):
-    enter = containment._enter
+    enter = safe_open._enter
 
     def swap_then_enter(folder, component):
         if component == "deep":
@@ -216,7 +216,7 @@ def test_a_folder_swapped_for_a_link_on_the_way_serves_nothing_from_outside(
             (tree / "front").symlink_to(outside)
         return enter(folder, component)
 
-    monkeypatch.setattr(containment, "_enter", swap_then_enter)
+    monkeypatch.setattr(safe_open, "_enter", swap_then_enter)
     assert opened(tree, "front/deep") == str(tree / "moved" / "deep")
 
 
@@ -229,7 +229,7 @@ def test_a_name_swapped_for_a_link_after_the_check_serves_nothing_from_outside(
     (tree / "moved" / "picture.jpg").unlink()
     (tree / "moved" / "picture.jpg").symlink_to(outside / "picture.jpg")
     with pytest.raises(OutsideFolder):
-        containment.open_file(front, ["picture.jpg"])
+        safe_open.open_file(front, ["picture.jpg"])
 
 
 def test_a_file_is_reached_below_its_folder(tree, front):
@@ -264,7 +264,7 @@ def test_what_is_no_plain_file_is_never_opened(tree, front, components):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"/proc/self/fd/{front}/socket.jpg")
         with pytest.raises(FileNotReadable):
-            containment.open_file(front, components)
+            safe_open.open_file(front, components)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_no_link_is_followed_to_a_file(tree, front, outside, components):
     (tree / "front" / "linked.jpg").symlink_to(outside / "picture.jpg")
     (tree / "front" / "inside.jpg").symlink_to("picture.jpg")
     with pytest.raises(OutsideFolder):
-        containment.open_file(front, components)
+        safe_open.open_file(front, components)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])
@@ -283,9 +283,9 @@ def test_what_may_not_be_opened_is_not_found(tree, front, monkeypatch, number):
     refuse_opening(monkeypatch, "deep", number)
     refuse_opening(monkeypatch, "picture.jpg", number)
     with pytest.raises(FolderNotFound):
-        containment.open_folder(str(tree), "front/deep")
+        safe_open.open_folder(str(tree), "front/deep")
     with pytest.raises(FileNotReadable):
-        containment.open_file(front, ["picture.jpg"])
+        safe_open.open_file(front, ["picture.jpg"])
 
 
 @pytest.mark.parametrize("number", EXHAUSTED)
@@ -294,28 +294,28 @@ def test_to_be_out_of_descriptors_is_not_to_be_without_a_folder(tree, monkeypatc
     """As deep as all of the way is gone; one component alone is opened at once."""
     refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
     with pytest.raises(OSError, match=os.strerror(number)):
-        containment.open_folder(str(tree), "front" if at == "front" else "front/deep")
+        safe_open.open_folder(str(tree), "front" if at == "front" else "front/deep")
 
 
 @pytest.mark.parametrize("number", EXHAUSTED)
 def test_to_be_out_of_descriptors_is_not_to_be_without_a_file(front, monkeypatch, number):
     refuse_opening(monkeypatch, "picture.jpg", number)
     with pytest.raises(OSError, match=os.strerror(number)):
-        containment.open_file(front, ["picture.jpg"])
+        safe_open.open_file(front, ["picture.jpg"])
 
 
 def test_a_subfolder_is_opened_unless_it_is_a_link(tree, front):
-    os.close(containment.open_below(front, ["deep"]))
+    os.close(safe_open.open_below(front, ["deep"]))
     for link in ("in", "out"):
         with pytest.raises(OutsideBase):
-            containment.open_below(front, [link])
+            safe_open.open_below(front, [link])
     for missing in ("missing", "picture.jpg"):
         with pytest.raises(FolderNotFound):
-            containment.open_below(front, [missing])
+            safe_open.open_below(front, [missing])
 
 
 def test_no_descriptor_is_passed_on_to_another_program(tree, front):
-    file = containment.open_file(front, ["picture.jpg"])
+    file = safe_open.open_file(front, ["picture.jpg"])
     assert not os.get_inheritable(file)
     assert not os.get_inheritable(front)
     os.close(file)
@@ -336,7 +336,7 @@ def test_no_path_leads_out(tree, pieces, start):
     except (OutsideBase, FolderNotFound):
         return
     assert reached == str(tree) or reached.startswith(f"{tree}/")
-    assert reached == containment.normalise(str(tree), path)
+    assert reached == safe_open.normalise(str(tree), path)
 
 
 @pytest.mark.parametrize(
@@ -352,30 +352,30 @@ def test_no_path_leads_out(tree, pieces, start):
 )
 def test_the_way_is_known_as_far_as_it_led(tree, folder_path, depth, reason):
     with pytest.raises(FolderNotFound) as refused:
-        containment.open_folder(str(tree), folder_path)
+        safe_open.open_folder(str(tree), folder_path)
     assert (refused.value.depth, refused.value.reason) == (depth, reason)
 
 
 def test_a_link_is_told_by_its_place_and_a_missing_base_by_none(tree, base, monkeypatch):
     for folder_path, depth in (("out", 0), ("front/in/inner", 1), ("/etc", None)):
         with pytest.raises(OutsideBase) as outside:
-            containment.open_folder(str(tree), folder_path)
+            safe_open.open_folder(str(tree), folder_path)
         assert outside.value.depth == depth
     with pytest.raises(FolderNotFound) as missing:
-        containment.open_folder(str(base / "gone"), "front")
+        safe_open.open_folder(str(base / "gone"), "front")
     assert (missing.value.depth, missing.value.reason) == (-1, errno.ENOENT)
     refuse_opening(monkeypatch, ".", errno.EACCES)
     with pytest.raises(FolderNotFound) as closed:
-        containment.open_folder(str(tree), "front/deep")
+        safe_open.open_folder(str(tree), "front/deep")
     assert (closed.value.depth, closed.value.reason) == (2, errno.EACCES)
 
 
 @given(st.text(), st.text())
 def test_two_ways_to_write_a_folder_are_one(name, other):
-    plain = containment.normalise("/b", f"x{name}")
-    assert containment.normalise("/b", f"./x{name}//.") == plain
-    assert containment.normalise("/b", f"//b/x{name}/") == plain
-    assert containment.normalise("/b", f"y{other.replace('/', '')}/../x{name}") == plain
+    plain = safe_open.normalise("/b", f"x{name}")
+    assert safe_open.normalise("/b", f"./x{name}//.") == plain
+    assert safe_open.normalise("/b", f"//b/x{name}/") == plain
+    assert safe_open.normalise("/b", f"y{other.replace('/', '')}/../x{name}") == plain
 
 
 def refuse_opening(monkeypatch, name, number):

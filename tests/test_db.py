@@ -16,8 +16,7 @@ import pytest
 
 from app import create_app, db
 from app.config import PROJECT
-from app.db import connection, database, migrating, transaction
-from app.disk import files
+from app.db import connection, database, files, migrations, transaction
 from app.models import MODELS, Camera, Detection, types_text
 from tests import effort
 from tests.problems import assert_problem
@@ -91,13 +90,13 @@ def contents():
 def impatient(monkeypatch):
     """Nobody waits long for another writer."""
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(migrating, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(migrations, "BUSY_SECONDS", 0.05)
 
 
 @pytest.fixture
 def forgetful(monkeypatch):
     """The process does not remember what it has migrated."""
-    monkeypatch.setattr(migrating, "_migrated", set())
+    monkeypatch.setattr(migrations, "_migrated", set())
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def steps(monkeypatch, tmp_path):
     """A folder of migrations to write into, in place of the real one."""
     folder = tmp_path / "steps"
     folder.mkdir()
-    monkeypatch.setattr(migrating, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrations, "MIGRATIONS", folder)
     return folder
 
 
@@ -254,7 +253,7 @@ def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
                 (event, name),
             )
     shutil.copy(PROJECT / "migrations/0002_filters.py", steps)
-    migrating._migrated.clear()
+    migrations._migrated.clear()
     db.migrate()
     told = database.execute_sql("SELECT object_types FROM event ORDER BY id").fetchall()
     assert told == [(types_text(["dog", "person"]),), ("",)]

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from app import clock
-from app.diagnostics import diagnosis, survey
-from app.diagnostics.diagnosis import Box, diagnose
-from app.diagnostics.obstacles import service_user
-from app.disk.walking import walk
-from app.index.folders import Folders
+from app.diagnostics import camera, survey
+from app.diagnostics.camera import Box, diagnose
+from app.diagnostics.folder_advice import service_user
+from app.storage.folders import Folders
+from app.storage.scan import walk
 from tests.pictures import picture, put
 from tests.unprivileged import as_nobody, base_of_nobody
 
@@ -214,9 +214,9 @@ def test_polling_says_why_and_what_to_do(base, front, monkeypatch):
 
 
 def test_a_folder_too_large_to_be_counted_is_walked_by_nobody(box, front, monkeypatch):
-    monkeypatch.setattr(diagnosis, "BOUNDS", survey.Bounds(3, 60))
+    monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(3, 60))
     walks = []
-    monkeypatch.setattr("app.index.folders.walk", lambda *a: walks.append(1) or walk(*a))
+    monkeypatch.setattr("app.storage.folders.walk", lambda *a: walks.append(1) or walk(*a))
     for number in range(5):
         put(front / f"{number}.jpg", WHOLE, age=100 - number)
     seen = diagnose(row(seen=OFFLINE_AFTER + 9), [], box, clock.now())
@@ -233,7 +233,7 @@ def test_a_folder_too_large_to_be_counted_still_says_why_it_is_polled(base, fron
     watched, off = Folders(2**20), Folders(2**20, watch=False)
     reasons = []
     for most in (10, 0):
-        monkeypatch.setattr(diagnosis, "BOUNDS", survey.Bounds(most, 60))
+        monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(most, 60))
         for folders in (watched, off):
             box = Box(str(base), folders, 2**20, OFFLINE_AFTER)
             reasons.append(diagnose(row(), [], box, clock.now())["watching"]["reason"])
@@ -246,7 +246,7 @@ def test_a_watched_folder_tells_the_newest_however_large_it_is(box, front, monke
     for number in range(5):
         put(front / f"{number}.jpg", WHOLE, age=100 - number)
     assert problems(box) == {}
-    monkeypatch.setattr(diagnosis, "BOUNDS", survey.Bounds(0, 60))
+    monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(0, 60))
     put(front / "new.jpg", WHOLE)
     seen = diagnose(row(), [], box, clock.now())
     assert (seen["newest"]["name"], seen["pictures"]["count"]) == ("new.jpg", 0)
@@ -262,8 +262,8 @@ def test_times_and_names_that_cannot_be_written_are_made_so(box, base, front):
     assert seen["newest"]["name"] == "a\ufffd\ufffd\ufffd.jpg"
     assert [problem["code"] for problem in seen["problems"]] == ["clock_ahead"]
     seen["newest"]["name"].encode()
-    assert diagnosis.moment(2**75) == "9999-12-31T23:59:59.000000Z"
-    assert diagnosis.moment(-(2**75)) == "0001-01-01T00:00:00.000000Z"
+    assert camera.moment(2**75) == "9999-12-31T23:59:59.000000Z"
+    assert camera.moment(-(2**75)) == "0001-01-01T00:00:00.000000Z"
 
 
 def test_a_diagnosis_leaves_no_trace(box, base, front):

@@ -11,8 +11,8 @@ import pytest
 from app import db
 from app.db.connection import stop_writing
 from app.diagnostics import doctor
-from app.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.index import kernel
+from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
+from app.storage import kernel
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,15 +9,16 @@ import peewee
 import pytest
 from werkzeug import exceptions
 
-from app import db, errors, paging
-from app.access import hosts, tokens
+from app import db, errors
+from app.access import hosts
 from app.db import inspection
-from app.diagnostics import vacancies
-from app.disk import containment, snapshots
+from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
-from app.images import resizing
-from app.models import NotFound, Refused
+from app.images import resize
+from app.models import NotFound, Refused, keyset
 from app.problems import PROBLEMS
+from app.services import tokens
+from app.storage import safe_open, snapshots
 from app.strict_json import BadJson
 from tests import effort
 from tests.problems import assert_problem
@@ -27,18 +28,18 @@ SECRET = "SELECT secret FROM /etc/shadow"
 FORESEEN = [
     (BadJson("it is not"), 400, "malformed_json"),
     (ValidationFailed({"json": {"name": ["No."]}}), 422, "validation_failed"),
-    (containment.OutsideBase(SECRET), 403, "folder_outside_base"),
-    (containment.FolderNotFound(SECRET), 404, "folder_not_found"),
-    (containment.OutsideFolder(SECRET), 403, "picture_outside_folder"),
+    (safe_open.OutsideBase(SECRET), 403, "folder_outside_base"),
+    (safe_open.FolderNotFound(SECRET), 404, "folder_not_found"),
+    (safe_open.OutsideFolder(SECRET), 403, "picture_outside_folder"),
     (snapshots.PictureNotFound(SECRET), 404, "picture_not_found"),
     (Refused({"camera_id": ["No."]}), 422, "validation_failed"),
-    (paging.BadCursor(SECRET), 422, "validation_failed"),
+    (keyset.BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
-    (resizing.NotResizable(SECRET), 422, "picture_not_resizable"),
-    (resizing.NotInstalled(SECRET), 501, "resizing_not_installed"),
+    (resize.NotResizable(SECRET), 422, "picture_not_resizable"),
+    (resize.NotInstalled(SECRET), 501, "resizing_not_installed"),
     (NotFound("camera"), 404, "camera_not_found"),
-    (vacancies.BaseMissing(SECRET), 503, "base_path_missing"),
+    (unassigned_folders.BaseMissing(SECRET), 503, "base_path_missing"),
     (tokens.NoToken(SECRET), 401, "unauthorized"),
     (tokens.NotAllowed(SECRET), 403, "forbidden"),
     (hosts.ForeignPage(SECRET), 403, "foreign_page"),
@@ -69,7 +70,7 @@ UNFORESEEN = [
     UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET),
     OSError(errno.EIO, SECRET),
     OSError(SECRET),
-    containment.FileNotReadable(SECRET),
+    safe_open.FileNotReadable(SECRET),
     exceptions.InternalServerError(SECRET),
     exceptions.NotImplemented(SECRET),
     exceptions.ImATeapot(SECRET),

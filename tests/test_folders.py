@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from inotify_simple import Event
 
-from app.disk import remote
-from app.index import folders, watches, watching
-from app.index.folders import Folders
+from app.storage import filesystems, folders, watched_tree, watches
+from app.storage.folders import Folders
 from tests.inotify import watches_of
 from tests.pictures import put
 from tests.watched import fail, names
@@ -45,22 +44,22 @@ def test_what_the_kernel_refuses_is_walked_and_said(root, monkeypatch, error, sa
 
 @pytest.mark.parametrize("kind", [0x6969, 0x65735546])
 def test_a_network_file_system_is_walked(root, monkeypatch, kind):
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: kind)
+    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: kind)
     put(root.path / "a.jpg", b"x")
     look = root.look()
     assert names(look) == ["a.jpg"]
-    assert remote.REMOTE[kind] in look.polling
+    assert filesystems.REMOTE[kind] in look.polling
 
 
 def test_the_file_system_of_a_folder_is_known(root):
-    assert remote.filesystem_type(root.folder) not in (0, *remote.REMOTE)
+    assert filesystems.filesystem_type(root.folder) not in (0, *filesystems.REMOTE)
     proc = os.open("/proc", os.O_RDONLY)
-    assert remote.filesystem_type(proc) == 0x9FA0
+    assert filesystems.filesystem_type(proc) == 0x9FA0
     os.close(proc)
 
 
 def test_a_folder_that_cannot_be_watched_is_tried_again_later(root, monkeypatch):
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: 0x6969)
+    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
     assert root.look().polling
     monkeypatch.undo()
     assert root.look().polling
@@ -78,7 +77,7 @@ def test_while_another_thread_reads_the_folder_a_question_walks(root, monkeypatc
 
 
 def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch):
-    reading, go_on, files = threading.Event(), threading.Event(), watching.files
+    reading, go_on, files = threading.Event(), threading.Event(), watched_tree.files
 
     def slow(*args):
         reading.set()
@@ -89,7 +88,7 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
     put(tmp_path / "other" / "b.jpg", b"x")
     other = os.open(tmp_path / "other", os.O_RDONLY)
     root.known.look(other, datetime.now(UTC))
-    monkeypatch.setattr(watching, "files", slow)
+    monkeypatch.setattr(watched_tree, "files", slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(root.look)
         assert reading.wait(10)
@@ -135,7 +134,7 @@ def test_why_folders_are_polled_is_known(root, monkeypatch):
     root.look()
     assert root.known.polling() == []
     root.known.keep(())
-    monkeypatch.setattr(remote, "filesystem_type", lambda _: 0x6969)
+    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
     root.look()
     (reason,) = root.known.polling()
     assert "NFS" in reason

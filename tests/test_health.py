@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app import db, health
-from app.db import connection, migrating, transactions
+from app import db
+from app.db import connection, files, migrations, transactions
 from app.db.connection import stop_writing
-from app.disk import files
-from app.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.monitoring.pulse import Pulse
+from app.services import health
+from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
+from app.services.pulse import Pulse
 from tests import effort
 
 WELL = Pulse(still=0.5, leads=True)
@@ -76,7 +76,7 @@ def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monke
 
 
 def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, monkeypatch):
-    monkeypatch.setattr(migrating, "_migrated", set())
+    monkeypatch.setattr(migrations, "_migrated", set())
     db.database.close()
     db.database.init("/dev/null/nvr.db")
     assert health.database().status == UNHEALTHY
@@ -84,7 +84,7 @@ def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, mo
 
 def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
     db.database.execute_sql("UPDATE schema_migration SET name = '9999_future' WHERE id = 1")
-    monkeypatch.setattr(migrating, "_migrated", set())
+    monkeypatch.setattr(migrations, "_migrated", set())
     assert health.database().status == UNHEALTHY
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.disk import containment
-from app.disk.ranking import Candidate
-from app.disk.walking import walk
-from app.index import folders
-from app.index.folders import Folders
+from app.storage import folders, safe_open
+from app.storage.folders import Folders
+from app.storage.newest_files import Candidate
+from app.storage.scan import walk
 from tests import file_operations
 from tests.file_operations import REFUSED, Uploads
 
@@ -23,8 +22,8 @@ PROCESSES = 4
 def told_and_found(known: Folders, base: Path, now: datetime) -> list[list[Candidate]]:
     """What the index and a fresh walk answer; both nothing where the folder may not be entered."""
     try:
-        folder = containment.open_folder(str(base), "root")
-    except (containment.OutsideBase, containment.FolderNotFound):
+        folder = safe_open.open_folder(str(base), "root")
+    except (safe_open.OutsideBase, safe_open.FolderNotFound):
         return [[], []]
     try:
         return [known.newest(folder, now), walk(folder, now, MOST_BYTES)]

@@ -10,78 +10,35 @@ from textwrap import dedent
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-# Each line may import from the lines above it and from nothing else of the app; the app from all.
-LAYERS = """
-access diagnostics disk images index monitoring serving telemetry
-access.redaction clock config disk.containment disk.ranking
-images.glyphs lazy logs strict_json telemetry.tally
-images.drawing yaml_text
-access.hosts access.proxies
-diagnostics.legible diagnostics.reach disk.pictures disk.remote fields monitoring.pulse
-images.resizing
-disk.recent disk.walking
-index.watches index.writing
-diagnostics.obstacles diagnostics.passed_over diagnostics.survey index.watching
-index.folders index.kernel
-disk.files disk.snapshots
-images.placeholder
-db.inspection db.together diagnostics.trials monitoring.uploads
-db.backups
-db.sharing db.upgrading
-db.connection
-db.transactions
-db.migrating
-db
-models.base
-models.audit models.cameras models.revisions models.secrets models.tokens
-models.records
-background db.checkpoint models
-homeassistant paging
-audit listings monitoring.liveness schemas schemas.common
-diagnostics.facts
-diagnostics.remedies schemas.examples schemas.glance
-diagnostics.diagnosis
-diagnostics.vacancies
-schemas.diagnostics schemas.folders
-schemas.audit schemas.cameras schemas.detections schemas.system
-health retention schemas.events stats
-schemas.pages
-access.tokens access.uses diagnostics.doctor intake monitoring.sightings rosters
-events monitoring.monitor registry
-camera_list monitoring.eyes telemetry.metrics
-problems
-problem_page
-access.auth access.headers dispatch errors
-telemetry.metering
-api.conditions api.parsing api.security
-api.describing
-api.blueprint api.exports api.lists api.pictures
-api.description api.showing
-api.audit api.cameras api.detections api.events
-api.docs api.folders api.metrics api.system
-api
-assets
-web
-cli.failures cli.progress
-cli.backup cli.cameras cli.doctor cli.prune cli.tokens
-cli.transfer
-cli
-serving.answer serving.heap serving.notify serving.readers serving.tasks
-serving.workers
-serving.readiness
-serving.channel
-serving.fairness
-serving.reception
-serving.server
-"""
-RANK = {
-    f"app.{name}": rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()
+# A room may import from itself and from the rooms above it in this list. Files that lie directly
+# in app/ are in the rooms of `ROOM_OF_FILE`.
+ROOMS = (
+    *("foundations", "storage", "images", "db", "models", "services", "diagnostics"),
+    *("schemas", "access", "web", "errors", "telemetry", "api", "cli", "server", "app"),
+)
+ROOM_OF_FILE = {
+    "foundations": {
+        "clock",
+        "config",
+        "lazy",
+        "logs",
+        "problems",
+        "redaction",
+        "strict_json",
+        "yaml_text",
+    },
+    "errors": {"errors", "dispatch"},
+    "app": {"setup"},
 }
-RANK["app"] = max(RANK.values()) + 1
 # What the parts that are set up with the app need of Flask: no request.
 FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
 # What chooses the picture.
-CHOOSING = ("app.disk.containment", "app.disk.walking", "app.disk.pictures", "app.disk.snapshots")
+CHOOSING = (
+    "app.storage.safe_open",
+    "app.storage.scan",
+    "app.storage.formats",
+    "app.storage.snapshots",
+)
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
 LATE = {"PIL.Image", "PIL.ImageOps", "prometheus_client.core", "yaml"}
@@ -113,7 +70,28 @@ def module_of(path):
     return ".".join(part for part in parts if part != "__init__")
 
 
-TREES = {module_of(path): ast.parse(path.read_bytes()) for path in PROJECT.glob("app/**/*.py")}
+class Absolute(ast.NodeTransformer):
+    """Writes the relative imports of a module in ``package`` with their full names."""
+
+    def __init__(self, package):
+        self.package = package.split(".")
+
+    def visit_ImportFrom(self, node):
+        assert node.level or node.module.split(".")[0] != "app", "imports inside app are relative"
+        if node.level:
+            above = self.package[: len(self.package) - node.level + 1]
+            node.module = ".".join([*above, *([node.module] if node.module else [])])
+            node.level = 0
+        return node
+
+
+def parsed(path):
+    module = module_of(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return Absolute(package).visit(ast.parse(path.read_bytes()))
+
+
+TREES = {module_of(path): parsed(path) for path in PROJECT.glob("app/**/*.py")}
 
 
 def imports(tree):
@@ -122,7 +100,6 @@ def imports(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -148,13 +125,25 @@ def loads(tree):
             yield ast.literal_eval(node.args[0])
 
 
-def test_every_module_has_its_place():
-    assert set(TREES) == set(RANK)
+def room_of(module):
+    """The room that ``module`` is in: its package, or the one that `ROOM_OF_FILE` names."""
+    name = module.removeprefix("app").removeprefix(".").split(".")[0]
+    if not name:
+        return "app"
+    return next((room for room, files in ROOM_OF_FILE.items() if name in files), name)
+
+
+def rank(module):
+    return ROOMS.index(room_of(module))
+
+
+def test_every_module_is_in_a_room():
+    assert {room_of(module) for module in TREES} == set(ROOMS)
 
 
 @pytest.mark.parametrize("module", TREES)
 def test_imports_point_one_way(module):
-    upwards = [other for other in own_imports(module) if RANK[other] >= RANK[module]]
+    upwards = [other for other in own_imports(module) if rank(other) > rank(module)]
     assert upwards == []
 
 
@@ -175,27 +164,23 @@ def test_only_what_few_boxes_need_is_imported_late():
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_nothing_below_problems_knows_http(module):
-    if RANK[module] < RANK["app.problems"]:
-        web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress", "http"}
+def test_the_lower_rooms_do_not_know_http(module):
+    if rank(module) < ROOMS.index("schemas"):
+        web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress"}
         known = {name for name in imports(TREES[module]) if name.split(".")[0] in web}
         assert known <= FLASK
 
 
 @pytest.mark.parametrize("module", TREES)
-def test_nothing_below_the_database_knows_it(module):
-    if RANK[module] < RANK["app.db.connection"]:
+def test_only_the_data_layer_knows_the_database(module):
+    if room_of(module) in ("foundations", "storage", "images", "schemas", "access", "web", "api"):
         known = {name.split(".")[0] for name in imports(TREES[module])}
-        # How a schema is made is told to peewee's runner; a copy is SQLite's own.
-        told = {"app.db.upgrading": {"playhouse"}}
-        copied = {"app.db.inspection": {"sqlite3"}, "app.db.backups": {"sqlite3"}}
-        allowed = told.get(module, set()) | copied.get(module, set())
-        assert known & {"peewee", "playhouse", "sqlite3"} <= allowed
+        assert not known & {"peewee", "playhouse", "sqlite3"}
 
 
 @pytest.mark.parametrize(
     "module",
-    ["app.disk.containment", "app.disk.walking", "app.disk.pictures", "app.disk.snapshots"],
+    ["app.storage.safe_open", "app.storage.scan", "app.storage.formats", "app.storage.snapshots"],
 )
 def test_what_chooses_the_picture_needs_the_standard_library_only(module):
     packages = {name.split(".")[0] for name in imports(TREES[module])}
@@ -203,22 +188,22 @@ def test_what_chooses_the_picture_needs_the_standard_library_only(module):
 
 
 # The data layer opens the locks and copies beside its own file, never a file of the cameras.
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.disk.containment", "app.disk.files"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.storage.safe_open", "app.db.files"}))
 def test_only_containment_opens_files(module):
     code = ast.unparse(TREES[module]).replace(IN_MEMORY, "pillow(io.BytesIO(")
     assert not OPENERS & set(called(ast.parse(code)))
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.disk.containment", "app.config"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.storage.safe_open", "app.config"}))
 def test_nobody_else_follows_names(module):
-    own = {"walk"} if "app.disk.walking.walk" in imports(TREES[module]) else set()
+    own = {"walk"} if "app.storage.scan.walk" in imports(TREES[module]) else set()
     assert not (FOLLOWERS - own) & set(called(TREES[module]))
 
 
 def test_the_search_for_openers_finds_them():
     code = "open(a); io.open(a); os.open(a); Path(a).open(); opener = os.open; p.read_bytes()"
     assert [name for name in called(ast.parse(code)) if name in OPENERS].count("open") == 5
-    assert "open" in set(called(TREES["app.disk.containment"]))
+    assert "open" in set(called(TREES["app.storage.safe_open"]))
 
 
 @pytest.mark.parametrize("module", TREES)

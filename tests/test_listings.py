@@ -6,10 +6,10 @@ from itertools import combinations, islice, product
 
 import pytest
 
-from app import db, listings
-from app.listings import AUDIT, BY_TYPES, DETECTIONS, EVENTS
-from app.models import BANDS, NotFound, band, fetch, types_text
-from app.paging import BadCursor
+from app import db
+from app.models import BANDS, NotFound, band, fetch, listings, types_text
+from app.models.keyset import BadCursor
+from app.models.listings import AUDIT, BY_TYPES, DETECTIONS, EVENTS
 from tests.effort import steps
 
 LISTINGS = pytest.mark.parametrize("listing", [DETECTIONS, EVENTS, AUDIT], ids=lambda x: x.name)
@@ -250,7 +250,8 @@ def test_every_reads_pages_of_a_bounded_size_and_only_when_asked(app, monkeypatc
     add_events([NOON] * 10)
     asked = []
     monkeypatch.setattr(
-        "app.paging.fetch", lambda sql, values: asked.append(values[-1]) or fetch(sql, values)
+        "app.models.keyset.fetch",
+        lambda sql, values: asked.append(values[-1]) or fetch(sql, values),
     )
     rows = EVENTS.every({}, at_once=4)
     assert asked == []

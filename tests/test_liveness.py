@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.clock import rfc3339
-from app.monitoring.liveness import Evidence, Verdict, judge
+from app.services.camera_status import Evidence, Verdict, judge
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = 86400

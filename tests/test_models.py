@@ -3,10 +3,10 @@
 import peewee
 import pytest
 
-from app import audit
-from app.audit import Caller
 from app.db import database
 from app.models import AuditEntry, Camera, Detection, Event, NotFound
+from app.services import audit
+from app.services.audit import Caller
 from tests.effort import plans, steps
 from tests.rows import add_camera, add_detection, add_event, add_many
 

@@ -6,16 +6,17 @@ import shutil
 
 import pytest
 
-from app import clock, registry
-from app.audit import Caller
+from app import clock
 from app.db import database, transaction
-from app.disk import containment
-from app.listings import AUDIT
 from app.models import Camera, NotFound
-from app.monitoring import monitor
-from app.monitoring import sightings as seen
-from app.monitoring.liveness import SILENCE, Verdict
-from app.monitoring.sightings import sightings
+from app.models.listings import AUDIT
+from app.services import cameras as camera_service
+from app.services import monitor
+from app.services import pending_updates as seen
+from app.services.audit import Caller
+from app.services.camera_status import SILENCE, Verdict
+from app.services.pending_updates import sightings
+from app.storage import safe_open
 from tests import effort
 from tests.pictures import picture, put
 from tests.rows import entries_of
@@ -52,7 +53,7 @@ def moves(camera):
 
 
 def test_an_upload_is_seen_and_makes_the_camera_online(watch, base, camera):
-    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
     watch.tick()
     assert Camera.one(camera["id"])["last_seen_at"] is None
     before = clock.rfc3339(clock.now())
@@ -98,7 +99,7 @@ def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(watch, bas
     put(base / "front" / "a.jpg", b"x", age=90000)
     watch.tick()
     assert moves(camera) == [("online", "offline", "silence")]
-    registry.change(camera["id"], {"status": "online"}, SOMEBODY)
+    camera_service.change(camera["id"], {"status": "online"}, SOMEBODY)
     watch.tick()
     watch._memories.clear()  # as after a restart
     watch.tick()
@@ -151,10 +152,10 @@ def test_every_move_that_waits_becomes_an_entry_of_its_own(seldom, base, camera)
     seldom.tick()
     shutil.rmtree(base / "front")
     seldom.tick()
-    assert registry.one(camera["id"])["status"] == "error"
+    assert camera_service.one(camera["id"])["status"] == "error"
     put(base / "front" / "b.jpg", b"x")
     seldom.tick()
-    assert registry.one(camera["id"])["status"] == "online"
+    assert camera_service.one(camera["id"])["status"] == "online"
     assert moves(camera) == []
     seldom.flush()
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
@@ -183,7 +184,7 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
 
 
 def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
-    row = registry.one(camera["id"])
+    row = camera_service.one(camera["id"])
     with sightings.settled(joins=True):
         sightings.note(row, Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE))
     assert len(sightings) == 1
@@ -198,15 +199,15 @@ def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(ap
 def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
     seldom.tick()
     seldom._flushed_at = float("inf")
-    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
-    assert registry.one(camera["id"])["status"] == "online"
-    registry.change(camera["id"], {"status": "offline"}, SOMEBODY)
-    assert registry.one(camera["id"])["status"] == "offline"
+    assert camera_service.one(camera["id"])["status"] == "online"
+    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    assert camera_service.one(camera["id"])["status"] == "offline"
     seldom.tick()
-    assert registry.one(camera["id"])["status"] == "offline"
-    assert registry.one(camera["id"])["last_seen_at"] is not None
+    assert camera_service.one(camera["id"])["status"] == "offline"
+    assert camera_service.one(camera["id"])["last_seen_at"] is not None
 
 
 def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
@@ -218,7 +219,7 @@ def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
     shutil.rmtree(base / "front")
     seldom.tick()
     with pytest.raises(NotFound):
-        registry.change("gone", {"name": "x"}, SOMEBODY)
+        camera_service.change("gone", {"name": "x"}, SOMEBODY)
     assert len(sightings) == 1
     assert moves(camera) == []
     seldom.flush()
@@ -232,11 +233,11 @@ def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twi
     with sightings.settled():
         sightings.note(sightings.shown(row), Verdict("online", EARLY, "upload"))
     assert moves(camera) == [("online", "error", "folder")]
-    assert registry.one(camera["id"])["status"] == "online"
+    assert camera_service.one(camera["id"])["status"] == "online"
     with sightings.settled():
         pass
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
-    assert registry.one(camera["id"])["status"] == "online"
+    assert camera_service.one(camera["id"])["status"] == "online"
     assert len(sightings) == 0
 
 
@@ -333,11 +334,11 @@ def test_folders_of_moved_and_deleted_cameras_are_let_go(watch, base, camera):
     watch.tick()
     (before,) = watch._folders._entries
     (base / "side").mkdir()
-    registry.change(camera["id"], {"folder_path": "side"}, SOMEBODY)
+    camera_service.change(camera["id"], {"folder_path": "side"}, SOMEBODY)
     watch.tick()
     (after,) = watch._folders._entries
     assert before != after
-    registry.remove(camera["id"], SOMEBODY)
+    camera_service.remove(camera["id"], SOMEBODY)
     watch.tick()
     assert watch._folders._entries == {}
 
@@ -358,7 +359,7 @@ def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
     monkeypatch.setattr(monitor, "BREATH_CAMERAS", 2)
     for number in range(6):
         fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
-        registry.register(fields, SOMEBODY)
+        camera_service.register(fields, SOMEBODY)
     pauses = []
     monkeypatch.setattr(monitor.time, "sleep", pauses.append)
     watch.tick()
@@ -367,15 +368,17 @@ def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
 
 def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):
     for name in ("Second", "Third"):
-        registry.register({"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY)
+        camera_service.register(
+            {"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY
+        )
     tried = []
-    open_folder = containment.open_folder
+    open_folder = safe_open.open_folder
 
     def counted(base, folder_path):
         tried.append(folder_path)
         return open_folder(base, folder_path)
 
-    monkeypatch.setattr(containment, "open_folder", counted)
+    monkeypatch.setattr(safe_open, "open_folder", counted)
     for _ in range(2):
         watch.tick()
     assert tried.count("missing") == 2

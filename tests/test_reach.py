@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from app.diagnostics.obstacles import OBSTACLES
-from app.diagnostics.reach import place, reached
-from app.disk import containment
+from app.diagnostics.folder_access import place, reached
+from app.diagnostics.folder_advice import OBSTACLES
+from app.storage import safe_open
 from tests.unprivileged import as_nobody, base_of_nobody
 
 
@@ -68,9 +68,9 @@ def test_missing_rights_are_told_from_a_missing_folder():
 
 def test_a_disk_that_fails_is_no_missing_folder(base, monkeypatch):
     def fail(*_):
-        raise containment.FolderNotFound(1, errno.EIO)
+        raise safe_open.FolderNotFound(1, errno.EIO)
 
-    monkeypatch.setattr(containment, "open_folder", fail)
+    monkeypatch.setattr(safe_open, "open_folder", fail)
     assert facts(base, "front") == ("folder_unavailable", True, None, False, "front")
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from waitress import wasyncore
 
-from app.serving.readiness import Readiness
+from app.server.poller import Readiness
 
 SECONDS = 10
 

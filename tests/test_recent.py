@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.disk import recent, snapshots
-from app.disk.snapshots import Terms
-from app.disk.walking import walk
+from app.storage import picture_cache, snapshots
+from app.storage.scan import walk
+from app.storage.snapshots import Terms
 from tests.pictures import picture, put
 
 DATA = picture()
-LATER = timedelta(seconds=recent.TELLING_SECONDS + 1)
+LATER = timedelta(seconds=picture_cache.TELLING_SECONDS + 1)
 MIB = 2**20
 
 
 @pytest.fixture(autouse=True)
 def held(monkeypatch):
     """Nothing yet."""
-    fresh = recent.Recent()
+    fresh = picture_cache.Recent()
     monkeypatch.setattr(snapshots, "recent", fresh)
     return fresh
 
@@ -51,7 +51,7 @@ def test_who_asks_next_is_given_the_same_bytes(file, look):
 
 
 def test_no_more_is_held_than_has_room(base, look, held, monkeypatch):
-    monkeypatch.setattr(recent, "HELD_BYTES", 3 * len(DATA))
+    monkeypatch.setattr(picture_cache, "HELD_BYTES", 3 * len(DATA))
     for number in range(9):
         put(base / "front" / "a.jpg", DATA, age=99 - number)
         look()
@@ -71,7 +71,7 @@ def test_two_who_read_at_once_are_given_the_bytes_that_are_held(file, look, held
 
 
 def test_what_has_no_room_is_shared_while_somebody_has_it(file, look, held, monkeypatch):
-    monkeypatch.setattr(recent, "HELD_BYTES", len(DATA) - 1)
+    monkeypatch.setattr(picture_cache, "HELD_BYTES", len(DATA) - 1)
     first = look()
     assert look().data is first.data
     del first
@@ -117,8 +117,8 @@ def test_another_picture_of_the_same_size_and_time_is_read(file, look, change):
 
 def test_what_was_written_just_now_is_read_each_time(file, look):
     """Its times may not tell whether it is written once more in the same moment."""
-    first = look(timedelta(seconds=recent.TELLING_SECONDS - 1))
-    assert look(timedelta(seconds=recent.TELLING_SECONDS - 1)).data is not first.data
+    first = look(timedelta(seconds=picture_cache.TELLING_SECONDS - 1))
+    assert look(timedelta(seconds=picture_cache.TELLING_SECONDS - 1)).data is not first.data
 
 
 def test_a_time_that_was_set_back_does_not_make_it_old(file, look):

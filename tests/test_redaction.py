@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.redaction import without_tokens
+from app.redaction import without_tokens
 
 SECRET = "nvr_" + "aB3-_9" * 7 + "x"
 

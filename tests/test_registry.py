@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app import audit, registry
-from app.audit import Caller
 from app.db import database
 from app.models import AuditEntry, Camera, Detection, Event, NotFound, cameras
+from app.services import audit
+from app.services import cameras as camera_service
+from app.services.audit import Caller
 from tests import effort
 from tests.effort import plans
 from tests.rows import add_camera, add_many, entries_of
@@ -28,15 +29,15 @@ def everything():
 
 
 def test_a_camera_is_registered_with_its_entry():
-    camera = registry.register(FIELDS, BY)
+    camera = camera_service.register(FIELDS, BY)
     assert camera == Camera.one(camera["id"]) == camera | FIELDS
     (entry,) = entries_of(camera["id"])
     assert (entry["action"], entry["details"]) == ("camera_created", FIELDS)
 
 
 def test_a_change_notes_what_differs_and_nothing_else():
-    camera = registry.register(FIELDS, BY)
-    changed = registry.change(camera["id"], {"name": "Side", "status": "online"}, BY)
+    camera = camera_service.register(FIELDS, BY)
+    changed = camera_service.change(camera["id"], {"name": "Side", "status": "online"}, BY)
     assert changed == Camera.one(camera["id"]) == camera | {"name": "Side"}
     _, entry = entries_of(camera["id"])
     assert (entry["action"], entry["resource_name"]) == ("camera_updated", "Side")
@@ -44,17 +45,17 @@ def test_a_change_notes_what_differs_and_nothing_else():
 
 
 def test_a_change_writes_the_columns_that_differ_and_no_other():
-    camera = registry.register(FIELDS, BY)["id"]
-    found = plans(lambda: registry.change(camera, FIELDS | {"status": "error"}, BY))
+    camera = camera_service.register(FIELDS, BY)["id"]
+    found = plans(lambda: camera_service.change(camera, FIELDS | {"status": "error"}, BY))
     (update,) = [statement for statement in found if statement.startswith("UPDATE")]
     assert update.startswith("UPDATE camera SET status = 'error' WHERE id = ")
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
 def test_a_change_of_nothing_writes_nothing(fields):
-    camera = registry.register(FIELDS, BY)
+    camera = camera_service.register(FIELDS, BY)
     before, changes = everything(), effort.changes()
-    assert registry.change(camera["id"], fields, BY) == camera
+    assert camera_service.change(camera["id"], fields, BY) == camera
     assert everything() == before
     assert effort.changes() == changes
 
@@ -65,7 +66,7 @@ def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monk
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)
     told = []
-    assert registry.remove(one, BY, told.append) == {"detections": 7, "events": 3}
+    assert camera_service.remove(one, BY, told.append) == {"detections": 7, "events": 3}
     assert told == [4, 3, 3]
     (entry,) = entries_of(one)
     assert entry["action"] == "camera_deleted"
@@ -75,9 +76,9 @@ def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monk
 
 
 def test_entries_outlive_their_camera_under_the_name_it_had():
-    camera = registry.register(FIELDS, BY)["id"]
-    registry.change(camera, {"name": "Side"}, BY)
-    registry.remove(camera, BY)
+    camera = camera_service.register(FIELDS, BY)["id"]
+    camera_service.change(camera, {"name": "Side"}, BY)
+    camera_service.remove(camera, BY)
     names = [(entry["action"], entry["resource_name"]) for entry in entries_of(camera)]
     assert names == [
         ("camera_created", "Front Door"),
@@ -88,7 +89,10 @@ def test_entries_outlive_their_camera_under_the_name_it_had():
 
 @pytest.mark.parametrize(
     "work",
-    [lambda: registry.change(UNKNOWN, {"name": "x"}, BY), lambda: registry.remove(UNKNOWN, BY)],
+    [
+        lambda: camera_service.change(UNKNOWN, {"name": "x"}, BY),
+        lambda: camera_service.remove(UNKNOWN, BY),
+    ],
     ids=["change", "remove"],
 )
 def test_an_unknown_camera_leaves_no_trace(work):
@@ -102,9 +106,9 @@ def test_an_unknown_camera_leaves_no_trace(work):
 @pytest.mark.parametrize(
     "work",
     [
-        lambda camera: registry.register(FIELDS, BY),
-        lambda camera: registry.change(camera, {"name": "x"}, BY),
-        lambda camera: registry.remove(camera, BY),
+        lambda camera: camera_service.register(FIELDS, BY),
+        lambda camera: camera_service.change(camera, {"name": "x"}, BY),
+        lambda camera: camera_service.remove(camera, BY),
     ],
     ids=["register", "change", "remove"],
 )
@@ -125,9 +129,9 @@ def test_nothing_changes_without_its_entry(monkeypatch, work):
 @pytest.mark.parametrize(
     ("method", "work"),
     [
-        ("add", lambda camera: registry.register(FIELDS, BY)),
-        ("change", lambda camera: registry.change(camera, {"name": "x"}, BY)),
-        ("remove", lambda camera: registry.remove(camera, BY)),
+        ("add", lambda camera: camera_service.register(FIELDS, BY)),
+        ("change", lambda camera: camera_service.change(camera, {"name": "x"}, BY)),
+        ("remove", lambda camera: camera_service.remove(camera, BY)),
     ],
 )
 def test_there_is_no_entry_without_its_change(monkeypatch, method, work):
@@ -150,7 +154,7 @@ def test_changes_of_different_fields_at_once_both_survive():
         try:
             for turn in range(ROUNDS):
                 both.wait()
-                registry.change(camera, {field: str(turn)}, BY)
+                camera_service.change(camera, {field: str(turn)}, BY)
                 both.wait()
                 row = Camera.one(camera)
                 assert (row["name"], row["folder_path"]) == (str(turn), str(turn))
@@ -172,7 +176,7 @@ def test_the_audit_log_tells_every_step_of_changes_at_once():
         try:
             both.wait()
             for turn in range(10):
-                registry.change(camera, {"name": f"{thread} {turn}"}, BY)
+                camera_service.change(camera, {"name": f"{thread} {turn}"}, BY)
         finally:
             database.close()
 

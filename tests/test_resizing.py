@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from app.disk.pictures import Picture
-from app.images import resizing
-from app.images.resizing import Box, NotInstalled, NotResizable, Resizer, fitted
+from app.images import resize
+from app.images.resize import Box, NotInstalled, NotResizable, Resizer, fitted
+from app.storage.formats import Picture
 from tests.pictures import picture
 
 LARGE = (640, 480)
@@ -209,7 +209,7 @@ def test_lack_of_memory_is_not_blamed_on_the_picture(monkeypatch):
 def decodings(monkeypatch):
     """How often a picture was decoded."""
     made = []
-    monkeypatch.setattr(resizing, "fitted", lambda *args: made.append(args) or fitted(*args))
+    monkeypatch.setattr(resize, "fitted", lambda *args: made.append(args) or fitted(*args))
     return made
 
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app import retention
-from app.background import Job
 from app.clock import rfc3339
 from app.db import database, transaction
 from app.db.checkpoint import INTERVAL_SECONDS, checkpoint
-from app.listings import AUDIT, DETECTIONS, EVENTS
 from app.models import AuditEntry, Detection, Event, fetch
-from app.retention import Limits
+from app.models.listings import AUDIT, DETECTIONS, EVENTS
+from app.services import retention
+from app.services.jobs import Job
+from app.services.retention import Limits
 from tests.rows import add_many
 
 PAUSE_SECONDS = retention.PAUSE_SECONDS

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.disk import containment, snapshots, walking
-from app.disk.pictures import HEAD_BYTES, has_end_mark
-from app.disk.snapshots import NoSnapshot, SnapshotTooOld, Terms
+from app.storage import safe_open, scan, snapshots
+from app.storage.formats import HEAD_BYTES, has_end_mark
+from app.storage.snapshots import NoSnapshot, SnapshotTooOld, Terms
 from tests.pictures import FORMATS, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
 MOST = 1024 * 1024
-TERMS = Terms(NOW, MOST, lambda folder, now: walking.walk(folder, now, MOST))
+TERMS = Terms(NOW, MOST, lambda folder, now: scan.walk(folder, now, MOST))
 PAGE = b"<!doctype html><script>alert(1)</script>" * 100
 OTHERS = {
     "a page": PAGE,
@@ -145,20 +145,20 @@ def test_only_the_32_newest_are_asked_whether_they_are_whole(base):
 def test_every_folder_has_its_answer(base, tmp_path, folder):
     add(tmp_path, "secret/a.jpg", picture())
     (base / "link").symlink_to(tmp_path / "secret")
-    answers = {"": NoSnapshot, "../x": containment.OutsideBase, "link": containment.OutsideBase}
-    with pytest.raises(answers.get(folder, containment.FolderNotFound)):
+    answers = {"": NoSnapshot, "../x": safe_open.OutsideBase, "link": safe_open.OutsideBase}
+    with pytest.raises(answers.get(folder, safe_open.FolderNotFound)):
         latest(base, folder)
 
 
 def change_after_the_walk(monkeypatch, change):
-    walk = walking.walk
+    walk = scan.walk
 
     def walk_then_change(*args):
         candidates = walk(*args)
         change()
         return candidates
 
-    monkeypatch.setattr(walking, "walk", walk_then_change)
+    monkeypatch.setattr(scan, "walk", walk_then_change)
 
 
 def test_a_file_that_vanishes_after_the_walk_is_passed_over(base, monkeypatch):

@@ -4,8 +4,11 @@ import os
 
 import pytest
 
-from app import events, intake, registry, stats
-from app.audit import Caller
+from app.services import cameras as camera_service
+from app.services import detections as detection_service
+from app.services import events as event_service
+from app.services import stats
+from app.services.audit import Caller
 from tests import effort
 from tests.test_intake import happened, seen
 
@@ -13,7 +16,7 @@ NOBODY = Caller("anonymous")
 
 
 def camera(name, status="online"):
-    return registry.register({"name": name, "folder_path": name, "status": status}, NOBODY)
+    return camera_service.register({"name": name, "folder_path": name, "status": status}, NOBODY)
 
 
 def test_an_empty_box_counts_nothing_but_knows_every_key(app):
@@ -35,8 +38,8 @@ def test_totals_count_every_row_and_status(app):
     first = camera("a")
     for status in ("offline", "offline", "error"):
         camera("b", status)
-    intake.store_detections([seen(first)] * 3)
-    events.store_event(happened(first))
+    detection_service.store_detections([seen(first)] * 3)
+    event_service.store_event(happened(first))
     assert stats.totals() == {
         "total_cameras": 4,
         "cameras_by_status": {"online": 1, "offline": 2, "error": 1},
@@ -55,7 +58,7 @@ def two(app):
         *((side, 12, 85), (side, 12, None), (side, 13, 84)),
     ):
         started = f"2025-12-23T{hour}:00:00.000000Z"
-        events.store_event(happened(who, started_at=started, risk_score=score))
+        event_service.store_event(happened(who, started_at=started, risk_score=score))
     return front, side
 
 

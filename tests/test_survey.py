@@ -7,7 +7,7 @@ import pytest
 
 from app import clock
 from app.diagnostics.survey import NAMED, Bounds, is_temporary, survey
-from app.disk.walking import DEEPEST
+from app.storage.scan import DEEPEST
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 

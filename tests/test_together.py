@@ -9,7 +9,7 @@ import pytest
 from peewee import OperationalError
 
 from app.db import database, transaction, transactions
-from app.db.together import PATIENCE_SECONDS, coming
+from app.db.group_commit import PATIENCE_SECONDS, coming
 from app.models import Camera, Refused
 from tests import effort
 from tests.rows import add_camera
@@ -70,7 +70,7 @@ def test_what_is_asked_for_at_once_is_committed_at_once(commits):
 
 
 def test_one_alone_is_committed_without_waiting(commits, monkeypatch):
-    monkeypatch.setattr("app.db.together.PATIENCE_SECONDS", 60)
+    monkeypatch.setattr("app.db.group_commit.PATIENCE_SECONDS", 60)
     coming.more()
     assert change() is None
     assert commits() == 1

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from app import clock
-from app.diagnostics import survey, vacancies
-from app.diagnostics.diagnosis import Box
-from app.index.folders import Folders
+from app.diagnostics import survey, unassigned_folders
+from app.diagnostics.camera import Box
+from app.storage.folders import Folders
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 
@@ -22,14 +22,14 @@ def box(base):
 def found(box, *folder_paths):
     """The names that are left for cameras of these folders."""
     cameras = [{"folder_path": path} for path in folder_paths]
-    return [folder["name"] for folder in vacancies.vacancies(cameras, box, clock.now())]
+    return [folder["name"] for folder in unassigned_folders.vacancies(cameras, box, clock.now())]
 
 
 def test_a_folder_says_how_much_is_in_it(box, base):
     put(base / "b/20251223/1.jpg", b"x", now=1e9)
     put(base / "b/0.jpg", b"x", now=1e8)
     (base / "a").mkdir()
-    empty, full = vacancies.vacancies([], box, clock.now())
+    empty, full = unassigned_folders.vacancies([], box, clock.now())
     assert empty == {
         "name": "a",
         "folder_path": "a",
@@ -72,14 +72,16 @@ def test_what_may_not_be_read_is_not_counted():
             (base / name).chmod(0)
         put(base / "partly/a.jpg", b"x")
         with as_nobody():
-            folders = vacancies.vacancies([], Box(str(base), Folders(100), 100, 0), clock.now())
+            folders = unassigned_folders.vacancies(
+                [], Box(str(base), Folders(100), 100, 0), clock.now()
+            )
     counts = [folder["pictures"] for folder in folders]
     assert counts == [{"count": 0, "complete": False}, {"count": 1, "complete": False}]
 
 
 def test_without_the_base_path_there_is_no_answer(box, base):
     base.rmdir()
-    with pytest.raises(vacancies.BaseMissing):
+    with pytest.raises(unassigned_folders.BaseMissing):
         found(box)
 
 
@@ -93,8 +95,8 @@ def test_the_time_for_all_folders_together_is_bounded(box, base, monkeypatch):
         time.sleep(0.02)
         return survey.Survey(pictures=1)
 
-    monkeypatch.setattr(vacancies, "survey", slow)
-    monkeypatch.setattr(vacancies, "TOTAL_SECONDS", 0.03)
-    answer = vacancies.vacancies([], box, clock.now())
+    monkeypatch.setattr(unassigned_folders, "survey", slow)
+    monkeypatch.setattr(unassigned_folders, "TOTAL_SECONDS", 0.03)
+    answer = unassigned_folders.vacancies([], box, clock.now())
     assert len(spent) == 2
     assert [folder["pictures"]["complete"] for folder in answer] == [True] * 2 + [False] * 3

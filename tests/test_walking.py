@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.disk import containment, ranking, walking
+from app.storage import newest_files, safe_open, scan
 from tests.pictures import put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
@@ -17,9 +17,9 @@ DAY = 24 * 3600
 
 
 def candidates(base, most=MOST):
-    folder = containment.open_folder(str(base), "")
+    folder = safe_open.open_folder(str(base), "")
     try:
-        return walking.walk(folder, NOW, most)
+        return scan.walk(folder, NOW, most)
     finally:
         os.close(folder)
 
@@ -95,14 +95,14 @@ def test_a_folder_swapped_for_a_link_during_the_walk_is_passed_over(base, tmp_pa
     aged(tmp_path / "outside" / "a.jpg", 0)
     aged(base / "day" / "b.jpg", 0)
     aged(base / "c.jpg", 0)
-    open_below = containment.open_below
+    open_below = safe_open.open_below
 
     def swap_then_open(folder, name):
         (base / "day").rename(base / ".moved")
         (base / "day").symlink_to(tmp_path / "outside")
         return open_below(folder, name)
 
-    monkeypatch.setattr(containment, "open_below", swap_then_open)
+    monkeypatch.setattr(safe_open, "open_below", swap_then_open)
     assert paths(base) == ["c.jpg"]
 
 
@@ -110,21 +110,21 @@ def test_a_folder_that_vanishes_or_may_not_be_read_is_passed_over(base, monkeypa
     aged(base / "day" / "b.jpg", 0)
     aged(base / "c.jpg", 0)
 
-    open_below = containment.open_below
+    open_below = safe_open.open_below
 
     def refuse(folder, components):
         if components == ["day"]:
-            raise containment.FolderNotFound
+            raise safe_open.FolderNotFound
         return open_below(folder, components)
 
-    monkeypatch.setattr(containment, "open_below", refuse)
+    monkeypatch.setattr(safe_open, "open_below", refuse)
     assert paths(base) == ["c.jpg"]
 
 
 def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
     aged(base / "a.jpg", 0)
     aged(base / "b.jpg", 0)
-    files = walking.files
+    files = scan.files
 
     def vanishing(*args):
         for path, parent, entry in files(*args):
@@ -132,7 +132,7 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
                 (base / "b.jpg").unlink()
             yield path, parent, entry
 
-    monkeypatch.setattr(walking, "files", vanishing)
+    monkeypatch.setattr(scan, "files", vanishing)
     assert paths(base) == ["a.jpg"]
 
 
@@ -209,36 +209,36 @@ def test_a_time_more_than_a_day_ahead_loses_to_any_other(base):
 
 
 def test_only_the_newest_are_kept(base):
-    for number in range(ranking.KEPT + 20):
+    for number in range(newest_files.KEPT + 20):
         aged(base / f"{number % 3}" / f"{number:03}.jpg", (number * 7) % 52)
     kept = candidates(base)
-    assert len(kept) == ranking.KEPT
+    assert len(kept) == newest_files.KEPT
     assert kept == sorted(kept, reverse=True)
     ages = [NOW.timestamp() - candidate.mtime_ns / 1e9 for candidate in kept]
-    assert ages == list(range(ranking.KEPT))
+    assert ages == list(range(newest_files.KEPT))
 
 
 def test_a_folder_can_be_asked_twice_and_shows_every_change(base):
-    folder = containment.open_folder(str(base), "")
+    folder = safe_open.open_folder(str(base), "")
     for name in ("a.jpg", "b.jpg"):
         aged(base / name, 0)
-        newest = walking.walk(folder, NOW, MOST)
-        assert newest == walking.walk(folder, NOW, MOST)
+        newest = scan.walk(folder, NOW, MOST)
+        assert newest == scan.walk(folder, NOW, MOST)
         assert newest[0].path == name
     (base / "b.jpg").unlink()
-    assert [candidate.path for candidate in walking.walk(folder, NOW, MOST)] == ["a.jpg"]
+    assert [candidate.path for candidate in scan.walk(folder, NOW, MOST)] == ["a.jpg"]
     os.close(folder)
 
 
 def test_folders_deeper_than_the_limit_are_passed_over_and_leave_nothing_open(base, monkeypatch):
-    monkeypatch.setattr(walking, "DEEPEST", 3)
+    monkeypatch.setattr(scan, "DEEPEST", 3)
     aged(base / "1/2/3/a.jpg", 0)
     aged(base / "1/2/3/4/b.jpg", 0)
     assert paths(base) == ["1/2/3/a.jpg"]
 
 
 def test_the_deepest_folder_stays_within_the_usual_limit_of_descriptors(base):
-    aged(base / "/".join("d" * walking.DEEPEST) / "a.jpg", 0)
+    aged(base / "/".join("d" * scan.DEEPEST) / "a.jpg", 0)
     assert len(paths(base)) == 1
 
 
@@ -255,4 +255,4 @@ def test_the_walk_agrees_with_sorting_everything(tmp_path_factory, files):
     for path, age in files.items():
         aged(base / path, age)
     wanted = sorted(files, key=lambda path: (files[path] >= -DAY, -files[path], path))
-    assert paths(base) == wanted[::-1][: ranking.KEPT]
+    assert paths(base) == wanted[::-1][: newest_files.KEPT]

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from inotify_simple import Event
 
-from app.disk import ranking
-from app.disk.walking import walk
-from app.index import watches, watching, writing
+from app.storage import newest_files, open_writers, watched_tree, watches
+from app.storage.scan import walk
 from tests.inotify import queue_length, watches_of
 from tests.pictures import put
 from tests.watched import MOST_BYTES, names
@@ -34,7 +33,7 @@ def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
     root.look()
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         for minute in range(0, 60, 14):
-            monkeypatch.setattr(writing.time, "monotonic", lambda at=now + 60 * minute: at)
+            monkeypatch.setattr(open_writers.time, "monotonic", lambda at=now + 60 * minute: at)
             file.write(b"more")
             assert root.names() == ["old.jpg", "new.jpg"]
     assert root.names() == ["new.jpg", "old.jpg"]
@@ -71,7 +70,7 @@ def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, 
     put(root.path / "old.jpg", b"old", age=60)
     os.truncate(root.path / "a.jpg", 2)
     assert root.names() == ["old.jpg", "a.jpg"]
-    monkeypatch.setattr(writing, "STALLED_SECONDS", -1)
+    monkeypatch.setattr(open_writers, "STALLED_SECONDS", -1)
     assert root.names() == ["a.jpg", "old.jpg"]
 
 
@@ -111,7 +110,7 @@ def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
     os.close(file)
     os.close(folder)
     look = root.look()
-    assert (names(look), look.polling) == ([f"{name}/" * depth + "a.jpg"], watching.TOO_LONG)
+    assert (names(look), look.polling) == ([f"{name}/" * depth + "a.jpg"], watched_tree.TOO_LONG)
 
 
 def test_a_file_that_is_deleted_while_it_is_written_is_written_no_more(root):
@@ -217,8 +216,8 @@ def test_of_many_files_few_are_remembered(root):
     for number in range(500):
         put(root.path / f"{number:03}.jpg", b"x", age=500 - number)
         root.look()
-    assert len(root.tree._ranking._trusted.times) <= ranking.REMEMBERED + ranking.SLACK
-    assert len(root.look().newest) == ranking.KEPT
+    assert len(root.tree._ranking._trusted.times) <= newest_files.REMEMBERED + newest_files.SLACK
+    assert len(root.look().newest) == newest_files.KEPT
 
 
 @pytest.mark.parametrize(

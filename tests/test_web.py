@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.assets import NAMES, TYPES
 from app.config import PROJECT
-from app.web import POLICY
+from app.web.assets import NAMES, TYPES
+from app.web.pages import POLICY
 from tests.posting import post_camera
 from tests.problems import assert_problem
 

@@ -7,8 +7,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from app.serving.readers import PATIENCE_SECONDS
-from app.serving.workers import WRITERS, Workers
+from app.server.pools import WRITERS, Workers
+from app.server.readers import PATIENCE_SECONDS
 
 SECONDS = 10
 

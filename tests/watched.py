@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.index.folders import Folders, Look
-from app.index.watching import Tree
+from app.storage.folders import Folders, Look
+from app.storage.watched_tree import Tree
 
 MOST_BYTES = 10**6
 

@@ -2,11 +2,11 @@
 
 from flask import Flask, request
 
-from app import db
-from app.api import audit, cameras, detections, docs, events, folders, metrics, security, system
-from app.api.description import Api
-from app.api.lists import ROW_ID, RowId
-from app.images.resizing import Resizer
+from .. import db
+from ..images.resize import Resizer
+from . import audit, cameras, detections, docs, events, folders, metrics, security, system
+from .openapi import Api
+from .pagination import ROW_ID, RowId
 
 BLUEPRINTS = (
     *(cameras.blp, folders.blp, detections.blp, events.blp, audit.blp),

@@ -1,11 +1,11 @@
 """The audit log: who changed what. Nothing here changes it."""
 
-from app.api.blueprint import Blueprint
-from app.api.lists import ROW_ID, page
-from app.listings import AUDIT
-from app.models import Row
-from app.schemas import audit as schemas
-from app.schemas import examples
+from ..models import Row
+from ..models.listings import AUDIT
+from ..schemas import audit as schemas
+from ..schemas import examples
+from .blueprint import Blueprint
+from .pagination import ROW_ID, page
 
 blp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
 

@@ -13,12 +13,12 @@ from typing import Any
 import flask_smorest
 from flask import Response
 
-from app.api.describing import HEADERS, KNOWN, described, taking, with_examples, with_problems
-from app.api.parsing import StrictParser
-from app.disk.pictures import CONTENT_TYPES
-from app.dispatch import Own, Whole
-from app.schemas.common import NothingSchema
-from app.strict_json import encoded
+from ..dispatch import Own, Whole
+from ..schemas.common import NothingSchema
+from ..storage.formats import CONTENT_TYPES
+from ..strict_json import encoded
+from .endpoint_docs import HEADERS, KNOWN, described, taking, with_examples, with_problems
+from .parsing import StrictParser
 
 JSON = "application/json"
 

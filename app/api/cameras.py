@@ -6,20 +6,22 @@ from uuid import UUID
 
 from flask import Response, current_app, url_for
 
-from app import clock, homeassistant, registry
-from app.access.auth import caller, shown_token
-from app.api import conditions
-from app.api.blueprint import Blueprint
-from app.api.pictures import base_path
-from app.api.showing import show
-from app.camera_list import camera_list
-from app.diagnostics.diagnosis import diagnose
-from app.disk import snapshots
-from app.homeassistant import Urls
-from app.models import Camera, Row
-from app.schemas import cameras as schemas
-from app.schemas import diagnostics
-from app.schemas.common import SnapshotQuerySchema
+from .. import clock
+from ..access.authorize import caller, shown_token
+from ..diagnostics.camera import diagnose
+from ..models import Camera, Row
+from ..schemas import cameras as schemas
+from ..schemas import diagnostics
+from ..schemas.common import SnapshotQuerySchema
+from ..services import cameras as camera_service
+from ..services import homeassistant
+from ..services.camera_list import camera_list
+from ..services.homeassistant import Urls
+from ..storage import snapshots
+from . import conditions
+from .blueprint import Blueprint
+from .pictures import base_path
+from .snapshot_response import show
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
 
@@ -39,7 +41,7 @@ def list_cameras(query: Row) -> Response:
 @blp.answers(201, schemas.CameraSchema, example=schemas.EXAMPLE_CREATED)
 def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create a camera"""
-    camera = registry.register(fields, caller())
+    camera = camera_service.register(fields, caller())
     return camera, {"Location": url_for("cameras.get_camera", camera_id=camera["id"])}
 
 
@@ -47,7 +49,7 @@ def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
 @blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_CAMERA, problems=UNKNOWN)
 def get_camera(camera_id: UUID) -> Row:
     """Get a camera by its id"""
-    return registry.one(str(camera_id))
+    return camera_service.one(str(camera_id))
 
 
 @blp.patch("/<uuid:camera_id>")
@@ -55,7 +57,7 @@ def get_camera(camera_id: UUID) -> Row:
 @blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_camera(fields: Row, camera_id: UUID) -> Row:
     """Change the fields that are given, and only those"""
-    return registry.change(str(camera_id), fields, caller())
+    return camera_service.change(str(camera_id), fields, caller())
 
 
 @blp.delete("/<uuid:camera_id>")
@@ -65,7 +67,7 @@ def delete_camera(camera_id: UUID) -> str:
 
     Pictures are never touched. The audit log keeps the camera's name and how much went with it.
     """
-    registry.remove(str(camera_id), caller())
+    camera_service.remove(str(camera_id), caller())
     return ""
 
 
@@ -103,5 +105,5 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
     """Say what a person needs to know to mend a camera that shows nothing new"""
-    camera, box = registry.one(str(camera_id)), current_app.extensions["box"]
+    camera, box = camera_service.one(str(camera_id)), current_app.extensions["box"]
     return diagnose(camera, Camera.listing(), box, clock.now())

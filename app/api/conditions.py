@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed
 
-from app.camera_list import Sent
-from app.dispatch import Own, Whole
+from ..dispatch import Own, Whole
+from ..services.camera_list import Sent
 
 CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"}
 

@@ -5,17 +5,17 @@ from typing import Any
 
 from flask import Response, url_for
 
-from app import intake
-from app.api.blueprint import Blueprint
-from app.api.lists import ROW_ID, page
-from app.api.pictures import base_path
-from app.api.showing import show
-from app.disk import snapshots
-from app.listings import DETECTIONS
-from app.models import Camera, Row
-from app.schemas import detections as schemas
-from app.schemas import examples
-from app.schemas.common import SnapshotQuerySchema
+from ..models import Camera, Row
+from ..models.listings import DETECTIONS
+from ..schemas import detections as schemas
+from ..schemas import examples
+from ..schemas.common import SnapshotQuerySchema
+from ..services import detections as detection_service
+from ..storage import snapshots
+from .blueprint import Blueprint
+from .pagination import ROW_ID, page
+from .pictures import base_path
+from .snapshot_response import show
 
 blp = Blueprint("detections", __name__, url_prefix="/api/detections", description=__doc__)
 
@@ -41,7 +41,7 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     A detection whose external_id its camera knows already is not stored again: its id is answered,
     with 200 where it was the only one. A batch is answered with the ids in its order.
     """
-    stored = intake.store_detections(
+    stored = detection_service.store_detections(
         posted["detections"], "" if posted["single"] else "detections.{}."
     )
     status = 200 if len(stored.ids) == 1 and not stored.new else 201

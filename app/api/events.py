@@ -2,16 +2,18 @@
 
 from flask import Response, url_for
 
-from app import clock, events, stats
-from app.access.auth import caller
-from app.api.blueprint import Blueprint
-from app.api.exports import send_csv
-from app.api.lists import ROW_ID, page
-from app.listings import DETECTIONS, EVENTS
-from app.models import Row
-from app.schemas import detections, examples
-from app.schemas import events as schemas
-from app.schemas.common import PeriodQuerySchema
+from .. import clock
+from ..access.authorize import caller
+from ..models import Row
+from ..models.listings import DETECTIONS, EVENTS
+from ..schemas import detections, examples
+from ..schemas import events as schemas
+from ..schemas.common import PeriodQuerySchema
+from ..services import events as event_service
+from ..services import stats
+from .blueprint import Blueprint
+from .csv_export import send_csv
+from .pagination import ROW_ID, page
 
 COLUMNS = tuple(schemas.EventSchema().fields)
 
@@ -25,7 +27,7 @@ UNKNOWN = ("event_not_found",)
 @blp.answers(201, schemas.EventSchema, example=examples.EVENT)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
-    event = events.store_event(fields)
+    event = event_service.store_event(fields)
     return event, {"Location": url_for("events.get_event", event_id=event["id"])}
 
 
@@ -49,7 +51,7 @@ def get_event(event_id: int) -> Row:
 @blp.answers(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
-    return events.review_event(event_id, fields, caller())
+    return event_service.review_event(event_id, fields, caller())
 
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")

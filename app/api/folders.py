@@ -2,11 +2,11 @@
 
 from flask import current_app
 
-from app import clock
-from app.api.blueprint import Blueprint
-from app.diagnostics.vacancies import vacancies
-from app.models import Camera, Row
-from app.schemas import folders as schemas
+from .. import clock
+from ..diagnostics.unassigned_folders import vacancies
+from ..models import Camera, Row
+from ..schemas import folders as schemas
+from .blueprint import Blueprint
 
 blp = Blueprint("folders", __name__, url_prefix="/api/folders", description=__doc__)
 

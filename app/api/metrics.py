@@ -2,9 +2,9 @@
 
 from flask import Response, current_app, request
 
-from app.api.blueprint import Blueprint
-from app.api.pictures import folders
-from app.telemetry.metrics import Metrics, exposition
+from ..telemetry.metrics import Metrics, exposition
+from .blueprint import Blueprint
+from .pictures import folders
 
 OPENMETRICS = "application/openmetrics-text"
 

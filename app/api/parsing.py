@@ -12,9 +12,9 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wsgi import get_input_stream
 
-from app.access.redaction import without_tokens
-from app.errors import ValidationFailed
-from app.strict_json import strict
+from ..errors import ValidationFailed
+from ..redaction import without_tokens
+from ..strict_json import strict
 
 ECHOED_CHARACTERS = 100
 

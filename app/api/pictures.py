@@ -11,12 +11,12 @@ from flask import Response, current_app, request, send_file
 from werkzeug.datastructures import Range
 from werkzeug.http import http_date, parse_range_header
 
-from app import clock
-from app.api import conditions
-from app.disk.pictures import Picture
-from app.disk.snapshots import Terms
-from app.dispatch import Own, Whole
-from app.index.folders import Folders
+from .. import clock
+from ..dispatch import Own, Whole
+from ..storage.folders import Folders
+from ..storage.formats import Picture
+from ..storage.snapshots import Terms
+from . import conditions
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
 ATTR_CHAR = "!#$&+-.^_`|~"

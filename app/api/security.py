@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.access.auth import anonymous_may
+from ..access.authorize import anonymous_may
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of this service"},

@@ -4,12 +4,13 @@ import time
 
 from flask import current_app
 
-from app import clock, health, stats
-from app.api.blueprint import Blueprint
-from app.api.pictures import base_path, folders
-from app.models import Row
-from app.schemas import examples
-from app.schemas import system as schemas
+from .. import clock
+from ..models import Row
+from ..schemas import examples
+from ..schemas import system as schemas
+from ..services import health, stats
+from .blueprint import Blueprint
+from .pictures import base_path, folders
 
 blp = Blueprint("system", __name__, description=__doc__)
 STARTED = time.monotonic()

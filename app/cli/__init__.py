@@ -2,11 +2,11 @@
 
 from flask import Flask
 
-from app.cli.backup import backup, restore
-from app.cli.doctor import doctor
-from app.cli.prune import prune
-from app.cli.tokens import tokens
-from app.cli.transfer import cameras
+from .backup import backup, restore
+from .doctor import doctor
+from .import_export import cameras
+from .prune import prune
+from .tokens import tokens
 
 COMMANDS = (backup, cameras, doctor, prune, restore, tokens)
 

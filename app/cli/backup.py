@@ -7,10 +7,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from app import db
-from app.cli import progress
-from app.cli.failures import Command
-from app.db import backups
+from .. import db
+from ..db import backup as backup_files
+from . import progress
+from .failures import Command
 
 
 def _path() -> str:
@@ -28,7 +28,7 @@ def backup(path: str, as_json: bool) -> None:
     """
     path = os.path.abspath(path)
     with progress.bar(100) as bar:
-        size = backups.backup(_path(), path, bar.update)
+        size = backup_files.backup(_path(), path, bar.update)
     if as_json:
         click.echo(json.dumps({"path": path, "bytes": size}))
     else:
@@ -46,7 +46,7 @@ def restore(path: str, as_json: bool) -> None:
     """
     with progress.bar(100) as bar:
         source = os.path.abspath(path)
-        kept = backups.restore(source, _path(), db.known_migrations(), bar.update)
+        kept = backup_files.restore(source, _path(), db.known_migrations(), bar.update)
     if as_json:
         click.echo(json.dumps({"database": _path(), "kept": kept}))
     else:

@@ -7,13 +7,14 @@ from uuid import UUID
 import click
 from marshmallow import ValidationError
 
-from app import db, registry
-from app.audit import Caller
-from app.cli import progress
-from app.cli.failures import Group
-from app.logs import one_line
-from app.models import STATUSES, Camera, NotFound, Row
-from app.schemas.cameras import CameraCreateSchema
+from .. import db
+from ..logs import one_line
+from ..models import STATUSES, Camera, NotFound, Row
+from ..schemas.cameras import CameraCreateSchema
+from ..services import cameras as camera_service
+from ..services.audit import Caller
+from . import progress
+from .failures import Group
 
 BY = Caller("cli")
 
@@ -26,7 +27,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON."
 def list_(as_json: bool) -> None:
     """Show every camera: its id, status, last upload, name and folder."""
     db.migrate()
-    found = registry.listing()
+    found = camera_service.listing()
     if as_json:
         click.echo(json.dumps({"cameras": found, "count": len(found)}, ensure_ascii=False))
         return
@@ -47,7 +48,7 @@ def add(as_json: bool, **fields: Any) -> None:
         valid = CameraCreateSchema().load(fields)
     except ValidationError as error:
         raise refusal(error.messages) from None
-    camera = registry.register(valid, BY)
+    camera = camera_service.register(valid, BY)
     click.echo(json.dumps(camera, ensure_ascii=False) if as_json else camera["id"])
 
 
@@ -59,13 +60,13 @@ def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
     """Remove the camera CAMERA_ID with all its detections and events; its pictures stay."""
     db.migrate()
     try:
-        camera = registry.one(str(camera_id))
+        camera = camera_service.one(str(camera_id))
         holdings = Camera.holdings(camera["id"])
         if not yes:
             what = f"Remove {titled(camera)} with {_said(holdings)}?"
             click.confirm(what, abort=True, err=True)
         with progress.bar(sum(holdings.values())) as bar:
-            went = registry.remove(camera["id"], BY, bar.update)
+            went = camera_service.remove(camera["id"], BY, bar.update)
     except NotFound:
         raise click.ClickException("There is no camera with this id.") from None
     if as_json:

@@ -11,14 +11,15 @@ from flask import current_app
 from flask.cli import with_appcontext
 from peewee import DatabaseError
 
-from app import clock, registry
-from app.cli import progress
-from app.cli.failures import Command
-from app.diagnostics import doctor as checks
-from app.diagnostics.diagnosis import diagnose
-from app.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
-from app.logs import one_line
-from app.models import Row
+from .. import clock
+from ..diagnostics import doctor as checks
+from ..diagnostics.camera import diagnose
+from ..logs import one_line
+from ..models import Row
+from ..services import cameras as camera_service
+from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
+from . import progress
+from .failures import Command
 
 WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
 
@@ -54,7 +55,7 @@ def doctor(as_json: bool) -> None:
 def _cameras(path: str) -> list[Row]:
     """Every camera, or none where the database tells of none: its own check says why."""
     try:
-        return registry.listing() if Path(path).exists() else []
+        return camera_service.listing() if Path(path).exists() else []
     except DatabaseError:
         return []
 

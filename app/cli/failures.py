@@ -7,9 +7,8 @@ import click
 import peewee
 from flask.cli import AppGroup
 
-from app.db import inspection
-from app.disk import files
-from app.errors import problem_of
+from ..db import files, inspection
+from ..errors import problem_of
 
 IN_USE = "the database is in use: stop the service and every command first"
 # Their own text says what is wrong with which file.

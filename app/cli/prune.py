@@ -6,9 +6,10 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from app import clock, db, retention
-from app.cli import progress
-from app.cli.failures import Command
+from .. import clock, db
+from ..services import retention
+from . import progress
+from .failures import Command
 
 
 def limits_of(app: Flask) -> retention.Limits:

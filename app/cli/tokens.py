@@ -8,12 +8,12 @@ from urllib.parse import quote
 import click
 from flask import Flask
 
-from app import db
-from app.access import tokens as known
-from app.audit import Caller
-from app.cli.failures import Group
-from app.config import PROJECT
-from app.models import Row, Token
+from .. import db
+from ..config import PROJECT
+from ..models import Row, Token
+from ..services import tokens as known
+from ..services.audit import Caller
+from .failures import Group
 
 BY = Caller("cli")
 SHOWN = ("name", "role", "created_at", "last_used_at")

@@ -1,16 +1,10 @@
 """Where is the data kept, and how is it written? See `connection` and `transactions`."""
 
-from app.db.connection import (
-    BUSY_SECONDS,
-    LOG_SUFFIX,
-    DatabaseBusy,
-    database,
-    init_app,
-)
-from app.db.migrating import MIGRATIONS, FolderNotMade, known_migrations, let_go, migrate
-from app.db.transactions import transaction, turn
-from app.db.upgrading import NewerDatabase
-from app.disk import files
+from . import files
+from .connection import BUSY_SECONDS, LOG_SUFFIX, DatabaseBusy, database, init_app
+from .migrations import MIGRATIONS, FolderNotMade, known_migrations, let_go, migrate
+from .transactions import transaction, turn
+from .upgrading import NewerDatabase
 
 __all__ = [
     "BUSY_SECONDS",

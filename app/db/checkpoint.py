@@ -6,7 +6,7 @@ A commit then costs one fsync. The log is SQLite's WAL (sqlite.org/wal.html, sec
 import os
 import time
 
-from app.db import LOG_SUFFIX, DatabaseBusy, database, turn
+from . import LOG_SUFFIX, DatabaseBusy, database, turn
 
 INTERVAL_SECONDS = 1.0
 # A smaller log is left alone: each page that changes often is moved once instead of often.

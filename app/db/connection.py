@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import Flask
 from peewee import OperationalError, SqliteDatabase
 
-from app.db import inspection
+from . import inspection
 
 BUSY_SECONDS = 5
 # So long a wait for a turn is not worth a change of SQLite's own.

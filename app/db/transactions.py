@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from peewee import DatabaseError, OperationalError
 
-from app.db.connection import BUSY_SECONDS, DatabaseBusy, database, hurrying, is_busy, writing
-from app.db.together import PATIENCE_SECONDS, Group, coming
+from .connection import BUSY_SECONDS, DatabaseBusy, database, hurrying, is_busy, writing
+from .group_commit import PATIENCE_SECONDS, Group, coming
 
 # SQLite's busy handler is not fair and before 3.51.3 two connections that write or checkpoint at
 # once can meet the WAL-reset bug: writers of this process queue here instead.

@@ -4,9 +4,9 @@ import os
 
 from playhouse.migrations import Runner
 
-from app.db import backups
-from app.db.inspection import Unusable
-from app.disk import files
+from . import backup as backup_files
+from . import files
+from .inspection import Unusable
 
 
 class NewerDatabase(Exception):
@@ -42,4 +42,4 @@ def back_up(path: str, step: str) -> None:
     """Keep the database as it is before ``step``, by that name; an older such copy goes."""
     kept = f"{path}.before-{step}"
     files.remove(kept)
-    backups.backup(path, kept)
+    backup_files.backup(path, kept)

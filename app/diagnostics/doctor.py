@@ -10,12 +10,12 @@ from pathlib import Path
 
 import peewee
 
-from app import clock
-from app.diagnostics.obstacles import OBSTACLES, service_user
-from app.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
-from app.index import kernel
-from app.models import Row, fetch
-from app.stats import existing
+from .. import clock
+from ..models import Row, fetch
+from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
+from ..services.stats import existing
+from ..storage import kernel
+from .folder_advice import OBSTACLES, service_user
 
 # As Linux grants them to a user by default on small boxes (inotify(7)).
 FEWEST_WATCHES = 8192

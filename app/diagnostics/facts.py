@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from app.diagnostics.survey import Survey
-from app.diagnostics.trials import Trials
-from app.models import Row
+from ..models import Row
+from .candidate_checks import Trials
+from .survey import Survey
 
 
 class Facts(NamedTuple):

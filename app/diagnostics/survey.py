@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from app.disk import containment
-from app.disk.ranking import horizon_ns
-from app.disk.walking import DEEPEST, SUFFIXES, has_suffix, is_candidate, is_readable
+from ..storage import safe_open
+from ..storage.newest_files import horizon_ns
+from ..storage.scan import DEEPEST, SUFFIXES, has_suffix, is_candidate, is_readable
 
 # Why such a file is an unfinished upload.
 TEMPORARY_NAME = "temporary_name"
@@ -76,8 +76,8 @@ class _Count:
     def read(self, root: int, way: list[str]) -> None:
         """Count what is in the folder at ``way`` below ``root``; raises `_Enough`."""
         try:
-            folder = containment.open_below(root, way)
-        except (containment.OutsideBase, containment.FolderNotFound):
+            folder = safe_open.open_below(root, way)
+        except (safe_open.OutsideBase, safe_open.FolderNotFound):
             self.survey.passed_over["closed"] += 1
             return
         try:
@@ -85,7 +85,7 @@ class _Count:
                 for entry in entries:
                     self._take(folder, way, entry)
         except OSError as error:
-            if error.errno in containment.EXHAUSTED:
+            if error.errno in safe_open.EXHAUSTED:
                 raise
             self.survey.passed_over["broken"] += 1
         finally:

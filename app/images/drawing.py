@@ -6,7 +6,7 @@ The format: W3C, Portable Network Graphics (third edition), sections 5 and 11.
 import struct
 import zlib
 
-from app.images.glyphs import GLYPHS, HEIGHT, UNKNOWN, WIDTH
+from .glyphs import GLYPHS, HEIGHT, UNKNOWN, WIDTH
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depth 8, colour type 3 (each byte is an index into the palette), and no interlacing.

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
-from app.disk.containment import FolderNotFound
-from app.disk.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
-from app.images.drawing import Canvas, advance, line_height
-from app.images.glyphs import plain
+from ..storage.safe_open import FolderNotFound
+from ..storage.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
+from .drawing import Canvas, advance, line_height
+from .glyphs import plain
 
 # In pixels: the shape of most cameras' pictures.
 WIDTH, HEIGHT = 640, 360

@@ -6,13 +6,13 @@ plain dicts in the contract's order instead of model objects: they go to the wir
 
 from collections.abc import Iterable
 
-from app.models.audit import AuditEntry
-from app.models.base import NotFound, Record, Refused, Row, fetch, rows
-from app.models.cameras import STATUSES, Camera
-from app.models.records import BANDS, RISK_LEVELS, Detection, Event, band, types_of, types_text
-from app.models.revisions import Revision
-from app.models.secrets import Secret
-from app.models.tokens import Token
+from .audit import AuditEntry
+from .base import NotFound, Record, Refused, Row, fetch, rows
+from .cameras import STATUSES, Camera
+from .records import BANDS, RISK_LEVELS, Detection, Event, band, types_of, types_text
+from .secrets import Secret
+from .table_versions import Revision
+from .tokens import Token
 
 # How the service runs, and not what it knows of cameras.
 INTERNAL: tuple[type[Record], ...] = (Revision, Secret, Token)

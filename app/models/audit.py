@@ -5,7 +5,7 @@ import json
 from peewee import TextField
 from playhouse.sqlite_ext import AutoIncrementField
 
-from app.models.base import Record, Row, insert, rows
+from .base import Record, Row, insert, rows
 
 
 class AuditEntry(Record):

@@ -1,13 +1,18 @@
 """What do all tables share, and how are their rows read?"""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from peewee import Model, ModelSelect
 
-from app.db import database
+from ..db import database
 
 Row = dict[str, Any]
+
+# Unicode's categories Cc and Cs: UTF-8 has no bytes for a lone surrogate, and SQLite's own
+# functions end a text at NUL.
+UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Refused(Exception):

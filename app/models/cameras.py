@@ -6,8 +6,8 @@ from typing import Any
 
 from peewee import Check, TextField
 
-from app.db import database
-from app.models.base import NotFound, Record, Row, insert
+from ..db import database
+from .base import NotFound, Record, Row, insert
 
 STATUSES = ("online", "offline", "error")
 # What goes with a camera. The detections first: an event's own deletion would otherwise look up

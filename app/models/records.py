@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from peewee import SQL, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField
 from playhouse.sqlite_ext import AutoIncrementField
 
-from app.db import database
-from app.models.base import Record
-from app.models.cameras import Camera
+from ..db import database
+from .base import Record
+from .cameras import Camera
 
 RISK_LEVELS = ("low", "medium", "high", "critical")
 RISK_LEVEL = (

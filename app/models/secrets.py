@@ -2,7 +2,7 @@
 
 from peewee import TextField
 
-from app.models.base import Record, rows
+from .base import Record, rows
 
 
 class Secret(Record):

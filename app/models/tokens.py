@@ -3,7 +3,7 @@
 from peewee import Check, TextField
 from playhouse.sqlite_ext import AutoIncrementField
 
-from app.models.base import Record, Row, fetch, rows
+from .base import Record, Row, fetch, rows
 
 
 class Token(Record):

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from app.schemas.common import PageQuerySchema, PageSchema, PeriodQuerySchema
+from .common import PageQuerySchema, PageSchema, PeriodQuerySchema
 
 
 class AuditEntrySchema(Schema):

@@ -2,9 +2,9 @@
 
 from marshmallow import Schema, fields, validate
 
-from app.fields import Name, Text
-from app.models import STATUSES
-from app.schemas.common import CLEAN, CLEAN_PATTERN, CONTROLS
+from ..models import STATUSES
+from .common import CLEAN, CLEAN_PATTERN, CONTROLS
+from .fields import Name, Text
 
 EXAMPLE_CAMERA = {
     "id": "123e4567-e89b-12d3-a456-426614174000",

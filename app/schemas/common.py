@@ -2,8 +2,8 @@
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from app.fields import Moment, QueryFlag, QueryWhole
-from app.images.resizing import LEAST, MOST
+from ..images.resize import LEAST, MOST
+from .fields import Moment, QueryFlag, QueryWhole
 
 # JSON Schema's way of saying what `fields.Text` refuses.
 CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"

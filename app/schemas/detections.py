@@ -5,9 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.fields import Identity, Moment, Number, QueryNumber, QueryWhole, Text, Whole
-from app.schemas.common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
-from app.schemas.glance import LARGEST_PIXEL, is_box, plain
+from .common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
+from .fields import Identity, Moment, Number, QueryNumber, QueryWhole, Text, Whole
+from .glance import LARGEST_PIXEL, is_box, plain
 
 MOST_AT_ONCE = 1000
 

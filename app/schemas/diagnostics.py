@@ -2,10 +2,10 @@
 
 from marshmallow import Schema, fields, validate
 
-from app.diagnostics.survey import TEMPORARY_NAME
-from app.diagnostics.trials import BEING_WRITTEN, CUT_SHORT
-from app.models import STATUSES
-from app.schemas.common import PicturesSchema
+from ..diagnostics.candidate_checks import BEING_WRITTEN, CUT_SHORT
+from ..diagnostics.survey import TEMPORARY_NAME
+from ..models import STATUSES
+from .common import PicturesSchema
 
 EXAMPLE_DIAGNOSTICS = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",

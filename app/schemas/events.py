@@ -2,10 +2,10 @@
 
 from marshmallow import Schema, fields, validate
 
-from app.fields import Identity, Moment, QueryFlag, Text, Truth, Whole
-from app.models import RISK_LEVELS
-from app.schemas.common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
-from app.schemas.detections import MOST_AT_ONCE
+from ..models import RISK_LEVELS
+from .common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
+from .detections import MOST_AT_ONCE
+from .fields import Identity, Moment, QueryFlag, Text, Truth, Whole
 
 LEVELS = "low 0-29, medium 30-59, high 60-84, critical 85-100; null without a score"
 

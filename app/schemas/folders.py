@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from app.schemas.common import PicturesSchema
+from .common import PicturesSchema
 
 EXAMPLE_FOLDER = {
     "name": "garden",

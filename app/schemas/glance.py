@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from app.fields import IDENTITY, LARGEST_INTEGER, UNCLEAN, Moment
+from ..models.base import UNCLEAN
+from .fields import IDENTITY, LARGEST_INTEGER, Moment
 
 LARGEST_PIXEL = 2**31 - 1
 SIDES = {"x", "y", "width", "height"}

@@ -11,8 +11,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from app.fields import Identity, QueryFlag, QueryWhole
-from app.models import RISK_LEVELS, Row
+from ..models import RISK_LEVELS, Row
+from .fields import Identity, QueryFlag, QueryWhole
 
 MOST_COLUMNS = 12
 ECHOED_CHARACTERS = 40

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import Flask
 
-from app.errors import PROBLEM
-from app.telemetry.tally import Tally
+from ..problems import PROBLEM
+from .counters import Tally
 
 SNAPSHOT = "cameras.get_camera_snapshot"
 METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"}

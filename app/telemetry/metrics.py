@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from peewee import DatabaseError
 
-from app import clock, db, lazy, registry, stats
-from app.db.inspection import Unusable
-from app.index.folders import Folders
-from app.models import STATUSES, Row
-from app.telemetry.tally import BOUNDS, Tally
+from .. import clock, db, lazy
+from ..db.inspection import Unusable
+from ..models import STATUSES, Row
+from ..services import cameras as camera_service
+from ..services import stats
+from ..storage.folders import Folders
+from .counters import BOUNDS, Tally
 
 MODES = ("watching", "polling", "off")
 
@@ -86,7 +88,7 @@ def _database(core: Any) -> Iterator[Any]:
     """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
     try:
         db.migrate()
-        cameras: list[Row] | None = registry.listing()
+        cameras: list[Row] | None = camera_service.listing()
     except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, Unusable, OSError):
         cameras = None
     readable = cameras is not None

@@ -4,9 +4,9 @@ from itertools import combinations, product
 
 import pytest
 
-from app.audit import Caller, record
 from app.db import transaction
 from app.schemas.audit import AuditEntrySchema, AuditListSchema
+from app.services.audit import Caller, record
 from tests.posting import detection, post_camera, post_detections, post_event
 from tests.problems import assert_problem
 

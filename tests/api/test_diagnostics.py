@@ -2,9 +2,9 @@
 
 import pytest
 
-from app import registry
-from app.audit import Caller
 from app.schemas.diagnostics import DiagnosticsSchema
+from app.services import cameras as camera_service
+from app.services.audit import Caller
 from tests.api.test_cameras import UNKNOWN
 from tests.pictures import picture, put
 from tests.posting import post_camera
@@ -66,7 +66,7 @@ def test_outside_the_base_nothing_is_known(client, diagnostics, folder):
 
 
 def test_the_status_is_the_one_that_the_camera_shows(client, diagnostics, camera):
-    registry.change(camera["id"], {"status": "error"}, Caller("anonymous"))
+    camera_service.change(camera["id"], {"status": "error"}, Caller("anonymous"))
     assert diagnostics(camera)["status"] == "error"
 
 

@@ -8,8 +8,8 @@ import yaml
 from jinja2 import Environment
 from PIL import Image
 
-from app.access import tokens
-from app.audit import Caller
+from app.services import tokens
+from app.services.audit import Caller
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 

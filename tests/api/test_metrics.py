@@ -9,9 +9,9 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from app import clock, create_app
-from app.disk import containment
-from app.monitoring.sightings import sightings
-from app.telemetry.tally import BOUNDS, Tally
+from app.services.pending_updates import sightings
+from app.storage import safe_open
+from app.telemetry.counters import BOUNDS, Tally
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -176,7 +176,7 @@ def test_no_picture_is_opened(client, base, camera, monkeypatch):
         raise AssertionError("a folder or file of a camera is opened")
 
     for name in ("open_folder", "open_file", "open_below"):
-        monkeypatch.setattr(containment, name, forbidden)
+        monkeypatch.setattr(safe_open, name, forbidden)
     assert client.get("/metrics").status_code == 200
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
-from app.images import resizing
+from app.images import resize
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem
@@ -39,7 +39,7 @@ def undecoded(monkeypatch):
     def forbidden(*_):
         raise AssertionError("it is decoded")
 
-    monkeypatch.setattr(resizing, "fitted", forbidden)
+    monkeypatch.setattr(resize, "fitted", forbidden)
 
 
 def tag_of(file, size):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from werkzeug.http import http_date, parse_options_header
 
 from app.api.pictures import content_disposition
-from app.disk import snapshots
+from app.storage import snapshots
 from tests.pictures import FORMATS, picture, put
 from tests.problems import assert_problem
 

@@ -97,7 +97,7 @@ def test_health_says_who_monitors(client, app, camera):
 
 
 def test_what_is_only_degraded_is_200(client, monkeypatch):
-    monkeypatch.setattr("app.health.LITTLE_SPACE", 2**70)
+    monkeypatch.setattr("app.services.health.LITTLE_SPACE", 2**70)
     answer = client.get(HEALTH)
     assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from app.serving import fairness, notify, server
+from app.server import limits, main, notify
 from tests.e2e.server import PROJECT, Server
 
 
@@ -42,24 +42,24 @@ def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeyp
 def test_the_watchdog_is_told_often_enough():
     unit = (PROJECT / "deploy/nvr-cameras.service").read_text()
     seconds = int(unit.split("WatchdogSec=")[1].split()[0])
-    assert seconds > 2 * server.WATCHDOG_SECONDS + fairness.STUCK_SECONDS
+    assert seconds > 2 * main.WATCHDOG_SECONDS + limits.STUCK_SECONDS
 
 
 def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(monkeypatch):
     workers = SimpleNamespace(read_waits=True)
-    fair = fairness.Fairness({}, workers, 10, 1)
+    fair = limits.Fairness({}, workers, 10, 1)
     fair.apply()
     assert fair.answers()
-    monkeypatch.setattr(fairness, "STUCK_SECONDS", 0)
+    monkeypatch.setattr(limits, "STUCK_SECONDS", 0)
     assert not fair.answers()
-    monkeypatch.setattr(fairness, "STUCK_SECONDS", 5)
+    monkeypatch.setattr(limits, "STUCK_SECONDS", 5)
     fair.note_answer()
     assert fair.answers()
 
 
 def test_the_watchdog_is_told_while_nobody_asks(monkeypatch):
-    fair = fairness.Fairness({}, SimpleNamespace(read_waits=False), 10, 1)
-    monkeypatch.setattr(fairness, "STUCK_SECONDS", 0.01)
+    fair = limits.Fairness({}, SimpleNamespace(read_waits=False), 10, 1)
+    monkeypatch.setattr(limits, "STUCK_SECONDS", 0.01)
     time.sleep(0.02)
     fair.apply()
     assert fair.answers()

@@ -24,9 +24,9 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from app import create_app, db
 from app.errors import BAD_CURSOR
-from app.events import ENDS_FIRST, NO_DETECTION
-from app.intake import NO_CAMERA, NO_EVENT
 from app.problems import CONTENT_TYPE
+from app.services.detections import NO_CAMERA, NO_EVENT
+from app.services.events import ENDS_FIRST, NO_DETECTION
 from tests.e2e.server import PROJECT, Server
 from tests.pictures import picture, put
 

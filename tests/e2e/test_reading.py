@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.monitoring.monitor import TICK_SECONDS
+from app.services.monitor import TICK_SECONDS
 from benchmarks.service import request, running
 from tests.pictures import picture, put
 

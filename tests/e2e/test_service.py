@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from app.config import MIB, SETTINGS
-from app.serving.server import SWITCH_SECONDS
-from app.serving.workers import WRITERS
+from app.server.main import SWITCH_SECONDS
+from app.server.pools import WRITERS
 from tests.e2e import wire
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
@@ -326,7 +326,7 @@ def test_a_thread_that_waits_soon_gets_the_interpreter(environ):
     code = """if True:
         import sys
         from app import create_app
-        from app.serving import server
+        from app.server import main as server
         server._prepare = lambda app: sys.exit()
         try:
             server.main(create_app())

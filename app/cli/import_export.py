@@ -1,0 +1,88 @@
+"""How do all cameras get into a file, and from a file into the registry?"""
+
+import json
+from typing import Any, BinaryIO
+
+import click
+from flask import current_app
+from marshmallow import ValidationError
+
+from .. import db
+from ..logs import one_line
+from ..models import Camera, Row
+from ..schemas.cameras import CameraRosterSchema
+from ..services import camera_import
+from ..services import cameras as camera_service
+from ..services.camera_import import Plan
+from ..strict_json import BadJson, strict
+from ..yaml_text import BadYaml, dumps, loads
+from . import progress
+from .cameras import BY, as_json, cameras, refusal, titled
+
+# The group itself, with the two commands of this module added.
+__all__ = ["cameras"]
+
+FIELDS = ("name", "folder_path", "status")
+
+
+@cameras.command()
+@as_json
+def export(as_json: bool) -> None:
+    """Write every camera's name, folder and status as YAML, or as JSON."""
+    db.migrate()
+    found = [{field: camera[field] for field in FIELDS} for camera in camera_service.listing()]
+    roster = {"cameras": found}
+    click.echo(json.dumps(roster, ensure_ascii=False) if as_json else dumps(roster), nl=as_json)
+
+
+@cameras.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@as_json
+def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
+    """Make the registry hold every camera that FILE (- is stdin), YAML or JSON, lists.
+
+    A camera is known by its folder; one that FILE does not list stays. All or nothing.
+    """
+    db.migrate()
+    entries = _entries(_read(file.read()))
+    base = current_app.config["NVR_FOSCAM_BASE_PATH"]
+    if dry_run:
+        plan = camera_import.plan(entries, Camera.listing(), base)
+    else:
+        with progress.bar(len(entries)) as bar:
+            plan = camera_service.bring(entries, base, BY, bar.update)
+    click.echo(json.dumps(_facts(plan, dry_run)) if as_json else _diff(plan, dry_run))
+
+
+def _read(data: bytes) -> Any:
+    """A document that begins as JSON does is read as strictly as the API reads it."""
+    try:
+        return strict(data) if data.lstrip()[:1] in (b"{", b"[") else loads(data)
+    except (BadJson, BadYaml) as error:
+        raise click.ClickException(one_line(f"the file cannot be read: {error}")) from None
+
+
+def _entries(document: Any) -> list[Row]:
+    """The cameras of a roster, every one right."""
+    try:
+        entries: list[Row] = CameraRosterSchema().load(document)["cameras"]
+    except ValidationError as error:
+        raise refusal(error.messages) from None
+    return entries
+
+
+def _facts(plan: Plan, dry_run: bool) -> Row:
+    changed = [{"id": camera["id"], "changes": changes} for camera, changes in plan.changed]
+    counted = {"unchanged": plan.unchanged}
+    return {"dry_run": dry_run, "added": plan.new, "changed": changed, **counted}
+
+
+def _diff(plan: Plan, dry_run: bool) -> str:
+    """A line for each difference, and their number."""
+    lines = [f"+ {titled(entry)}" for entry in plan.new]
+    for camera, changes in plan.changed:
+        lines.append(f"- {titled(camera)}")
+        lines.append(f"+ {titled(camera | {name: c['new'] for name, c in changes.items()})}")
+    counts = f"{len(plan.new)} added, {len(plan.changed)} changed, {plan.unchanged} unchanged"
+    return "\n".join([*lines, f"{'would be: ' if dry_run else ''}{counts}"])

@@ -1,0 +1,1 @@
+"""What happens when somebody wants something? Knows nothing of HTTP."""

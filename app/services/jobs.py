@@ -1,0 +1,63 @@
+"""What runs beside the requests? Jobs that come round by the clock and survive their failures."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ..db import database
+
+log = logging.getLogger(__name__)
+
+
+class Job(threading.Thread):
+    """Calls ``work`` at once and then every ``seconds``, until it is stopped, then ``end``.
+
+    ``failures`` counts the exceptions that ``work`` raised. The job goes on, and the log says so
+    when they begin and when they end: a disk that is full must not be filled with the news.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], object],
+        end: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.seconds = seconds
+        self.work = work
+        self.end = end
+        self.failures = 0
+        self._in_a_row = 0
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`; leaves no connection open."""
+        while True:
+            self._survive(self.work)
+            if self._stopped.wait(self.seconds):
+                break
+        self._survive(self.end)
+        database.close()
+
+    def _survive(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:  # whatever fails now may succeed at the next turn
+            self.failures += 1
+            self._in_a_row += 1
+            if self._in_a_row == 1:
+                log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+            return
+        if self._in_a_row:
+            log.info("%s works again after %s failures", self.name, self._in_a_row)
+        self._in_a_row = 0
+
+    def ask_to_stop(self) -> None:
+        """Let it end after the call that it may be in."""
+        self._stopped.set()
+
+    def stop(self, seconds: float | None = None) -> None:
+        """End it after the call that it may be in; wait at most so many seconds for that."""
+        self.ask_to_stop()
+        self.join(seconds)
