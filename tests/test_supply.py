@@ -75,10 +75,9 @@ def test_a_lock_names_files_by_their_hashes_and_no_place_to_get_them(lock):
     assert "://" not in text
 
 
-def test_the_readme_gives_a_reason_for_each_package_that_runs():
-    listed = re.search(
-        r"## What it stands on\n(.*?)\n## ", (PROJECT / "README.md").read_text(), re.S
-    )
+def test_the_docs_give_a_reason_for_each_package_that_runs():
+    page = (PROJECT / "docs" / "architecture.md").read_text()
+    listed = re.search(r"^## Dependencies\n(.*?)(?=^## |\Z)", page, re.S | re.M)
     rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", listed[1], re.M)
     assert [name for name, _ in rows] == [requirement.name for requirement in asked()]
     assert all(len(reason) > 10 for _, reason in rows)

@@ -1,4 +1,4 @@
-"""Does what the README shows happen just so? Every command of its transcripts is typed again."""
+"""Do the commands in the README and in docs/ print what is shown? Each transcript is run again."""
 
 import json
 import os
@@ -19,9 +19,13 @@ DEADLINE_SECONDS = 60
 COMMAND = re.compile(r"^\$ (.*(?:\n {4}.*)*)\n((?:(?!\$ |# ).+\n)*)", re.MULTILINE)
 # A command that keeps the id which the one before it printed.
 KEEPING = re.compile(r"([A-Z]+)=[0-9a-f-]{36}")
-TRANSCRIPTS = re.findall(
-    r"^```console\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-)
+TRANSCRIPT = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+[DEMO] = TRANSCRIPT.findall((PROJECT / "README.md").read_text())
+TRANSCRIPTS = [
+    pytest.param(text, id=f"{path.stem}: {text.splitlines()[0][:40]}")
+    for path in sorted(PROJECT.glob("docs/*.md"))
+    for text in TRANSCRIPT.findall(path.read_text())
+]
 DIFFERS = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
     (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
@@ -53,12 +57,12 @@ def run(words, **environ):
     ).stdout
 
 
-def test_the_first_screen_is_what_the_demo_prints(tmp_path):
+def test_the_transcript_of_the_readme_is_what_the_demo_prints(tmp_path):
     shown = run([sys.executable, "-m", "tests.demo"], TMPDIR=str(tmp_path))
-    assert same(shown) == same(TRANSCRIPTS[0])
+    assert same(shown) == same(DEMO)
 
 
-@pytest.mark.parametrize("transcript", TRANSCRIPTS[1:], ids=lambda text: text.split("\n")[0][:40])
+@pytest.mark.parametrize("transcript", TRANSCRIPTS)
 def test_each_command_prints_what_is_shown(server, transcript):
     """With ``$NVR``, the service's address, ``$CAMERA``, its only camera, and a ``$TOKEN``."""
     for folder in ("front_door", "Garden"):

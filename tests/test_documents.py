@@ -1,0 +1,140 @@
+"""Do the README and the pages of docs/ name everything that exists, and is what they say true?"""
+
+import re
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from app.config import PROJECT, SETTINGS
+from app.problems import PROBLEMS
+
+DOCUMENTS = {
+    str(path.relative_to(PROJECT)): path.read_text()
+    for path in [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+}
+README, EVERYTHING = DOCUMENTS["README.md"], "\n".join(DOCUMENTS.values())
+MAKEFILE = (PROJECT / "Makefile").read_text()
+README_BYTES = 12_000
+# `[text](target)` and `![text](target)`.
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def page(name):
+    return DOCUMENTS[f"docs/{name}.md"]
+
+
+def anchors(text):
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short():
+    assert len(README.encode()) <= README_BYTES
+
+
+def test_the_readme_links_every_page():
+    assert {f"docs/{path.name}" for path in PROJECT.glob("docs/*.md")} <= set(LINK.findall(README))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_relative_link_leads_somewhere(document):
+    for target in LINK.findall(DOCUMENTS[document]):
+        if "://" not in target:
+            name, _, anchor = target.partition("#")
+            path = (PROJECT / document).parent / name if name else PROJECT / document
+            assert path.is_file(), target
+            assert not anchor or anchor in anchors(path.read_text()), target
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_is_in_the_table(setting):
+    default = setting.default.replace(f"{PROJECT}/", "")
+    shown = f"`{default}`" if default else "empty"
+    assert f"| `{setting.name}` | {shown} | {setting.help} |" in page("settings")
+
+
+def test_the_table_of_settings_names_no_other():
+    named = re.findall(r"^\| `(NVR_\w+)`", page("settings"), re.MULTILINE)
+    assert set(named) == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_every_error_code_is_in_the_table(problem):
+    assert f"| `{problem.code}` | {problem.status} | {problem.detail} |" in page("api")
+
+
+def endpoints(app):
+    """Every method and path of the API, as the table of docs/api.md writes them."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(("/api/", "/health", "/metrics")):
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            yield from (f"{m} {path}" for m in rule.methods - {"HEAD", "OPTIONS"})
+
+
+def test_every_endpoint_is_in_the_table(app):
+    named = re.findall(r"^\| `([A-Z]+ /[^`]*)`", page("api"), re.MULTILINE)
+    assert sorted(named) == sorted(endpoints(app))
+
+
+def commands(group, path=""):
+    """What can be typed: ``prune``, ``cameras list``."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield path + name
+
+
+def test_every_command_of_ours_is_in_the_table(app):
+    ours = set(commands(app.cli)) - {"openapi write", "openapi list-config-prefixes"}
+    named = re.findall(r"^\| `flask --app wsgi ([a-z ]+[a-z])", page("operating"), re.MULTILINE)
+    assert set(named) == ours
+
+
+def test_every_metric_of_ours_is_in_the_table(app):
+    scraped = parse(app.test_client().get("/metrics").text)
+    ours = {f"{f.name}_total" if f.type == "counter" else f.name for f in scraped}
+    named = set(re.findall(r"^\| `(nvr_\w+)`", page("operating"), re.MULTILINE))
+    assert {name for name in ours if name.startswith("nvr_")} == named
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"(?:`| {4})make (?:-C \S+ )?([a-z-]+)", EVERYTHING))
+    assert {"run", "test", "demo", "bench", "help"} <= named <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_test_that_is_named_exists(document):
+    for file, test in TEST.findall(DOCUMENTS[document]):
+        assert f"\ndef {test}(" in (PROJECT / file).read_text(), test
+
+
+@pytest.mark.parametrize("name", ["reliability", "security"])
+def test_every_promise_names_the_tests_that_prove_it(name):
+    promises = re.findall(r"^\| (.+) \| ([^|]*tests/[^|]*) \|$", page(name), re.MULTILINE)
+    rows = re.findall(r"^\| (?!Promise |---).+\|$", page(name), re.MULTILINE)
+    assert len(promises) == len(rows) > 10
+
+
+def test_every_picture_is_there_and_small():
+    named = set(re.findall(r"([\w-]+\.webp)\)", EVERYTHING))
+    assert named == {path.name for path in PROJECT.glob("docs/*.webp")}
+    for name in named:
+        assert 1000 < (PROJECT / "docs" / name).stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_is_named_exists(document):
+    named = r"`((?:app|benchmarks|deploy|docs|migrations|tests)/[\w./-]*)`"
+    for name in re.findall(named, DOCUMENTS[document]):
+        path = PROJECT / name
+        assert path.is_dir() if name.endswith("/") else path.is_file(), name
+
+
+def test_every_room_of_the_app_is_named():
+    rooms = {path.parent.name for path in PROJECT.glob("app/*/__init__.py")}
+    named = set(re.findall(r"`[^`\n]+`", page("architecture")))
+    assert {f"`app/{room}/`" for room in rooms} <= named
