@@ -124,7 +124,7 @@ def fitted(picture: Picture, box: Box) -> Picture:
 
 def _refuse_bombs(image: Any, picture: Picture) -> None:
     """By what the header says; nothing has been decoded yet."""
-    scans = bytes(picture.data or b"").count(SCAN) if MADE_OF[image.format] == "JPEG" else 1
+    scans = (picture.data or b"").count(SCAN) if MADE_OF[image.format] == "JPEG" else 1
     if image.width * image.height > MOST_PIXELS or scans > MOST_SCANS:
         raise NotResizable
 

@@ -38,7 +38,7 @@ class Picture(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int
-    data: bytes | memoryview | None = None
+    data: bytes | None = None
 
     @property
     def content_type(self) -> str:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from . import safe_open
 from .formats import CONTENT_TYPES, Picture, describe, is_whole
 from .newest_files import Candidate
-from .picture_cache import recent
 
 # How often a file that changes while it is read is read before the next newest is taken.
 READ_ATTEMPTS = 3
@@ -124,11 +123,9 @@ def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
             raise SnapshotTooOld(int(picture.age(terms.now)))
         if terms.known(picture):
             return picture
-        if (shared := recent.find(picture)) is not None:
-            return picture._replace(data=shared)
         data = _read(file, picture.size)
         if len(data) == picture.size and describe(file, name) == picture:
-            return picture._replace(data=recent.share(picture, data, terms.now))
+            return picture._replace(data=data)
     return None if whole or not data else picture._replace(size=len(data), data=data)
 
 
