@@ -129,6 +129,13 @@ SETTINGS = (
     ),
     Setting("NVR_THREADS", _whole(1, 64), "4", "reading requests answered at the same time"),
     Setting(
+        "NVR_ONE_PROCESSOR",
+        _one_of("auto", "off"),
+        "auto",
+        "`auto` keeps all threads on one processor, where Python's threads do not contend for "
+        "the interpreter; `off` lets the system place them",
+    ),
+    Setting(
         "NVR_MAX_BODY_BYTES",
         _whole(1024, 64 * MIB),
         str(MIB),

@@ -15,9 +15,9 @@ from .access import hosts
 from .db import inspection
 from .diagnostics import unassigned_folders
 from .images import resize
+from .logs import without_tokens
 from .models import keyset
 from .problems import CONTENT_TYPE, PROBLEM, PROBLEMS, Problem
-from .redaction import without_tokens
 from .services import tokens
 from .storage import safe_open, snapshots
 from .strict_json import BadJson

@@ -1,11 +1,22 @@
-"""Where does the log go, and who can write into it? To stderr, one line an event, nobody else."""
+"""Where does the log go, and what must never be in it?
+
+It goes to stderr, one line an event. Nobody else can write lines into it, a token is hidden
+wherever it stands, and no client can fill the disk with it.
+"""
 
 import codecs
 import logging
-
-from .redaction import without_tokens
+import re
+import threading
+import time
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# How `services.tokens` makes them, and the same with what a URL may escape.
+TOKEN = re.compile(r"nvr(?:_|%5[Ff])(?:[A-Za-z0-9_-]|%2[Dd]|%5[Ff]){43,}")
+HIDDEN = "nvr_(hidden)"
+# Of each statement that logs, so many lines are written in a period of so many seconds.
+LINES_PER_PERIOD = 10
+PERIOD_SECONDS = 60.0
 
 
 class OneLine(logging.Formatter):
@@ -16,6 +27,42 @@ class OneLine(logging.Formatter):
         return one_line(without_tokens(super().format(record)))
 
 
+class RateLimit(logging.Filter):
+    """Lets `LINES_PER_PERIOD` records of each logging statement pass in a period.
+
+    Without it a client that breaks off its requests, or provokes an error with each, fills the
+    disk. The first record of the next period says how many were left out. Debug records always
+    pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # File and line of the statement: when its period began, and its records since then.
+        self._periods: dict[tuple[str, int], tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.levelno <= logging.DEBUG:
+            return True
+        now, statement = time.monotonic(), (record.pathname, record.lineno)
+        with self._lock:
+            began, count = self._periods.get(statement, (now, 0))
+            left_out = 0
+            if now - began >= PERIOD_SECONDS:
+                began, count, left_out = now, 0, max(0, count - LINES_PER_PERIOD)
+            self._periods[statement] = (began, count + 1)
+        if left_out:
+            record.msg = f"{record.getMessage()} ({left_out} more like this were left out)"
+            record.args = None
+        return count < LINES_PER_PERIOD
+
+
+def without_tokens(text: str) -> str:
+    """``text`` with every token in it replaced; call it before ``text`` is cut."""
+    return TOKEN.sub(HIDDEN, text)
+
+
 def one_line(text: str) -> str:
     """``text`` with everything that is not printable escaped as Python would."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -23,10 +70,11 @@ def one_line(text: str) -> str:
 
 def configure(level: str) -> None:
     """Send every record of ``level`` and above to stderr."""
-    # Loaded now: it is needed when there is no descriptor left, too.
+    # Loaded now, because it is also needed when no descriptor is left to open its file.
     codecs.lookup("unicode_escape")
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORMAT))
+    handler.addFilter(RateLimit())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Its warning for each request that waits for a thread says nothing that one can act on.
+    # waitress warns of each request that waits for a thread: nobody can act on that.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -20,10 +19,8 @@ ROOM_OF_FILE = {
     "foundations": {
         "clock",
         "config",
-        "lazy",
         "logs",
         "problems",
-        "redaction",
         "strict_json",
         "yaml_text",
     },
@@ -41,11 +38,10 @@ CHOOSING = (
 )
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
-LATE = {"PIL.Image", "PIL.ImageOps", "prometheus_client.core", "yaml"}
-LATE |= {"prometheus_client.exposition", "prometheus_client.process_collector"}
-LATE |= {"prometheus_client.openmetrics.exposition"}
+# What belongs to an extra may be missing: a module, and what it tries to import after the rest.
+OPTIONAL_IMPORTS = {"app.images.resize": ["from PIL import Image, ImageOps"]}
 # Pillow's name for decoding what has been read already.
-IN_MEMORY = "pillow.open(io.BytesIO("
+IN_MEMORY = "Image.open(io.BytesIO("
 # To look a name up is not to open it: what it means may have changed in between.
 FOLLOWERS = {"realpath", "readlink", "resolve", "walk", "fwalk", "listdir", "glob", "rglob"}
 RECORD = """
@@ -118,13 +114,6 @@ def called(tree):
             yield node.attr
 
 
-def loads(tree):
-    """The modules that ``lazy.load`` is told to import."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy.load":
-            yield ast.literal_eval(node.args[0])
-
-
 def room_of(module):
     """The room that ``module`` is in: its package, or the one that `ROOM_OF_FILE` names."""
     name = module.removeprefix("app").removeprefix(".").split(".")[0]
@@ -152,15 +141,11 @@ def test_imports_stand_at_the_top(module):
     tree = TREES[module]
     everywhere = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert everywhere == top
     assert tree.body[1 : 1 + len(top)] == top
+    optional = OPTIONAL_IMPORTS.get(module, [])
+    assert [ast.unparse(node) for node in everywhere if node not in top] == optional
     assert "__import__" not in called(tree)
-    assert "importlib" not in list(imports(tree)) or module == "app.lazy"
-
-
-def test_only_what_few_boxes_need_is_imported_late():
-    loaded = {name for tree in TREES.values() for name in loads(tree)}
-    assert loaded == LATE
+    assert "importlib" not in list(imports(tree))
 
 
 @pytest.mark.parametrize("module", TREES)
@@ -190,7 +175,7 @@ def test_what_chooses_the_picture_needs_the_standard_library_only(module):
 # The data layer opens the locks and copies beside its own file, never a file of the cameras.
 @pytest.mark.parametrize("module", sorted(set(TREES) - {"app.storage.safe_open", "app.db.files"}))
 def test_only_containment_opens_files(module):
-    code = ast.unparse(TREES[module]).replace(IN_MEMORY, "pillow(io.BytesIO(")
+    code = ast.unparse(TREES[module]).replace(IN_MEMORY, "Image(io.BytesIO(")
     assert not OPENERS & set(called(ast.parse(code)))
 
 
@@ -222,61 +207,3 @@ def test_to_import_the_app_makes_no_file(tmp_path, environ):
     )
     assert result.stdout == "[]\n"
     assert os.listdir(tmp_path) == ["base"]
-
-
-def imported(environ, code):
-    """What ``code`` says in a fresh interpreter."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env=os.environ | environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-
-def started(environ, code):
-    """What ``code`` says after the start of the service, which ends over a bad setting."""
-    start = """if True:
-        import gc, re, runpy, sys
-        try:
-            runpy.run_path("wsgi.py", run_name="__main__")
-        except SystemExit as error:
-            assert "NVR_PORT" in str(error)
-    """
-    return subprocess.run(
-        [sys.executable, "-c", f"{dedent(start)}\n{dedent(code)}"],
-        cwd=PROJECT,
-        env=os.environ | environ | {"NVR_PORT": "none"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-
-def test_what_few_boxes_need_is_not_loaded_at_the_start(environ):
-    loaded = set(started(environ, "print(*sys.modules)").split())
-    assert "flask" in loaded
-    assert not {"PIL", "prometheus_client", "ssl", "yaml"} & loaded
-    # Which takes hashes, and is there before.
-    assert "_hashlib" not in loaded or "coverage" in loaded
-
-
-def test_what_was_spared_at_the_start_can_be_had_later(environ):
-    code = """
-        import hashlib, http.client, prometheus_client.exposition, ssl, yaml
-        from marshmallow import ValidationError
-        from marshmallow.validate import Email
-        print(gc.isenabled(), type(re.compile("\u00a1-\uffff")).__name__)
-        print(Email()("somebody@example.org"))
-        try:
-            Email()("somebody@nowhere at all")
-        except ValidationError as error:
-            print(error)
-        print(http.client.HTTPSConnection("localhost").port)
-        print(hashlib.pbkdf2_hmac("sha1", b"password", b"salt", 1).hex()[:8])
-    """
-    answers = ["True Pattern", "somebody@example.org", "Not a valid email address.", "443"]
-    # The first digits are those of RFC 6070, section 2.
-    assert started(environ, code).splitlines() == [*answers, "0c60c80f"]

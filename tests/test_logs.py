@@ -1,4 +1,4 @@
-"""Is an event one line, whatever a client puts into it?"""
+"""Is an event one line, whatever a client sends, and is the log bounded and free of tokens?"""
 
 import logging
 import sys
@@ -7,10 +7,12 @@ import pytest
 
 from app import logs
 
+SECRET = "nvr_" + "aB3-_9" * 7 + "x"
+
 
 @pytest.fixture
 def log(monkeypatch):
-    """A logger below a root that is nobody else's."""
+    """A logger below a root without other handlers."""
     monkeypatch.setattr(logging.root, "handlers", [])
     monkeypatch.setattr(logging.root, "level", logging.WARNING)
     monkeypatch.setattr(logging.getLogger("waitress.queue"), "level", logging.NOTSET)
@@ -29,24 +31,40 @@ def log(monkeypatch):
         ("\udcff", "\\udcff"),
     ],
 )
-def test_what_a_client_says_stays_in_its_line(log, capsys, said, written):
+def test_what_a_client_sends_stays_in_its_line(log, capsys, said, written):
     logs.configure("INFO")
     log.info("%s", said)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(f"INFO app.tests: {written}")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (SECRET, "nvr_(hidden)"),
+        (f"GET /x?token={SECRET}&y=1", "GET /x?token=nvr_(hidden)&y=1"),
+        (f"{SECRET} {SECRET}", "nvr_(hidden) nvr_(hidden)"),
+        (f"{SECRET}AAAA", "nvr_(hidden)"),
+        (SECRET.replace("-", "%2d").replace("_", "%5F"), "nvr_(hidden)"),
+        (SECRET[:-1], SECRET[:-1]),
+        ("nvr_database /var/lib/nvr_cameras/nvr.db NVR_HOST", None),
+        ("", None),
+    ],
+)
+def test_tokens_are_hidden_and_nothing_else(text, shown):
+    assert logs.without_tokens(text) == (text if shown is None else shown)
+
+
 def test_a_token_is_hidden_in_a_message_and_in_a_traceback(log, capsys):
     logs.configure("DEBUG")
-    secret = "nvr_" + "x" * 43
-    log.debug("GET /api?token=%s", secret)
+    log.debug("GET /api?token=%s", SECRET)
     try:
-        raise ValueError(secret)
+        raise ValueError(SECRET)
     except ValueError:
         log.exception("failed")
     written = capsys.readouterr().err
     assert written.count("nvr_(hidden)") == 2
-    assert secret not in written
+    assert SECRET not in written
 
 
 def test_a_traceback_is_one_line(log, capsys):
@@ -77,7 +95,34 @@ def test_to_configure_again_does_not_write_twice(log, capsys):
     assert [handler.stream for handler in logging.root.handlers] == [sys.stderr]
 
 
-def test_waiting_for_a_thread_is_not_worth_a_line(log, capsys):
+def test_a_request_that_waits_for_a_thread_is_not_logged(log, capsys):
     logs.configure("INFO")
     logging.getLogger("waitress.queue").warning("Task queue depth is 1")
     assert capsys.readouterr().err == ""
+
+
+def test_a_statement_that_logs_too_often_is_cut_short_and_says_so_later(log, capsys, monkeypatch):
+    logs.configure("INFO")
+
+    def say(number):
+        log.warning("broken off: %s", number)
+
+    for number in range(1000):
+        say(number)
+    log.warning("something else")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == [
+        *map(str, range(logs.LINES_PER_PERIOD)),
+        "something else",
+    ]
+    monkeypatch.setattr(logs, "PERIOD_SECONDS", 0)
+    say("again")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("broken off: again (990 more like this were left out)")
+
+
+def test_debug_records_are_not_cut_short(log, capsys):
+    logs.configure("DEBUG")
+    for number in range(1000):
+        log.debug("%s", number)
+    assert len(capsys.readouterr().err.splitlines()) == 1000

@@ -3,7 +3,6 @@
 import functools
 import io
 import struct
-import sys
 import threading
 import zlib
 
@@ -258,6 +257,6 @@ def test_what_fits_or_is_too_large_is_not_remembered():
 
 
 def test_pillow_that_is_not_there_is_said_to_be_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    monkeypatch.setattr(resize, "Image", None)
     with pytest.raises(NotInstalled):
         fitted(taken(picture()), Box(64, None))

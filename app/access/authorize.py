@@ -9,8 +9,8 @@ from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .. import clock, db
+from ..logs import without_tokens
 from ..models import Token
-from ..redaction import without_tokens
 from ..services import tokens
 from ..services.audit import Caller
 from ..services.token_usage import uses

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wsgi import get_input_stream
 
 from ..errors import ValidationFailed
-from ..redaction import without_tokens
+from ..logs import without_tokens
 from ..strict_json import strict
 
 ECHOED_CHARACTERS = 100

@@ -6,8 +6,12 @@ from collections import OrderedDict
 from os.path import splitext
 from typing import Any, NamedTuple
 
-from .. import lazy
 from ..storage.formats import CONTENT_TYPES, Picture
+
+try:  # an optional extra of the service
+    from PIL import Image, ImageOps
+except ImportError:
+    Image = None  # type: ignore[assignment]
 
 # What can be asked for, in pixels.
 LEAST, MOST = 16, 2160
@@ -105,17 +109,15 @@ class Resizer:
 
 def fitted(picture: Picture, box: Box) -> Picture:
     """As `Resizer.fit`, made anew."""
+    if Image is None:
+        raise NotInstalled
     try:
-        pillow, operations = lazy.load("PIL.Image"), lazy.load("PIL.ImageOps")
-    except ImportError as error:
-        raise NotInstalled from error
-    try:
-        with pillow.open(io.BytesIO(picture.data or b""), formats=("JPEG", "PNG", "GIF")) as image:
+        with Image.open(io.BytesIO(picture.data or b""), formats=("JPEG", "PNG", "GIF")) as image:
             _refuse_bombs(image, picture)
             small = _shrink(image, box)
             if small is None:
                 return picture
-            return _saved(picture, operations.exif_transpose(small), MADE_OF[image.format])
+            return _saved(picture, ImageOps.exif_transpose(small), MADE_OF[str(image.format)])
     except MemoryError:
         raise
     except Exception as error:  # a broken file makes a decoder raise almost anything

@@ -1,9 +1,6 @@
 """How does the service start and stop?"""
 
-import contextlib
-import gc
 import logging
-import os
 import signal
 import sys
 import threading
@@ -24,8 +21,7 @@ from ..services.monitor import TICK_SECONDS
 from ..services.retention import prune
 from ..services.token_usage import uses
 from .event_loop import Reception
-from .heap import use_little
-from .notify import notify
+from .process import notify, set_up
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +31,6 @@ USES_SECONDS = 60
 # What has been asked before the end is answered within so many seconds; one transaction may wait
 # `db.BUSY_SECONDS` for its turn.
 FAREWELL_SECONDS = 5.5
-# How long a thread may keep the interpreter from one that waits for it. In Python's 5 ms a writer
-# parses and checks all of a request: reads beside 200 detections a second, which took 1.7 to 1.9
-# times as long as idle at the 99th percentile, take 1.3 to 1.5 times as long with this.
-SWITCH_SECONDS = 0.001
 # A job that does not end meanwhile ends with the process.
 STOP_JOB_SECONDS = 2.0
 # systemd is told a few times per WatchdogSec= of the unit that requests are still answered.
@@ -48,18 +40,13 @@ WATCHDOG_SECONDS = 5.0
 def main(app: Flask) -> None:
     """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
     logs.configure(app.config["NVR_LOG_LEVEL"])
-    use_little()
-    _keep_to_one_processor()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    set_up(one_processor=app.config["NVR_ONE_PROCESSOR"] == "auto")
     reception = _prepare(app)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: (stopped.set(), reception.wake()))
     _announce(app, reception)
     jobs = start_jobs(app)
-    # What was made up to here stays: the collector need not look at it with every request. To
-    # collect first would find next to nothing and delay the first answer by 27 ms.
-    gc.freeze()
     _serve(reception, stopped)
     for job in jobs:
         job.ask_to_stop()
@@ -68,15 +55,6 @@ def main(app: Flask) -> None:
         job.stop(STOP_JOB_SECONDS)
     db.let_go()
     log.info("stopped")
-
-
-def _keep_to_one_processor() -> None:
-    """All threads, for those to come inherit it (sched_setaffinity(2)).
-
-    The interpreter runs one at a time; on two processors they fight for its lock.
-    """
-    with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _announce(app: Flask, reception: Reception) -> None:

@@ -4,8 +4,8 @@ import json
 from typing import NamedTuple
 
 from .. import clock
+from ..logs import without_tokens
 from ..models import AuditEntry, Row
-from ..redaction import without_tokens
 
 
 class Caller(NamedTuple):

@@ -7,8 +7,8 @@ import secrets
 
 from .. import clock
 from ..db import transaction
+from ..logs import without_tokens
 from ..models import Row, Token
-from ..redaction import without_tokens
 from . import audit
 from .audit import Caller
 

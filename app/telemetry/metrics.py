@@ -8,8 +8,12 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from peewee import DatabaseError
+from prometheus_client import core
+from prometheus_client import exposition as prometheus_text
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.process_collector import ProcessCollector
 
-from .. import clock, db, lazy
+from .. import clock, db
 from ..db.inspection import Unusable
 from ..models import STATUSES, Row
 from ..services import cameras as camera_service
@@ -30,17 +34,15 @@ class Metrics(NamedTuple):
 
     def collect(self) -> Iterator[Any]:
         """Every family of metrics."""
-        core = lazy.load("prometheus_client.core")
-        process = lazy.load("prometheus_client.process_collector")
         build = core.GaugeMetricFamily("nvr_build_info", "Always 1.", labels=["version"])
         build.add_metric([self.version], 1)
         yield build
-        yield from self._requests(core)
-        yield from self._index(core)
-        yield from _database(core)
-        yield from process.ProcessCollector(registry=None).collect()
+        yield from self._requests()
+        yield from self._index()
+        yield from _database()
+        yield from ProcessCollector(registry=None).collect()
 
-    def _requests(self, core: Any) -> Iterator[Any]:
+    def _requests(self) -> Iterator[Any]:
         requests = core.CounterMetricFamily(
             "nvr_http_requests", "Requests answered.", labels=["method", "route", "status"]
         )
@@ -61,7 +63,7 @@ class Metrics(NamedTuple):
             snapshots.add_metric([outcome], count)
         return iter((requests, durations, snapshots))
 
-    def _index(self, core: Any) -> Iterator[Any]:
+    def _index(self) -> Iterator[Any]:
         polling = len(self.folders.polling())
         mode = core.GaugeMetricFamily(
             "nvr_index_mode", "1 for how new pictures are noticed.", labels=["mode"]
@@ -78,13 +80,11 @@ class Metrics(NamedTuple):
 def exposition(metrics: Metrics, as_openmetrics: bool) -> tuple[bytes, str]:
     """The metrics as text in one of two formats, and its media type."""
     if as_openmetrics:
-        openmetrics = lazy.load("prometheus_client.openmetrics.exposition")
         return openmetrics.generate_latest(metrics), openmetrics.CONTENT_TYPE_LATEST
-    plain = lazy.load("prometheus_client.exposition")
-    return plain.generate_latest(metrics), plain.CONTENT_TYPE_PLAIN_0_0_4
+    return prometheus_text.generate_latest(metrics), prometheus_text.CONTENT_TYPE_PLAIN_0_0_4
 
 
-def _database(core: Any) -> Iterator[Any]:
+def _database() -> Iterator[Any]:
     """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
     try:
         db.migrate()
@@ -96,10 +96,10 @@ def _database(core: Any) -> Iterator[Any]:
     yield core.GaugeMetricFamily(
         "nvr_database_size_bytes", "The database with its WAL.", value=stats.database_bytes()
     )
-    yield from _cameras(core, cameras or [])
+    yield from _cameras(cameras or [])
 
 
-def _cameras(core: Any, cameras: list[Row]) -> Iterable[Any]:
+def _cameras(cameras: list[Row]) -> Iterable[Any]:
     """A series for each camera that is registered, by its id."""
 
     def family(name: str, what: str, *more: str) -> Any:

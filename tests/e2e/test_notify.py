@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from app.server import limits, main, notify
+from app.server import limits, main, process
 from tests.e2e.server import PROJECT, Server
 
 
@@ -34,9 +34,9 @@ def test_it_tells_when_it_listens_answers_and_stops(manager, tmp_path):
 
 def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    notify.notify("READY=1")
+    process.notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
-    notify.notify("READY=1")
+    process.notify("READY=1")
 
 
 def test_the_watchdog_is_told_often_enough():

@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from app.config import MIB, SETTINGS
-from app.server.main import SWITCH_SECONDS
 from app.server.pools import WRITERS
+from app.server.process import SWITCH_SECONDS
 from tests.e2e import wire
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
@@ -68,6 +68,11 @@ def test_all_threads_keep_to_one_processor(server):
     assert len(tasks) > WRITERS
     processors = [os.sched_getaffinity(task) for task in tasks]
     assert processors == [{max(os.sched_getaffinity(0))}] * len(tasks)
+
+
+def test_the_system_may_place_the_threads_where_the_setting_says_so(tmp_path):
+    with Server(tmp_path, NVR_ONE_PROCESSOR="off") as server:
+        assert os.sched_getaffinity(server.process.pid) == os.sched_getaffinity(0)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
