@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from .diagnostics.camera import Box
+from .diagnostics.camera import DiagnosticsContext
 from .services.monitor import Monitor
 from .services.pending_updates import sightings
 from .storage.folders import Folders
@@ -13,7 +13,7 @@ def init_app(app: Flask) -> None:
     sightings.forget()
     folders = Folders(app.config["NVR_MAX_PICTURE_BYTES"], watch=app.config["NVR_WATCH"] == "auto")
     app.extensions["folders"] = folders
-    app.extensions["box"] = Box(
+    app.extensions["diagnostics"] = DiagnosticsContext(
         app.config["NVR_FOSCAM_BASE_PATH"],
         folders,
         app.config["NVR_MAX_PICTURE_BYTES"],

@@ -66,6 +66,6 @@ def test_a_backup_tells_how_far_its_copying_is(app, camera, tmp_path, monkeypatc
 def test_the_doctor_counts_its_checks(app):
     path = app.config["NVR_DATABASE_URL"]
     found = list(
-        doctor.look(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now())
+        doctor.check_box(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now())
     )
-    assert len(found) == doctor.OF_THE_BOX
+    assert len(found) == doctor.BOX_CHECKS

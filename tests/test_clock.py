@@ -45,3 +45,24 @@ def test_to_compare_the_text_is_to_compare_the_time(one, other):
 @given(MOMENTS)
 def test_the_text_reads_back_as_the_same_moment(moment):
     assert datetime.fromisoformat(clock.rfc3339(moment)) == moment
+
+
+def test_a_time_beyond_the_calendar_becomes_its_first_or_last_second():
+    assert clock.rfc3339(clock.from_ns(2**75)) == "9999-12-31T23:59:59.000000Z"
+    assert clock.rfc3339(clock.from_ns(-(2**75))) == "0001-01-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (119.9, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (172800, "2 days"),
+    ],
+)
+def test_a_duration_is_written_in_the_largest_unit_that_it_holds_twice(seconds, text):
+    assert clock.duration(seconds) == text

@@ -1,4 +1,4 @@
-"""Does the doctor find what was really broken here, and say what to do about it?"""
+"""Does the doctor find what each test breaks, and say what to do about it?"""
 
 import json
 import os
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def run(app, monkeypatch):
-    """The command's result, on a box whose clock is kept right."""
+    """Runs the command on a box whose clock is kept right, and returns its result."""
     monkeypatch.setattr(kernel, "keeps_time", lambda: True)
     return lambda *words: app.test_cli_runner().invoke(args=("doctor", *words))
 
@@ -35,7 +35,7 @@ def statuses(result):
     return {name: check["status"] for name, check in checks.items()}
 
 
-def test_a_well_box_is_well(run):
+def test_every_check_is_ok_on_a_healthy_box(run):
     result = run()
     assert (result.exit_code, result.stderr.strip()) == (0, "")
     lines = result.stdout.splitlines()
@@ -54,7 +54,7 @@ def test_a_well_box_is_well(run):
     assert set(statuses(run("--json")).values()) == {HEALTHY}
 
 
-def test_looking_changes_nothing(run, base, path, camera):
+def test_the_doctor_changes_nothing(run, base, path, camera):
     db.database.close()
     before = {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
     assert run().exit_code == 0
@@ -64,7 +64,7 @@ def test_looking_changes_nothing(run, base, path, camera):
     assert after[path] == before[path]
 
 
-def test_a_database_that_is_not_there_is_not_made(run, path):
+def test_a_missing_database_is_not_created(run, path):
     db.database.close()
     for file in path.parent.glob("nvr.db*"):
         file.unlink()
@@ -82,7 +82,7 @@ def test_a_missing_base_path_is_a_problem(run, base):
     assert "Create or mount it" in result.stdout
 
 
-def test_each_camera_is_looked_at(run, base, camera, client):
+def test_each_camera_is_checked(run, base, camera, client):
     client.post("/api/cameras", json={"name": "Lost", "folder_path": "lost"})
     result = run()
     assert result.exit_code == 1
@@ -112,7 +112,7 @@ def test_a_damaged_database_is_a_problem(run, path, camera):
     assert "restore a backup" in result.stdout
 
 
-def test_a_file_that_is_no_database_is_a_problem(run, path):
+def test_a_file_that_is_not_a_database_is_a_problem(run, path):
     db.database.close()
     stop_writing()
     path.write_bytes(b"this is no database, " * 1000)
@@ -121,37 +121,37 @@ def test_a_file_that_is_no_database_is_a_problem(run, path):
     assert "problem database: The database cannot be written." in result.stdout
 
 
-def test_a_clock_that_went_back_is_a_problem(monkeypatch):
+def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
     monkeypatch.setattr(kernel, "keeps_time", lambda: True)
     for now, last in (
         (NOW, "2026-01-01T00:00:00.000001Z"),
         (datetime(1970, 1, 1, tzinfo=UTC), None),
         (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-02T00:00:00.000000Z"),
     ):
-        check = doctor.time_of_day(now, last)
+        check = doctor.check_clock(now, last)
         assert check.status == UNHEALTHY
         assert "timedatectl set-ntp true" in check.message
-    assert doctor.time_of_day(NOW, "2025-12-31T23:59:59.000000Z").status == HEALTHY
+    assert doctor.check_clock(NOW, "2025-12-31T23:59:59.000000Z").status == HEALTHY
 
 
-def test_a_clock_that_nobody_keeps_is_a_warning(monkeypatch):
+def test_a_clock_without_ntp_is_a_warning(monkeypatch):
     monkeypatch.setattr(kernel, "keeps_time", lambda: False)
-    check = doctor.time_of_day(NOW, None)
+    check = doctor.check_clock(NOW, None)
     assert (check.status, "timedatectl" in check.message) == (DEGRADED, True)
 
 
-def test_limits_that_are_too_low_are_named_with_what_to_type(monkeypatch):
+def test_inotify_limits_that_are_too_low_are_a_warning_with_the_command(monkeypatch):
     granted = {"max_user_watches": 8192, "max_user_instances": 128}
     monkeypatch.setattr(kernel, "inotify_limit", granted.get)
-    assert doctor.inotify(120).status == HEALTHY
-    check = doctor.inotify(121)
+    assert doctor.check_inotify(120).status == HEALTHY
+    check = doctor.check_inotify(121)
     assert check.status == DEGRADED
     assert "sysctl -w fs.inotify.max_user_instances=258;" in check.message
     granted["max_user_watches"] = 100
-    assert "fs.inotify.max_user_watches is 100" in doctor.inotify(1).message
+    assert "fs.inotify.max_user_watches is 100" in doctor.check_inotify(1).message
 
 
-def test_the_kernels_limits_are_read(monkeypatch):
+def test_the_inotify_limits_are_those_of_the_kernel(monkeypatch):
     for name in ("max_user_watches", "max_user_instances"):
         assert kernel.inotify_limit(name) == int(Path(f"{kernel.LIMITS}/{name}").read_text())
     assert kernel.inotify_limit("missing") == 0
@@ -160,15 +160,15 @@ def test_the_kernels_limits_are_read(monkeypatch):
     assert kernel.keeps_time() in (True, False)
 
 
-def test_a_database_of_somebody_else_is_a_warning(path, monkeypatch):
-    assert doctor.permissions(str(path)).status == HEALTHY
+def test_a_database_that_belongs_to_another_user_is_a_warning(path, monkeypatch):
+    assert doctor.check_permissions(str(path)).status == HEALTHY
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
-    check = doctor.permissions(str(path))
+    check = doctor.check_permissions(str(path))
     assert (check.status, "as the service's user" in check.message) == (DEGRADED, True)
 
 
-def test_a_place_that_may_not_be_written_is_a_problem(tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_written_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    check = doctor.permissions(str(tmp_path / "new" / "nvr.db"))
+    check = doctor.check_permissions(str(tmp_path / "new" / "nvr.db"))
     assert (check.status, "chown" in check.message) == (UNHEALTHY, True)
     assert str(tmp_path) in check.message

@@ -1,4 +1,4 @@
-"""Is everything in a folder counted as what it is, and does counting end?"""
+"""Is every file in a folder counted as what it is, and does counting end at its bounds?"""
 
 import os
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 
 from app import clock
-from app.diagnostics.survey import NAMED, Bounds, is_temporary, survey
+from app.diagnostics.survey import MOST_LISTED, Bounds, is_temporary, survey
 from app.storage.scan import DEEPEST
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
@@ -16,7 +16,7 @@ MOST_BYTES = 100
 
 
 def surveyed(folder, bounds=MANY):
-    """What is in the folder at this path."""
+    """The survey of the folder at this path."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         return survey(descriptor, clock.now(), MOST_BYTES, bounds)
@@ -27,7 +27,7 @@ def surveyed(folder, bounds=MANY):
 def test_an_empty_folder_holds_nothing(base):
     seen = surveyed(base)
     assert (seen.pictures, seen.complete, seen.newest, seen.temporary) == (0, True, None, [])
-    assert not seen.passed_over
+    assert not seen.skipped
     assert not seen.others
 
 
@@ -46,16 +46,16 @@ def test_every_file_is_counted_as_what_it_is(base):
     assert (seen.pictures, seen.complete) == (2, True)
     assert seen.newest.path == "20251223/12/b.PNG"
     assert seen.newest.size == 2
-    assert seen.passed_over == {"empty": 1, "too_large": 1, "links": 2}
+    assert seen.skipped == {"empty_files": 1, "too_large": 1, "links_inside": 2}
     assert seen.others == {".mkv": 2, ".txt": 1, "": 1}
 
 
-def test_an_empty_file_is_no_trouble_while_it_may_be_an_upload_that_begins(base):
+def test_an_empty_file_is_not_counted_while_its_upload_may_be_starting(base):
     put(base / "a.jpg", b"", age=5)
-    assert surveyed(base).passed_over["empty"] == 0
+    assert surveyed(base).skipped["empty_files"] == 0
 
 
-def test_the_newest_is_the_snapshots_newest(base):
+def test_the_newest_picture_is_the_one_that_the_snapshot_shows(base):
     put(base / "future.jpg", b"x", age=-2 * 24 * 3600)
     put(base / "z.jpg", b"x", age=9, now=1e9)
     put(base / "a.jpg", b"x", age=9, now=1e9)
@@ -76,14 +76,14 @@ def test_the_newest_is_the_snapshots_newest(base):
         ("notes.txt", False),
     ],
 )
-def test_an_upload_under_a_temporary_name_is_told_by_it(base, name, temporary):
+def test_an_upload_is_recognised_by_its_temporary_name(base, name, temporary):
     assert is_temporary(name) == temporary
     put(base / "sub" / name, b"xyz")
     found = [(file.path, file.size) for file in surveyed(base).temporary]
     assert found == ([(f"sub/{name}", 3)] if temporary else [])
 
 
-def test_counting_ends_at_so_many_pictures(base):
+def test_counting_ends_at_the_bound_on_pictures(base):
     for number in range(20):
         put(base / f"{number}.jpg", b"x")
     for most, counted, complete in ((19, 19, False), (20, 20, True), (21, 20, True)):
@@ -91,7 +91,7 @@ def test_counting_ends_at_so_many_pictures(base):
         assert (seen.pictures, seen.complete) == (counted, complete)
 
 
-def test_counting_ends_after_so_long_whatever_the_files_are(base):
+def test_counting_ends_at_the_time_bound_even_without_pictures(base):
     for number in range(500):
         put(base / f"{number}.mkv", b"x")
     began = time.monotonic()
@@ -99,15 +99,15 @@ def test_counting_ends_after_so_long_whatever_the_files_are(base):
     assert time.monotonic() - began < 1
 
 
-def test_names_are_kept_in_bounds(base):
-    for number in range(NAMED + 5):
+def test_the_listed_uploads_and_suffixes_are_limited(base):
+    for number in range(MOST_LISTED + 5):
         put(base / f"{number}.tmp", b"x")
         put(base / f"x.{number}", b"x")
     seen = surveyed(base)
-    assert (len(seen.temporary), len(seen.others)) == (NAMED, NAMED)
+    assert (len(seen.temporary), len(seen.others)) == (MOST_LISTED, MOST_LISTED)
 
 
-def test_folders_nested_too_deeply_are_counted_as_such(base):
+def test_folders_that_are_nested_too_deeply_are_counted_as_skipped(base):
     folder = os.open(base, os.O_RDONLY)
     for _ in range(DEEPEST + 1):
         os.mkdir("d", dir_fd=folder)
@@ -115,10 +115,10 @@ def test_folders_nested_too_deeply_are_counted_as_such(base):
         os.close(folder)
         folder = below
     os.close(folder)
-    assert surveyed(base).passed_over == {"too_deep": 1}
+    assert surveyed(base).skipped == {"too_deep": 1}
 
 
-def test_what_may_not_be_read_is_counted_as_such():
+def test_files_and_folders_that_may_not_be_read_are_counted_as_skipped():
     with base_of_nobody() as base:
         put(base / "front/a.jpg", b"x")
         put(base / "front/b.jpg", b"x").chmod(0)
@@ -128,4 +128,4 @@ def test_what_may_not_be_read_is_counted_as_such():
             seen = surveyed(base / "front")
         (base / "front/20251223").chmod(0o700)
     assert seen.pictures == 1
-    assert seen.passed_over == {"unreadable": 1, "closed": 1}
+    assert seen.skipped == {"unreadable_files": 1, "closed_folders": 1}

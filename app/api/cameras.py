@@ -105,5 +105,5 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
     """Say what a person needs to know to mend a camera that shows nothing new"""
-    camera, box = camera_service.one(str(camera_id)), current_app.extensions["box"]
-    return diagnose(camera, Camera.listing(), box, clock.now())
+    camera, context = camera_service.one(str(camera_id)), current_app.extensions["diagnostics"]
+    return diagnose(camera, Camera.listing(), context, clock.now())

@@ -3,7 +3,7 @@
 from flask import current_app
 
 from .. import clock
-from ..diagnostics.unassigned_folders import vacancies
+from ..diagnostics.unassigned_folders import find_unassigned
 from ..models import Camera, Row
 from ..schemas import folders as schemas
 from .blueprint import Blueprint
@@ -23,5 +23,6 @@ def list_folders() -> Row:
 
     A folder directly below the base path is used when it is a camera's folder or holds one.
     """
-    found = vacancies(Camera.listing(), current_app.extensions["box"], clock.now())
+    context = current_app.extensions["diagnostics"]
+    found = find_unassigned(Camera.listing(), context, clock.now())
     return {"folders": found, "count": len(found)}

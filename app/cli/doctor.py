@@ -36,9 +36,9 @@ def doctor(as_json: bool) -> None:
         current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
     )
     cameras = _cameras(path)
-    looks = chain(checks.look(base, path, len(cameras), clock.now()), _of_cameras(cameras))
+    looks = chain(checks.check_box(base, path, len(cameras), clock.now()), _of_cameras(cameras))
     found = {}
-    with progress.bar(checks.OF_THE_BOX + len(cameras)) as bar:
+    with progress.bar(checks.BOX_CHECKS + len(cameras)) as bar:
         for name, check in looks:
             found[name] = check
             bar.update(1)
@@ -62,7 +62,7 @@ def _cameras(path: str) -> list[Row]:
 
 def _of_cameras(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
     """Up to a second for each camera."""
-    box = current_app.extensions["box"]
+    context = current_app.extensions["diagnostics"]
     for camera in cameras:
-        problems = diagnose(camera, cameras, box, clock.now())["problems"]
-        yield f"camera {camera['name']} ({camera['id']})", checks.of_camera(problems)
+        problems = diagnose(camera, cameras, context, clock.now())["problems"]
+        yield f"camera {camera['name']} ({camera['id']})", checks.check_camera(problems)

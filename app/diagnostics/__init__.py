@@ -1,1 +1,1 @@
-"""What is wrong between a camera and its picture, and what would mend it?"""
+"""What is wrong between a camera and its picture, and what should a person do about it?"""

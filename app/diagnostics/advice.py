@@ -1,118 +1,179 @@
-"""What is wrong with what lies in a camera's folder, and what should a person do about it?
+"""What is wrong with the contents of a camera's folder, and what should a person do about it?
 
-One row for each trouble: its word, and a sentence that ends in something to do, or None.
+Each function below looks for one problem. It returns a sentence that says what to do, or None
+where there is no such problem. `CHECKS` lists them in the order in which a person should read
+them, by the codes that the API sends.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
-from .candidate_checks import BEING_WRITTEN
-from .facts import Facts
-from .folder_advice import service_user
-from .skipped_files import PASSED_OVER, PassedOver
-from .survey import STALE_SECONDS
+from ..storage.scan import DEEPEST
+from .folder_access import service_user
+from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
-# A camera's clock may be ahead by so much, in seconds.
+# A picture's time may be ahead of this box's clock by so much, in seconds.
 AHEAD_SECONDS = 60
+# By the codes that `survey` counts skipped files and folders under; ``n`` is how many there are.
+SKIPPED = {
+    "empty_files": "Empty files with a picture's name: {n}. The upload broke off at once, or the "
+    "disk was full. Check the free space and the FTP server's log, and delete these files.",
+    "too_large": "Pictures of more than {most_bytes} bytes, which are not shown: {n}. Let the "
+    "camera upload smaller ones, or raise NVR_MAX_PICTURE_BYTES.",
+    "unreadable_files": "Pictures that the service's user {user} may not read: {n}. Set the FTP "
+    "server's umask to 022, and run chmod o+r on those that are there.",
+    "closed_folders": "Sub-folders that the service's user {user} may not read: {n}. Set the FTP "
+    "server's umask to 022, and run chmod o+rx on those that are there.",
+    "broken_folders": "Folders that cannot be listed because the disk or the network fails: {n}. "
+    "Check the kernel's log (dmesg), the cable and the mount.",
+    "links_inside": "Links in the folder, which are skipped: {n}. The service never follows "
+    "links; replace each one with the file or folder that it points to.",
+    "too_deep": f"Sub-folders more than {DEEPEST} levels deep, which are skipped: {{n}}. Let the "
+    "camera use fewer sub-folders.",
+}
+
+
+class Contents(NamedTuple):
+    """What was found in a camera's folder.
+
+    ``polling``: why the folder is read again and again instead of watched, None if it is watched;
+    ``is_newest_certain``: whether no newer picture can be there than ``checks.newest``.
+    """
+
+    survey: Survey
+    checks: CandidateChecks
+    polling: str | None
+    is_newest_certain: bool
+
+
+# Of a folder that could not be read.
+UNREAD = Contents(Survey(complete=False), CandidateChecks(), None, False)
+
+
+class Facts(NamedTuple):
+    """What is known of a camera.
+
+    ``offline_after``: after how many seconds of silence a camera is offline, 0 for never;
+    ``most_bytes``: the largest picture that is shown; ``sharing``: other cameras of the same
+    folder; ``nested``: cameras of folders inside it.
+    """
+
+    camera: Row
+    now: datetime
+    offline_after: int
+    most_bytes: int
+    sharing: list[Row]
+    nested: list[Row]
+    contents: Contents
+
+    @property
+    def last_sign(self) -> str | None:
+        """When the camera last uploaded, as far as that is known, in RFC 3339."""
+        last_seen: str | None = self.camera["last_seen_at"]
+        newest = self.contents.checks.newest
+        if newest is None or not self.contents.is_newest_certain:
+            return last_seen
+        return max(last_seen or "", clock.rfc3339(clock.from_ns(newest.mtime_ns)))
 
 
 def no_picture(facts: Facts) -> str | None:
     """Nothing was uploaded, or nothing that can be shown."""
-    survey = facts.survey
-    if survey is None or survey.pictures or not survey.complete:
+    survey = facts.contents.survey
+    if survey.pictures or not survey.complete:
         return None
     if survey.others:
         kinds = ", ".join(f"{n} {s or 'without suffix'}" for s, n in survey.others.most_common(5))
         return (
             f"The folder holds no picture, but other files ({kinds}). Let the camera upload "
-            "pictures whose names end in .jpg, .jpeg, .png or .gif; others are not shown."
+            "pictures whose names end in .jpg, .jpeg, .png or .gif; other files are not shown."
         )
-    if survey.temporary or survey.passed_over.total():
+    if survey.temporary or survey.skipped.total():
         return "The folder holds no picture that can be shown yet. The other problems say why."
     return (
-        "Nothing is in the folder yet. Check in the camera that FTP upload is switched on, with "
-        "this box's address, the right user and password and the right folder, and let it upload "
-        "a test picture; the FTP server's log shows whether it comes through."
+        "Nothing is in the folder yet. Check in the camera that FTP upload is switched on and has "
+        "this box's address, the right user and password, and the right folder. Then let it "
+        "upload a test picture; the FTP server's log shows whether it arrives."
     )
 
 
-def passed_over(row: PassedOver, facts: Facts) -> str | None:
-    """The sentence of ``row``, where there is any such file."""
-    count = facts.survey.passed_over[row.kind] if facts.survey else 0
+def skipped(code: str, facts: Facts) -> str | None:
+    """Some files or folders are skipped for the reason that ``code`` names."""
+    count = facts.contents.survey.skipped[code]
     if not count:
         return None
-    return row.sentence.format(n=count, user=service_user(), bytes=facts.most_bytes)
+    return SKIPPED[code].format(n=count, user=service_user(), most_bytes=facts.most_bytes)
 
 
 def foreign_files(facts: Facts) -> str | None:
-    """The suffix promises a picture and the first bytes are none."""
-    foreign = facts.trials.foreign if facts.trials else []
+    """Files have a picture's name but not its first bytes."""
+    foreign = facts.contents.checks.foreign
     if not foreign:
         return None
     return (
-        "Files that are named like pictures but do not begin as JPEG, PNG or GIF do: "
-        f"{len(foreign)} of the newest, for example {foreign[0].path}. Set the camera to one of "
-        "these formats, and to FTP's binary mode."
+        f"Files with a picture's name that are not JPEG, PNG or GIF: {len(foreign)} of the "
+        f"newest, for example {foreign[0].path}. Set the camera to one of these formats, and its "
+        "FTP upload to binary mode."
     )
 
 
 def unfinished_uploads(facts: Facts) -> str | None:
-    """Uploads that nobody goes on with."""
-    survey, trials = facts.survey, facts.trials
-    if survey is None or trials is None:
-        return None
-    halves = [u.file for u in trials.unfinished if u.because != BEING_WRITTEN]
-    until = (facts.now.timestamp() - STALE_SECONDS) * 1e9
-    stale = [file for file in [*survey.temporary, *halves] if file.mtime_ns < until]
+    """Uploads broke off: nothing was added to them for `STALE_SECONDS`."""
+    survey, checks, _, _ = facts.contents
+    halves = [upload.file for upload in checks.unfinished if upload.because != BEING_WRITTEN]
+    until_ns = (facts.now.timestamp() - STALE_SECONDS) * 1e9
+    stale = [file for file in [*survey.temporary, *halves] if file.mtime_ns < until_ns]
     if not stale:
         return None
     return (
         f"Uploads that were never finished: {len(stale)}, for example {stale[0].path}. The "
         "connection breaks off: check the camera's network, the free space and the FTP server's "
-        "time-outs; what is left over can be deleted."
+        "time-outs. What is left of these uploads can be deleted."
     )
 
 
 def clock_ahead(facts: Facts) -> str | None:
-    """A time in the future hides every picture that comes before it."""
-    newest = facts.trials.newest if facts.trials else None
+    """The newest picture's time lies in the future, which hides every picture before it."""
+    newest = facts.contents.checks.newest
     ahead = newest.mtime_ns / 1e9 - facts.now.timestamp() if newest else 0
     if ahead < AHEAD_SECONDS:
         return None
     return (
-        f"The newest picture's time lies {int(ahead)} seconds in the future, so newer ones stay "
-        "hidden behind it until then. Set the clocks of the camera and of this box (by NTP), and "
-        "delete the picture."
+        f"The newest picture's time lies {int(ahead)} seconds in the future, so newer pictures "
+        "stay hidden behind it until then. Set the clocks of the camera and of this box (by NTP), "
+        "and delete the picture."
     )
 
 
 def silent(facts: Facts) -> str | None:
-    """It was seen, and then no more."""
-    if not facts.silent_since or not facts.offline_after:
+    """The camera has uploaded before, but not for a long time."""
+    if not facts.last_sign or not facts.offline_after:
         return None
-    seconds = (facts.now - clock.parse(facts.silent_since)).total_seconds()
+    seconds = (facts.now - clock.parse(facts.last_sign)).total_seconds()
     if seconds < facts.offline_after:
         return None
     return (
-        f"The camera has uploaded nothing for {_span(seconds)}. Check its power, its network and "
-        "its FTP settings, whether it uploads on motion only, and whether the disk is full."
+        f"The camera has uploaded nothing for {clock.duration(seconds)}. Check its power, its "
+        "network and its FTP settings, whether it uploads only on motion, and whether the disk is "
+        "full."
     )
 
 
 def shared_folder(facts: Facts) -> str | None:
-    """Two cameras, one folder: each shows what the other sees."""
+    """Other cameras have the same folder."""
     if not facts.sharing:
         return None
     return (
-        f"The folder is also the one of {_names(facts.sharing)}: each shows whatever comes last. "
-        "Give every camera a folder of its own."
+        f"The folder is also used by {_names(facts.sharing)}, so each of these cameras shows the "
+        "same newest picture. Give every camera a folder of its own."
     )
 
 
 def nested_folder(facts: Facts) -> str | None:
-    """Sub-folders are looked through, also those of other cameras."""
+    """Other cameras have folders inside this one, which is searched with its sub-folders."""
     if not facts.nested:
         return None
     return (
@@ -121,31 +182,25 @@ def nested_folder(facts: Facts) -> str | None:
     )
 
 
-def polled(facts: Facts) -> str | None:
-    """Right, but slower."""
-    if not facts.polling:
+def polling(facts: Facts) -> str | None:
+    """The folder is not watched; what is shown is right, but reading costs time."""
+    if not facts.contents.polling:
         return None
-    return f"The folder is read again and again instead of watched: {facts.polling}."
+    return f"The folder is read again and again instead of watched: {facts.contents.polling}."
 
 
 def _names(cameras: list[Row]) -> str:
     return ", ".join(f"“{camera['name']}”" for camera in cameras)
 
 
-def _span(seconds: float) -> str:
-    units = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
-    name, size = next((u for u in units if seconds >= 2 * u[1]), units[-1])
-    return f"{int(seconds // size)} {name}"
-
-
-TROUBLES: tuple[tuple[str, Callable[[Facts], str | None]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[Facts], str | None]], ...] = (
     ("no_picture", no_picture),
-    *((row.code, partial(passed_over, row)) for row in PASSED_OVER),
+    *((code, partial(skipped, code)) for code in SKIPPED),
     ("foreign_files", foreign_files),
     ("unfinished_uploads", unfinished_uploads),
     ("clock_ahead", clock_ahead),
     ("silent", silent),
     ("shared_folder", shared_folder),
     ("nested_folder", nested_folder),
-    ("polling", polled),
+    ("polling", polling),
 )

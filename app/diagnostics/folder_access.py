@@ -1,14 +1,17 @@
-"""How far does the way to a camera's folder lead, and what stands in it?"""
+"""Can a camera's folder be listed, and if not, what should a person do about it?"""
 
 import errno
 import os
+import pwd
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from ..storage import safe_open
 
-# How many names are compared in search of one that is written a little differently.
+# At most so many names are compared in search of one that is spelt a little differently.
 MOST_NAMES = 10_000
 CODES = {
     errno.ENOENT: "folder_missing",
@@ -17,22 +20,46 @@ CODES = {
     errno.EACCES: "not_readable",
     errno.EPERM: "not_readable",
 }
+# By the codes of `FolderAccess.problem`; `advice` fills in the values.
+ADVICE = {
+    "outside_base": "The folder is not inside the base path {base}, so the service does not look "
+    "at it and shows nothing of it. Change folder_path to a folder inside the base path.",
+    "link_on_the_way": "{at} is a link, and links below the base path are never followed. Put a "
+    "folder in its place (mount --bind can show another folder there), or change folder_path to "
+    "the folder that the link points to, if that is inside the base path.",
+    "base_path_missing": "The base path {base} does not exist or may not be entered. Create or "
+    "mount it; the service notices without a restart. If the cameras upload to another folder, "
+    "set NVR_FOSCAM_BASE_PATH to that one.",
+    "folder_missing": "There is no folder {at}. Create it so that the camera's FTP user may write "
+    "to it and the service's user {user} may read it: install -d -m 755 -o FTP_USER "
+    "{quoted_folder}",
+    "not_a_folder": "{at} is a file where a folder is needed. Move it away and create the folder, "
+    "or change folder_path.",
+    "not_readable": "The service's user {user} may not read {at}. Allow it with chmod o+rx "
+    "{quoted_at} or setfacl -m u:{user}:rx {quoted_at}",
+    "folder_unavailable": "{at} cannot be opened: {reason}. Check the disk or the network that it "
+    "lies on, and whether it is mounted.",
+}
+SIMILAR = (
+    "There is no folder {at}, but there is {similar}. If the camera uploads there, change "
+    "folder_path to it."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """Where a camera's folder should be, and why it cannot be listed, if it cannot.
+class FolderAccess:
+    """Where a camera's folder should be, and whether it can be listed.
 
-    ``folder``: joined with the base and normalised; ``descriptor`` lists it, None where
-    ``obstacle`` says why not; ``at``: the path where the way ended; ``similar``: folders there
-    whose names differ from the missing one in case, blanks, dots, ``-`` and ``_`` only;
-    ``exists`` and ``readable`` are None where that cannot or must not be known; ``reason``: what
-    the system said.
+    ``folder``: the path, joined with the base and normalised; ``descriptor``: lists the folder,
+    None where there is a ``problem``, a code of `ADVICE`; ``at``: the path that could not be
+    opened; ``similar``: folders beside a missing one whose names differ from it only in case,
+    blanks, dots, ``-`` and ``_``; ``exists`` and ``readable``: None where that cannot or must not
+    be known; ``reason``: the system's message.
     """
 
     folder: str
     descriptor: int | None = None
-    obstacle: str | None = None
+    problem: str | None = None
     at: str = ""
     similar: tuple[str, ...] = ()
     inside: bool = True
@@ -42,73 +69,101 @@ class Reach:
 
 
 @contextmanager
-def reached(base: str, folder_path: str) -> Iterator[Reach]:
-    """The camera's folder, open inside the block where it can be opened."""
-    folder, way = safe_open.normalise(base, folder_path), list[str]()
+def access_folder(base: str, folder_path: str) -> Iterator[FolderAccess]:
+    """Open the camera's folder, if that is possible, for the time of the block."""
+    folder, components = safe_open.normalise(base, folder_path), list[str]()
     try:
-        way = safe_open.components_below(base, folder_path)
+        components = safe_open.components_below(base, folder_path)
         descriptor = safe_open.open_folder(base, folder_path)
     except safe_open.OutsideBase as outside:
-        yield _outside(base, folder, way, outside.depth)
+        yield _outside(base, folder, components, outside.depth)
     except safe_open.FolderNotFound as missing:
-        yield _missing(base, folder, way, missing)
+        yield _missing(base, folder, components, missing)
     else:
         try:
-            yield Reach(folder, descriptor, exists=True, readable=True)
+            yield FolderAccess(folder, descriptor, exists=True, readable=True)
         finally:
             os.close(descriptor)
 
 
-def place(base: str, folder_path: str) -> str:
-    """One name for a folder however it is written, the base by its configured name."""
+def advice(access: FolderAccess, base: str) -> str | None:
+    """What keeps the folder from being listed and what to do about it; None if nothing does."""
+    if access.problem is None:
+        return None
+    sentence = SIMILAR if access.similar else ADVICE[access.problem]
+    return sentence.format(
+        base=base,
+        at=access.at,
+        quoted_at=shlex.quote(access.at),
+        quoted_folder=shlex.quote(access.folder),
+        similar=" or ".join(f"“{name}”" for name in access.similar),
+        user=service_user(),
+        reason=access.reason,
+    )
+
+
+def canonical_path(base: str, folder_path: str) -> str:
+    """The same path for a folder however it is written, below the base as it is configured."""
     try:
-        return safe_open.normalise(base, "/".join(safe_open.components_below(base, folder_path)))
+        components = safe_open.components_below(base, folder_path)
     except safe_open.OutsideBase:
         return safe_open.normalise(base, folder_path)
+    return safe_open.normalise(base, "/".join(components))
 
 
-def _outside(base: str, folder: str, way: list[str], depth: int | None) -> Reach:
-    """Nothing outside was looked at, so nothing is said of it."""
+def service_user() -> str:
+    """The name of the user that this process runs as, or its number where it has no name."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _outside(base: str, folder: str, components: list[str], depth: int | None) -> FolderAccess:
+    """Nothing outside the base is looked at, so the answer says nothing about it."""
     if depth is None:
-        return Reach(folder, obstacle="outside_base", at=folder, inside=False)
-    at = os.path.join(base, *way[: depth + 1])
-    return Reach(folder, obstacle="link_on_the_way", at=at, inside=False)
+        return FolderAccess(folder, problem="outside_base", at=folder, inside=False)
+    at = os.path.join(base, *components[: depth + 1])
+    return FolderAccess(folder, problem="link_on_the_way", at=at, inside=False)
 
 
-def _missing(base: str, folder: str, way: list[str], missing: safe_open.FolderNotFound) -> Reach:
-    depth, code = missing.depth, CODES.get(missing.reason, "folder_unavailable")
+def _missing(
+    base: str, folder: str, components: list[str], missing: safe_open.FolderNotFound
+) -> FolderAccess:
+    depth, problem = missing.depth, CODES.get(missing.reason, "folder_unavailable")
     if depth < 0:
-        return Reach(folder, obstacle="base_path_missing", at=base)
-    # What may not be entered says nothing of what is in it.
-    closed = code == "not_readable" and depth < len(way)
-    exists = None if closed or code == "folder_unavailable" else code == "not_readable"
-    return Reach(
+        return FolderAccess(folder, problem="base_path_missing", at=base)
+    # Whether anything exists in a folder that may not be entered is unknown.
+    is_closed = problem == "not_readable" and depth < len(components)
+    is_unknown = is_closed or problem == "folder_unavailable"
+    return FolderAccess(
         folder,
-        obstacle=code,
-        at=os.path.join(base, *way[: depth if closed else depth + 1]),
-        similar=_similar(base, way, depth) if code == "folder_missing" else (),
-        exists=exists,
+        problem=problem,
+        at=os.path.join(base, *components[: depth if is_closed else depth + 1]),
+        similar=_similar(base, components, depth) if problem == "folder_missing" else (),
+        exists=None if is_unknown else problem == "not_readable",
         readable=False,
         reason=os.strerror(missing.reason),
     )
 
 
-def _similar(base: str, way: list[str], depth: int) -> tuple[str, ...]:
+def _similar(base: str, components: list[str], depth: int) -> tuple[str, ...]:
     """Folders beside the missing one that may be meant."""
     try:
-        parent = safe_open.open_folder(base, "/".join(way[:depth]) or ".")
+        parent = safe_open.open_folder(base, "/".join(components[:depth]) or ".")
     except (safe_open.OutsideBase, safe_open.FolderNotFound):
         return ()
-    wanted, found = _plain(way[depth]), []
+    wanted, found = _comparable(components[depth]), []
     try:
         with os.scandir(parent) as entries:
-            for _, entry in zip(range(MOST_NAMES), entries, strict=False):
-                if _plain(entry.name) == wanted and entry.is_dir(follow_symlinks=False):
-                    found.append("/".join([*way[:depth], entry.name]))
+            for entry in islice(entries, MOST_NAMES):
+                if _comparable(entry.name) == wanted and entry.is_dir(follow_symlinks=False):
+                    found.append("/".join([*components[:depth], entry.name]))
     finally:
         os.close(parent)
     return tuple(sorted(found))
 
 
-def _plain(name: str) -> str:
+def _comparable(name: str) -> str:
     return "".join(character for character in name.casefold() if character not in " -_.")

@@ -1,4 +1,4 @@
-"""What lies in a folder? Counted by descriptor, within bounds of number and time."""
+"""What lies in a folder? Counts its files within bounds, and checks its newest pictures."""
 
 import os
 import time
@@ -9,23 +9,27 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..storage import safe_open
-from ..storage.newest_files import horizon_ns
+from ..storage.formats import HEAD_BYTES, SIGNATURES, TAIL_BYTES, describe, has_end_mark, is_whole
+from ..storage.newest_files import Candidate, horizon_ns
 from ..storage.scan import DEEPEST, SUFFIXES, has_suffix, is_candidate, is_readable
 
-# Why such a file is an unfinished upload.
-TEMPORARY_NAME = "temporary_name"
-# What is being uploaded is no trouble before it has stood still for so long, in seconds.
+# Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
+TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
+# Why a file is no picture: it does not begin like one.
+FOREIGN = "foreign"
+# An upload is no problem before it has stood still for so long, in seconds.
 STALE_SECONDS = 60
-# How many unfinished uploads, and how many kinds of other files, are named.
-NAMED = 20
-# What FTP servers and cameras call an upload until it is complete. ProFTPD's HiddenStores and
-# rsync put a dot before the picture's name, which `is_temporary` sees by itself.
-TEMPORARY = (".tmp", ".temp", ".part", ".partial", ".filepart", ".upload", ".uploading")
-PURE_FTPD = ".pureftpd-upload."
+# At most so many unfinished uploads, and so many suffixes of other files, are listed.
+MOST_LISTED = 20
+# What FTP servers and cameras append to, or put before, the name of an upload that is not
+# complete. ProFTPD's HiddenStores and rsync put a dot before the picture's name; `is_temporary`
+# recognises that by itself.
+TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".filepart", ".upload", ".uploading")
+TEMPORARY_PREFIX = ".pureftpd-upload."
 
 
 class Bounds(NamedTuple):
-    """Where counting ends: at so many ``pictures``, or after so many ``seconds``."""
+    """Counting ends after so many ``pictures`` or so many ``seconds``."""
 
     pictures: int
     seconds: float
@@ -41,132 +45,195 @@ class File(NamedTuple):
 
 @dataclass(slots=True)
 class Survey:
-    """What was counted; ``complete`` says whether that is everything.
+    """What was counted in a folder and below it.
 
-    ``newest``: of the pictures counted; ``temporary``: uploads under a name that is not their
-    last one, at most `NAMED`; ``passed_over``: how many ``links``, ``empty``, ``too_large`` and
-    ``unreadable`` pictures, ``closed``, ``broken`` and ``too_deep`` folders; ``others``: suffix →
-    files.
+    ``complete``: whether everything was counted; ``newest``: of the counted pictures;
+    ``temporary``: uploads under a temporary name, at most `MOST_LISTED`; ``skipped``: how many
+    files and folders were skipped, by the codes of `advice.SKIPPED`; ``others``: how many files
+    that are no pictures there are of each suffix.
     """
 
     pictures: int = 0
     complete: bool = True
     newest: File | None = None
     temporary: list[File] = field(default_factory=list)
-    passed_over: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
 
 
-class _Enough(Exception):
-    """A bound is reached."""
+class Unfinished(NamedTuple):
+    """An upload that is not complete; ``because``: `BEING_WRITTEN` or `CUT_SHORT`."""
+
+    file: File
+    because: str
 
 
-class _Count:
-    """One survey while it goes on."""
+@dataclass(slots=True)
+class CandidateChecks:
+    """What the newest files turned out to be.
 
-    def __init__(self, now: datetime, most_bytes: int, bounds: Bounds, way: Sequence[str]) -> None:
-        self.survey = Survey()
-        self.pending = [list(way)]
-        self._horizon = horizon_ns(now)
-        self._stale = (now.timestamp() - STALE_SECONDS) * 1e9
-        self._most_bytes = most_bytes
-        self._most_pictures = bounds.pictures
-        self._deadline = time.monotonic() + bounds.seconds
+    ``newest``: the one that the snapshot shows; ``foreign``: those that do not begin like a
+    picture.
+    """
 
-    def read(self, root: int, way: list[str]) -> None:
-        """Count what is in the folder at ``way`` below ``root``; raises `_Enough`."""
-        try:
-            folder = safe_open.open_below(root, way)
-        except (safe_open.OutsideBase, safe_open.FolderNotFound):
-            self.survey.passed_over["closed"] += 1
-            return
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    self._take(folder, way, entry)
-        except OSError as error:
-            if error.errno in safe_open.EXHAUSTED:
-                raise
-            self.survey.passed_over["broken"] += 1
-        finally:
-            os.close(folder)
-
-    def _take(self, folder: int, way: list[str], entry: os.DirEntry[str]) -> None:
-        if time.monotonic() > self._deadline or self.survey.pictures >= self._most_pictures:
-            raise _Enough
-        if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
-            self._take_temporary(way, entry)
-        elif entry.name.startswith("."):
-            return
-        elif entry.is_symlink():
-            self.survey.passed_over["links"] += 1
-        elif entry.is_dir(follow_symlinks=False):
-            self._take_folder([*way, entry.name])
-        elif has_suffix(entry.name):
-            self._take_picture(folder, way, entry)
-        else:
-            self._take_other(os.path.splitext(entry.name)[1].lower())
-
-    def _take_temporary(self, way: list[str], entry: os.DirEntry[str]) -> None:
-        status = _stat(entry)
-        if status and len(self.survey.temporary) < NAMED:
-            path = "/".join([*way, entry.name])
-            self.survey.temporary.append(File(path, status.st_mtime_ns, status.st_size))
-
-    def _take_folder(self, way: list[str]) -> None:
-        if len(way) > DEEPEST:
-            self.survey.passed_over["too_deep"] += 1
-        else:
-            self.pending.append(way)
-
-    def _take_picture(self, folder: int, way: list[str], entry: os.DirEntry[str]) -> None:
-        status = _stat(entry)
-        if status is None or not entry.is_file(follow_symlinks=False):
-            return
-        if status.st_size == 0:
-            self.survey.passed_over["empty"] += status.st_mtime_ns < self._stale
-        elif not is_candidate(status, self._most_bytes):
-            self.survey.passed_over["too_large"] += 1
-        elif not is_readable(folder, entry.name, status):
-            self.survey.passed_over["unreadable"] += 1
-        else:
-            self.survey.pictures += 1
-            found = File("/".join([*way, entry.name]), status.st_mtime_ns, status.st_size)
-            newest = self.survey.newest
-            if newest is None or self._rank(found) > self._rank(newest):
-                self.survey.newest = found
-
-    def _take_other(self, suffix: str) -> None:
-        if suffix in self.survey.others or len(self.survey.others) < NAMED:
-            self.survey.others[suffix] += 1
-
-    def _rank(self, file: File) -> tuple[bool, int, str]:
-        return file.mtime_ns <= self._horizon, file.mtime_ns, file.path
+    newest: File | None = None
+    unfinished: list[Unfinished] = field(default_factory=list)
+    foreign: list[File] = field(default_factory=list)
 
 
 def survey(
-    root: int, now: datetime, most_bytes: int, bounds: Bounds, way: Sequence[str] = ()
+    root: int, now: datetime, most_bytes: int, bounds: Bounds, components: Sequence[str] = ()
 ) -> Survey:
-    """What lies at ``way`` below the descriptor ``root``, pictures of at most ``most_bytes``."""
-    count = _Count(now, most_bytes, bounds, way)
-    try:
-        while count.pending:
-            count.read(root, count.pending.pop())
-    except _Enough:
-        count.survey.complete = False
-    return count.survey
+    """Count what lies at ``components`` below the descriptor ``root``.
+
+    Pictures of more than ``most_bytes`` bytes are skipped. Raises OSError where the process has
+    no descriptors or memory left.
+    """
+    counting = _Counting(now, most_bytes, bounds, components)
+    while counting.pending and counting.survey.complete:
+        counting.read(root, counting.pending.pop())
+    return counting.survey
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of this name is an upload that is to be renamed when it is complete."""
+    """Whether a file of this name is an upload that is renamed when it is complete."""
     lower = name.lower()
-    if lower.endswith(TEMPORARY) or lower.startswith(PURE_FTPD):
+    if lower.endswith(TEMPORARY_SUFFIXES) or lower.startswith(TEMPORARY_PREFIX):
         return True
     return lower.startswith(".") and any(suffix in lower for suffix in SUFFIXES)
 
 
+def check_candidates(folder: int, candidates: list[Candidate], now: datetime) -> CandidateChecks:
+    """Check files below the descriptor ``folder``, given in the order the snapshot tries them."""
+    checks, first = CandidateChecks(), None
+    for candidate in candidates:
+        try:
+            file, flaw, is_served = _check(folder, candidate, now)
+        except (safe_open.FileNotReadable, safe_open.OutsideFolder, OSError):
+            continue  # deleted or replaced since the folder was listed
+        first = first or file
+        if is_served and not checks.newest:
+            checks.newest = file
+        if flaw == FOREIGN:
+            checks.foreign.append(file)
+        elif flaw:
+            checks.unfinished.append(Unfinished(file, flaw))
+    checks.newest = checks.newest or first
+    return checks
+
+
+def _check(folder: int, candidate: Candidate, now: datetime) -> tuple[File, str | None, bool]:
+    """The file, why it is no complete picture if so, and whether the snapshot would serve it."""
+    components = candidate.path.split("/")
+    descriptor = safe_open.open_file(folder, components)
+    try:
+        picture = describe(descriptor, components[-1])
+        head = os.pread(descriptor, HEAD_BYTES, 0)
+        tail = os.pread(descriptor, TAIL_BYTES, max(0, picture.size - TAIL_BYTES))
+        is_served = is_whole(descriptor, picture, now)
+    finally:
+        os.close(descriptor)
+    flaw = None
+    if not head.startswith(SIGNATURES):
+        flaw = FOREIGN
+    elif not has_end_mark(head, tail):
+        flaw = CUT_SHORT if candidate.idle else BEING_WRITTEN
+    return File(candidate.path, picture.mtime_ns, picture.size), flaw, is_served
+
+
+class _Counting:
+    """A survey in progress; ``pending``: the folders that are still to be read."""
+
+    def __init__(
+        self, now: datetime, most_bytes: int, bounds: Bounds, components: Sequence[str]
+    ) -> None:
+        self.survey = Survey()
+        self.pending = [list(components)]
+        self._horizon_ns = horizon_ns(now)
+        self._stale_ns = (now.timestamp() - STALE_SECONDS) * 1e9
+        self._most_bytes = most_bytes
+        self._most_pictures = bounds.pictures
+        self._deadline = time.monotonic() + bounds.seconds
+
+    def read(self, root: int, components: list[str]) -> None:
+        """Count what is in one folder below ``root``, and add its sub-folders to ``pending``."""
+        try:
+            folder = safe_open.open_below(root, components)
+        except (safe_open.OutsideBase, safe_open.FolderNotFound):
+            self.survey.skipped["closed_folders"] += 1
+            return
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if self._is_at_a_bound():
+                        self.survey.complete = False
+                        return
+                    self._count(folder, components, entry)
+        except OSError as error:
+            if error.errno in safe_open.EXHAUSTED:
+                raise
+            self.survey.skipped["broken_folders"] += 1
+        finally:
+            os.close(folder)
+
+    def _is_at_a_bound(self) -> bool:
+        return time.monotonic() > self._deadline or self.survey.pictures >= self._most_pictures
+
+    def _count(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
+        if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
+            self._count_temporary(components, entry)
+        elif entry.name.startswith("."):
+            return
+        elif entry.is_symlink():
+            self.survey.skipped["links_inside"] += 1
+        elif entry.is_dir(follow_symlinks=False):
+            self._count_folder([*components, entry.name])
+        elif has_suffix(entry.name):
+            self._count_picture(folder, components, entry)
+        else:
+            self._count_other(os.path.splitext(entry.name)[1].lower())
+
+    def _count_temporary(self, components: list[str], entry: os.DirEntry[str]) -> None:
+        status = _stat(entry)
+        if status and len(self.survey.temporary) < MOST_LISTED:
+            self.survey.temporary.append(_file(components, entry, status))
+
+    def _count_folder(self, components: list[str]) -> None:
+        if len(components) > DEEPEST:
+            self.survey.skipped["too_deep"] += 1
+        else:
+            self.pending.append(components)
+
+    def _count_picture(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
+        status = _stat(entry)
+        if status is None or not entry.is_file(follow_symlinks=False):
+            return
+        if status.st_size == 0:
+            self.survey.skipped["empty_files"] += status.st_mtime_ns < self._stale_ns
+        elif not is_candidate(status, self._most_bytes):
+            self.survey.skipped["too_large"] += 1
+        elif not is_readable(folder, entry.name, status):
+            self.survey.skipped["unreadable_files"] += 1
+        else:
+            self.survey.pictures += 1
+            picture, newest = _file(components, entry, status), self.survey.newest
+            if newest is None or self._rank(picture) > self._rank(newest):
+                self.survey.newest = picture
+
+    def _count_other(self, suffix: str) -> None:
+        if suffix in self.survey.others or len(self.survey.others) < MOST_LISTED:
+            self.survey.others[suffix] += 1
+
+    def _rank(self, file: File) -> tuple[bool, int, str]:
+        return file.mtime_ns <= self._horizon_ns, file.mtime_ns, file.path
+
+
+def _file(components: list[str], entry: os.DirEntry[str], status: os.stat_result) -> File:
+    return File("/".join([*components, entry.name]), status.st_mtime_ns, status.st_size)
+
+
 def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """None where the file is gone since the folder was listed."""
+    """None where the file was deleted since the folder was listed."""
     try:
         return entry.stat(follow_symlinks=False)
     except OSError:

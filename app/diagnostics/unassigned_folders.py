@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
+from .. import clock
 from ..models import Row
 from ..models.base import UNCLEAN
 from ..storage import safe_open
-from .camera import Box
-from .sanitise import moment
+from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
 
-# Counting ends here: in each folder, and in all together.
+# Counting ends at so many pictures in one folder, or after so many seconds in one or in all.
 MOST_PICTURES = 10_000
 FOLDER_SECONDS = 0.2
 TOTAL_SECONDS = 2.0
@@ -22,27 +22,29 @@ class BaseMissing(Exception):
     """The base path does not exist or may not be listed."""
 
 
-def vacancies(cameras: Iterable[Row], box: Box, now: datetime) -> list[Row]:
-    """The folders directly below the base path that are no camera's and hold no camera's, by name.
+def find_unassigned(
+    cameras: Iterable[Row], context: DiagnosticsContext, now: datetime
+) -> list[Row]:
+    """The folders directly below the base path that no camera uses, by name.
 
-    What begins with a dot, links, and names that no folder_path can hold are left out. Raises
-    `BaseMissing`.
+    A folder is used when it is a camera's folder or contains one. Hidden folders, links, and
+    folders whose names no folder_path can hold are left out. Raises `BaseMissing`.
     """
     try:
-        root = safe_open.open_folder(box.base, ".")
+        root = safe_open.open_folder(context.base, ".")
     except safe_open.FolderNotFound:
         raise BaseMissing from None
     try:
-        used = set(_used(cameras, box.base))
-        names = sorted(name for name in _folders(root) if name not in used)
+        used = set(_used_names(cameras, context.base))
+        names = sorted(name for name in _folder_names(root) if name not in used)
         deadline = time.monotonic() + TOTAL_SECONDS
-        return [_shown(name, _count(root, name, box, now, deadline)) for name in names]
+        return [_row(name, _count(root, name, context, now, deadline)) for name in names]
     finally:
         os.close(root)
 
 
-def _used(cameras: Iterable[Row], base: str) -> Iterable[str]:
-    """Of each camera's folder, the first component below the base."""
+def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
+    """The first component below the base of each camera's folder."""
     for camera in cameras:
         try:
             yield from safe_open.components_below(base, camera["folder_path"])[:1]
@@ -50,29 +52,30 @@ def _used(cameras: Iterable[Row], base: str) -> Iterable[str]:
             continue
 
 
-def _folders(root: int) -> Iterable[str]:
+def _folder_names(root: int) -> Iterable[str]:
     with os.scandir(root) as entries:
         for entry in entries:
-            hidden = entry.name.startswith(".") or UNCLEAN.search(entry.name)
-            if not hidden and entry.is_dir(follow_symlinks=False):
+            left_out = entry.name.startswith(".") or UNCLEAN.search(entry.name)
+            if not left_out and entry.is_dir(follow_symlinks=False):
                 yield entry.name
 
 
-def _count(root: int, name: str, box: Box, now: datetime, deadline: float) -> Survey:
-    """What is in the folder, as far as the time that is left allows."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+def _count(
+    root: int, name: str, context: DiagnosticsContext, now: datetime, deadline: float
+) -> Survey:
+    """What is in the folder, as far as the remaining time allows."""
+    seconds = min(FOLDER_SECONDS, deadline - time.monotonic())
+    if seconds <= 0:
         return Survey(complete=False)
-    bounds = Bounds(MOST_PICTURES, min(FOLDER_SECONDS, left))
-    return survey(root, now, box.most_bytes, bounds, [name])
+    return survey(root, now, context.most_bytes, Bounds(MOST_PICTURES, seconds), [name])
 
 
-def _shown(name: str, counted: Survey) -> Row:
-    unseen = counted.passed_over["closed"] + counted.passed_over["broken"]
-    complete = counted.complete and not unseen
+def _row(name: str, counted: Survey) -> Row:
+    unread = counted.skipped["closed_folders"] + counted.skipped["broken_folders"]
+    newest = counted.newest
     return {
         "name": name,
         "folder_path": name,
-        "pictures": {"count": counted.pictures, "complete": complete},
-        "newest_at": moment(counted.newest.mtime_ns) if counted.newest else None,
+        "pictures": {"count": counted.pictures, "complete": counted.complete and not unread},
+        "newest_at": clock.rfc3339(clock.from_ns(newest.mtime_ns)) if newest else None,
     }

@@ -2,8 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from ..diagnostics.candidate_checks import BEING_WRITTEN, CUT_SHORT
-from ..diagnostics.survey import TEMPORARY_NAME
+from ..diagnostics.survey import BEING_WRITTEN, CUT_SHORT, TEMPORARY_NAME
 from ..models import STATUSES
 from .common import PicturesSchema
 
@@ -37,7 +36,7 @@ EXAMPLE_DIAGNOSTICS = {
             "code": "unfinished_uploads",
             "message": "Uploads that were never finished: 1, for example 20251223/0501.tmp. The "
             "connection breaks off: check the camera's network, the free space and the FTP "
-            "server's time-outs; what is left over can be deleted.",
+            "server's time-outs. What is left of these uploads can be deleted.",
         }
     ],
 }

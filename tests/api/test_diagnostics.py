@@ -1,4 +1,4 @@
-"""Over HTTP: what is wrong with a silent camera, and what a person can do about it."""
+"""Does the API say what is wrong with a silent camera?"""
 
 import pytest
 
@@ -18,7 +18,7 @@ FIELDS = [
 
 @pytest.fixture
 def diagnostics(client):
-    """What is said of a camera, and that it is what the description says."""
+    """Asks for a camera's diagnostics and checks them against their schema."""
 
     def ask(camera):
         answer = client.get(f"/api/cameras/{camera['id']}/diagnostics")
@@ -31,7 +31,7 @@ def diagnostics(client):
     return ask
 
 
-def test_a_camera_that_uploads_is_well(app, diagnostics, camera, base):
+def test_a_camera_that_uploads_has_no_problem(app, diagnostics, camera, base):
     put(base / "front/20251223/a.jpg", picture(), age=60)
     app.extensions["monitor"].tick()
     found = diagnostics(camera)
@@ -46,7 +46,7 @@ def test_a_camera_that_uploads_is_well(app, diagnostics, camera, base):
     app.extensions["monitor"].close()
 
 
-def test_each_trouble_is_one_word_and_one_sentence(client, diagnostics, camera, base):
+def test_each_problem_has_a_code_and_a_message(client, diagnostics, camera, base):
     put(base / "front/a.tmp", b"x", age=100)
     twin = post_camera(client, "Twin", f"{base}//front/.")
     found = diagnostics(camera)
@@ -58,19 +58,19 @@ def test_each_trouble_is_one_word_and_one_sentence(client, diagnostics, camera, 
 
 
 @pytest.mark.parametrize("folder", ["/etc", "/nonexistent", "../base2", "front/../../etc"])
-def test_outside_the_base_nothing_is_known(client, diagnostics, folder):
+def test_outside_the_base_every_other_field_is_null(client, diagnostics, folder):
     found = diagnostics(post_camera(client, "Spy", folder))
     assert found["inside_base"] is False
     assert [found[field] for field in FIELDS[3:5] + FIELDS[6:10]] == [None] * 6
     assert [problem["code"] for problem in found["problems"]] == ["outside_base"]
 
 
-def test_the_status_is_the_one_that_the_camera_shows(client, diagnostics, camera):
+def test_the_status_is_that_of_the_camera(client, diagnostics, camera):
     camera_service.change(camera["id"], {"status": "error"}, Caller("anonymous"))
     assert diagnostics(camera)["status"] == "error"
 
 
-def test_diagnostics_of_no_camera_and_with_a_query(client, camera):
+def test_an_unknown_camera_or_query_parameter_is_a_problem(client, camera):
     assert_problem(client.get(UNKNOWN + "/diagnostics"), 404, "camera_not_found")
     url = f"/api/cameras/{camera['id']}/diagnostics"
     assert_problem(client.get(url + "?deep=1"), 422, "validation_failed")

@@ -1,4 +1,4 @@
-"""Over HTTP: which folders below the base path are free to be registered."""
+"""Does the API list the folders that no camera uses yet?"""
 
 from app import clock
 from app.schemas.folders import FolderListSchema
@@ -7,7 +7,7 @@ from tests.posting import post_camera
 from tests.problems import assert_problem
 
 
-def test_a_free_folder_is_ready_to_be_registered(client, camera, base):
+def test_a_folder_that_no_camera_uses_can_be_registered(client, camera, base):
     put(base / "Garten Süd/a.jpg", picture(), age=60)
     put(base / "front/b.jpg", picture())
     (base / "attic").mkdir()
@@ -24,14 +24,14 @@ def test_a_free_folder_is_ready_to_be_registered(client, camera, base):
     assert [folder["name"] for folder in left["folders"]] == ["attic"]
 
 
-def test_without_its_base_path_the_list_of_folders_is_a_problem(client, base):
+def test_a_missing_base_path_is_a_problem(client, base):
     base.rmdir()
     assert_problem(client.get("/api/folders"), 503, "base_path_missing")
     base.mkdir()
     assert client.get("/api/folders").get_json() == {"folders": [], "count": 0}
 
 
-def test_the_list_of_folders_takes_no_query_and_no_change(client):
+def test_the_list_takes_no_query_and_no_post(client):
     problem = assert_problem(client.get("/api/folders?limit=5"), 422, "validation_failed")
     assert list(problem["errors"]["query"]) == ["limit"]
     assert_problem(client.post("/api/folders", json={}), 405, "method_not_allowed")

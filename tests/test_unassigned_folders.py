@@ -1,4 +1,4 @@
-"""Are just the folders offered that no camera uses, and in bounded time?"""
+"""Are exactly the folders listed that no camera uses, and in bounded time?"""
 
 import os
 import time
@@ -7,29 +7,30 @@ import pytest
 
 from app import clock
 from app.diagnostics import survey, unassigned_folders
-from app.diagnostics.camera import Box
+from app.diagnostics.camera import DiagnosticsContext
+from app.diagnostics.unassigned_folders import find_unassigned
 from app.storage.folders import Folders
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 
 
 @pytest.fixture
-def box(base):
-    """The settings."""
-    return Box(str(base), Folders(100), 100, 0)
+def context(base):
+    """The settings of a service on ``base``."""
+    return DiagnosticsContext(str(base), Folders(100), 100, 0)
 
 
-def found(box, *folder_paths):
-    """The names that are left for cameras of these folders."""
+def found(context, *folder_paths):
+    """The names of the folders that no camera of these ``folder_paths`` uses."""
     cameras = [{"folder_path": path} for path in folder_paths]
-    return [folder["name"] for folder in unassigned_folders.vacancies(cameras, box, clock.now())]
+    return [folder["name"] for folder in find_unassigned(cameras, context, clock.now())]
 
 
-def test_a_folder_says_how_much_is_in_it(box, base):
+def test_each_folder_is_listed_with_the_number_of_its_pictures_and_the_newest_time(context, base):
     put(base / "b/20251223/1.jpg", b"x", now=1e9)
     put(base / "b/0.jpg", b"x", now=1e8)
     (base / "a").mkdir()
-    empty, full = unassigned_folders.vacancies([], box, clock.now())
+    empty, full = find_unassigned([], context, clock.now())
     assert empty == {
         "name": "a",
         "folder_path": "a",
@@ -44,48 +45,47 @@ def test_a_folder_says_how_much_is_in_it(box, base):
     }
 
 
-def test_a_folder_is_used_when_it_is_a_cameras_or_holds_one(box, base, tmp_path):
+def test_a_folder_is_used_when_it_is_a_cameras_folder_or_contains_one(context, base, tmp_path):
     for name in ("a", "b", "c", "d", "ab"):
         (base / name).mkdir()
-    assert found(box) == ["a", "ab", "b", "c", "d"]
-    assert found(box, "a/", f"{base}//b/.", "c/deep/er", "x/../d", "/etc") == ["ab"]
-    assert found(box, ".") == ["a", "ab", "b", "c", "d"]
+    assert found(context) == ["a", "ab", "b", "c", "d"]
+    assert found(context, "a/", f"{base}//b/.", "c/deep/er", "x/../d", "/etc") == ["ab"]
+    assert found(context, ".") == ["a", "ab", "b", "c", "d"]
     (tmp_path / "linked").symlink_to(base)
-    linked = box._replace(base=str(tmp_path / "linked"))
+    linked = context._replace(base=str(tmp_path / "linked"))
     assert found(linked, f"{base}/a", f"{tmp_path}/linked/b", "c") == ["ab", "d"]
 
 
-def test_what_is_no_plain_folder_is_left_out(box, base):
+def test_files_links_and_names_that_folder_path_cannot_hold_are_left_out(context, base):
     (base / "file").touch()
     (base / ".hidden").mkdir()
     (base / "link").symlink_to("/etc")
     for name in (b"\xff", b"a\nb", b"\xc2\x85"):
         os.mkdir(os.fsencode(base) + b"/" + name)
     (base / "Zäune & Co").mkdir()
-    assert found(box) == ["Zäune & Co"]
+    assert found(context) == ["Zäune & Co"]
 
 
-def test_what_may_not_be_read_is_not_counted():
+def test_a_folder_that_may_not_be_read_is_listed_with_an_incomplete_count():
     with base_of_nobody() as base:
         for name in ("closed", "partly/closed"):
             (base / name).mkdir(parents=True)
             (base / name).chmod(0)
         put(base / "partly/a.jpg", b"x")
         with as_nobody():
-            folders = unassigned_folders.vacancies(
-                [], Box(str(base), Folders(100), 100, 0), clock.now()
-            )
+            context = DiagnosticsContext(str(base), Folders(100), 100, 0)
+            folders = find_unassigned([], context, clock.now())
     counts = [folder["pictures"] for folder in folders]
     assert counts == [{"count": 0, "complete": False}, {"count": 1, "complete": False}]
 
 
-def test_without_the_base_path_there_is_no_answer(box, base):
+def test_a_missing_base_path_is_an_error(context, base):
     base.rmdir()
     with pytest.raises(unassigned_folders.BaseMissing):
-        found(box)
+        found(context)
 
 
-def test_the_time_for_all_folders_together_is_bounded(box, base, monkeypatch):
+def test_the_time_for_all_folders_together_is_bounded(context, base, monkeypatch):
     for number in range(5):
         put(base / str(number) / "a.jpg", b"x")
     spent = []
@@ -97,6 +97,6 @@ def test_the_time_for_all_folders_together_is_bounded(box, base, monkeypatch):
 
     monkeypatch.setattr(unassigned_folders, "survey", slow)
     monkeypatch.setattr(unassigned_folders, "TOTAL_SECONDS", 0.03)
-    answer = unassigned_folders.vacancies([], box, clock.now())
+    answer = find_unassigned([], context, clock.now())
     assert len(spent) == 2
     assert [folder["pictures"]["complete"] for folder in answer] == [True] * 2 + [False] * 3

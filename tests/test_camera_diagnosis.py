@@ -1,4 +1,4 @@
-"""Does the diagnosis name what is wrong, in the right words, and nothing else?"""
+"""Does the diagnosis of a camera find each problem, and no problem that is not there?"""
 
 import errno
 import os
@@ -9,8 +9,8 @@ import pytest
 
 from app import clock
 from app.diagnostics import camera, survey
-from app.diagnostics.camera import Box, diagnose
-from app.diagnostics.folder_advice import service_user
+from app.diagnostics.camera import DiagnosticsContext, diagnose
+from app.diagnostics.folder_access import service_user
 from app.storage.folders import Folders
 from app.storage.scan import walk
 from tests.pictures import picture, put
@@ -21,10 +21,10 @@ WHOLE = picture()
 
 
 @pytest.fixture
-def box(base):
-    """The settings, and what is known of the folders."""
+def context(base):
+    """The settings and the index of folders of a service on ``base``."""
     folders = Folders(len(WHOLE) * 2)
-    yield Box(str(base), folders, len(WHOLE) * 2, OFFLINE_AFTER)
+    yield DiagnosticsContext(str(base), folders, len(WHOLE) * 2, OFFLINE_AFTER)
     folders.keep(())
 
 
@@ -46,17 +46,17 @@ def row(folder_path="front", name="Front", seen=None):
     }
 
 
-def problems(box, camera=None, *others):
-    """word → sentence, of the camera in ``front`` if no other is given."""
+def problems(context, camera=None, *others):
+    """The messages by code, of the camera in ``front`` if no other is given."""
     camera = camera or row()
-    found = diagnose(camera, [camera, *others], box, clock.now())["problems"]
+    found = diagnose(camera, [camera, *others], context, clock.now())["problems"]
     return {problem["code"]: problem["message"] for problem in found}
 
 
-def test_a_camera_that_is_well_has_no_problem(box, front):
+def test_a_camera_that_uploads_has_no_problem(context, front):
     put(front / "old.jpg", WHOLE, age=500)
     put(front / "20251223/new.jpg", WHOLE, age=70)
-    seen = diagnose(row(seen=70), [row()], box, clock.now())
+    seen = diagnose(row(seen=70), [row()], context, clock.now())
     assert seen["problems"] == []
     assert seen["newest"]["name"] == "20251223/new.jpg"
     assert (seen["newest"]["bytes"], seen["newest"]["age_seconds"]) == (len(WHOLE), 70)
@@ -65,21 +65,21 @@ def test_a_camera_that_is_well_has_no_problem(box, front):
     assert seen["watching"] == {"mode": "watching", "reason": None, "remedy": None}
 
 
-def test_an_empty_folder_says_what_to_check_in_the_camera(box, front):
-    assert list(problems(box)) == ["no_picture"]
-    assert "FTP upload is switched on" in problems(box)["no_picture"]
+def test_an_empty_folder_says_what_to_check_in_the_camera(context, front):
+    assert list(problems(context)) == ["no_picture"]
+    assert "FTP upload is switched on" in problems(context)["no_picture"]
 
 
-def test_an_upload_that_has_just_begun_is_not_said_to_have_a_problem_of_its_own(box, front):
+def test_an_upload_that_has_just_begun_is_no_problem(context, front):
     put(front / "a.jpg", b"")
-    assert list(problems(box)) == ["no_picture"]
-    assert "other problems" not in problems(box)["no_picture"]
+    assert list(problems(context)) == ["no_picture"]
+    assert "other problems" not in problems(context)["no_picture"]
 
 
-def test_other_files_only_are_named_by_suffix(box, front):
+def test_a_folder_without_pictures_lists_the_suffixes_of_its_files(context, front):
     for name in ("a.mkv", "b.mkv", "c.avi", "d"):
         put(front / name, b"x")
-    message = problems(box)["no_picture"]
+    message = problems(context)["no_picture"]
     assert "2 .mkv, 1 .avi, 1 without suffix" in message
     assert ".jpg, .jpeg, .png or .gif" in message
 
@@ -95,52 +95,58 @@ def test_other_files_only_are_named_by_suffix(box, front):
         ("a.jpg", WHOLE, -3700, "clock_ahead"),
     ],
 )
-def test_a_file_that_cannot_be_the_newest_picture_says_why(box, front, name, data, age, code):
+def test_a_file_that_cannot_be_shown_is_a_problem_with_its_own_code(
+    context, front, name, data, age, code
+):
     put(front / "whole.jpg", WHOLE, age=300)
-    assert problems(box) == {}
+    assert problems(context) == {}
     put(front / name, data, age=age)
-    assert list(problems(box)) == [code]
+    assert list(problems(context)) == [code]
 
 
-def test_a_disk_that_fails_is_told_and_not_trusted(box, front, monkeypatch):
+def test_a_disk_that_fails_is_a_problem_and_leaves_the_newest_picture_unknown(
+    context, front, monkeypatch
+):
     put(front / "a.jpg", WHOLE, age=5)
-    assert problems(box) == {}
+    assert problems(context) == {}
 
     def fail(_):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("app.diagnostics.survey.os.scandir", fail)
-    seen = diagnose(row(), [], box, clock.now())
+    seen = diagnose(row(), [], context, clock.now())
     assert [problem["code"] for problem in seen["problems"]] == ["no_picture", "broken_folders"]
     assert seen["newest"] is None
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
-def test_the_services_own_trouble_is_not_said_to_be_the_folders(box, front, monkeypatch, number):
+def test_lack_of_descriptors_or_memory_is_not_reported_as_a_problem_of_the_folder(
+    context, front, monkeypatch, number
+):
     def fail(_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("app.diagnostics.survey.os.scandir", fail)
     with pytest.raises(OSError, match=os.strerror(number)):
-        diagnose(row(), [], box, clock.now())
+        diagnose(row(), [], context, clock.now())
 
 
-def test_links_inside_are_named(box, front):
+def test_links_inside_the_folder_are_a_problem(context, front):
     put(front / "a.jpg", WHOLE)
     (front / "latest.jpg").symlink_to("a.jpg")
-    assert list(problems(box)) == ["links_inside"]
+    assert list(problems(context)) == ["links_inside"]
 
 
-def test_missing_rights_name_the_user_and_the_command():
+def test_missing_rights_are_reported_with_the_user_and_the_command():
     with base_of_nobody() as base:
         put(base / "front/a.jpg", WHOLE).chmod(0)
         put(base / "side/a.jpg", WHOLE)
         (base / "side").chmod(0o300)
         with as_nobody():
-            box = Box(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
+            context = DiagnosticsContext(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
             user = service_user()
-            front, side = problems(box), problems(box, row("side"))
-            box.folders.keep(())
+            front, side = problems(context), problems(context, row("side"))
+            context.folders.keep(())
         (base / "side").chmod(0o700)
     assert list(front) == ["no_picture", "unreadable_files"]
     assert f"user {user} may not read: 1" in front["unreadable_files"]
@@ -148,86 +154,87 @@ def test_missing_rights_name_the_user_and_the_command():
     assert f"chmod o+rx {base}/side or setfacl -m u:{user}:rx" in side["not_readable"]
 
 
-def test_uploads_that_go_on_are_listed_and_no_problem(box, front):
+def test_uploads_in_progress_are_listed_but_are_no_problem(context, front):
     put(front / "old.jpg", WHOLE, age=300)
-    assert problems(box) == {}
+    assert problems(context) == {}
     put(front / "b.tmp", b"xyz")
     with open(front / "new.jpg", "wb") as upload:
         upload.write(WHOLE[:500])
         upload.flush()
         os.utime(front / "new.jpg", (1e9, 1e9))
-        seen = diagnose(row(), [], box, clock.now())
+        seen = diagnose(row(), [], context, clock.now())
     assert seen["problems"] == []
     assert seen["newest"]["name"] == "old.jpg"
     unfinished = [(f["name"], f["bytes"], f["because"]) for f in seen["unfinished_uploads"]]
     assert unfinished == [("new.jpg", 500, "being_written"), ("b.tmp", 3, "temporary_name")]
 
 
-def test_silence_is_told_by_the_last_sign_of_the_camera(box, front):
-    assert "silent" not in problems(box, row(seen=OFFLINE_AFTER - 10))
-    assert "nothing for 60 minutes" in problems(box, row(seen=OFFLINE_AFTER + 10))["silent"]
+def test_silence_is_counted_from_the_last_upload(context, front):
+    assert "silent" not in problems(context, row(seen=OFFLINE_AFTER - 10))
+    assert "nothing for 60 minutes" in problems(context, row(seen=OFFLINE_AFTER + 10))["silent"]
     put(front / "a.jpg", WHOLE, age=3 * 86400)
-    assert "nothing for 3 days" in problems(box)["silent"]
-    assert "silent" not in problems(box, row(seen=60))
-    assert "silent" not in problems(box._replace(offline_after=0))
+    assert "nothing for 3 days" in problems(context)["silent"]
+    assert "silent" not in problems(context, row(seen=60))
+    assert "silent" not in problems(context._replace(offline_after=0))
 
 
-def test_silence_is_told_though_the_folder_is_gone(box, front):
+def test_silence_is_reported_even_when_the_folder_is_missing(context, front):
     front.rmdir()
-    assert list(problems(box, row(seen=OFFLINE_AFTER + 10))) == ["folder_missing", "silent"]
+    assert list(problems(context, row(seen=OFFLINE_AFTER + 10))) == ["folder_missing", "silent"]
 
 
-def test_who_shares_the_folder_is_named_however_it_is_written(box, base, front):
+def test_cameras_of_the_same_folder_are_listed_however_its_path_is_written(context, base, front):
     put(front / "a.jpg", WHOLE)
     twin = row(f"{base}//front/.", "Twin")
     stranger = row("side", "Stranger")
     child = row("front/20251223", "Child")
-    seen = diagnose(row(), [row(), twin, stranger, child], box, clock.now())
+    seen = diagnose(row(), [row(), twin, stranger, child], context, clock.now())
     assert seen["shared_with"] == [{"id": "twin", "name": "Twin"}]
-    found = problems(box, row(), twin, stranger, child)
+    found = problems(context, row(), twin, stranger, child)
     assert list(found) == ["shared_folder", "nested_folder"]
     assert "“Twin”" in found["shared_folder"]
     assert "“Child”" in found["nested_folder"]
-    assert problems(box, stranger, row(), child).keys() == {"folder_missing"}
+    assert problems(context, stranger, row(), child).keys() == {"folder_missing"}
 
 
-def test_outside_the_base_a_shared_folder_is_told_by_name_alone(box):
-    seen = diagnose(row("/etc"), [row("/etc//x/..", "Twin")], box, clock.now())
+def test_outside_the_base_a_shared_folder_is_recognised_by_its_path_alone(context):
+    seen = diagnose(row("/etc"), [row("/etc//x/..", "Twin")], context, clock.now())
     assert seen["shared_with"] == [{"id": "twin", "name": "Twin"}]
     unknown = ("exists", "readable", "newest", "pictures", "unfinished_uploads", "watching")
     assert [seen[field] for field in unknown] == [None] * 6
     assert [problem["code"] for problem in seen["problems"]] == ["outside_base", "shared_folder"]
 
 
-def test_polling_says_why_and_what_to_do(base, front, monkeypatch):
+def test_polling_is_reported_with_its_reason_and_its_remedy(base, front, monkeypatch):
     put(front / "a.jpg", WHOLE)
-    off = Box(str(base), Folders(2**20, watch=False), 2**20, OFFLINE_AFTER)
+    off = DiagnosticsContext(str(base), Folders(2**20, watch=False), 2**20, OFFLINE_AFTER)
     seen = diagnose(row(), [], off, clock.now())
     assert seen["watching"]["mode"] == "polling"
     assert "NVR_WATCH" in seen["watching"]["reason"]
     os.link(front / "a.jpg", front / "b.jpg")
-    box = Box(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
-    seen = diagnose(row(), [], box, clock.now())
+    context = DiagnosticsContext(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
+    seen = diagnose(row(), [], context, clock.now())
     assert seen["watching"]["reason"].startswith("a picture has a second name")
     assert seen["watching"]["remedy"] == "delete one of the two names"
     assert seen["problems"][-1]["code"] == "polling"
 
 
-def test_a_folder_too_large_to_be_counted_is_walked_by_nobody(box, front, monkeypatch):
+def test_a_folder_that_is_too_large_to_count_is_not_walked(context, front, monkeypatch):
     monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(3, 60))
     walks = []
     monkeypatch.setattr("app.storage.folders.walk", lambda *a: walks.append(1) or walk(*a))
     for number in range(5):
         put(front / f"{number}.jpg", WHOLE, age=100 - number)
-    seen = diagnose(row(seen=OFFLINE_AFTER + 9), [], box, clock.now())
+    seen = diagnose(row(seen=OFFLINE_AFTER + 9), [], context, clock.now())
     assert seen["pictures"] == {"count": 3, "complete": False}
-    assert box.folders._entries == {}
     assert walks == []
     assert seen["watching"]["reason"] == "the folder has not been read yet"
     assert [problem["code"] for problem in seen["problems"]] == ["silent", "polling"]
 
 
-def test_a_folder_too_large_to_be_counted_still_says_why_it_is_polled(base, front, monkeypatch):
+def test_the_reason_for_polling_does_not_depend_on_whether_counting_finished(
+    base, front, monkeypatch
+):
     put(front / "a.jpg", WHOLE)
     os.link(front / "a.jpg", front / "b.jpg")
     watched, off = Folders(2**20), Folders(2**20, watch=False)
@@ -235,40 +242,40 @@ def test_a_folder_too_large_to_be_counted_still_says_why_it_is_polled(base, fron
     for most in (10, 0):
         monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(most, 60))
         for folders in (watched, off):
-            box = Box(str(base), folders, 2**20, OFFLINE_AFTER)
-            reasons.append(diagnose(row(), [], box, clock.now())["watching"]["reason"])
+            context = DiagnosticsContext(str(base), folders, 2**20, OFFLINE_AFTER)
+            reasons.append(diagnose(row(), [], context, clock.now())["watching"]["reason"])
     assert reasons[:2] == reasons[2:]
     assert "hard link" in reasons[0]
     assert "NVR_WATCH" in reasons[1]
 
 
-def test_a_watched_folder_tells_the_newest_however_large_it_is(box, front, monkeypatch):
+def test_a_watched_folder_knows_its_newest_picture_however_large_it_is(
+    context, front, monkeypatch
+):
     for number in range(5):
         put(front / f"{number}.jpg", WHOLE, age=100 - number)
-    assert problems(box) == {}
+    assert problems(context) == {}
     monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(0, 60))
     put(front / "new.jpg", WHOLE)
-    seen = diagnose(row(), [], box, clock.now())
+    seen = diagnose(row(), [], context, clock.now())
     assert (seen["newest"]["name"], seen["pictures"]["count"]) == ("new.jpg", 0)
     assert seen["watching"]["mode"] == "watching"
 
 
-def test_times_and_names_that_cannot_be_written_are_made_so(box, base, front):
+def test_names_and_times_that_json_cannot_hold_are_replaced(context, base, front):
     name = os.fsencode(front) + b"/a\xff\n\x1b.jpg"
     with open(name, "wb") as file:
         file.write(WHOLE)
     os.utime(name, ns=(0, 2**62))
-    seen = diagnose(row(), [], box, clock.now())
+    seen = diagnose(row(), [], context, clock.now())
     assert seen["newest"]["name"] == "a\ufffd\ufffd\ufffd.jpg"
     assert [problem["code"] for problem in seen["problems"]] == ["clock_ahead"]
     seen["newest"]["name"].encode()
-    assert camera.moment(2**75) == "9999-12-31T23:59:59.000000Z"
-    assert camera.moment(-(2**75)) == "0001-01-01T00:00:00.000000Z"
 
 
-def test_a_diagnosis_leaves_no_trace(box, base, front):
+def test_a_diagnosis_changes_no_file(context, base, front):
     put(front / "a.jpg", WHOLE, age=50)
     before = [(p, p.stat().st_mtime_ns, p.stat().st_ctime_ns) for p in base.rglob("*")]
-    diagnose(row(), [], box, clock.now())
+    diagnose(row(), [], context, clock.now())
     assert [(p, p.stat().st_mtime_ns, p.stat().st_ctime_ns) for p in base.rglob("*")] == before
     shutil.rmtree(front)
