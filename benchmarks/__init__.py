@@ -1,1 +1,1 @@
-"""How fast is the service, and how heavy? ``python -m benchmarks`` measures and prints a table."""
+"""How fast is the service? ``python -m benchmarks`` measures it and prints a table."""

@@ -1,4 +1,4 @@
-"""How does the service fare on this machine? Measures every row and prints one table."""
+"""How fast is the service on this machine? Measures every row and prints one table."""
 
 import argparse
 import json
@@ -18,20 +18,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the results there too")
     wanted = parser.parse_args()
     chosen = {name: GROUPS[name] for name in wanted.groups or GROUPS}
-    ground = machine.describe()
+    described = machine.describe()
     results = [result for group in chosen.values() for result in measure(group)]
     methods = [group.method for group in chosen.values()]
-    print(f"| {machine.sentence(ground)} | measured | goal | |\n|---|--:|--:|---|")
+    print(f"| {machine.sentence(described)} | measured | goal | |\n|---|--:|--:|---|")
     for result in results:
         print(line(result))
     print("", *methods, sep="\n\n")
     if wanted.json:
-        report = {"machine": ground, "method": methods, "results": results}
+        report = {"machine": described, "method": methods, "results": results}
         wanted.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def measure(group: Any) -> list[dict[str, Any]]:
-    """Every row's result; which one is being measured goes to stderr."""
+    """The result of each row; progress goes to stderr."""
     results = []
     with group.stage() as on:
         for row in group.measurements:

@@ -1,4 +1,4 @@
-"""What do cameras and their snapshots cost, and the service itself?"""
+"""How much CPU do cameras and snapshots cost, and what does the idle service need?"""
 
 import json
 import os
@@ -61,7 +61,7 @@ def snapshot(on: Stage) -> float:
 
 
 def snapshot_known(on: Stage) -> float:
-    """The same for a client that has it."""
+    """The same with the ETag of an earlier response."""
     with on.service.client() as client:
         _, head, _ = client.ask(request("GET", f"{on.camera}/snapshot"))
     etag = re.search(rb"(?i)\r\nETag: (\S+)", head)[1].decode()
@@ -83,11 +83,10 @@ def start(_: Stage) -> float:
 
 
 METHOD = (
-    "The real service runs as a process of its own and one client asks over one keep-alive "
+    "The service runs as a process of its own, and one client sends requests over one keep-alive "
     f"connection until the service has used {LEAST_CPU_SECONDS} s of CPU (utime + stime of "
-    f"/proc/PID/stat); the median of {RUNS} such runs counts. "
-    f"Memory is VmRSS a second after the first answer, the start is the median of {STARTS} with "
-    "a new database."
+    f"/proc/PID/stat); the median of {RUNS} such runs counts. Memory is VmRSS one second after "
+    f"the first answer. The start is the median of {STARTS} starts with a new database."
 )
 MEASUREMENTS = (
     Measurement("list of 1,000 cameras", "ms CPU per request", 3, list_of_cameras),
@@ -108,9 +107,9 @@ def _start() -> float:
 
 
 def _cpu_ms(service: Service, asked: bytes, status: int, least_bytes: int) -> float:
-    """CPU milliseconds of the service for a request, the median of `RUNS` runs.
+    """CPU milliseconds of the service per request, the median of `RUNS` runs.
 
-    ``status`` and ``least_bytes`` are what each answer must have.
+    Each response must have ``status`` and a body of at least ``least_bytes``.
     """
     with service.client() as client:
 
@@ -133,7 +132,7 @@ def _cpu_ms(service: Service, asked: bytes, status: int, least_bytes: int) -> fl
 
 
 def _fill(service: Service, folder_path: str) -> None:
-    """Pictures of `PICTURE_BYTES` that only look like JPEG, a minute apart."""
+    """Write files of `PICTURE_BYTES` that begin and end like JPEG, a minute apart."""
     folder = service.base / folder_path
     folder.mkdir(parents=True)
     for number in range(1, PICTURES + 1):

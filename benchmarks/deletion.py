@@ -1,4 +1,4 @@
-"""What do others notice while a camera goes with a million detections?"""
+"""How long do others wait while a camera with a million detections is deleted?"""
 
 import json
 import threading
@@ -20,9 +20,9 @@ CAMERA = f"/api/cameras/{OTHER}"
 
 @dataclass
 class Notes:
-    """What was noticed, in seconds; memory in MiB."""
+    """Waits in seconds, memory in MiB."""
 
-    # Those before the deletion, and those while it went on.
+    # Reads before the deletion; reads and writes during it.
     before: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     writes: list[float] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Notes:
 
 
 def delete(service: Service) -> Notes:
-    """Delete the camera that owns nearly all, while others read and write."""
+    """Delete the camera that owns nearly all rows, while others read and write."""
     folder = service.base / "camera_1"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(PICTURE)
@@ -94,7 +94,7 @@ def _write(service: Service, notes: Notes, over: threading.Event) -> None:
 
 
 class _Once:
-    """All rows speak of one deletion: there is nothing left for a second."""
+    """All rows are measured in one deletion, because it deletes all the data."""
 
     notes: Notes
 

@@ -1,4 +1,4 @@
-"""By what can each list be asked for? Every combination of filters, each with several values."""
+"""Which filters does each list take? Every combination of them, each with several values."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from benchmarks.stock import IDLE, OTHER, OWNER
 
-# Of each: what nearly all rows have, what a few of the oldest have, what none has.
+# Three values of each: one that nearly all rows have, one that only the oldest have, one of none.
 BEFORE_ALL, EARLY, LATE, AFTER_ALL = (
     f"{day}T00:00:00Z" for day in ("2025-01-01", "2025-06-16", "2025-10-08", "2027-01-01")
 )
@@ -16,7 +16,7 @@ FILTERS = {
         "camera_id": (OWNER, OTHER, IDLE),
         "event_id": (100_000, 1, 999_999_999),
         "object_type": ("person", "bear", "unicorn"),
-        # The rare ones have 0.97; that threshold lies within a band that holds many.
+        # The rare rows have 0.97; 0.94999 lies within a bucket that holds many rows.
         "min_confidence": ("0.3", "0.94999", "0.99"),
         **PERIOD,
     },

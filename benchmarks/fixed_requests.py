@@ -1,6 +1,6 @@
-"""What is asked when instructions are counted? The same requests, the same number of times.
+"""Which requests are counted by `instructions`? The same ones, the same number of times.
 
-Without sockets and threads: what they cost is not the same twice. `instructions` runs this.
+No sockets and no server threads: their cost differs from run to run.
 """
 
 import gc
@@ -22,9 +22,9 @@ from app import create_app, db
 from benchmarks.rivals.pictures import fill
 
 CAMERAS, PICTURES, DETECTIONS = 100, 20, 100
-# By then Python has specialised what it runs often, and every cache is full.
+# Afterwards Python has specialised the hot code, and the caches are full.
 WARM_UP, SETTLING = 16, 300
-# How often each request is asked for; then with a tenth more, as if one cost so much more.
+# How often each request runs; then a tenth more often, as if it cost a tenth more.
 TIMES, TIMES_AND_A_TENTH = 20, 22
 YARDSTICK = "Flask alone with one SELECT"
 LIST = "/api/cameras"
@@ -33,14 +33,14 @@ Ask = Callable[[], Any]
 
 
 def mark() -> None:
-    """Where a count ends and the next begins: nothing else calls this, see `instructions`."""
+    """End one count and begin the next: valgrind dumps its counters at this system call."""
     os.getppid()
 
 
 def ask(
     app: Any, method: str, path: str, status: int, body: bytes = b"", **more: str
 ) -> tuple[dict[str, str], bytes]:
-    """Headers and body of an answer of this ``status``; ``more`` of the environment."""
+    """Headers and body of the response, which must have this ``status``; ``more``: environ."""
     environ = {
         **{"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""},
         **{"SERVER_NAME": "localhost", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1"},
@@ -58,7 +58,7 @@ def ask(
 
 
 def yardstick() -> Flask:
-    """An app that shares no line with the service: what it costs is the interpreter's affair."""
+    """An app without a line of the service: its cost depends on the interpreter only."""
     app = Flask("yardstick")
     connection = sqlite3.connect(":memory:")
 
@@ -71,7 +71,7 @@ def yardstick() -> Flask:
 
 
 def requests(folder: Path) -> dict[str, Ask]:
-    """Each request by what it is, ready to be asked, on data in ``folder``."""
+    """Name → a function that sends the request, on data in ``folder``."""
     fill(folder / "base", {PICTURES: "front"})
     app = create_app(
         {
@@ -108,12 +108,12 @@ def requests(folder: Path) -> dict[str, Ask]:
 
 
 def main() -> None:
-    """Ask, marking each request's beginning and end; print the names in their order."""
+    """Run each request between two marks; print the names in their order."""
     with tempfile.TemporaryDirectory() as folder:
         asked = requests(Path(folder))
-        # Its rounds would fall to one request or another.
+        # A collection would be counted to whichever request it happens in.
         gc.disable()
-        # The first few hundred requests of a process cost up to 3 % more than those to come.
+        # The first few hundred requests of a process cost up to 3 % more than later ones.
         for _ in range(SETTLING):
             asked[YARDSTICK]()
             asked["one camera"]()
@@ -128,14 +128,14 @@ def main() -> None:
 
 
 def _post(app: Any, number: int) -> str:
-    """The id of a new camera; the first one has the pictures."""
+    """Create a camera and return its id; the first one has pictures."""
     folder = f"camera_{number}" if number else "front"
     fields = json.dumps({"name": f"Camera {number}", "folder_path": folder}).encode()
     return str(json.loads(ask(app, "POST", LIST, 201, fields)[1])["id"])
 
 
 def _known(app: Any, path: str) -> Ask:
-    """The question of a client that has what is there; its tag is asked for with the first."""
+    """A conditional request; its ETag comes from an unconditional one before the first."""
     tag: list[str] = []
 
     def again() -> None:

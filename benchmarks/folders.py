@@ -31,19 +31,19 @@ for number in range(a_second * seconds):
     time.sleep(max(0, begun + number / a_second - time.monotonic()))
 """
 METHOD = (
-    "The folders: files of 16 bytes beside one picture of 200 KiB, the newest, all in one folder. "
-    f"{ASKED} requests to each folder in turn, {ROUNDS} rounds, the median of what the service's "
-    "threads ran for one (schedstat of /proc/PID/task). While the folder of 1,000,000 is read for "
-    "the first time a second client asks for the picture of another camera. For the uploads a "
-    f"process writes {UPLOADS_A_SECOND:,} files of 2 kB a second in turn into {FOLDERS} cameras' "
-    f"folders for {UPLOAD_SECONDS} s; lost is a camera whose snapshot is not its last upload at "
-    f"once, or whose last_seen_at is not that late {SEEN_WITHIN_SECONDS} s after."
+    "Folders: files of 16 bytes beside one picture of 200 KiB, the newest, all in one folder. "
+    f"{ASKED} requests to each folder in turn, {ROUNDS} rounds, the median CPU time of the "
+    "service's threads per request (schedstat of /proc/PID/task). While the folder of 1,000,000 "
+    "is read for the first time, a second client fetches the picture of another camera. For the "
+    f"uploads a process writes {UPLOADS_A_SECOND:,} files of 2 kB a second in turn into {FOLDERS} "
+    f"cameras' folders for {UPLOAD_SECONDS} s; a camera counts as lost when its snapshot is not "
+    f"its last upload at once, or its last_seen_at not that recent {SEEN_WITHIN_SECONDS} s later."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The running service; ``cameras``: files in the folder → URL; ``seen``: other findings."""
+    """The running service; ``cameras``: files in the folder → URL; ``seen``: what was measured."""
 
     service: Service
     cameras: dict[int, str]

@@ -22,11 +22,11 @@ from benchmarks.fixed_requests import TIMES, YARDSTICK
 
 PROJECT = Path(__file__).resolve().parent.parent
 BASELINE = PROJECT / "benchmarks" / "instructions.json"
-# Percent more than the baseline. Four runs of one interpreter differed by 0.4 at most; a build of
-# the same Python by somebody else, in multiples of the yardstick, by 2.7.
+# Percent above the baseline. Four runs of one interpreter differed by 0.4 at most, another build
+# of the same Python, relative to the yardstick, by 2.7.
 TOLERANCE, TOLERANCE_ELSEWHERE = 3, 8
-# The first part is the start; then come, for each request, its warming up, the two counts, and
-# what lies before the next one.
+# The first part is the start; then for each request come the warm-up, the two counts, and what
+# runs before the next request.
 PARTS = 4
 DEADLINE_SECONDS = 300
 
@@ -34,16 +34,16 @@ Counts = dict[str, float]
 
 
 class Incomparable(Exception):
-    """The baseline says nothing about this interpreter; the text says of which it does."""
+    """The baseline is of another Python or machine; the text says of which."""
 
 
 def is_possible() -> bool:
-    """Whether valgrind is there."""
+    """Whether valgrind is installed."""
     return shutil.which("valgrind") is not None
 
 
 def measure() -> tuple[Counts, Counts]:
-    """Instructions of each request, and what would be counted if it cost a tenth more."""
+    """Instructions of each request, and the same with a tenth more of them."""
     with tempfile.TemporaryDirectory() as folder:
         names = _run(Path(folder))
         totals = [_total(Path(folder) / f"out.{part + 1}") for part in range(PARTS * len(names))]
@@ -55,7 +55,7 @@ def measure() -> tuple[Counts, Counts]:
 
 
 def conditions() -> str:
-    """What the counts depend on besides the code: they are the same for just this."""
+    """What the counts depend on besides the code: interpreter, SQLite and packages."""
     lock = (PROJECT / "requirements.lock").read_text()
     names = re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)
     packages = " ".join(f"{name}=={version(name)}" for name in names)
@@ -67,15 +67,15 @@ def conditions() -> str:
 
 
 def kind() -> str:
-    """Where the baseline still says something, if in multiples of the yardstick."""
+    """Python version and machine: within these the counts compare, relative to the yardstick."""
     return f"Python {sys.version_info.major}.{sys.version_info.minor} on {platform.machine()}"
 
 
 def excess(counts: Counts, baseline: Counts, same: bool) -> dict[str, float]:
     """The requests that cost too much → by how many percent.
 
-    Elsewhere than where the baseline comes from an instruction is not the same: there all is
-    measured in multiples of the yardstick, and more is tolerated.
+    ``same``: whether the baseline is of the same conditions. Otherwise counts are compared
+    relative to the yardstick, with a greater tolerance.
     """
     tolerance = TOLERANCE if same else TOLERANCE_ELSEWHERE
     scale = 1 if same else counts[YARDSTICK] / baseline[YARDSTICK]
@@ -84,7 +84,7 @@ def excess(counts: Counts, baseline: Counts, same: bool) -> dict[str, float]:
 
 
 def baseline() -> tuple[Counts, bool]:
-    """What was counted last, and whether it was counted under the same conditions.
+    """The baseline's counts, and whether they were made under the same conditions.
 
     Raises `Incomparable`.
     """
@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def _run(folder: Path) -> list[str]:
-    """Ask under valgrind, which begins a new part at each `fixed_requests.mark`."""
+    """Run the requests under valgrind, which begins a new part at each `fixed_requests.mark`."""
     words = ["valgrind", "--tool=callgrind", "--dump-before=getppid", "--dump-line=no"]
     asked = [sys.executable, "-m", "benchmarks.fixed_requests"]
     ran = subprocess.run(

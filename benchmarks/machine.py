@@ -1,4 +1,4 @@
-"""On what was it measured?"""
+"""On which machine and versions was it measured?"""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("flask", "flask-smorest", "marshmallow", "orjson", "peewee", "waitre
 
 
 def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, str | int]:
-    """The machine and the versions of ``packages``, by default what the service runs on."""
+    """The machine and the versions of ``packages``, by default those of the service."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -30,6 +30,6 @@ def sentence(machine: dict[str, str | int]) -> str:
 
 
 def _cpu() -> str:
-    """As the kernel calls it; ARM boards have a model of their own instead of the processor's."""
+    """The processor's model as /proc/cpuinfo names it; ARM boards name the board instead."""
     found = re.search(r"^(?:model name|Model)\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.M)
     return found[1].strip() if found else platform.machine()

@@ -1,4 +1,4 @@
-"""What is a row of the table, and of which group?"""
+"""What is a row of the table, and a group of rows?"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A row of the table: what, in which unit, how much is good (None: no goal), and how.
+    """A row of the table: its name, unit, goal (None: no goal) and the function that measures it.
 
-    The goal is the most that is good, or, ``at_least``, the least. What cannot be measured on
-    this machine is None.
+    The value is to be at most the goal, or at least the goal if ``at_least``. ``measure`` returns
+    None where this machine cannot measure it.
     """
 
     name: str
@@ -21,13 +21,13 @@ class Measurement:
     at_least: bool = False
 
     def meets(self, value: float) -> bool:
-        """Whether ``value`` is good enough."""
+        """Whether ``value`` meets the goal."""
         return self.goal is None or (value >= self.goal if self.at_least else value <= self.goal)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Measurements on one running service, and a paragraph about their method."""
+    """Measurements on one running service, and a paragraph about the method."""
 
     stage: Callable[[], AbstractContextManager[Any]]
     measurements: Sequence[Measurement]

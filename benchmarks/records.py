@@ -1,4 +1,4 @@
-"""How do a million detections fare? Batches, pages of every filter, counts, and a camera's end."""
+"""How fast is it with a million detections? Batches, pages, counts, and a deletion."""
 
 import json
 import re
@@ -13,27 +13,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.server.pools import WRITERS
 from benchmarks import deletion
 from benchmarks.filters import combinations
 from benchmarks.measurement import Group, Measurement
 from benchmarks.service import Client, Service, request, running
 from benchmarks.stock import OTHER, fill
 
+# Threads of the service that answer writes.
+WRITERS = 8
 BATCHES = 40
 ROWS = 1000
-# The slowest are asked for again, so that what another program did to them does not count.
+# The slowest are measured again, so that an interruption by another program does not count.
 AGAIN, TURNS = 25, 9
 ROUNDS = 3
 METHOD = (
-    "The records: 1,000,000 detections, 100,000 events and 100,000 audit entries stand in the "
-    "database and belong to one camera but for the 20 oldest of each, which alone have what the "
-    "selective filters ask for. A batch is the median of 40, the best of three times 40, its "
-    "answer included. Every combination of filters is asked for, each absent, with a value that "
-    "nearly all rows have, that the oldest few have, and that none has; the 25 that took longest "
-    "nine times more, and the most costly median counts: what the service's threads ran for the "
-    "whole request (schedstat of /proc/PID/task). While the camera with all of that is deleted, "
-    "two clients read all the time and four write; the waits are theirs."
+    "Records: the database holds 1,000,000 detections, 100,000 events and 100,000 audit entries. "
+    "All belong to one camera except the 20 oldest of each, which alone match the selective "
+    "filters. A batch is the median of 40, the best of three times 40, its answer included. Every "
+    "combination of filters is requested: each filter absent, with a value that nearly all rows "
+    "have, with one that only the oldest few have, and with one that none has. The 25 slowest are "
+    "repeated nine times, and the greatest median of the threads' CPU time (schedstat of "
+    "/proc/PID/task) counts. While the camera with all of that is deleted, two clients read and "
+    "four write all the time; the waits are theirs."
 )
 
 
@@ -45,14 +46,14 @@ class Stage:
     client: Client
 
     def wait(self, path: str) -> float:
-        """How many milliseconds the answer took."""
+        """Milliseconds until the response was complete."""
         before = time.perf_counter()
         status, _, body = self.client.ask(request("GET", path))
         assert status == 200, body
         return (time.perf_counter() - before) * 1000
 
     def cost(self, path: str) -> float:
-        """How many milliseconds the service ran for it, the median of `TURNS` times."""
+        """CPU milliseconds of the service for the request, the median of `TURNS` times."""
         return statistics.median(self._cost(path) for _ in range(TURNS))
 
     def _cost(self, path: str) -> float:
@@ -71,7 +72,7 @@ def stage() -> Iterator[Stage]:
 
 
 def batch(on: Stage) -> float:
-    """Detections per second of batches of a thousand, each with everything that it can have."""
+    """Detections per second in batches of a thousand, all optional fields set."""
     return max(ROWS / _median_batch(on) for _ in range(ROUNDS))
 
 
@@ -87,14 +88,14 @@ def _median_batch(on: Stage) -> float:
 
 
 def batch_cpu(on: Stage) -> float:
-    """What such a batch costs the service, in milliseconds of its processor."""
+    """CPU milliseconds of the service per batch."""
     before = on.service.cpu_seconds()
     _median_batch(on)
     return (on.service.cpu_seconds() - before) / BATCHES * 1000
 
 
 def syncs(_: Stage) -> float | None:
-    """fsync and fdatasync calls per batch, of a service whose threads have all written before."""
+    """fsync and fdatasync calls per batch, after every thread has written once."""
     if not shutil.which("strace"):
         return None
     with tempfile.NamedTemporaryFile() as trace:
@@ -120,14 +121,14 @@ def pages(name: str) -> Measurement:
 
 
 def counts(name: str) -> Measurement:
-    """The slowest count, of filters that count much."""
+    """The slowest count, of filters that nearly all rows match."""
     paths = [path.replace("limit=50", "limit=1") for path in combinations(name, most_values=1)]
     what = f"the same with `count`, slowest of {len(paths)} that match nearly all"
     return Measurement(what, "ms CPU", 150, lambda on: _slowest(on, paths))
 
 
 def last_page(name: str, size: int) -> Measurement:
-    """The last whole page of a walk by cursor, after which one more tells the end."""
+    """The last full page by cursor."""
 
     def walk(on: Stage) -> float:
         path, cursor, key = f"/api/{name}?count=false&limit={size}", "", ""
@@ -142,7 +143,7 @@ def last_page(name: str, size: int) -> Measurement:
 
 
 def first_page(name: str, size: int) -> Measurement:
-    """To compare the last one with."""
+    """The first page, to compare the last one with."""
     path = f"/api/{name}?count=false&limit={size}"
     return Measurement(
         f"first page of {size:,} {name}",

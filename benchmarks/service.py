@@ -1,4 +1,4 @@
-"""How is the real service started and asked? As a process of its own, over one connection."""
+"""How is the service started and reached? As a process of its own, over one connection."""
 
 import os
 import re
@@ -18,7 +18,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Client:
-    """One keep-alive connection; as little work a request as Python allows."""
+    """One keep-alive connection with as little work per request as possible."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address)
@@ -62,13 +62,13 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 class Service:
-    """The running service: where it listens and what it has used."""
+    """The running service: its address and what it has used."""
 
     def __init__(self, process: "subprocess.Popen[str]", base: Path) -> None:
         self.process, self.base, self.pid = process, base, process.pid
         self.address = self._address()
-        # A pipe that nobody reads would stop the service when it is full. It ends when all who
-        # write to it have gone, a wrapper included.
+        # A pipe that is full and not read would block the service. The thread ends when the last
+        # process that writes to the pipe, a wrapper included, has ended.
         self.log = threading.Thread(target=process.stderr.read, daemon=True)
         self.log.start()
 

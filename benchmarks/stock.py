@@ -1,4 +1,4 @@
-"""With what is the database of a busy box filled? Plain SQL: a million rows in seconds."""
+"""How is a database filled with a million rows? By plain SQL, in seconds."""
 
 import sqlite3
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 from benchmarks.service import running
 
 DETECTIONS, EVENTS, ENTRIES = 1_000_000, 100_000, 100_000
-# Owns nearly all rows, some, and none.
+# Cameras with nearly all rows, with a few, and with none.
 OWNER, OTHER, IDLE = (f"00000000-0000-4000-8000-{n:012}" for n in range(3))
-# The oldest rows are the rare ones: a list that begins with the newest meets them last.
+# The oldest rows are the rare ones, which a list of the newest first reaches last.
 RARE = 20
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)"
 # From 2025-06-15 on, so many seconds apart.
@@ -46,10 +46,10 @@ FILL = (
 
 
 def fill(folder: Path) -> str:
-    """A full database in ``folder``, with the tables of the service; its URL."""
+    """Make a full database in ``folder``; returns its URL."""
     url = f"sqlite:///{folder}/full.db"
     with running(NVR_DATABASE_URL=url):
-        pass  # it has made the tables
+        pass  # the start makes the tables
     with sqlite3.connect(folder / "full.db") as connection:
         for number, camera in enumerate((OWNER, OTHER, IDLE)):
             connection.execute(

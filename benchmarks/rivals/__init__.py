@@ -1,1 +1,1 @@
-"""What would a user pick instead, and what can the machine do at all?"""
+"""How fast is the service beside FastAPI and nginx on the same machine?"""

@@ -1,4 +1,4 @@
-"""How many requests a second does a server answer? Asked by wrk over keep-alive connections."""
+"""How many requests a second does a server answer? wrk measures it over keep-alive connections."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Latencies of wrk are microseconds; its count of errors tells a refusal from an answer.
+# Latencies of wrk are microseconds; its errors include responses from status 400 on.
 REPORT = """
 done = function(summary, latency, requests)
   io.write(string.format(
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run of wrk saw: requests and bytes a second, and the 99th percentile in ms."""
+    """Result of a run of wrk: requests and bytes a second, and the 99th percentile in ms."""
 
     requests: float
     bytes: float
@@ -54,9 +54,9 @@ class Load:
 
 
 def put(url: str, asked: Asked, connections: int, seconds: float) -> Load:
-    """Ask the server at ``url`` for ``seconds`` over so many connections.
+    """Send requests to the server at ``url`` for ``seconds`` over so many connections.
 
-    Raises `RuntimeError` where an answer is an error: refusals are fast, and no figure.
+    Raises `RuntimeError` where a response is an error: errors are fast and would spoil the figure.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(asked.script())

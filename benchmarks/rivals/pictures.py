@@ -1,4 +1,4 @@
-"""What lies in the cameras' folders?"""
+"""Which files are in the cameras' folders?"""
 
 import os
 import time
@@ -11,9 +11,9 @@ LARGE = "snap_0.jpg"
 
 
 def fill(base: Path, folders: dict[int, str]) -> None:
-    """Per folder so many files that look like JPEG, ``snap_0.jpg`` the newest.
+    """Make each folder with so many files that look like JPEG; ``snap_0.jpg`` is the newest.
 
-    Only the newest is as large as a picture is: nobody reads the others.
+    Only the newest has the size of a picture, because no server reads the others.
     """
     for files, name in folders.items():
         folder = base / name

@@ -1,4 +1,4 @@
-"""Who takes part? Each server as a process of its own, over the same pictures."""
+"""How is each server started? As a process of its own, over the same pictures."""
 
 import getpass
 import os
@@ -16,7 +16,7 @@ import requests
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30
-# Who uses less of a processor than this for so many seconds has nothing left to do.
+# A server that uses less of a processor than this share for so many seconds is idle.
 REST_SECONDS, IDLE_SHARE = 0.25, 0.2
 NGINX = """
 user {user}; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -37,7 +37,7 @@ http {{
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Server:
     """A running server."""
 
     name: str
@@ -51,10 +51,10 @@ class Contender:
         made: dict[str, str] = answer.json()
         return made
 
-    def rest(self) -> None:
-        """Wait until it has answered what nobody waits for any more.
+    def wait_until_idle(self) -> None:
+        """Wait until the server is idle.
 
-        A rival walks 100,000 files for each of 8 clients for ten seconds after they have gone.
+        FastAPI reads 100,000 files for each of 8 clients for ten seconds after they have left.
         """
         used = self._cpu_seconds()
         while True:
@@ -74,7 +74,7 @@ class Contender:
 
 
 @contextmanager
-def service(folder: Path, base: Path) -> Iterator[Contender]:
+def service(folder: Path, base: Path) -> Iterator[Server]:
     """This service, as wsgi.py starts it."""
     port = free_port()
     environ = {
@@ -82,23 +82,23 @@ def service(folder: Path, base: Path) -> Iterator[Contender]:
         "NVR_FOSCAM_BASE_PATH": str(base),
         "NVR_DATABASE_URL": f"sqlite:///{folder}/service.db",
     }
-    with _running("service", [sys.executable, "wsgi.py"], environ, port) as contender:
-        yield contender
+    with _running("service", [sys.executable, "wsgi.py"], environ, port) as server:
+        yield server
 
 
 @contextmanager
-def fastapi(folder: Path, base: Path) -> Iterator[Contender]:
+def fastapi(folder: Path, base: Path) -> Iterator[Server]:
     """FastAPI, SQLAlchemy and aiosqlite under uvicorn with uvloop and httptools."""
     port = free_port()
     environ = {"RIVAL_BASE_PATH": str(base), "RIVAL_DATABASE": f"{folder}/fastapi.db"}
     words = [sys.executable, "-m", "uvicorn", "benchmarks.rivals.fastapi_stack:app"]
     words += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
-    with _running("FastAPI", words, environ, port) as contender:
-        yield contender
+    with _running("FastAPI", words, environ, port) as server:
+        yield server
 
 
 @contextmanager
-def nginx(folder: Path, base: Path, document: str) -> Iterator[Contender]:
+def nginx(folder: Path, base: Path, document: str) -> Iterator[Server]:
     """nginx with the pictures as files, and ``document`` as the list of cameras."""
     port = free_port()
     configuration = folder / "nginx.conf"
@@ -109,8 +109,8 @@ def nginx(folder: Path, base: Path, document: str) -> Iterator[Contender]:
         )
     )
     words = [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(configuration)]
-    with _running("nginx", words, {}, port) as contender:
-        yield contender
+    with _running("nginx", words, {}, port) as server:
+        yield server
 
 
 def free_port() -> int:
@@ -120,23 +120,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(
-    name: str, words: list[str], environ: dict[str, str], port: int
-) -> Iterator[Contender]:
+def _running(name: str, words: list[str], environ: dict[str, str], port: int) -> Iterator[Server]:
     inherited = {key: value for key, value in os.environ.items() if key[:4] != "NVR_"}
     process = subprocess.Popen(
         words, cwd=PROJECT, env=inherited | environ, stderr=subprocess.DEVNULL
     )
     try:
         _wait(process, port)
-        yield Contender(name, f"http://127.0.0.1:{port}", process.pid)
+        yield Server(name, f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait(DEADLINE_SECONDS)
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Until it listens; raises `RuntimeError` where it ends or says nothing in time."""
+    """Wait until it listens; raises `RuntimeError` where it ends or does not listen in time."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
