@@ -19,7 +19,7 @@ from .logs import without_tokens
 from .models import keyset
 from .problems import CONTENT_TYPE, PROBLEM, PROBLEMS, Problem
 from .services import tokens
-from .storage import safe_open, snapshots
+from .storage import folders, safe_open, snapshots
 from .strict_json import BadJson
 from .web import problem_page
 
@@ -44,6 +44,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.OutsideBase: "folder_outside_base",
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
+    folders.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
@@ -93,6 +94,7 @@ CHALLENGES = [
 HEADERS = {
     "unauthorized": CHALLENGES,
     "database_busy": TRY_AGAIN,
+    "folder_busy": TRY_AGAIN,
     "out_of_resources": TRY_AGAIN,
 }
 

@@ -131,6 +131,12 @@ PROBLEMS = {
         ),
         Problem("database_busy", 503, "Another writer holds the database. Try again in a moment."),
         Problem(
+            "folder_busy",
+            503,
+            "Other requests about this camera's folder take long, and more would keep the other "
+            "cameras waiting. Try again in a moment.",
+        ),
+        Problem(
             "database_read_only",
             503,
             "The database cannot be written. Check the rights of its file and folder.",

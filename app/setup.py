@@ -11,7 +11,11 @@ from .storage.folders import Folders
 def init_app(app: Flask) -> None:
     """Set both up; nothing is watched before somebody asks or `server` starts the monitor."""
     sightings.forget()
-    folders = Folders(app.config["NVR_MAX_PICTURE_BYTES"], watch=app.config["NVR_WATCH"] == "auto")
+    folders = Folders(
+        app.config["NVR_MAX_PICTURE_BYTES"],
+        watch=app.config["NVR_WATCH"] == "auto",
+        threads=app.config["NVR_THREADS"],
+    )
     app.extensions["folders"] = folders
     app.extensions["diagnostics"] = DiagnosticsContext(
         app.config["NVR_FOSCAM_BASE_PATH"],

@@ -60,7 +60,7 @@ def app(environ: dict[str, str]) -> Iterator[Flask]:
     app = create_app(environ)
     db.migrate()
     yield app
-    app.extensions["folders"].keep(())
+    app.extensions["folders"].retain(())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What does the kernel grant to those who watch, and how much of it is in use?"""
 
 import contextlib
+import os
 from pathlib import Path
 
 
@@ -15,4 +16,26 @@ def watches_of(process: int) -> int:
     for file in Path(f"/proc/{process}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             count += file.read_text().count("inotify wd:")
+    return count
+
+
+def overflow(folder: Path) -> None:
+    """Change what lies in the folder more often than the kernel has room for.
+
+    Equal events that follow each other become one, so two names take turns.
+    """
+    names = folder / ".overflow-1", folder / ".overflow-2"
+    names[0].touch()
+    for number in range(queue_length() // 2 + 10):
+        os.rename(names[number % 2], names[1 - number % 2])
+    for name in names:
+        name.unlink(missing_ok=True)
+
+
+def instances_of(process: int) -> int:
+    """How many inotify instances the process holds."""
+    count = 0
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            count += os.readlink(file) == "anon_inode:inotify"
     return count

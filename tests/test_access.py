@@ -48,7 +48,7 @@ def anonymous(environ, app):
 
     yield client
     for other in made:
-        other.extensions["folders"].keep(())
+        other.extensions["folders"].retain(())
 
 
 @pytest.fixture

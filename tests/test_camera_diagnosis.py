@@ -25,7 +25,7 @@ def context(base):
     """The settings and the index of folders of a service on ``base``."""
     folders = Folders(len(WHOLE) * 2)
     yield DiagnosticsContext(str(base), folders, len(WHOLE) * 2, OFFLINE_AFTER)
-    folders.keep(())
+    folders.retain(())
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_missing_rights_are_reported_with_the_user_and_the_command():
             context = DiagnosticsContext(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
             user = service_user()
             front, side = problems(context), problems(context, row("side"))
-            context.folders.keep(())
+            context.folders.retain(())
         (base / "side").chmod(0o700)
     assert list(front) == ["no_picture", "unreadable_files"]
     assert f"user {user} may not read: 1" in front["unreadable_files"]

@@ -12,7 +12,7 @@ from app import db
 from app.db.connection import stop_writing
 from app.diagnostics import doctor
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.storage import kernel
+from app.storage import filesystems
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def run(app, monkeypatch):
     """Runs the command on a box whose clock is kept right, and returns its result."""
-    monkeypatch.setattr(kernel, "keeps_time", lambda: True)
+    monkeypatch.setattr(filesystems, "keeps_time", lambda: True)
     return lambda *words: app.test_cli_runner().invoke(args=("doctor", *words))
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_not_a_database_is_a_problem(run, path):
 
 
 def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
-    monkeypatch.setattr(kernel, "keeps_time", lambda: True)
+    monkeypatch.setattr(filesystems, "keeps_time", lambda: True)
     for now, last in (
         (NOW, "2026-01-01T00:00:00.000001Z"),
         (datetime(1970, 1, 1, tzinfo=UTC), None),
@@ -135,14 +135,14 @@ def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
 
 
 def test_a_clock_without_ntp_is_a_warning(monkeypatch):
-    monkeypatch.setattr(kernel, "keeps_time", lambda: False)
+    monkeypatch.setattr(filesystems, "keeps_time", lambda: False)
     check = doctor.check_clock(NOW, None)
     assert (check.status, "timedatectl" in check.message) == (DEGRADED, True)
 
 
 def test_inotify_limits_that_are_too_low_are_a_warning_with_the_command(monkeypatch):
     granted = {"max_user_watches": 8192, "max_user_instances": 128}
-    monkeypatch.setattr(kernel, "inotify_limit", granted.get)
+    monkeypatch.setattr(filesystems, "inotify_limit", granted.get)
     assert doctor.check_inotify(120).status == HEALTHY
     check = doctor.check_inotify(121)
     assert check.status == DEGRADED
@@ -153,11 +153,13 @@ def test_inotify_limits_that_are_too_low_are_a_warning_with_the_command(monkeypa
 
 def test_the_inotify_limits_are_those_of_the_kernel(monkeypatch):
     for name in ("max_user_watches", "max_user_instances"):
-        assert kernel.inotify_limit(name) == int(Path(f"{kernel.LIMITS}/{name}").read_text())
-    assert kernel.inotify_limit("missing") == 0
-    monkeypatch.setattr(kernel, "LIMITS", "/nowhere")
-    assert kernel.inotify_limit("max_user_watches") == 0
-    assert kernel.keeps_time() in (True, False)
+        assert filesystems.inotify_limit(name) == int(
+            Path(f"{filesystems.LIMITS}/{name}").read_text()
+        )
+    assert filesystems.inotify_limit("missing") == 0
+    monkeypatch.setattr(filesystems, "LIMITS", "/nowhere")
+    assert filesystems.inotify_limit("max_user_watches") == 0
+    assert filesystems.keeps_time() in (True, False)
 
 
 def test_a_database_that_belongs_to_another_user_is_a_warning(path, monkeypatch):

@@ -19,6 +19,7 @@ from app.models import NotFound, Refused, keyset
 from app.problems import PROBLEMS
 from app.services import tokens
 from app.storage import safe_open, snapshots
+from app.storage.folders import FolderBusy
 from app.strict_json import BadJson
 from tests import effort
 from tests.problems import assert_problem
@@ -45,6 +46,7 @@ FORESEEN = [
     (hosts.ForeignPage(SECRET), 403, "foreign_page"),
     (hosts.UnknownHost(SECRET), 421, "unknown_host"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
+    (FolderBusy(SECRET), 503, "folder_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
     (inspection.Unusable(SECRET, SECRET), 503, "database_unavailable"),

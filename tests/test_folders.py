@@ -8,24 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from inotify_simple import Event
 
 from app.storage import filesystems, folders, watched_tree, watches
 from app.storage.folders import Folders
-from tests.inotify import watches_of
+from tests.inotify import overflow, watches_of
 from tests.pictures import put
 from tests.watched import fail, names
 
 
 def test_a_failure_half_way_through_the_changes_loses_none(root, monkeypatch):
-    root.look()
+    root.query()
     put(root.path / "day" / "a.jpg", b"x")
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", fail(errno.EMFILE))
         with pytest.raises(OSError, match="failed"):
-            root.look()
-    look = root.look()
-    assert (names(look), look.polling) == (["day/a.jpg"], None)
+            root.query()
+    state = root.query()
+    assert (names(state), state.polling) == (["day/a.jpg"], None)
 
 
 @pytest.mark.parametrize(
@@ -37,18 +36,18 @@ def test_what_the_kernel_refuses_is_walked_and_said(root, monkeypatch, error, sa
         watches.INotify, "add_watch" if error == errno.ENOSPC else "__init__", fail(error)
     )
     put(root.path / "a.jpg", b"x")
-    look = root.look()
-    assert names(look) == ["a.jpg"]
-    assert said in look.polling
+    state = root.query()
+    assert names(state) == ["a.jpg"]
+    assert said in state.polling
 
 
 @pytest.mark.parametrize("kind", [0x6969, 0x65735546])
 def test_a_network_file_system_is_walked(root, monkeypatch, kind):
     monkeypatch.setattr(filesystems, "filesystem_type", lambda _: kind)
     put(root.path / "a.jpg", b"x")
-    look = root.look()
-    assert names(look) == ["a.jpg"]
-    assert filesystems.REMOTE[kind] in look.polling
+    state = root.query()
+    assert names(state) == ["a.jpg"]
+    assert filesystems.REMOTE[kind] in state.polling
 
 
 def test_the_file_system_of_a_folder_is_known(root):
@@ -60,20 +59,11 @@ def test_the_file_system_of_a_folder_is_known(root):
 
 def test_a_folder_that_cannot_be_watched_is_tried_again_later(root, monkeypatch):
     monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
-    assert root.look().polling
+    assert root.query().polling
     monkeypatch.undo()
-    assert root.look().polling
+    assert root.query().polling
     monkeypatch.setattr(folders.time, "monotonic", lambda: time.time() + 10**9)
-    assert root.look().polling is None
-
-
-def test_while_another_thread_reads_the_folder_a_question_walks(root, monkeypatch):
-    monkeypatch.setattr(folders, "PATIENCE_SECONDS", 0)
-    put(root.path / "a.jpg", b"x")
-    root.look()
-    (entry,) = root.known._entries.values()
-    with entry.lock:
-        assert root.names() == ["a.jpg"]
+    assert root.query().polling is None
 
 
 def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch):
@@ -87,15 +77,15 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
     put(root.path / "a.jpg", b"x")
     put(tmp_path / "other" / "b.jpg", b"x")
     other = os.open(tmp_path / "other", os.O_RDONLY)
-    root.known.look(other, datetime.now(UTC))
+    root.known.query(other, datetime.now(UTC))
     monkeypatch.setattr(watched_tree, "files", slow)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(root.look)
+        first = pool.submit(root.query)
         assert reading.wait(10)
-        assert names(root.known.look(other, datetime.now(UTC))) == ["b.jpg"]
+        assert names(root.known.query(other, datetime.now(UTC))) == ["b.jpg"]
         assert root.names() == ["a.jpg"]
         assert root.known.polling() == []
-        root.known.keep([folders.key_of(other)])
+        root.known.retain([folders.folder_id(other)])
         go_on.set()
         assert names(first.result()) == ["a.jpg"]
     os.close(other)
@@ -105,56 +95,54 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
 def test_switched_off_every_question_is_a_walk(root):
     known = Folders(10**6, watch=False)
     put(root.path / "a.jpg", b"x")
-    look = known.look(root.folder, datetime.now(UTC))
-    assert (names(look), look.polling) == (["a.jpg"], folders.OFF)
+    state = known.query(root.folder, datetime.now(UTC))
+    assert (names(state), state.polling) == (["a.jpg"], folders.OFF)
 
 
 def test_folders_that_nobody_needs_are_let_go(root):
     put(root.path / "day" / "a.jpg", b"x")
     before = watches_of(os.getpid())
-    root.look()
+    root.query()
     assert watches_of(os.getpid()) == before + 2
-    root.known.keep(())
+    root.known.retain(())
     assert watches_of(os.getpid()) == before
 
 
-def test_folders_that_nobody_asks_about_are_let_go_when_a_new_one_comes(
+def test_a_folder_that_nobody_asks_about_is_dropped_when_a_new_one_comes(
     root, tmp_path, monkeypatch
 ):
-    root.look()
+    put(root.path / "day" / "a.jpg", b"x")
+    root.query()
     (tmp_path / "other").mkdir()
     monkeypatch.setattr(folders, "IDLE_SECONDS", 0)
     other = os.open(tmp_path / "other", os.O_RDONLY)
-    root.known.look(other, datetime.now(UTC))
-    assert list(root.known._entries) == [folders.key_of(other)]
+    root.known.query(other, datetime.now(UTC))
+    assert watches_of(os.getpid()) == 1
+    assert root.known.why_polled(root.folder) == folders.NOT_YET
+    assert root.known.why_polled(other) is None
     os.close(other)
 
 
 def test_why_folders_are_polled_is_known(root, monkeypatch):
-    root.look()
+    root.query()
     assert root.known.polling() == []
-    root.known.keep(())
+    root.known.retain(())
     monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
-    root.look()
+    root.query()
     (reason,) = root.known.polling()
     assert "NFS" in reason
 
 
 def test_while_a_folder_is_read_anew_the_reason_is_known(root, monkeypatch):
-    root.look()
-    said, tree = [], folders.Tree
-    lost = Event(-1, watches.flags.Q_OVERFLOW, 0, "")
+    root.query()
+    reasons, files = [], watched_tree.files
+    overflow(root.path)
 
-    def plant(*args):
-        said.append(root.known.polling())
-        monkeypatch.undo()
-        return tree(*args)
+    def note_reason(*args):
+        reasons.append(root.known.polling())
+        return files(*args)
 
-    monkeypatch.setattr(folders, "Tree", plant)
-    monkeypatch.setattr(watches.INotify, "read", lambda *_, **__: [lost])
-    assert root.look().polling is None
-    assert said == [[watches.OVERFLOW]]
-    root.tree.close()
-    (entry,) = root.known._entries.values()
-    entry.tree = None
+    monkeypatch.setattr(watched_tree, "files", note_reason)
+    assert root.query().polling is None
+    assert reasons[0] == [watches.OVERFLOW]
     assert root.known.polling() == []

@@ -19,20 +19,21 @@ OPERATIONS = 10_000
 PROCESSES = 4
 
 
-def told_and_found(known: Folders, base: Path, now: datetime) -> list[list[Candidate]]:
-    """What the index and a fresh walk answer; both nothing where the folder may not be entered."""
+def ask(
+    known: Folders, base: Path, now: datetime
+) -> tuple[list[Candidate], list[Candidate], bool]:
+    """What the index and a fresh walk answer, both nothing where the folder may not be entered;
+    and whether the index answered from events.
+    """
     try:
         folder = safe_open.open_folder(str(base), "root")
     except (safe_open.OutsideBase, safe_open.FolderNotFound):
-        return [[], []]
+        return [], [], False
     try:
-        return [known.newest(folder, now), walk(folder, now, MOST_BYTES)]
+        state = known.query(folder, now)
+        return state.newest, walk(folder, now, MOST_BYTES), state.polling is None
     finally:
         os.close(folder)
-
-
-def watched(known: Folders) -> bool:
-    return any(entry.tree for entry in known._entries.values())
 
 
 def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
@@ -46,15 +47,15 @@ def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
     try:
         while len(history) < operations:
             history += [name for name in uploads.some() if not name.endswith(REFUSED)]
-            told, found = told_and_found(known, base, now)
+            told, found, is_watched = ask(known, base, now)
             if sorted(c[1:] for c in told) != sorted(c[1:] for c in found):
                 return f"seed {seed} after {len(history)}: {history[-9:]}", from_tree
             if stuck := [c.path for c in told if not c.idle and not uploads.may_grow(c.path)]:
                 return f"seed {seed} after {len(history)}: nobody writes {stuck}", from_tree
-            from_tree += bool(told) and watched(known)
+            from_tree += bool(told) and is_watched
     finally:
         uploads.end()
-        known.keep(())
+        known.retain(())
     return "", from_tree
 
 

@@ -31,7 +31,7 @@ def watch(app):
     watch = app.extensions["monitor"]
     watch._flush_seconds = 0
     yield watch
-    watch._folders.keep(())
+    watch._folders.retain(())
     watch.close()
 
 
@@ -81,7 +81,7 @@ def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, 
     seen = Camera.one(camera["id"])["last_seen_at"]
     old = (base / "front" / "old.jpg").stat()
     assert seen == clock.rfc3339(clock.from_ns(old.st_mtime_ns))
-    watch._folders.keep(())
+    watch._folders.retain(())
     put(base / "front" / "new.jpg", whole)
     watch.tick()
     assert Camera.one(camera["id"])["last_seen_at"] > seen
@@ -323,8 +323,8 @@ def test_only_one_process_monitors(watch, base, camera, app):
 def test_a_folder_that_must_be_walked_is_walked_seldom(watch, base, camera, monkeypatch):
     watch._folders._watch = False
     looks = []
-    look = watch._folders.look
-    monkeypatch.setattr(watch._folders, "look", lambda *a: looks.append(1) or look(*a))
+    query = watch._folders.query
+    monkeypatch.setattr(watch._folders, "query", lambda *a: looks.append(1) or query(*a))
     for _ in range(5):
         watch.tick()
     assert len(looks) == 1

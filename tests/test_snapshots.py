@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.storage import safe_open, scan, snapshots
+from app.storage import folders, safe_open, snapshots
 from app.storage.formats import HEAD_BYTES, has_end_mark
-from app.storage.snapshots import NoSnapshot, SnapshotTooOld, Terms
+from app.storage.snapshots import NoSnapshot, SnapshotRequest, SnapshotTooOld
 from tests.pictures import FORMATS, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
 MOST = 1024 * 1024
-TERMS = Terms(NOW, MOST, lambda folder, now: scan.walk(folder, now, MOST))
+FOLDERS = folders.Folders(MOST, watch=False)
 PAGE = b"<!doctype html><script>alert(1)</script>" * 100
 OTHERS = {
     "a page": PAGE,
@@ -32,8 +32,9 @@ def add(base, name, data, age=60.0):
     return put(base / name, data, age, NOW.timestamp())
 
 
-def latest(base, folder="", **terms):
-    return snapshots.latest(str(base), folder, TERMS._replace(**terms))
+def latest(base, folder="", **wanted):
+    request = SnapshotRequest(str(base), folder, NOW, FOLDERS, MOST)
+    return snapshots.latest(request._replace(**wanted))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -151,14 +152,14 @@ def test_every_folder_has_its_answer(base, tmp_path, folder):
 
 
 def change_after_the_walk(monkeypatch, change):
-    walk = scan.walk
+    walk = folders.walk
 
     def walk_then_change(*args):
         candidates = walk(*args)
         change()
         return candidates
 
-    monkeypatch.setattr(scan, "walk", walk_then_change)
+    monkeypatch.setattr(folders, "walk", walk_then_change)
 
 
 def test_a_file_that_vanishes_after_the_walk_is_passed_over(base, monkeypatch):
@@ -280,7 +281,7 @@ def test_age_is_asked_of_the_picture_that_would_be_served(base):
 def test_what_the_client_has_is_not_read_again(base, monkeypatch):
     add(base, "a.jpg", picture())
     monkeypatch.setattr(snapshots, "_read", forbidden)
-    known = latest(base, known=lambda shown: shown.name == "a.jpg")
+    known = latest(base, is_known=lambda shown: shown.name == "a.jpg")
     assert known.data is None
 
 

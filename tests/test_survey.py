@@ -7,7 +7,7 @@ import pytest
 
 from app import clock
 from app.diagnostics.survey import MOST_LISTED, Bounds, is_temporary, survey
-from app.storage.scan import DEEPEST
+from app.storage.scan import MAX_DEPTH
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody
 
@@ -109,7 +109,7 @@ def test_the_listed_uploads_and_suffixes_are_limited(base):
 
 def test_folders_that_are_nested_too_deeply_are_counted_as_skipped(base):
     folder = os.open(base, os.O_RDONLY)
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         os.mkdir("d", dir_fd=folder)
         below = os.open("d", os.O_RDONLY, dir_fd=folder)
         os.close(folder)

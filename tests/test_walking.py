@@ -127,10 +127,10 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
     files = scan.files
 
     def vanishing(*args):
-        for path, parent, entry in files(*args):
-            if path == "b.jpg":
+        for parent, prefix, entry in files(*args):
+            if entry.name == "b.jpg":
                 (base / "b.jpg").unlink()
-            yield path, parent, entry
+            yield parent, prefix, entry
 
     monkeypatch.setattr(scan, "files", vanishing)
     assert paths(base) == ["a.jpg"]
@@ -231,14 +231,14 @@ def test_a_folder_can_be_asked_twice_and_shows_every_change(base):
 
 
 def test_folders_deeper_than_the_limit_are_passed_over_and_leave_nothing_open(base, monkeypatch):
-    monkeypatch.setattr(scan, "DEEPEST", 3)
+    monkeypatch.setattr(scan, "MAX_DEPTH", 3)
     aged(base / "1/2/3/a.jpg", 0)
     aged(base / "1/2/3/4/b.jpg", 0)
     assert paths(base) == ["1/2/3/a.jpg"]
 
 
 def test_the_deepest_folder_stays_within_the_usual_limit_of_descriptors(base):
-    aged(base / "/".join("d" * scan.DEEPEST) / "a.jpg", 0)
+    aged(base / "/".join("d" * scan.MAX_DEPTH) / "a.jpg", 0)
     assert len(paths(base)) == 1
 
 

@@ -6,15 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from inotify_simple import Event
 
-from app.storage import newest_files, open_writers, watched_tree, watches
+from app.storage import newest_files, watched_tree
 from app.storage.scan import walk
-from tests.inotify import queue_length, watches_of
+from tests.inotify import overflow, watches_of
 from tests.pictures import put
 from tests.watched import MOST_BYTES, names
-
-OVERFLOWED = Event(-1, watches.flags.Q_OVERFLOW, 0, "")
 
 
 def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
@@ -23,17 +20,17 @@ def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         assert root.names() == ["old.jpg", "new.jpg"]
-        assert root.look().newest[1].idle is False
+        assert root.query().newest[1].idle is False
     assert root.names() == ["new.jpg", "old.jpg"]
 
 
 def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
     now = time.monotonic()
     put(root.path / "old.jpg", b"old", age=60)
-    root.look()
+    root.query()
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         for minute in range(0, 60, 14):
-            monkeypatch.setattr(open_writers.time, "monotonic", lambda at=now + 60 * minute: at)
+            monkeypatch.setattr(newest_files.time, "monotonic", lambda at=now + 60 * minute: at)
             file.write(b"more")
             assert root.names() == ["old.jpg", "new.jpg"]
     assert root.names() == ["new.jpg", "old.jpg"]
@@ -41,7 +38,7 @@ def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
 
 def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(root, tmp_path):
     put(root.path / "day" / "old.jpg", b"old", age=60)
-    root.look()
+    root.query()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         assert root.names() == ["day/old.jpg", "day/a.jpg"]
@@ -54,7 +51,7 @@ def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(ro
 
 def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
     put(root.path / "day" / "old.jpg", b"old", age=60)
-    root.look()
+    root.query()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         (root.path / "day").chmod(0o750)
@@ -65,23 +62,23 @@ def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
 
 
 def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, monkeypatch):
-    root.look()
+    root.query()
     (root.path / "a.jpg").write_bytes(b"abc")
     put(root.path / "old.jpg", b"old", age=60)
     os.truncate(root.path / "a.jpg", 2)
     assert root.names() == ["old.jpg", "a.jpg"]
-    monkeypatch.setattr(open_writers, "STALLED_SECONDS", -1)
+    monkeypatch.setattr(newest_files, "STALLED_SECONDS", -1)
     assert root.names() == ["a.jpg", "old.jpg"]
 
 
 def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
     for number in range(300):
         put(root.path / f"{number:03}.jpg", b"x", age=300 - number)
-    root.look()
+    root.query()
     for number in range(299, 200, -1):
         (root.path / f"{number:03}.jpg").unlink()
         assert root.names() == [f"{n:03}.jpg" for n in range(number - 1, number - 33, -1)]
-    assert root.look().polling is None
+    assert root.query().polling is None
 
 
 @pytest.mark.parametrize("hours", [12, -12])
@@ -90,13 +87,13 @@ def test_what_lies_in_the_future_is_judged_anew_as_the_clock_moves(root, hours):
     put(root.path / "a.jpg", b"x", age=-day - 3600)
     put(root.path / "b.jpg", b"x", age=-day + 3600)
     for moment in (now, now + timedelta(hours=hours)):
-        newest = root.known.newest(root.folder, moment)
+        newest = root.known.query(root.folder, moment).newest
         assert newest == walk(root.folder, moment, MOST_BYTES)
-        assert root.known.look(root.folder, moment).polling is None
+        assert root.known.query(root.folder, moment).polling is None
 
 
 def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
-    root.look()
+    root.query()
     name, depth = "d" * 250, 17  # together more than PATH_MAX, 4096 bytes
     folder = os.dup(root.folder)
     for _ in range(depth):
@@ -104,93 +101,93 @@ def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
         below = os.open(name, os.O_RDONLY, dir_fd=folder)
         os.close(folder)
         folder = below
-    root.look()
+    root.query()
     file = os.open("a.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=folder)
     os.write(file, b"x")
     os.close(file)
     os.close(folder)
-    look = root.look()
-    assert (names(look), look.polling) == ([f"{name}/" * depth + "a.jpg"], watched_tree.TOO_LONG)
+    state = root.query()
+    assert (names(state), state.polling) == ([f"{name}/" * depth + "a.jpg"], watched_tree.TOO_LONG)
 
 
 def test_a_file_that_is_deleted_while_it_is_written_is_written_no_more(root):
     put(root.path / "old.jpg", b"old", age=60)
-    root.look()
+    root.query()
     with (root.path / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        root.look()
+        root.query()
         (root.path / "a.jpg").unlink()
-        root.look()
+        root.query()
         os.link(put(root.path / "a.tmp", b"x"), root.path / "a.jpg")
         (root.path / "a.tmp").unlink()
         assert root.names() == ["a.jpg", "old.jpg"]
 
 
 def test_an_overflow_of_the_queue_loses_nothing(root):
-    root.look()
-    one, other = root.path / "a.jpg", root.path / "b.jpg"
-    one.write_bytes(b"x")
-    for _ in range(queue_length() // 2 + 10):
-        one.rename(other)
-        other.rename(one)
+    put(root.path / "day" / "a.jpg", b"x", age=60)
+    root.query()
+    overflow(root.path)
+    (root.path / "day" / "a.jpg").rename(root.path / "day" / "b.jpg")
     (root.path / "last.jpg").write_bytes(b"x")
-    look = root.look()
-    assert (names(look), look.polling) == (["last.jpg", "a.jpg"], None)
+    state = root.query()
+    assert (names(state), state.polling) == (["last.jpg", "day/b.jpg"], None)
+    (root.path / "day" / "b.jpg").unlink()
+    assert root.names() == ["last.jpg"]
 
 
 def test_a_folder_made_later_shows_what_was_written_before_it_was_watched(root):
-    root.look()
+    root.query()
     put(root.path / "2025" / "12" / "a.jpg", b"x", age=5)
     put(root.path / "2025" / "12" / "23" / "b.jpg", b"x")
     assert root.names() == ["2025/12/23/b.jpg", "2025/12/a.jpg"]
     put(root.path / "2025" / "12" / "23" / "c.jpg", b"x", age=-5)
-    look = root.look()
-    assert (names(look)[0], look.polling) == ("2025/12/23/c.jpg", None)
+    state = root.query()
+    assert (names(state)[0], state.polling) == ("2025/12/23/c.jpg", None)
 
 
 def test_a_folder_that_is_made_again_counts_anew(root):
     put(root.path / "day" / "a.jpg", b"x")
-    root.look()
+    root.query()
     shutil.rmtree(root.path / "day")
     assert root.names() == []
     put(root.path / "day" / "b.jpg", b"x")
     assert root.names() == ["day/b.jpg"]
-    assert root.tree.folders == 2
+    assert watches_of(os.getpid()) == 2
 
 
-def test_a_folder_seen_at_its_new_place_before_the_old_one_is_told_of_counts_once(
-    root, monkeypatch
-):
+def test_a_folder_that_moves_while_it_is_read_counts_once(root, monkeypatch):
     put(root.path / "day" / "a.jpg", b"x")
-    root.look()
-    (root.path / "new").mkdir()
-    (root.path / "day").rename(root.path / "new" / "day")
-    read, made = watches.INotify.read, watches.flags.CREATE
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            watches.INotify, "read", lambda *a, **k: [e for e in read(*a, **k) if e.mask & made]
-        )
-        assert root.names() == ["new/day/a.jpg"]
-    assert root.names() == ["new/day/a.jpg"]
+    put(root.path / "new" / "b.jpg", b"x", age=60)
+    files, moved = watched_tree.files, []
+
+    def move_meanwhile(*args):
+        for parent, place, entry in files(*args):
+            yield parent, place, entry
+            if entry.name == "a.jpg" and not moved:
+                moved.append((root.path / "day").rename(root.path / "new" / "day"))
+
+    monkeypatch.setattr(watched_tree, "files", move_meanwhile)
+    root.query()
+    assert moved
+    assert root.names() == ["new/day/a.jpg", "new/b.jpg"]
 
 
 def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
-    root.look()
+    root.query()
     before = watches_of(os.getpid())
     for number in range(20):
         put(root.path / "day" / "a.jpg", b"x")
-        root.look()
+        root.query()
         assert watches_of(os.getpid()) == before + 1
         (root.path / "day").rename(tmp_path / f"away{number}")
-        root.look()
+        root.query()
         assert watches_of(os.getpid()) == before
-    assert len(root.tree._watches._given_back) < 3
 
 
 def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
     put(root.path / "day" / "a.jpg", b"x")
     put(root.path / "day" / "b.jpg", b"x", age=60)
-    root.look()
+    root.query()
     (root.path / "day" / "b.jpg").unlink()  # its change waits when the folder is gone
     (root.path / "day").rename(tmp_path / "away")
     put(tmp_path / "elsewhere" / "b.jpg", b"x")
@@ -202,7 +199,7 @@ def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
 
 def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_path):
     put(root.path / "2025" / "day" / "a.jpg", b"x")
-    root.look()
+    root.query()
     (root.path / "2025" / "day" / "a.jpg").unlink()
     (root.path / "2025").chmod(0o750)
     (root.path / "2025" / "day").rename(tmp_path / "away")
@@ -211,100 +208,56 @@ def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_pat
     assert root.names() == []
 
 
-def test_of_many_files_few_are_remembered(root):
-    root.look()
-    for number in range(500):
-        put(root.path / f"{number:03}.jpg", b"x", age=500 - number)
-        root.look()
-    assert len(root.tree._ranking._trusted.times) <= newest_files.REMEMBERED + newest_files.SLACK
-    assert len(root.look().newest) == newest_files.KEPT
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        Event(99, watches.flags.MODIFY, 0, "a.jpg"),
-        Event(2, watches.flags.UNMOUNT, 0, ""),
-        Event(1, watches.flags.IGNORED, 0, ""),
-        OVERFLOWED,
-    ],
-)
-def test_after_an_event_that_cannot_be_followed_the_folder_is_read_anew(root, monkeypatch, event):
-    put(root.path / "day" / "a.jpg", b"x")
-    root.look()
-    tree = root.tree
-    with monkeypatch.context() as patched:
-        patched.setattr(watches.INotify, "read", lambda *_, **__: [event])
-        put(root.path / "b.jpg", b"x", age=-5)
-        with pytest.raises(watches.Lost):
-            tree.newest(root.folder, datetime.now(UTC))
-    with monkeypatch.context() as patched:
-        read = watches.INotify.read
-        answers = [[event]]
-        patched.setattr(
-            watches.INotify,
-            "read",
-            lambda *a, **k: answers.pop() if answers else read(*a, **k),
-        )
-        look = root.look()
-    assert (names(look), look.polling) == (["b.jpg", "day/a.jpg"], None)
-    assert root.tree is not tree
-
-
 def test_a_hard_link_makes_the_folder_be_walked_until_it_is_gone(root, at_once):
     put(root.path / "a.jpg", b"x")
     os.link(root.path / "a.jpg", root.path / "b.jpg")
-    assert "hard link" in root.look().polling
+    assert "hard link" in root.query().polling
     (root.path / "b.jpg").write_bytes(b"longer")
-    assert root.look().newest == walk(root.folder, datetime.now(UTC), 10**6)
+    assert root.query().newest == walk(root.folder, datetime.now(UTC), 10**6)
     (root.path / "a.jpg").unlink()
-    assert root.look().polling is None
+    assert root.query().polling is None
 
 
 def test_a_second_name_elsewhere_of_the_newest_is_noticed(root, tmp_path, at_once):
     put(root.path / "a.jpg", b"x", age=60)
-    root.look()
+    root.query()
     os.link(root.path / "a.jpg", tmp_path / "second.jpg")  # no event tells of it
-    assert "hard link" in root.look().polling
+    assert "hard link" in root.query().polling
     (tmp_path / "second.jpg").write_bytes(b"longer")
-    assert root.look().newest == walk(root.folder, datetime.now(UTC), 10**6)
+    assert root.query().newest == walk(root.folder, datetime.now(UTC), 10**6)
 
 
 def test_the_newest_grows_through_a_descriptor_whose_name_was_deleted(root, at_once):
     put(root.path / "a.jpg", b"x", age=60)
     os.link(root.path / "a.jpg", root.path / "b.jpg")
-    root.look()
+    root.query()
     with (root.path / "a.jpg").open("ab", buffering=0) as file:
         (root.path / "a.jpg").unlink()
-        assert root.look().polling is None
+        assert root.query().polling is None
         file.write(b"more")  # inotify names the event a.jpg, IN_EXCL_UNLINK suppresses it
-        assert root.look().newest == walk(root.folder, datetime.now(UTC), 10**6)
+        assert root.query().newest == walk(root.folder, datetime.now(UTC), 10**6)
         file.write(b"x" * 10**6)
         assert root.names() == []
 
 
 def test_an_upload_is_known_when_it_is_completed(root):
-    root.look()
-    assert root.look().uploaded_ns == 0
+    root.query()
+    assert root.query().uploaded_ns == 0
     with (root.path / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        assert root.look().uploaded_ns == 0
+        assert root.query().uploaded_ns == 0
     os.utime(root.path / "a.jpg")
-    at = root.look().uploaded_ns
+    at = root.query().uploaded_ns
     assert at == (root.path / "a.jpg").stat().st_ctime_ns
     (root.path / ".b.tmp").write_bytes(b"x")
-    assert root.look().uploaded_ns == at
+    assert root.query().uploaded_ns == at
     (root.path / ".b.tmp").rename(root.path / "b.jpg")
-    assert root.look().uploaded_ns > at
+    assert root.query().uploaded_ns > at
 
 
-def test_an_upload_stays_known_when_the_folder_is_read_anew(root, monkeypatch):
-    root.look()
+def test_an_upload_stays_known_when_the_folder_is_read_anew(root):
+    root.query()
     put(root.path / "a.jpg", b"x")
-    at = root.look().uploaded_ns
-    with monkeypatch.context() as patched:
-        patched.setattr(watches.INotify, "read", lambda *_, **__: [OVERFLOWED])
-        with pytest.raises(watches.Lost):
-            root.tree.newest(root.folder, datetime.now(UTC))
-        root.look()
-    assert root.look().uploaded_ns == at > 0
+    at = root.query().uploaded_ns
+    overflow(root.path)
+    assert root.query().uploaded_ns == at > 0

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.storage.folders import Folders, Look
-from app.storage.watched_tree import Tree
+from app.storage.folders import Folders, FolderState
 
 MOST_BYTES = 10**6
 
@@ -19,27 +18,21 @@ class Watched:
         self.path, self.known = path, Folders(MOST_BYTES)
         self.folder = os.open(path, os.O_RDONLY)
 
-    def look(self) -> Look:
+    def query(self) -> FolderState:
         """What the index answers now."""
-        return self.known.look(self.folder, datetime.now(UTC))
+        return self.known.query(self.folder, datetime.now(UTC))
 
     def names(self) -> list[str]:
         """The paths in it."""
-        return names(self.look())
-
-    @property
-    def tree(self) -> Tree | None:
-        """What the index answers from, if it is watched; of one folder only."""
-        (entry,) = self.known._entries.values()
-        return entry.tree
+        return names(self.query())
 
     def close(self) -> None:
-        self.known.keep(())
+        self.known.retain(())
         os.close(self.folder)
 
 
-def names(look: Look) -> list[str]:
-    return [candidate.path for candidate in look.newest]
+def names(state: FolderState) -> list[str]:
+    return [candidate.path for candidate in state.newest]
 
 
 def fail(error: int) -> Callable[..., None]:

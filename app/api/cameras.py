@@ -1,6 +1,5 @@
 """The cameras: their registry, and what each one sees right now."""
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from ..services.homeassistant import Urls
 from ..storage import snapshots
 from . import conditions
 from .blueprint import Blueprint
-from .pictures import base_path
 from .snapshot_response import show
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
@@ -88,12 +86,12 @@ def get_homeassistant(camera_id: UUID) -> Response:
 @blp.get("/<uuid:camera_id>/snapshot")
 @blp.arguments(SnapshotQuerySchema, location="query")
 @blp.pictures(
-    *UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"
+    *(*UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"),
+    "folder_busy",
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
-    camera = Camera.one(str(camera_id))
-    return show(query, camera, partial(snapshots.latest, base_path(), camera["folder_path"]))
+    return show(query, Camera.one(str(camera_id)), snapshots.latest)
 
 
 @blp.get("/<uuid:camera_id>/diagnostics")
@@ -101,7 +99,7 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     200,
     diagnostics.DiagnosticsSchema,
     example=diagnostics.EXAMPLE_DIAGNOSTICS,
-    problems=UNKNOWN,
+    problems=(*UNKNOWN, "folder_busy"),
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
     """Say what a person needs to know to mend a camera that shows nothing new"""

@@ -14,7 +14,6 @@ from ..services import detections as detection_service
 from ..storage import snapshots
 from .blueprint import Blueprint
 from .pagination import ROW_ID, page
-from .pictures import base_path
 from .snapshot_response import show
 
 blp = Blueprint("detections", __name__, url_prefix="/api/detections", description=__doc__)
@@ -70,11 +69,11 @@ def get_detection(detection_id: int) -> Row:
 @blp.arguments(SnapshotQuerySchema, location="query")
 @blp.pictures(
     *(*UNKNOWN, "picture_outside_folder", "folder_outside_base", "folder_not_found"),
-    *("picture_not_found", "snapshot_too_old"),
+    *("picture_not_found", "snapshot_too_old", "folder_busy"),
 )
 def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
     """Get the picture that the detection was made in"""
     detection = DETECTIONS.one(detection_id)
     camera = Camera.one(detection["camera_id"])
-    folder, file = camera["folder_path"], detection["file_path"]
-    return show(query, camera, partial(snapshots.named, base_path(), folder, file))
+    take = partial(snapshots.open_by_path, file_path=detection["file_path"])
+    return show(query, camera, take)

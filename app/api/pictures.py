@@ -15,7 +15,7 @@ from .. import clock
 from ..dispatch import Own, Whole
 from ..storage.folders import Folders
 from ..storage.formats import Picture
-from ..storage.snapshots import Terms
+from ..storage.snapshots import SnapshotRequest
 from . import conditions
 
 # RFC 8187, section 3.2.1: attr-char besides letters and digits.
@@ -39,11 +39,19 @@ def base_path() -> str:
     return str(current_app.config["NVR_FOSCAM_BASE_PATH"])
 
 
-def terms_of(max_age: int | None, tag: Callable[[Picture], str]) -> Terms:
+def snapshot_request(
+    folder_path: str, max_age: int | None, tag: Callable[[Picture], str]
+) -> SnapshotRequest:
     """What this request, now, accepts as a picture; ``tag`` names what would be sent of it."""
-    most_bytes = current_app.config["NVR_MAX_PICTURE_BYTES"]
-    known = partial(is_known, tag=tag)
-    return Terms(clock.now(), most_bytes, folders().newest, max_age, known)
+    return SnapshotRequest(
+        base_path(),
+        folder_path,
+        clock.now(),
+        folders(),
+        current_app.config["NVR_MAX_PICTURE_BYTES"],
+        max_age,
+        partial(is_known, tag=tag),
+    )
 
 
 def folders() -> Folders:

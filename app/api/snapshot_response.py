@@ -9,8 +9,8 @@ from ..images.resize import Box
 from ..models import Row
 from ..storage import safe_open, snapshots
 from ..storage.formats import Picture
-from ..storage.snapshots import Terms
-from .pictures import FIXED_HEADERS, content_disposition, send_picture, terms_of
+from ..storage.snapshots import SnapshotRequest
+from .pictures import FIXED_HEADERS, content_disposition, send_picture, snapshot_request
 
 PNG, SVG = "image/png", "image/svg+xml"
 # What a card may stand in for. Outside and unknown are mistakes of the set-up, to be seen as such.
@@ -22,15 +22,15 @@ MISSING = (
 )
 
 
-def show(query: Row, camera: Row, take: Callable[[Terms], Picture]) -> Response:
-    """The picture that ``take`` finds on the query's terms, or the card if that is asked for.
+def show(query: Row, camera: Row, take: Callable[[SnapshotRequest], Picture]) -> Response:
+    """The picture that ``take`` finds for the query, or the card if that is asked for.
 
     Raises what ``take`` does, `resizing.NotResizable` and `resizing.NotInstalled`.
     """
     box = Box(query["width"], query["height"])
-    terms = terms_of(query["max_age"], box.tag)
+    wanted = snapshot_request(camera["folder_path"], query["max_age"], box.tag)
     try:
-        picture = take(terms)
+        picture = take(wanted)
     except MISSING as missing:
         if not query["placeholder"]:
             raise
@@ -38,7 +38,7 @@ def show(query: Row, camera: Row, take: Callable[[Terms], Picture]) -> Response:
     tag = box.tag(picture)
     if picture.data is not None and any(box):
         picture = current_app.extensions["resizer"].fit(picture, box)
-    return send_picture(picture, tag, terms.now, query["disposition"])
+    return send_picture(picture, tag, wanted.now, query["disposition"])
 
 
 def send_card(name: str, missing: Exception, box: Box, disposition: str) -> Response:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
-from ..storage.scan import DEEPEST
+from ..storage.scan import MAX_DEPTH
 from .folder_access import service_user
 from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
@@ -32,8 +32,8 @@ SKIPPED = {
     "Check the kernel's log (dmesg), the cable and the mount.",
     "links_inside": "Links in the folder, which are skipped: {n}. The service never follows "
     "links; replace each one with the file or folder that it points to.",
-    "too_deep": f"Sub-folders more than {DEEPEST} levels deep, which are skipped: {{n}}. Let the "
-    "camera use fewer sub-folders.",
+    "too_deep": f"Sub-folders more than {MAX_DEPTH} levels deep, which are skipped: {{n}}. Let "
+    "the camera use fewer sub-folders.",
 }
 
 

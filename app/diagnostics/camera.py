@@ -32,7 +32,10 @@ class DiagnosticsContext(NamedTuple):
 def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: datetime) -> Row:
     """Everything about ``camera``, one of ``cameras``, that helps when it shows nothing new."""
     with access_folder(context.base, camera["folder_path"]) as access:
-        contents = _read(access.descriptor, context, now)
+        contents = UNREAD
+        if access.descriptor is not None:
+            with context.folders.slot(context.base, camera["folder_path"]):
+                contents = _read(access.descriptor, context, now)
     sharing, nested = _neighbours(camera, cameras, context.base)
     limits = context.offline_after, context.most_bytes
     facts = Facts(camera, now, *limits, sharing, nested, contents)
@@ -55,19 +58,17 @@ def sanitise(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _read(folder: int | None, context: DiagnosticsContext, now: datetime) -> Contents:
+def _read(folder: int, context: DiagnosticsContext, now: datetime) -> Contents:
     """What is in the folder at this descriptor.
 
     A folder that is not watched is read as a whole only if counting it was quick.
     """
-    if folder is None:
-        return UNREAD
     counted = survey(folder, now, context.most_bytes, BOUNDS)
     polling = context.folders.why_polled(folder)
     is_certain = (counted.complete or polling is None) and not counted.skipped["broken_folders"]
     if is_certain:
-        look = context.folders.look(folder, now)
-        candidates, polling = look.newest, look.polling
+        state = context.folders.query(folder, now)
+        candidates, polling = state.newest, state.polling
     else:
         newest = counted.newest
         candidates = [Candidate(True, True, newest.mtime_ns, newest.path)] if newest else []

@@ -15,7 +15,7 @@ from .. import clock
 from ..models import Row, fetch
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
 from ..services.stats import existing
-from ..storage import kernel
+from ..storage import filesystems
 from . import folder_access
 from .folder_access import service_user
 
@@ -81,7 +81,7 @@ def check_clock(now: datetime, last_entry: str | None) -> Check:
             f"The clock says {clock.rfc3339(now)}, but it must be later than {since}. Set it, and "
             "let NTP keep it right: timedatectl set-ntp true.",
         )
-    if not kernel.keeps_time():
+    if not filesystems.keeps_time():
         return Check(
             DEGRADED,
             "No time service keeps the clock right, and pictures are ordered by their times. Let "
@@ -97,7 +97,7 @@ def check_inotify(cameras: int) -> Check:
         "max_user_instances": cameras + SPARE_INSTANCES,
     }
     for name, least in needed.items():
-        limit = kernel.inotify_limit(name)
+        limit = filesystems.inotify_limit(name)
         if limit < least:
             return Check(
                 DEGRADED,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..storage import safe_open
 from ..storage.formats import HEAD_BYTES, SIGNATURES, TAIL_BYTES, describe, has_end_mark, is_whole
 from ..storage.newest_files import Candidate, horizon_ns
-from ..storage.scan import DEEPEST, SUFFIXES, has_suffix, is_candidate, is_readable
+from ..storage.scan import MAX_DEPTH, SUFFIXES, has_suffix, is_candidate, is_readable
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
@@ -199,7 +199,7 @@ class _Counting:
             self.survey.temporary.append(_file(components, entry, status))
 
     def _count_folder(self, components: list[str]) -> None:
-        if len(components) > DEEPEST:
+        if len(components) > MAX_DEPTH:
             self.survey.skipped["too_deep"] += 1
         else:
             self.pending.append(components)

@@ -10,7 +10,7 @@ from .. import clock
 from ..db import take_lead
 from ..models import Camera, Row
 from ..storage import safe_open
-from ..storage.folders import Folders, Key, key_of
+from ..storage.folders import FolderId, Folders, folder_id
 from .camera_status import SILENCE, Evidence, judge
 from .pending_updates import sightings, silence_spent
 from .pulse import Pulse
@@ -50,7 +50,7 @@ class Monitor:
         self._offline_after = offline_after
         self._flush_seconds = flush_seconds
         self._memories: dict[str, Memory] = {}
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, FolderId] = {}
         self._failing: set[str] = set()
         # The folders that could not be read in this round, for the next camera that has the same.
         self._unreadable: set[str] = set()
@@ -98,7 +98,7 @@ class Monitor:
             self._survive(camera, now)
             if number % BREATH_CAMERAS == 0:
                 time.sleep(BREATH_SECONDS)
-        self._folders.keep(self._keys.values())
+        self._folders.retain(self._keys.values())
         if len(sightings) and self._is_due():
             self.flush()
 
@@ -158,13 +158,13 @@ class Monitor:
             return False, None
         began = time.monotonic()
         try:
-            self._keys[camera["id"]] = key_of(folder)
-            look = self._folders.look(folder, now)
-            uploaded_at = newest_upload(folder, look, now)
+            self._keys[camera["id"]] = folder_id(folder)
+            state = self._folders.query(folder, now)
+            uploaded_at = newest_upload(folder, state, now)
         finally:
             os.close(folder)
         took = time.monotonic() - began
-        memory.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if look.polling else 0.0
+        memory.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if state.polling else 0.0
         return True, uploaded_at
 
     def _open(self, folder_path: str) -> int | None:

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from .. import clock
 from ..storage import safe_open
-from ..storage.folders import Look
+from ..storage.folders import FolderState
 from ..storage.formats import HEAD_BYTES, SETTLED_SECONDS, SIGNATURES, TAIL_BYTES, has_end_mark
 from ..storage.newest_files import Candidate
 
 
-def newest_upload(folder: int, look: Look, now: datetime) -> str | None:
+def newest_upload(folder: int, state: FolderState, now: datetime) -> str | None:
     """As it was seen to be completed, or as the newest file below ``folder`` tells.
 
     A time in the future tells nothing, nor does a picture that is evidently still on its way:
@@ -19,10 +19,10 @@ def newest_upload(folder: int, look: Look, now: datetime) -> str | None:
     until = int(now.timestamp() * 1e9)
     told = (
         candidate.mtime_ns
-        for candidate in look.newest
+        for candidate in state.newest
         if candidate.idle and candidate.mtime_ns <= until and not _is_half(folder, candidate, now)
     )
-    moment = max(next(told, 0), min(look.uploaded_ns, until))
+    moment = max(next(told, 0), min(state.uploaded_ns, until))
     return clock.rfc3339(clock.from_ns(moment)) if moment > 0 else None
 
 

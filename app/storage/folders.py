@@ -4,30 +4,39 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from . import safe_open
 from .newest_files import Candidate
 from .scan import walk
-from .watched_tree import Tree
-from .watches import Lost
+from .watched_tree import WatchedTree
+from .watches import Watches, WatchLost
 
 # How long a folder that cannot be watched is walked before watching is tried again, in seconds.
 RETRY_SECONDS = 60
 # How long a question waits for another thread that reads the same folder anew, before it walks.
 PATIENCE_SECONDS = 0.05
-# A folder that nobody has asked about for so long, in seconds, is let go when a new one comes.
+# How long one waits for one of the threads that the folder may occupy.
+SLOT_SECONDS = 0.25
+# The watches of a folder that nobody has asked about for so long, in seconds, are given back when
+# a new folder comes.
 IDLE_SECONDS = 600
 OFF = "watching is switched off by NVR_WATCH"
 NOT_YET = "the folder has not been read yet"
 
 # A folder by device and inode, so that a folder put in its place is another one.
-Key = tuple[int, int]
+FolderId = tuple[int, int]
 
 
-class Look(NamedTuple):
+class FolderBusy(Exception):
+    """Other questions about the same folder take long and occupy as many threads as they may."""
+
+
+class FolderState(NamedTuple):
     """What is known of a folder: its newest candidates, when the last upload was seen to be
     completed (nanoseconds since the epoch, 0 if none was), and why it is polled, if it is.
     """
@@ -42,42 +51,50 @@ class _Entry:
     """One folder: its tree while it can be watched, else the reason and when to try again."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    tree: Tree | None = None
+    tree: WatchedTree | None = None
     reason: str = NOT_YET
     retry_at: float = 0.0
     uploaded_ns: int = 0
     asked_at: float = field(default_factory=time.monotonic)
-    kept: bool = True
+    retained: bool = True
 
 
 class Folders:
-    """Every folder that was ever asked about, until `keep` lets go of it. Safe for threads."""
+    """Every folder that was asked about, until `retain` drops it. Safe for threads.
 
-    def __init__(self, most_bytes: int, watch: bool = True) -> None:
+    ``most_bytes``: of a picture; ``threads``: how many answer requests.
+    """
+
+    def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
         self._most_bytes = most_bytes
         self._watch = watch
-        self._entries: dict[Key, _Entry] = {}
+        self._watches = Watches()
+        self._entries: dict[FolderId, _Entry] = {}
         self._lock = threading.Lock()
+        self._slots = ConcurrencyLimit(max(1, threads // 2))
 
-    def newest(self, folder: int, now: datetime) -> list[Candidate]:
-        """The newest candidates below the descriptor ``folder``, the first to be tried first."""
-        return self.look(folder, now).newest
+    def slot(self, base: str, folder_path: str) -> contextlib.AbstractContextManager[None]:
+        """One of the threads that the folder may occupy, which are half of all, for the block.
 
-    def look(self, folder: int, now: datetime) -> Look:
-        """The newest candidates, and how they are known. Never older than the folder itself."""
+        Raises `FolderBusy` and `safe_open.OutsideBase`.
+        """
+        return self._slots.slot("/".join(safe_open.components_below(base, folder_path)))
+
+    def query(self, folder: int, now: datetime) -> FolderState:
+        """What lies below the descriptor ``folder``. Never older than the folder itself."""
         if not self._watch:
-            return Look(walk(folder, now, self._most_bytes), 0, OFF)
-        entry = self._entry(key_of(folder))
-        return self._ask(entry, folder, now) or Look(
+            return FolderState(walk(folder, now, self._most_bytes), 0, OFF)
+        entry = self._entry(folder_id(folder))
+        return self._ask(entry, folder, now) or FolderState(
             walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason
         )
 
     def why_polled(self, folder: int) -> str | None:
-        """Why a look at the folder would read it; None where it is watched. Reads nothing."""
+        """Why a query of the folder would walk it; None where it is watched. Reads nothing."""
         if not self._watch:
             return OFF
         with self._lock:
-            entry = self._entries.get(key_of(folder), _Entry())
+            entry = self._entries.get(folder_id(folder), _Entry())
         return None if entry.tree else entry.reason
 
     def polling(self) -> list[str]:
@@ -86,31 +103,35 @@ class Folders:
             entries = list(self._entries.values())
         return [entry.reason for entry in entries if not entry.tree and entry.reason != NOT_YET]
 
-    def keep(self, keys: Iterable[Key]) -> None:
+    def drain(self) -> None:
+        """Fetch the events that the kernel has queued before its queue overflows."""
+        self._watches.drain()
+
+    def retain(self, ids: Iterable[FolderId]) -> None:
         """Stop watching all folders but these."""
-        kept = set(keys)
-        self._drop(lambda key, _: key not in kept)
+        retained = set(ids)
+        self._drop(lambda known_id, _: known_id not in retained)
 
-    def _drop(self, is_needless: Callable[[Key, _Entry], bool]) -> None:
+    def _drop(self, is_needless: Callable[[FolderId, _Entry], bool]) -> None:
         with self._lock:
-            gone = [key for key, entry in self._entries.items() if is_needless(key, entry)]
-            entries = [self._entries.pop(key) for key in gone]
+            gone = [known for known, entry in self._entries.items() if is_needless(known, entry)]
+            entries = [self._entries.pop(known) for known in gone]
         for entry in entries:
-            entry.kept = False
-            _let_go(entry)
+            entry.retained = False
+            _release(entry)
 
-    def _entry(self, key: Key) -> _Entry:
+    def _entry(self, known_id: FolderId) -> _Entry:
         now = time.monotonic()
         with self._lock:
-            entry = self._entries.get(key)
+            entry = self._entries.get(known_id)
             is_new = entry is None
-            entry = entry or self._entries.setdefault(key, _Entry())
+            entry = entry or self._entries.setdefault(known_id, _Entry())
             entry.asked_at = now
-        if is_new:  # where nobody calls `keep`, the watches of deleted cameras must end, too
+        if is_new:  # where nobody calls `retain`, the watches of deleted cameras must end, too
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
         return entry
 
-    def _ask(self, entry: _Entry, folder: int, now: datetime) -> Look | None:
+    def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
         """What the tree knows, or a new one; None where there is none or another thread reads."""
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
@@ -118,56 +139,97 @@ class Folders:
             try:
                 if entry.tree:
                     return self._from_tree(entry, entry.tree, folder, now)
-            except Lost:
+            except WatchLost:
                 pass
             if time.monotonic() >= entry.retry_at:
-                with contextlib.suppress(Lost):
-                    return self._from_tree(entry, self._plant(entry, folder, now), folder, now)
+                with contextlib.suppress(WatchLost):
+                    return self._from_tree(entry, self._read(entry, folder, now), folder, now)
             return None
         finally:
             entry.lock.release()
-            if not entry.kept:
-                _let_go(entry)
+            if not entry.retained:
+                _release(entry)
 
-    def _plant(self, entry: _Entry, folder: int, now: datetime) -> Tree:
+    def _read(self, entry: _Entry, folder: int, now: datetime) -> WatchedTree:
         """A new tree; where the folder cannot be watched, not before the next try."""
         try:
-            entry.tree = Tree(folder, now, self._most_bytes)
-        except Lost as lost:
+            entry.tree = WatchedTree(self._watches, folder, now, self._most_bytes)
+        except WatchLost as lost:
             entry.reason = str(lost)
             entry.retry_at = time.monotonic() + RETRY_SECONDS
             raise
         entry.reason = NOT_YET
         return entry.tree
 
-    def _from_tree(self, entry: _Entry, tree: Tree, folder: int, now: datetime) -> Look:
+    def _from_tree(
+        self, entry: _Entry, tree: WatchedTree, folder: int, now: datetime
+    ) -> FolderState:
         try:
             newest = tree.newest(folder, now)
         except BaseException as error:  # raised again: what was queued is half applied
-            if isinstance(error, Lost):
+            if isinstance(error, WatchLost):
                 entry.reason = str(error)
-            _cut(entry)
+            _close(entry)
             raise
         entry.uploaded_ns = max(entry.uploaded_ns, tree.uploaded_ns)
-        return Look(newest, entry.uploaded_ns, None)
+        return FolderState(newest, entry.uploaded_ns, None)
 
 
-def key_of(folder: int) -> Key:
+class ConcurrencyLimit:
+    """Lets at most ``most`` threads be occupied by the same key at a time. Safe for threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._began: defaultdict[str, list[float]] = defaultdict(list)
+        self._ended = threading.Condition()
+
+    @contextlib.contextmanager
+    def slot(self, key: str) -> Iterator[None]:
+        """A slot of the key for the block. Raises `FolderBusy`.
+
+        Waits for a slot only while the slots may have been taken for a short time: a thread that
+        waits is occupied too.
+        """
+        began = time.monotonic()
+        with self._ended:
+            if not self._ended.wait_for(lambda: self._is_free(key), self._patience(key, began)):
+                raise FolderBusy
+            self._began[key].append(began)
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._began[key].remove(began)
+                if not self._began[key]:
+                    del self._began[key]
+                self._ended.notify_all()
+
+    def _is_free(self, key: str) -> bool:
+        return key not in self._began or len(self._began[key]) < self._most
+
+    def _patience(self, key: str, now: float) -> float:
+        """For how many seconds to wait: while the last slot was taken a short time ago."""
+        if key not in self._began:
+            return 0
+        return max(0, max(self._began[key]) + SLOT_SECONDS - now)
+
+
+def folder_id(folder: int) -> FolderId:
     """What the folder is, whatever its name."""
     status = os.fstat(folder)
     return status.st_dev, status.st_ino
 
 
-def _let_go(entry: _Entry) -> None:
+def _release(entry: _Entry) -> None:
     """Stop watching, unless a question is being answered: that one does it when it has ended."""
     if entry.lock.acquire(blocking=False):
         try:
-            _cut(entry)
+            _close(entry)
         finally:
             entry.lock.release()
 
 
-def _cut(entry: _Entry) -> None:
+def _close(entry: _Entry) -> None:
     if entry.tree:
         entry.tree.close()
         entry.tree = None

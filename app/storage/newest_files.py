@@ -1,8 +1,10 @@
 """Which of many files are the newest, remembered in constant memory?"""
 
 import math
+import time
+from collections.abc import Callable, Container, Hashable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 # How many candidates an answer has at the most.
 KEPT = 32
@@ -12,6 +14,12 @@ REMEMBERED = 64
 SLACK = 32
 # A clock that is wrong by more than this, in seconds, is not trusted to name the newest picture.
 FUTURE_SECONDS = 24 * 3600
+# A file that was written to and neither closed nor written again for this long, in seconds, is
+# no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
+STALLED_SECONDS = 900
+
+# What a file is known by, while its path may change.
+File = TypeVar("File", bound=Hashable)
 
 
 class Candidate(NamedTuple):
@@ -28,35 +36,41 @@ class Candidate(NamedTuple):
     path: str
 
 
-class Newest:
+class NewestFiles(Generic[File]):
     """The newest of many files by (time, path), and a bound on the time of all the others."""
 
-    def __init__(self) -> None:
-        self.times: dict[str, int] = {}
-        # Its times that are the least and the greatest, None where they must be looked for.
+    def __init__(self, path_of: Callable[[File], str]) -> None:
+        self._path_of = path_of
+        self.times: dict[File, int] = {}
+        # The least and the greatest of the times, None where they must be looked for.
         self._bounds: tuple[int, int] | None = None
-        # The newest file that was forgotten: what is not newer is in no known order.
-        self.floor: tuple[int, str] | None = None
+        # The newest file that was forgotten: the order of what is not newer is unknown.
+        self._floor: tuple[int, str] | None = None
 
-    def put(self, path: str, mtime_ns: int) -> None:
-        """Note that ``path`` is there with this time."""
-        self.drop(path)
-        if self.floor is None or (mtime_ns, path) > self.floor:
-            self.times[path] = mtime_ns
+    def put(self, file: File, mtime_ns: int) -> None:
+        """Note that ``file`` is there with this time."""
+        self.drop(file)
+        if self._is_above_floor(file, mtime_ns):
+            self.times[file] = mtime_ns
         if len(self.times) > REMEMBERED + SLACK:
-            ordered = sorted((time, name) for name, time in self.times.items())
-            self.floor = ordered[SLACK]
-            self.times = {name: time for time, name in ordered[SLACK + 1 :]}
+            ordered = sorted((when, self._path_of(file)) for file, when in self.times.items())
+            self._floor = ordered[SLACK]
+            self._keep(self._is_above_floor)
 
-    def drop(self, path: str) -> None:
-        """Note that ``path`` is gone."""
-        self.times.pop(path, None)
+    def drop(self, file: File) -> None:
+        """Note that ``file`` is gone."""
+        self.times.pop(file, None)
         self._bounds = None
 
-    def drop_below(self, prefix: str) -> None:
-        """Note that everything whose path begins with ``prefix`` is gone."""
-        self.times = {path: t for path, t in self.times.items() if not path.startswith(prefix)}
-        self._bounds = None
+    def keep_where(self, exists: Callable[[File], bool]) -> None:
+        """Note that the files for which ``exists`` is false are gone."""
+        self._keep(lambda file, _: exists(file))
+
+    def forget_ties(self) -> None:
+        """Note that paths have changed, those of forgotten files among them."""
+        if self._floor:
+            self._floor = (self._floor[0] + 1, "")
+            self._keep(self._is_above_floor)
 
     def is_within(self, least: float, most: float) -> bool:
         """Whether every time is at least and at most so much."""
@@ -69,33 +83,51 @@ class Newest:
     @property
     def is_complete(self) -> bool:
         """Whether no forgotten file can belong to the `KEPT` newest."""
-        return self.floor is None or len(self.times) >= KEPT
+        return self._floor is None or len(self.times) >= KEPT
+
+    def _keep(self, is_kept: Callable[[File, int], bool]) -> None:
+        self.times = {file: when for file, when in self.times.items() if is_kept(file, when)}
+        self._bounds = None
+
+    def _is_above_floor(self, file: File, mtime_ns: int) -> bool:
+        if self._floor is None or mtime_ns > self._floor[0]:
+            return True
+        return mtime_ns == self._floor[0] and self._path_of(file) > self._floor[1]
 
 
-class Ranking:
-    """The newest files of a folder: first those whose time can be trusted, then the others."""
+class Ranking(Generic[File]):
+    """The newest files of a folder: first those whose time can be trusted, then the others.
 
-    def __init__(self, now: datetime) -> None:
+    ``path_of`` gives a file's path relative to the folder.
+    """
+
+    def __init__(self, now: datetime, path_of: Callable[[File], str]) -> None:
         self._horizon = horizon_ns(now)
-        self._trusted = Newest()
-        self._future = Newest()
+        self._path_of = path_of
+        self._trusted = NewestFiles(path_of)
+        self._future = NewestFiles(path_of)
 
-    def put(self, path: str, mtime_ns: int) -> None:
-        """Note that ``path`` is there with this time."""
-        self.drop(path)
-        (self._trusted if mtime_ns <= self._horizon else self._future).put(path, mtime_ns)
+    def put(self, file: File, mtime_ns: int) -> None:
+        """Note that ``file`` is there with this time."""
+        self.drop(file)
+        (self._trusted if mtime_ns <= self._horizon else self._future).put(file, mtime_ns)
 
-    def drop(self, path: str) -> None:
-        """Note that ``path`` is gone."""
-        self._trusted.drop(path)
-        self._future.drop(path)
+    def drop(self, file: File) -> None:
+        """Note that ``file`` is gone."""
+        self._trusted.drop(file)
+        self._future.drop(file)
 
-    def drop_below(self, prefix: str) -> None:
-        """Note that everything whose path begins with ``prefix`` is gone."""
-        self._trusted.drop_below(prefix)
-        self._future.drop_below(prefix)
+    def keep_where(self, exists: Callable[[File], bool]) -> None:
+        """Note that the files for which ``exists`` is false are gone."""
+        self._trusted.keep_where(exists)
+        self._future.keep_where(exists)
 
-    def vouches(self, now: datetime) -> bool:
+    def forget_ties(self) -> None:
+        """Note that paths have changed, those of forgotten files among them."""
+        self._trusted.forget_ties()
+        self._future.forget_ties()
+
+    def is_current(self, now: datetime) -> bool:
         """Whether the answer is what a walk would find; if not, the files must be seen anew."""
         horizon = horizon_ns(now)
         return (
@@ -105,15 +137,44 @@ class Ranking:
             and self._future.is_within(horizon + 1, math.inf)
         )
 
-    def answer(self, writing: frozenset[str] = frozenset()) -> list[Candidate]:
+    def answer(self, writing: Container[File] = ()) -> list[Candidate]:
         """At most `KEPT` candidates, the first to be tried first."""
-        ranked = [
-            (trusted, time, path)
+        found = [
+            Candidate(file not in writing, trusted, mtime_ns, self._path_of(file))
             for trusted, newest in ((True, self._trusted), (False, self._future))
-            for path, time in newest.times.items()
+            for file, mtime_ns in newest.times.items()
         ]
-        kept = sorted(ranked, reverse=True)[:KEPT]
-        return sorted((Candidate(c[2] not in writing, *c) for c in kept), reverse=True)
+        kept = sorted(found, key=lambda candidate: candidate[1:], reverse=True)[:KEPT]
+        return sorted(kept, reverse=True)
+
+
+class OpenWriters(Generic[File]):
+    """The files that were written to and not closed since."""
+
+    def __init__(self) -> None:
+        # When each was written to last, by the monotonic clock.
+        self._written_at: dict[File, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._written_at)
+
+    def put(self, file: File) -> None:
+        """Note that ``file`` was written to."""
+        self._written_at[file] = time.monotonic()
+
+    def drop(self, file: File) -> None:
+        """Note that ``file`` was closed, or is another file now, or none."""
+        self._written_at.pop(file, None)
+
+    def keep_where(self, exists: Callable[[File], bool]) -> None:
+        """Note that the files for which ``exists`` is false are gone."""
+        self._written_at = {file: at for file, at in self._written_at.items() if exists(file)}
+
+    def files(self) -> frozenset[File]:
+        """Those that were written to within the last `STALLED_SECONDS`."""
+        stalled = time.monotonic() - STALLED_SECONDS
+        self._written_at = {file: at for file, at in self._written_at.items() if at > stalled}
+        return frozenset(self._written_at)
 
 
 def horizon_ns(now: datetime) -> int:

@@ -5,11 +5,13 @@ kind in a picture's clothes while a real one is there.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
 from . import safe_open
+from .folders import Folders
 from .formats import CONTENT_TYPES, Picture, describe, is_whole
 from .newest_files import Candidate
 
@@ -33,64 +35,76 @@ class SnapshotTooOld(Exception):
         self.age = age
 
 
-class Terms(NamedTuple):
-    """What may be served: ``now``, the largest file in bytes, who knows the newest files of a
-    folder, the greatest age in seconds (or None), and whether the client has a picture already,
-    so that its bytes need not be read.
+class SnapshotRequest(NamedTuple):
+    """What may be served, and from where.
+
+    ``base``: the base path; ``folder_path``: the camera's folder, absolute or relative to it;
+    ``folders`` knows what is newest; ``most_bytes``: the largest picture; ``max_age`` in seconds;
+    ``is_known``: whether the client has a picture already, so that its bytes need not be read.
     """
 
+    base: str
+    folder_path: str
     now: datetime
+    folders: Folders
     most_bytes: int
-    newest: Callable[[int, datetime], list[Candidate]]
     max_age: int | None = None
-    known: Callable[[Picture], bool] = lambda _: False
+    is_known: Callable[[Picture], bool] = lambda _: False
 
 
-def latest(base: str, folder_path: str, terms: Terms) -> Picture:
-    """The newest whole picture below ``folder_path``; where none is whole, the newest as it is.
+def latest(request: SnapshotRequest) -> Picture:
+    """The newest whole picture below the folder; where none is whole, the newest as it is.
 
-    Raises `NoSnapshot`, `SnapshotTooOld`, `safe_open.OutsideBase` and
+    Raises `NoSnapshot`, `SnapshotTooOld`, `folders.FolderBusy`, `safe_open.OutsideBase` and
     `safe_open.FolderNotFound`.
     """
-    folder = safe_open.open_folder(base, folder_path)
-    try:
-        candidates = terms.newest(folder, terms.now)
+    with _opened(request) as folder:
+        candidates = request.folders.query(folder, request.now).newest
         try:
-            return _first(folder, candidates, terms, whole=True)
+            return _first(folder, candidates, request, whole=True)
         except NoSnapshot:
-            return _first(folder, candidates, terms, whole=False)
-    finally:
-        os.close(folder)
+            return _first(folder, candidates, request, whole=False)
 
 
-def named(base: str, folder_path: str, file_path: str | None, terms: Terms) -> Picture:
-    """The picture at ``file_path``, absolute or relative to the camera's ``folder_path``.
+def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
+    """The picture at ``file_path``, absolute or relative to the camera's folder.
 
-    Raises `PictureNotFound`, `SnapshotTooOld`, `safe_open.OutsideFolder`,
+    Raises `PictureNotFound`, `SnapshotTooOld`, `folders.FolderBusy`, `safe_open.OutsideFolder`,
     `safe_open.OutsideBase` and `safe_open.FolderNotFound`.
     """
     if file_path is None:
         raise PictureNotFound
-    components = safe_open.components_within(base, folder_path, file_path)
+    components = safe_open.components_within(request.base, request.folder_path, file_path)
     if os.path.splitext(components[-1])[1].lower() not in CONTENT_TYPES:
         raise PictureNotFound
-    folder = safe_open.open_folder(base, folder_path)
-    try:
-        picture = _open_and_take(folder, components, terms, whole=False)
-    except safe_open.FileNotReadable:
-        picture = None
-    finally:
-        os.close(folder)
+    with _opened(request) as folder:
+        try:
+            picture = _open_and_read(folder, components, request, whole=False)
+        except safe_open.FileNotReadable:
+            picture = None
     if picture is None:
         raise PictureNotFound
     return picture
 
 
-def _first(folder: int, candidates: list[Candidate], terms: Terms, whole: bool) -> Picture:
+@contextmanager
+def _opened(request: SnapshotRequest) -> Iterator[int]:
+    """The camera's folder, open in the block, which takes one of the folder's slots."""
+    with request.folders.slot(request.base, request.folder_path):
+        folder = safe_open.open_folder(request.base, request.folder_path)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _first(
+    folder: int, candidates: list[Candidate], request: SnapshotRequest, whole: bool
+) -> Picture:
     """The first candidate that can be served; raises `NoSnapshot`."""
     for candidate in candidates:
         try:
-            picture = _open_and_take(folder, candidate.path.split("/"), terms, whole)
+            picture = _open_and_read(folder, candidate.path.split("/"), request, whole)
         except (safe_open.FileNotReadable, safe_open.OutsideFolder):
             continue  # gone, or replaced by a link, since the folder was listed
         if picture:
@@ -98,30 +112,30 @@ def _first(folder: int, candidates: list[Candidate], terms: Terms, whole: bool) 
     raise NoSnapshot
 
 
-def _open_and_take(
-    folder: int, components: list[str], terms: Terms, whole: bool
+def _open_and_read(
+    folder: int, components: list[str], request: SnapshotRequest, whole: bool
 ) -> Picture | None:
     """The picture at ``components``, or None where it cannot be served."""
     file = safe_open.open_file(folder, components)
     try:
-        return _take(file, components[-1], terms, whole)
+        return _read_whole(file, components[-1], request, whole)
     except OSError:  # a read error of the disk: the next newest may be readable
         return None
     finally:
         os.close(file)
 
 
-def _take(file: int, name: str, terms: Terms, whole: bool) -> Picture | None:
+def _read_whole(file: int, name: str, request: SnapshotRequest, whole: bool) -> Picture | None:
     data = b""
     for _ in range(READ_ATTEMPTS):
         picture = describe(file, name)
-        if not 0 < picture.size <= terms.most_bytes:
+        if not 0 < picture.size <= request.most_bytes:
             return None
-        if whole and not is_whole(file, picture, terms.now):
+        if whole and not is_whole(file, picture, request.now):
             return None
-        if terms.max_age is not None and picture.age(terms.now) > terms.max_age:
-            raise SnapshotTooOld(int(picture.age(terms.now)))
-        if terms.known(picture):
+        if request.max_age is not None and picture.age(request.now) > request.max_age:
+            raise SnapshotTooOld(int(picture.age(request.now)))
+        if request.is_known(picture):
             return picture
         data = _read(file, picture.size)
         if len(data) == picture.size and describe(file, name) == picture:

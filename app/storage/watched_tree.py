@@ -1,6 +1,8 @@
 """What changed below a folder since it was last asked? The kernel's own list of events, applied.
 
-Where the events do not tell everything the tree is `Lost` and the folder must be walked.
+Events only say where something changed; what is there now is looked up, and a folder is known by
+its watch descriptor, which the kernel gives to it alone. Where the events do not tell everything,
+`WatchLost` is raised and the folder must be walked.
 """
 
 import errno
@@ -8,154 +10,271 @@ import os
 import stat
 from datetime import datetime
 
-from inotify_simple import flags
+from inotify_simple import Event, flags
 
 from . import safe_open
 from .filesystems import remote_kind
-from .newest_files import KEPT, Candidate, Ranking
-from .open_writers import Writing
-from .scan import files, has_suffix, is_candidate, is_readable
-from .watches import Lost, Watches
+from .folder_tree import Entry, FolderNode, FolderTree, path_of
+from .newest_files import KEPT, Candidate, OpenWriters, Ranking
+from .scan import MAX_DEPTH, files, has_suffix, is_candidate, is_readable
+from .watches import Watches, WatchLost
 
 GONE = flags.DELETE | flags.MOVED_FROM
 COMPLETED = flags.CLOSE_WRITE | flags.MOVED_TO
 
 FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
+REPLACED = "the folder was deleted, or a disk in it unmounted; it is read anew"
+MOVED_WHILE_READ = "folders were moved while they were read; the folder is read anew"
+MOVED_DEEP = "folders with many others above them were moved; the folder is read anew"
+CLOSED = "the service may not look up files in the folder: give it the right to enter (chmod o+x)"
 HARD_LINKS = (
     "a picture has a second name (hard link), and a change through that one goes unnoticed: "
     "delete one of the two names"
 )
+MOUNTED_TWICE = (
+    "a folder is mounted at two places in it, and events name only one of them: unmount one"
+)
 TOO_LONG = "the path of a picture is too long to be followed: use fewer or shorter sub-folders"
 
 
-class Tree:
+class WatchedTree:
     """A camera's folder with everything below it, watched. Not safe for threads by itself."""
 
-    def __init__(self, folder: int, now: datetime, most_bytes: int) -> None:
-        """Watch and read the descriptor ``folder``; raises `Lost` where that cannot be done."""
+    def __init__(self, watches: Watches, folder: int, now: datetime, most_bytes: int) -> None:
+        """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
         if kind := remote_kind(folder):
-            raise Lost(f"the folder lies on {kind}, where changes made elsewhere raise no event")
+            raise WatchLost(
+                f"the folder lies on {kind}, where changes made elsewhere raise no event"
+            )
         self._most_bytes = most_bytes
-        self._ranking = Ranking(now)
-        self._writing = Writing()
+        self._ranking: Ranking[Entry] = Ranking(now, path_of)
+        self._writers: OpenWriters[Entry] = OpenWriters()
         self._answer: list[Candidate] | None = None
         # When the last upload was completed that was seen to be: nanoseconds since the epoch.
         self.uploaded_ns = 0
-        self._watches = Watches()
+        # The camera's own folder, open while a question is answered.
+        self._folder = folder
+        self._tree = FolderTree()
+        # Places where another folder than before may be now, in the order of their events.
+        self._doubtful: dict[Entry, None] = {}
+        # Whether some folder lies so deep that a move could bring it within `MAX_DEPTH`.
+        self._is_deep = False
+        self._watches = watches
+        self._queue = watches.open_queue()
         try:
-            self._read(folder, "")
+            self._read_all()
         except BaseException:  # raised again: the watches must not leak
             self.close()
             raise
 
     def close(self) -> None:
         """Give the watches back."""
-        self._watches.close()
-
-    @property
-    def folders(self) -> int:
-        """How many folders are watched."""
-        return len(self._watches)
+        self._watches.close_queue(self._queue, self._tree.clear())
 
     def newest(self, folder: int, now: datetime) -> list[Candidate]:
-        """What a walk over ``folder`` would answer at this moment; raises `Lost`."""
-        self._catch_up(folder)
+        """What a walk over ``folder`` would answer at this moment; raises `WatchLost`."""
+        self._folder = folder
+        self._catch_up()
         for _ in range(KEPT):
             answer = self._ranked(now)
-            if not answer or self._is_as_told(folder, answer[0]):
+            if not answer or self._is_unchanged(answer[0]):
                 break
-            self._file_changed(folder, answer[0].path, completed=False)
+            self._check_file(self._tree.entry(answer[0].path), completed=False)
         return answer
 
     def _ranked(self, now: datetime) -> list[Candidate]:
-        if not self._ranking.vouches(now):
-            raise Lost(FORGOTTEN)
-        if self._answer is None or self._writing:
-            self._answer = self._ranking.answer(self._writing.paths())
+        if not self._ranking.is_current(now):
+            raise WatchLost(FORGOTTEN)
+        if self._answer is None or self._writers:
+            self._answer = self._ranking.answer(self._writers.files())
         return self._answer
 
-    def _is_as_told(self, folder: int, candidate: Candidate) -> bool:
-        """Whether the file is what the events say: link(2) elsewhere tells nobody here."""
+    def _is_unchanged(self, candidate: Candidate) -> bool:
+        """Whether the file is as the events say: link(2) elsewhere raises no event here."""
         try:
-            status = os.stat(candidate.path, dir_fd=folder, follow_symlinks=False)
+            status = os.stat(candidate.path, dir_fd=self._folder, follow_symlinks=False)
         except OSError:
             return False
         return (status.st_nlink, status.st_mtime_ns) == (1, candidate.mtime_ns)
 
-    def _catch_up(self, folder: int) -> None:
-        """Apply what the kernel has queued: folders at once, each changed file once at the end."""
-        changed: dict[str, bool] = {}
-        for path, mask in self._watches.changes():
-            if mask & flags.ISDIR:
-                self._folder_changed(folder, path, mask, changed)
-            elif has_suffix(path):
-                changed[path] = bool(mask & COMPLETED) or changed.get(path, False)
-                self._note_writer(path, mask)
-        for path, completed in changed.items():
-            self._file_changed(folder, path, completed)
+    def _catch_up(self) -> None:
+        """Apply what the kernel has queued: folders first, then each changed file once."""
+        changed: dict[Entry, bool] = {}
+        for event in self._watches.take(self._queue):
+            self._note(event, changed)
+        self._check_folders()
+        self._release()
+        for file, completed in changed.items():
+            if self._tree.contains(file):
+                self._check_file(file, completed)
 
-    def _folder_changed(self, folder: int, path: str, mask: int, changed: dict[str, bool]) -> None:
-        """Forget what was below it, and read it anew where it still is."""
+    def _note(self, event: Event, changed: dict[Entry, bool]) -> None:
+        node, mask, name = self._tree.find(event.wd), event.mask, event.name
+        if node is None:
+            return  # a folder that left, or was deleted
+        if mask & (flags.IGNORED | flags.UNMOUNT):
+            self._note_end(node, mask)
+        elif not name:
+            if node is self._tree.root and not may_enter(self._folder):
+                raise WatchLost(CLOSED)
+        elif name.startswith("."):
+            return
+        elif mask & flags.ISDIR:
+            self._note_folder((node, name), mask)
+        elif has_suffix(name):
+            file = (node, name)
+            changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
+            self._note_writer(file, mask)
+
+    def _note_end(self, node: FolderNode, mask: int) -> None:
+        """The kernel watches the folder no more."""
+        if node is self._tree.root or mask & flags.UNMOUNT:
+            raise WatchLost(REPLACED)
+        if node.parent:
+            self._doubtful[node.parent, node.name] = None
+        self._tree.forget(node)
+
+    def _note_folder(self, place: Entry, mask: int) -> None:
+        """A folder came to this place, left it, or got other rights."""
+        parent, name = place
+        if name in parent.children and not mask & flags.ATTRIB:
+            self._tree.detach(parent.children[name])
+        if mask & flags.DELETE:
+            self._doubtful.pop(place, None)
+        else:
+            self._doubtful[place] = None
+
+    def _note_writer(self, file: Entry, mask: int) -> None:
+        if mask & flags.MODIFY:
+            self._writers.put(file)
+        elif mask & (COMPLETED | GONE):
+            self._writers.drop(file)
+
+    def _check_folders(self) -> None:
+        """Look at every doubtful place; those in a folder that left wait until it is found."""
+        doubtful, self._doubtful = self._doubtful, {}
+        while doubtful:
+            waiting: dict[Entry, None] = {}
+            for place in doubtful:
+                if self._tree.contains(place):
+                    self._check_folder(*place)
+                else:
+                    waiting[place] = None
+            if len(waiting) == len(doubtful):
+                return
+            doubtful = waiting
+
+    def _check_folder(self, parent: FolderNode, name: str) -> None:
+        """Take up the folder at this place: read it, unless it only has moved there."""
         self._answer = None
-        prefix = path + "/"
-        self._ranking.drop_below(prefix)
-        if not mask & flags.ATTRIB:  # another folder than before, or a link to one elsewhere
-            self._watches.give_back(prefix)
-            self._writing.drop_below(prefix)
-            for below in [known for known in changed if known.startswith(prefix)]:
-                del changed[below]
-        if not mask & GONE:
-            self._read_below(folder, prefix)
-
-    def _read_below(self, folder: int, prefix: str) -> None:
-        try:
-            below = safe_open.open_below(folder, prefix.rstrip("/").split("/"))
-        except (safe_open.OutsideBase, safe_open.FolderNotFound):
+        components = [*parent.components(), name]
+        folder = self._open(components)
+        if folder is None:
+            self._leave(parent, name)
             return
         try:
-            self._read(below, prefix)
+            node = self._enter(folder, parent, name) if len(components) <= MAX_DEPTH else None
+            if node:
+                self._read(folder, node)
         finally:
-            os.close(below)
+            os.close(folder)
 
-    def _read(self, folder: int, prefix: str) -> None:
+    def _read_all(self) -> None:
+        if not may_enter(self._folder):
+            raise WatchLost(CLOSED)
+        self._tree.set_root(self._watches.add(self._queue, self._folder))
+        self._read(self._folder, self._tree.root)
+        self._release()
+
+    def _read(self, folder: int, node: FolderNode) -> None:
         """Watch, and only then list, every folder from here down."""
-        for path, parent, entry in files(folder, prefix, self._watch):
+        for parent, place, entry in files(folder, node, self._enter, len(node.components())):
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            self._rank(path, status, is_readable(parent, entry.name, status))
+            self._rank((place, entry.name), status, is_readable(parent, entry.name, status))
 
-    def _watch(self, folder: int, prefix: str) -> None:
-        known = self._watches.add(folder, prefix)
-        if known != prefix:  # the same folder under its new name
-            self._ranking.drop_below(known)
+    def _enter(self, folder: int, parent: FolderNode, name: str) -> FolderNode | None:
+        """Watch the folder that was found at this place; None where it need not be listed."""
+        if not may_enter(folder):
+            self._leave(parent, name)
+            return None
+        wd = self._watches.add(self._queue, folder)
+        node = self._tree.find(wd)
+        if node is None:
+            self._is_deep |= len(parent.components()) >= MAX_DEPTH // 2
+            return self._tree.add(wd, parent, name)
+        if (node.parent, node.name) != (parent, name):
+            self._move(node, folder, parent, name)
+        return None
 
-    def _file_changed(self, folder: int, path: str, completed: bool) -> None:
-        self._answer = None
+    def _leave(self, parent: FolderNode, name: str) -> None:
+        if name in parent.children:
+            self._tree.detach(parent.children[name])
+
+    def _move(self, node: FolderNode, folder: int, parent: FolderNode, name: str) -> None:
+        """A folder that was known at another place was found open at this one."""
+        if self._is_deep:
+            raise WatchLost(MOVED_DEEP)
+        if self._is_still_there(node, folder):
+            raise WatchLost(MOUNTED_TWICE)
+        if node in parent.ancestors():
+            raise WatchLost(MOVED_WHILE_READ)
+        self._tree.attach(node, parent, name)
+        self._ranking.forget_ties()
+
+    def _is_still_there(self, node: FolderNode, folder: int) -> bool:
+        """Whether the place that the tree has for the node leads to this open folder."""
+        if node is self._tree.root:
+            return True
+        there = self._open(node.components()) if self._tree.contains((node, "")) else None
+        if there is None:
+            return False
         try:
-            status = os.stat(path, dir_fd=folder, follow_symlinks=False)
+            return os.path.samestat(os.fstat(there), os.fstat(folder))
+        finally:
+            os.close(there)
+
+    def _open(self, components: list[str]) -> int | None:
+        try:
+            return safe_open.open_below(self._folder, components)
+        except (safe_open.OutsideBase, safe_open.FolderNotFound):
+            return None
+
+    def _release(self) -> None:
+        """Stop watching the folders that left and were not found at another place."""
+        if self._tree.has_detached:
+            self._answer = None
+            self._watches.remove(self._queue, self._tree.release())
+            self._ranking.keep_where(self._tree.contains)
+            self._writers.keep_where(self._tree.contains)
+
+    def _check_file(self, file: Entry, completed: bool) -> None:
+        self._answer = None
+        path = path_of(file)
+        try:
+            status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                raise Lost(TOO_LONG) from None
-            self._ranking.drop(path)
+                raise WatchLost(TOO_LONG) from None
+            self._ranking.drop(file)
             return
-        ranked = self._rank(path, status, is_readable(folder, path, status))
+        ranked = self._rank(file, status, is_readable(self._folder, path, status))
         if ranked and completed:
             self.uploaded_ns = max(self.uploaded_ns, status.st_ctime_ns)
 
-    def _rank(self, path: str, status: os.stat_result, readable: bool) -> bool:
-        """Whether the file counts; raises `Lost` where it could change unseen."""
+    def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
+        """Whether the file counts; raises `WatchLost` where it could change unseen."""
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            raise Lost(HARD_LINKS)  # whatever its size is now
+            raise WatchLost(HARD_LINKS)  # whatever its size is now
         if not is_candidate(status, self._most_bytes) or not readable:
-            self._ranking.drop(path)
+            self._ranking.drop(file)
             return False
-        self._ranking.put(path, status.st_mtime_ns)
+        self._ranking.put(file, status.st_mtime_ns)
         return True
 
-    def _note_writer(self, path: str, mask: int) -> None:
-        if mask & flags.MODIFY:
-            self._writing.put(path)
-        elif mask & (COMPLETED | GONE):
-            self._writing.drop(path)
+
+def may_enter(folder: int) -> bool:
+    """Whether the service may look up names in the folder."""
+    return os.access(".", os.X_OK, dir_fd=folder, effective_ids=True)

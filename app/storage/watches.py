@@ -1,26 +1,29 @@
-"""Which folders does the kernel watch, and which path does each of its events speak of?
+"""Which folders does the kernel watch, and which camera's folder does each event belong to?
 
-inotify(7) queues an event before the system call that caused it returns, so reading the queue at
-the moment of a question makes the answer exact.
+One inotify instance serves all cameras, because Linux grants a user 128 instances and other
+programs need some of them too. inotify(7) queues an event before the system call that caused it
+returns, so reading the queue when a question comes makes the answer exact.
 """
 
 import contextlib
 import errno
-from collections.abc import Iterator
+import threading
+from dataclasses import dataclass, field
 
-from inotify_simple import INotify, flags
+from inotify_simple import Event, INotify, flags
 
-MASK = (
+# A folder that is deleted ends its watch with IGNORED, so DELETE_SELF would say nothing new.
+WATCHED = (
     *(flags.CREATE, flags.MODIFY, flags.CLOSE_WRITE, flags.ATTRIB, flags.DELETE),
-    *(flags.MOVED_FROM, flags.MOVED_TO, flags.DELETE_SELF, flags.ONLYDIR, flags.EXCL_UNLINK),
+    *(flags.MOVED_FROM, flags.MOVED_TO, flags.ONLYDIR, flags.EXCL_UNLINK),
 )
-WATCHED = sum(MASK)
-# Events of a folder itself, that end its watch.
-ENDED = flags.IGNORED | flags.UNMOUNT | flags.DELETE_SELF
+MASK = sum(WATCHED)
+# So many events wait in memory at the most, of all cameras together: about 20 MiB.
+MAX_WAITING = 100_000
+# The lock is held for the removal of so many watches: about 5 ms.
+REMOVED_AT_ONCE = 1000
 
 OVERFLOW = "too many changes came at once; the folder is read anew"
-REPLACED = "the folder was deleted, or a disk in it unmounted; it is read anew"
-SENSELESS = "the kernel told of a folder that is not watched; the folder is read anew"
 NO_WATCHES = "the kernel has no inotify watch left: raise fs.inotify.max_user_watches with sysctl"
 NO_INSTANCES = (
     "the kernel has no inotify instance left: raise fs.inotify.max_user_instances with sysctl"
@@ -28,73 +31,153 @@ NO_INSTANCES = (
 NO_INOTIFY = "this system has no inotify: new pictures are found by reading the folder"
 
 
-class Lost(Exception):
-    """It is no longer known what is in the folder; the text is the reason, and the remedy."""
+class WatchLost(Exception):
+    """The events no longer tell what is in the folder; the text is the reason, and the remedy."""
+
+
+@dataclass(slots=True, eq=False)
+class EventQueue:
+    """The events of one camera's folder that wait to be applied; ``lost``: why they do not tell
+    everything, None while they do.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    lost: str | None = None
+
+    def put(self, event: Event) -> int:
+        """Append the event unless it repeats the last one; how many were appended."""
+        if self.lost or (self.events and self.events[-1] == event):
+            return 0
+        self.events.append(event)
+        return 1
 
 
 class Watches:
-    """The folders that are watched: the camera's own, and those below it."""
+    """The watches of all cameras in one inotify instance. Safe for threads.
+
+    The instance is opened for the first queue and closed with the last one.
+    """
 
     def __init__(self) -> None:
-        """Raises `Lost` where nothing can be watched."""
-        self._inotify = _open_inotify()
-        # Each folder's path with a slash at its end, empty for the camera's own.
-        self._prefixes: dict[int, str] = {}
-        # Events of these that were queued before may still come, the last one is IGNORED.
-        self._given_back: set[int] = set()
+        self._inotify: INotify | None = None
+        self._queues: set[EventQueue] = set()
+        # The queues that get the events of each watch descriptor: the kernel gives a folder the
+        # same descriptor again, and cameras' folders may lie inside each other.
+        self._receivers: dict[int, tuple[EventQueue, ...]] = {}
+        self._waiting = 0
+        self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._prefixes)
+    def open_queue(self) -> EventQueue:
+        """A queue for the events of one camera's folder; raises `WatchLost`."""
+        with self._lock:
+            if self._inotify is None:
+                self._inotify = _open_inotify()
+            queue = EventQueue()
+            self._queues.add(queue)
+        return queue
 
-    def close(self) -> None:
-        """Give all of them back."""
-        self._inotify.close()
+    def close_queue(self, queue: EventQueue, descriptors: list[int]) -> None:
+        """Remove the queue and its watches."""
+        self.remove(queue, descriptors)
+        with self._lock:
+            if queue in self._queues:
+                self._clear(queue)
+                self._queues.remove(queue)
+                if not self._queues:
+                    self._close()
 
-    def add(self, folder: int, prefix: str) -> str:
-        """Watch the descriptor ``folder``; the prefix by which it was watched before, if it was.
+    def add(self, queue: EventQueue, folder: int) -> int:
+        """Watch the folder that the file descriptor is open on; its watch descriptor.
 
-        Raises `Lost`.
+        A folder that is watched already keeps its watch descriptor. Raises `WatchLost`.
         """
-        try:
-            wd = self._inotify.add_watch(f"/proc/self/fd/{folder}", WATCHED)
-        except OSError as error:
-            raise Lost(NO_WATCHES if error.errno == errno.ENOSPC else NO_INOTIFY) from None
-        known = self._prefixes.get(wd, prefix)
-        self._prefixes[wd] = prefix
-        return known
+        with self._lock:
+            if queue.lost or self._inotify is None:
+                raise WatchLost(queue.lost or OVERFLOW)
+            try:
+                wd = int(self._inotify.add_watch(f"/proc/self/fd/{folder}", MASK))
+            except OSError as error:
+                text = NO_WATCHES if error.errno == errno.ENOSPC else NO_INOTIFY
+                raise WatchLost(text) from None
+            receivers = self._receivers.get(wd, ())
+            if queue not in receivers:
+                self._receivers[wd] = (*receivers, queue)
+        return wd
 
-    def give_back(self, prefix: str) -> None:
-        """Watch no more what lies at and below ``prefix``."""
-        for wd in [wd for wd, known in self._prefixes.items() if known.startswith(prefix)]:
-            self._forget(wd)
+    def remove(self, queue: EventQueue, descriptors: list[int]) -> None:
+        """Send the queue no more events of these watch descriptors.
+
+        The kernel answers each removal with an event, so the kernel's queue is read in between.
+        """
+        for start in range(0, len(descriptors), REMOVED_AT_ONCE):
+            with self._lock:
+                if queue not in self._queues:
+                    return
+                for wd in descriptors[start : start + REMOVED_AT_ONCE]:
+                    self._remove(queue, wd)
+                self._dispatch()
+
+    def take(self, queue: EventQueue) -> list[Event]:
+        """The queue's events up to this moment, each of them once; raises `WatchLost`."""
+        with self._lock:
+            self._dispatch()
+            if queue.lost:
+                raise WatchLost(queue.lost)
+            events = queue.events
+            if events:
+                self._waiting -= len(events)
+                queue.events = []
+        return events
+
+    def drain(self) -> None:
+        """Read the kernel's queue, which is bounded, so that it does not overflow."""
+        with self._lock:
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Move every event from the kernel's queue to the queues of the folders it belongs to."""
+        if self._inotify is None:
+            return
+        for event in self._inotify.read(timeout=0):
+            if event.mask & flags.Q_OVERFLOW:
+                self._lose_all()
+                return
+            for queue in self._receivers.get(event.wd, ()):
+                self._waiting += queue.put(event)
+            if event.mask & flags.IGNORED:
+                self._receivers.pop(event.wd, None)
+        if self._waiting > MAX_WAITING:
+            longest = max(self._queues, key=lambda queue: len(queue.events))
+            self._clear(longest)
+            longest.lost = OVERFLOW
+
+    def _lose_all(self) -> None:
+        """Close the instance: it is not known which folders the lost events belonged to."""
+        for queue in self._queues:
+            self._clear(queue)
+            queue.lost = OVERFLOW
+        self._queues.clear()
+        self._close()
+
+    def _close(self) -> None:
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
+        self._receivers.clear()
+
+    def _clear(self, queue: EventQueue) -> None:
+        self._waiting -= len(queue.events)
+        queue.events = []
+
+    def _remove(self, queue: EventQueue, wd: int) -> None:
+        receivers = self._receivers.get(wd, ())
+        others = tuple(other for other in receivers if other is not queue)
+        if others:
+            self._receivers[wd] = others
+        elif receivers and self._inotify is not None:
+            del self._receivers[wd]
             with contextlib.suppress(OSError):  # the folder is gone, and its watch with it
                 self._inotify.rm_watch(wd)
-
-    def changes(self) -> Iterator[tuple[str, int]]:
-        """The path and the mask of each event that is queued, as the folders lie by then.
-
-        What begins with a dot is passed over. Raises `Lost`.
-        """
-        for wd, mask, _, name in self._inotify.read(timeout=0):
-            if mask & flags.Q_OVERFLOW:
-                raise Lost(OVERFLOW)
-            if wd not in self._prefixes and wd not in self._given_back:
-                raise Lost(SENSELESS)
-            if mask & ENDED and not name:
-                self._end(wd, mask)
-            elif wd in self._prefixes and name and not name.startswith("."):
-                yield self._prefixes[wd] + name, mask
-
-    def _end(self, wd: int, mask: int) -> None:
-        if self._prefixes.get(wd) == "" or mask & flags.UNMOUNT:
-            raise Lost(REPLACED)
-        self._forget(wd)
-        if mask & flags.IGNORED:
-            self._given_back.discard(wd)
-
-    def _forget(self, wd: int) -> None:
-        self._prefixes.pop(wd, None)
-        self._given_back.add(wd)
 
 
 def _open_inotify() -> INotify:
@@ -102,4 +185,4 @@ def _open_inotify() -> INotify:
         return INotify(nonblocking=True)
     except OSError as error:
         out = error.errno in (errno.EMFILE, errno.ENFILE)
-        raise Lost(NO_INSTANCES if out else NO_INOTIFY) from None
+        raise WatchLost(NO_INSTANCES if out else NO_INOTIFY) from None

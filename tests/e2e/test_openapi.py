@@ -51,7 +51,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     for path in ("front", "/etc"):
         app.test_client().post("/api/cameras", json={"name": path, "folder_path": path})
     yield app
-    app.extensions["folders"].keep(())
+    app.extensions["folders"].retain(())
     db.database.close()
 
 
