@@ -144,9 +144,6 @@ class Service(Flask):
     def do_teardown_request(self, exc: BaseException | None = None) -> None:
         """Nothing: there is no hook."""
 
-    def do_teardown_appcontext(self, exc: BaseException | None = None) -> None:
-        """Nothing: there is no hook."""
-
 
 def _is_one(body: list[Any]) -> bool:
     return len(body) == 1 and type(body[0]) in (bytes, memoryview)

@@ -12,7 +12,6 @@ from werkzeug.exceptions import HTTPException
 
 from . import db, models
 from .access import hosts
-from .db import inspection
 from .diagnostics import unassigned_folders
 from .images import resize
 from .logs import without_tokens
@@ -58,7 +57,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",
-    inspection.Unusable: "database_unavailable",
+    db.InvalidDatabaseFile: "database_unavailable",
     MemoryError: "out_of_resources",
 }
 STATUSES = {

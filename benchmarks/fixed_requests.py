@@ -123,7 +123,7 @@ def main() -> None:
                 for _ in range(times):
                     request()
             mark()
-        db.let_go()
+        db.close_all()
     print(json.dumps(list(asked)))
 
 

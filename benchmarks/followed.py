@@ -144,7 +144,7 @@ def main() -> None:
     """Follow and print."""
     with tempfile.TemporaryDirectory() as folder:
         found = follow(Path(folder))
-        db.let_go()
+        db.close_all()
     every = found.pop(EVERY_REQUEST)
     print(
         json.dumps(

@@ -24,7 +24,7 @@ def no_leaked_descriptors() -> Iterator[None]:
     """A test that leaves a file, a socket or a connection open fails."""
     before = len(os.listdir("/proc/self/fd"))
     yield
-    db.let_go()
+    db.close_all()
     if len(os.listdir("/proc/self/fd")) > before:
         gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before

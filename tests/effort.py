@@ -1,16 +1,18 @@
 """How hard must SQLite work? Plans and steps of its virtual machine: the same on any computer."""
 
-from app.db import database
-from app.db.connection import writing
+from app.db import database, writer
 
 STEPS_PER_CALL = 10
 
 
+def writer_connection():
+    """The connection of the writer thread."""
+    return writer.run(database.connection)
+
+
 def connections():
-    """Those that this thread asks: its own, and the one that all writers share."""
-    own = database.connection()
-    with writing():
-        return own, database.connection()
+    """The connection of this thread, and that of the writer thread."""
+    return database.connection(), writer_connection()
 
 
 def changes():
@@ -18,21 +20,16 @@ def changes():
     return sum(connection.total_changes for connection in connections())
 
 
-def pragma(words):
-    """Set something for all that is written from now on."""
-    connections()[1].execute(f"PRAGMA {words}")
-
-
 def plans(work):
     """What SQLite does for each statement of ``work()``: statement → lines of its plan."""
     statements = []
-    own, writers = connections()
-    for connection in (own, writers):
+    own, writing = connections()
+    for connection in (own, writing):
         connection.set_trace_callback(statements.append)
     try:
         work()
     finally:
-        for connection in (own, writers):
+        for connection in (own, writing):
             connection.set_trace_callback(None)
     return {
         statement: [row[3] for row in own.execute(f"EXPLAIN QUERY PLAN {statement}")]

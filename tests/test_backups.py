@@ -14,7 +14,7 @@ from app import db
 from app.config import PROJECT
 from app.db import backup as backup_files
 from app.db import files, migrations
-from app.db.inspection import Unusable, examine
+from app.db.backup import InvalidDatabaseFile, examine
 from app.models import Camera
 from tests.posting import post_camera
 
@@ -45,7 +45,7 @@ def kept(client, run, tmp_path):
     post_camera(client, "Before")
     assert run("backup", str(tmp_path / "kept.db")).exit_code == 0
     post_camera(client, "After")
-    db.let_go()
+    db.close_all()
     return str(tmp_path / "kept.db")
 
 
@@ -88,7 +88,7 @@ def test_a_backup_is_on_the_disk_with_its_name_before_it_says_so(app, path, tmp_
     assert synced == [str(tmp_path / "kept.db.partial"), str(tmp_path)]
 
 
-@pytest.mark.parametrize("step", ["examine", "files.settle"])
+@pytest.mark.parametrize("step", ["examine", "files.rename_durably"])
 def test_a_backup_that_fails_leaves_nothing(app, path, tmp_path, monkeypatch, step):
     def fail(*_, **__):
         raise OSError("no space left")
@@ -103,11 +103,11 @@ def test_a_backup_that_fails_leaves_nothing(app, path, tmp_path, monkeypatch, st
 def test_a_backup_of_a_damaged_database_is_refused(app, path, tmp_path, client):
     for _ in range(40):
         post_camera(client, "x" * 250)
-    db.let_go()
+    db.close_all()
     with open(path, "r+b") as file:
         file.seek(os.path.getsize(path) // 4096 // 2 * 4096)
         file.write(b"\xff" * 4096 * 4)
-    with pytest.raises((Unusable, sqlite3.DatabaseError)):
+    with pytest.raises((InvalidDatabaseFile, sqlite3.DatabaseError)):
         backup_files.backup(path, str(tmp_path / "kept.db"))
     assert not (tmp_path / "kept.db").exists()
 
@@ -120,7 +120,7 @@ def test_a_backup_without_hard_links_overwrites_nothing_either(app, path, tmp_pa
     backup_files.backup(path, str(tmp_path / "kept.db"))
     (tmp_path / "new").write_text("new")
     with pytest.raises(FileExistsError):
-        files.settle(str(tmp_path / "new"), str(tmp_path / "kept.db"))
+        files.rename_durably(str(tmp_path / "new"), str(tmp_path / "kept.db"))
     assert examine(str(tmp_path / "kept.db"), thoroughly=True) == db.known_migrations()
 
 
@@ -138,12 +138,12 @@ def test_a_restore_takes_the_old_log_away(kept, path, run):
     """Of a service that was killed: the log would be played into the restored database."""
     copies = {}
     names()
-    with db.transaction():
+    with db.database.atomic():
         db.database.execute_sql("UPDATE camera SET name = 'In the log'")
     for suffix in ("", "-wal", "-shm"):
         with open(path + suffix, "rb") as file:
             copies[suffix] = file.read()
-    db.let_go()
+    db.close_all()
     for suffix, content in copies.items():
         with open(path + suffix, "wb") as file:
             file.write(content)
@@ -226,14 +226,14 @@ def test_what_is_no_good_backup_is_refused_and_the_database_stays(kept, path, ru
 
 def test_a_lost_database_whose_log_is_there_is_not_made_anew(kept, path):
     os.rename(path, f"{path}-wal")
-    with pytest.raises(Unusable, match="only its -wal is there"):
+    with pytest.raises(InvalidDatabaseFile, match="only its -wal is there"):
         db.migrate()
     assert not os.path.exists(path)
 
 
 def test_a_migration_makes_a_backup_first_that_can_be_restored(client, path, run, monkeypatch):
     post_camera(client, "Old")
-    db.let_go()
+    db.close_all()
     folder = os.path.join(os.path.dirname(path), "steps")
     os.mkdir(folder)
     for step in db.MIGRATIONS.glob("[0-9]*.py"):
@@ -245,16 +245,16 @@ def test_a_migration_makes_a_backup_first_that_can_be_restored(client, path, run
     known = db.MIGRATIONS
     monkeypatch.setattr(migrations, "MIGRATIONS", type(known)(folder))
     assert names() == ["New"]
-    db.let_go()
+    db.close_all()
     monkeypatch.setattr(migrations, "MIGRATIONS", known)
     with pytest.raises(db.NewerDatabase):
         db.migrate()
-    db.let_go()
+    db.close_all()
     assert run("restore", f"{path}.before-9000_later").exit_code == 0
     assert names() == ["Old"]
 
 
 def test_a_new_database_and_one_that_is_up_to_date_need_no_backup(app, path):
-    db.let_go()
+    db.close_all()
     db.migrate()
     assert not [name for name in beside(path) if ".before-" in name]

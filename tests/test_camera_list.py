@@ -12,7 +12,7 @@ import pytest
 
 from app import db
 from app.db import backup as backup_files
-from app.db import database, transaction
+from app.db import database
 from app.db.connection import PRAGMAS
 from app.models import STATUSES, Camera, NotFound
 from app.services import audit
@@ -43,7 +43,7 @@ connection.close()
 
 def by_hand(sql):
     """Somebody else's sqlite3, which knows nothing of the service."""
-    with closing(sqlite3.connect(database.database, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
         connection.execute(sql)
 
 
@@ -115,7 +115,7 @@ def test_every_change_by_hand_shows_at_once(sql):
 
 def test_a_change_that_is_undone_shows_never():
     camera, before = add_camera(), camera_list.of()
-    with suppress(NotFound), transaction():
+    with suppress(NotFound), database.atomic():
         Camera.change(camera, {"name": "x"})
         Camera.one("nobody")
     assert camera_list.of() == before
@@ -125,7 +125,7 @@ def test_a_change_that_is_undone_shows_never():
 def test_what_no_list_shows_leaves_it():
     camera = add_camera()
     before = camera_list.of()
-    with transaction():
+    with database.atomic():
         add_detection(camera, add_event(camera))
         audit.record("tested", BY, "camera", {"id": camera}, {})
     assert camera_list.of() is before
@@ -137,8 +137,7 @@ def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
     assert_fresh(before)
     assert listed("offline") == [camera | {"status": "offline", "last_seen_at": LATER}]
     waiting = camera_list.of()
-    with sightings.settled():
-        pass
+    sightings.flush()
     assert listed("offline") == [Camera.one(camera["id"])] == Camera.listing()
     assert camera_list.of() == waiting
 
@@ -163,12 +162,12 @@ def test_no_more_is_kept_than_one_answer_for_each_status_and_one_for_all():
 
 def test_a_restored_database_goes_on_with_marks_that_nobody_has_seen(tmp_path):
     """A counter would come to the same number again, with other cameras."""
-    path, kept = str(database.database), str(tmp_path / "kept.db")
+    path, kept = str(database.path), str(tmp_path / "kept.db")
     camera = add_camera()
     backup_files.backup(path, kept)
     Camera.change(camera, {"name": "forgotten"})
     before = camera_list.of()
-    db.let_go()
+    db.close_all()
     backup_files.restore(kept, path, db.known_migrations())
     db.migrate()
     Camera.change(camera, {"name": "restored"})
@@ -180,7 +179,7 @@ def test_another_database_is_another_list(tmp_path):
     """Both empty, as new ones are; then with a camera each that was there before the triggers."""
     marks = set()
     for number in range(3):
-        db.let_go()
+        db.close_all()
         database.init(str(tmp_path / f"{number}.db"), pragmas=PRAGMAS)
         db.migrate()
         marks.add(camera_service.state())
@@ -200,7 +199,7 @@ def test_without_the_mark_nothing_is_kept():
 def test_what_another_process_has_committed_shows_at_once():
     add_camera()
     with subprocess.Popen(
-        [sys.executable, "-c", RENAME, database.database, str(ROUNDS)],
+        [sys.executable, "-c", RENAME, database.path, str(ROUNDS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 
 from app import create_app
+from app.db import writer
 from app.models import Detection
 from app.problems import PROBLEMS
 from app.services import tokens
-from tests import effort
 
 
 @pytest.fixture
@@ -41,10 +41,12 @@ def detections(camera):
         ("prune",),
     ],
 )
-def test_a_busy_database_is_a_line_and_no_traceback(app, run, camera, detections, words):
+def test_a_busy_database_is_a_line_and_no_traceback(
+    app, run, camera, detections, words, monkeypatch
+):
     app.config["NVR_RETENTION_ROWS"] = 4
     run("tokens", "create", "laptop", "--role", "read")
-    effort.pragma("busy_timeout = 0")
+    monkeypatch.setattr(writer, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(app.config["NVR_DATABASE_URL"])) as other:
         other.execute("BEGIN IMMEDIATE")
         result = run(*(word.format(camera=camera["id"]) for word in words))

@@ -4,7 +4,6 @@ import ast
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import pytest
 
 from app import create_app, db
 from app.config import PROJECT
-from app.db import connection, database, files, migrations, transaction
+from app.db import database, files, migrations
 from app.models import MODELS, Camera, Detection, types_text
 from tests import effort
 from tests.problems import assert_problem
@@ -35,14 +34,6 @@ for line in sys.stdin:
     print(*[name for name, in db.database.execute_sql("SELECT name FROM schema_migration")])
     print(db.database.execute_sql("SELECT count(*) FROM camera").fetchone(), flush=True)
     db.database.close()
-"""
-HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("held", flush=True)
-sys.stdin.read()
-connection.close()
 """
 
 
@@ -83,20 +74,19 @@ def schema(connection):
 
 def contents():
     """Every byte of the database and of its log; the index of the log is shared memory."""
-    return [Path(f"{database.database}{suffix}").read_bytes() for suffix in ("", "-wal")]
+    return [Path(f"{database.path}{suffix}").read_bytes() for suffix in ("", "-wal")]
 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Nobody waits long for another writer."""
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
+    """A migration does not wait long for another process."""
     monkeypatch.setattr(migrations, "BUSY_SECONDS", 0.05)
 
 
 @pytest.fixture
-def forgetful(monkeypatch):
+def forgetful(app):
     """The process does not remember what it has migrated."""
-    monkeypatch.setattr(migrations, "_migrated", set())
+    migrations.forget()
 
 
 @pytest.fixture
@@ -116,7 +106,14 @@ def test_every_connection_is_durable_and_enforces_foreign_keys(app):
 
 
 def test_threads_do_not_share_a_connection(app):
-    assert in_thread(lambda: id(database.connection())) != id(database.connection())
+    own = database.connection()
+    assert in_thread(lambda: database.connection() is own) is False
+
+
+def test_a_connection_that_was_given_back_serves_the_next_thread(app):
+    first = database.connection()
+    database.close()
+    assert in_thread(lambda: database.connection() is first)
 
 
 def test_a_row_must_not_refer_to_nothing(app):
@@ -126,70 +123,6 @@ def test_a_row_must_not_refer_to_nothing(app):
     camera = add_camera()
     with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"):
         add_detection(camera, event=1)
-
-
-def test_a_transaction_keeps_other_writers_out_from_its_first_moment(app):
-    other = sqlite3.connect(database.database, timeout=0, isolation_level=None)
-    with transaction():
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-        assert other.execute("SELECT count(*) FROM camera").fetchone() == (0,)
-    other.execute("BEGIN IMMEDIATE")
-    other.close()
-
-
-def test_a_transaction_is_visible_to_others_only_when_it_is_over(app):
-    with transaction():
-        add_camera()
-        assert in_thread(Camera.listing) == []
-    assert len(in_thread(Camera.listing)) == 1
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_an_exception_rolls_everything_back(app, error):
-    def fail():
-        with transaction():
-            add_detection(add_camera())
-            raise error
-
-    with pytest.raises(error):
-        fail()
-    assert Camera.listing() == []
-    with transaction():
-        add_camera()
-    assert len(Camera.listing()) == 1
-
-
-def test_a_statement_that_fails_rolls_everything_back(app):
-    with pytest.raises(peewee.IntegrityError), transaction():
-        add_detection(add_camera(), event=1)
-    assert Camera.listing() == []
-
-
-def test_a_writer_does_not_wait_for_ever_for_another_thread(impatient, app):
-    def write():
-        with pytest.raises(db.DatabaseBusy), transaction():
-            raise AssertionError
-        return True
-
-    with transaction():
-        assert in_thread(write)
-
-
-def test_a_writer_does_not_wait_for_ever_for_another_process(impatient, app):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, database.database],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(db.DatabaseBusy), transaction():
-            raise AssertionError
-        assert Camera.listing() == []
-        holder.communicate()
-    with transaction():
-        add_camera()
 
 
 def test_migrations_are_numbered_without_gaps():
@@ -253,7 +186,7 @@ def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
                 (event, name),
             )
     shutil.copy(PROJECT / "migrations/0002_filters.py", steps)
-    migrations._migrated.clear()
+    migrations.forget()
     db.migrate()
     told = database.execute_sql("SELECT object_types FROM event ORDER BY id").fetchall()
     assert told == [(types_text(["dog", "person"]),), ("",)]
@@ -311,7 +244,7 @@ def ask(workers, line, answers):
 
 def test_a_new_file_that_another_process_makes_is_waited_for(impatient, environ):
     create_app(environ)
-    with files.alone(database.database), pytest.raises(db.DatabaseBusy):
+    with files.exclusive_lock(database.path), pytest.raises(db.DatabaseBusy):
         db.migrate()
     db.migrate()
     assert Camera.listing() == []
@@ -362,16 +295,3 @@ def test_a_migration_that_builds_a_table_anew_cascades_to_nothing(app, forgetful
     db.migrate()
     assert (Camera.select().count(), Detection.select().count()) == (1, 1)
     assert pragma("foreign_keys") == 1
-
-
-def test_all_threads_write_on_one_connection_and_read_on_their_own(app):
-    """Another connection's pages would be read anew after each write."""
-
-    def used():
-        with transaction():
-            written = id(database.connection())
-        return written, id(database.connection())
-
-    (here, read_here), (there, read_there) = used(), in_thread(used)
-    assert here == there
-    assert len({here, read_here, read_there}) == 3

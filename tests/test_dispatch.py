@@ -14,7 +14,7 @@ def test_nobody_wants_a_hook_that_is_passed_over(app):
     assert set(app.before_request_funcs) == {None}
     passed_over = (
         *(app.url_value_preprocessors, app.after_request_funcs),
-        *(app.teardown_request_funcs, app.teardown_appcontext_funcs),
+        app.teardown_request_funcs,
     )
     assert not any(passed_over)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from app import db
-from app.db.connection import stop_writing
 from app.diagnostics import doctor
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.storage import filesystems
@@ -114,7 +113,7 @@ def test_a_damaged_database_is_a_problem(run, path, camera):
 
 def test_a_file_that_is_not_a_database_is_a_problem(run, path):
     db.database.close()
-    stop_writing()
+    db.close_all()
     path.write_bytes(b"this is no database, " * 1000)
     result = run()
     assert result.exit_code == 1

@@ -11,7 +11,7 @@ from werkzeug import exceptions
 
 from app import db, errors
 from app.access import hosts
-from app.db import inspection
+from app.db import writer
 from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
@@ -49,7 +49,7 @@ FORESEEN = [
     (FolderBusy(SECRET), 503, "folder_busy"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
-    (inspection.Unusable(SECRET, SECRET), 503, "database_unavailable"),
+    (db.InvalidDatabaseFile(SECRET, SECRET), 503, "database_unavailable"),
     (MemoryError(SECRET), 503, "out_of_resources"),
     (OSError(errno.EMFILE, SECRET), 503, "out_of_resources"),
     (OSError(errno.ENFILE, SECRET), 503, "out_of_resources"),
@@ -185,22 +185,23 @@ def test_a_database_that_cannot_be_written_says_why_and_works_again(
     client, camera, pragma, undo, status, code
 ):
     url, changed = f"/api/cameras/{camera['id']}", {"name": "é" * 255, "folder_path": "é" * 500}
-    effort.pragma(pragma)
+    connection = effort.writer_connection()
+    connection.execute(f"PRAGMA {pragma}")
     while (answer := client.patch(url, json=changed)).status_code == 200:
         changed["name"] = changed["name"][:-1]
     assert_problem(answer, status, code)
     stored = client.get(url).get_json()
     assert stored["name"] != changed["name"]
-    effort.pragma(undo)
+    connection.execute(f"PRAGMA {undo}")
     assert client.patch(url, json=changed).status_code == 200
     entries = [entry["resource_name"] for entry in entries_of(camera["id"])]
     assert entries[-1] == changed["name"]
     assert len(entries) == len(set(entries))
 
 
-def test_a_database_that_another_program_holds_is_busy(client, environ):
+def test_a_database_that_another_program_holds_is_busy(client, environ, monkeypatch):
     client.get("/api/cameras")
-    effort.pragma("busy_timeout = 0")
+    monkeypatch.setattr(writer, "BUSY_SECONDS", 0.05)
     other = sqlite3.connect(environ["NVR_DATABASE_URL"].removeprefix("sqlite:///"))
     other.execute("BEGIN IMMEDIATE")
     answer = client.post("/api/cameras", json={"name": "a", "folder_path": "b"})

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app import db
-from app.db import connection, files, migrations, transactions
-from app.db.connection import stop_writing
+from app import create_app, db
+from app.db import files, migrations
 from app.services import health
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.services.pulse import Pulse
@@ -44,7 +43,7 @@ def read_only(path, monkeypatch):
 
 
 def query_only(path, _):
-    effort.pragma("query_only = 1")
+    effort.writer_connection().execute("PRAGMA query_only = 1")
 
 
 def a_directory(path, _):
@@ -64,11 +63,12 @@ def without_its_tables(path, _):
 @pytest.mark.parametrize(
     "breaks", [read_only, query_only, a_directory, no_database, without_its_tables]
 )
-def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monkeypatch):
+def test_a_database_that_cannot_be_written_is_unhealthy(app, environ, path, breaks, monkeypatch):
     if breaks is not query_only:
-        db.database.close()
-        stop_writing()
+        db.close_all()
     breaks(path, monkeypatch)
+    if breaks is not query_only:
+        create_app(environ)
     check = health.database()
     assert check.status == UNHEALTHY
     assert check.message.startswith("The database cannot be written. ")
@@ -76,7 +76,7 @@ def test_a_database_that_cannot_be_written_is_unhealthy(app, path, breaks, monke
 
 
 def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, monkeypatch):
-    monkeypatch.setattr(migrations, "_migrated", set())
+    migrations.forget()
     db.database.close()
     db.database.init("/dev/null/nvr.db")
     assert health.database().status == UNHEALTHY
@@ -84,13 +84,12 @@ def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, mo
 
 def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
     db.database.execute_sql("UPDATE schema_migration SET name = '9999_future' WHERE id = 1")
-    monkeypatch.setattr(migrations, "_migrated", set())
+    migrations.forget()
     assert health.database().status == UNHEALTHY
 
 
-def test_a_database_that_is_held_for_long_is_degraded(app, monkeypatch):
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 0)
-    with transactions._writers:
+def test_a_database_that_is_held_for_long_is_degraded(app):
+    with db.database.atomic("IMMEDIATE"):
         assert health.database().status == DEGRADED
 
 
@@ -170,14 +169,14 @@ def test_a_process_without_a_monitor_asks_whether_another_one_has_it(app, path):
     before = sorted(path.parent.iterdir())
     assert health.monitor(Pulse()).status == DEGRADED
     assert sorted(path.parent.iterdir()) == before
-    lead = db.take_lead()
+    lead = db.acquire_leader_lock()
     assert health.monitor(Pulse()) == (
         HEALTHY,
         "Another process on this database monitors the cameras.",
     )
     os.close(lead)
     assert health.monitor(Pulse()).status == DEGRADED
-    again = db.take_lead()
+    again = db.acquire_leader_lock()
     assert again is not None
     os.close(again)
 

@@ -237,7 +237,7 @@ def test_the_database_itself_keeps_rows_with_their_camera(front, side):
     ids = detection_service.store_detections([seen(front), seen(side)]).ids
     event_service.store_event(happened(front, ids[:1]))
     db.database.close()
-    with db.transaction():
+    with db.database.atomic():
         db.database.execute_sql("DELETE FROM camera WHERE id = ?", (front["id"],))
     assert [row["id"] for row in rows(Detection.select())] == ids[1:]
     assert rows(Event.select()) == []
@@ -246,7 +246,7 @@ def test_the_database_itself_keeps_rows_with_their_camera(front, side):
 def test_ids_are_never_used_again(front):
     last = detection_service.store_detections([seen(front), seen(front)]).ids[-1]
     event = event_service.store_event(happened(front))
-    with db.transaction():
+    with db.database.atomic():
         db.database.execute_sql("DELETE FROM detection")
         db.database.execute_sql("DELETE FROM event")
     assert detection_service.store_detections([seen(front)]).ids == [last + 1]

@@ -131,7 +131,7 @@ def events_of_types(app):
     """Events whose detections showed each of `SETS` in turn; id → set."""
     add_events([NOON] * 50)
     shown = {row["id"]: SETS[row["id"] % len(SETS)] for row in EVENTS.every({})}
-    with db.transaction():
+    with db.database.atomic():
         for row_id, names in shown.items():
             text = types_text(names)
             db.database.execute_sql(
@@ -167,7 +167,7 @@ def test_a_type_that_hardly_an_event_has_is_not_looked_for_among_the_others(app)
 
 
 def add_events(moments):
-    with db.transaction():
+    with db.database.atomic():
         db.database.execute_sql(
             "INSERT OR IGNORE INTO camera (id, name, folder_path, status, created_at) "
             "VALUES ('c', 'c', 'c', 'online', '')"
@@ -293,7 +293,7 @@ def test_parts_are_merged_to_the_one_order_whatever_the_filters(app):
     dice = random.Random(7)
     add_events([])
     moments = [f"2025-12-23T12:00:{second:02}.000000Z" for second in range(9)]
-    with db.transaction():
+    with db.database.atomic():
         for _ in range(300):
             db.database.execute_sql(
                 "INSERT INTO detection (camera_id, detected_at, object_type, confidence) "

@@ -7,12 +7,11 @@ import shutil
 import pytest
 
 from app import clock
-from app.db import database, transaction
+from app.db import database, writer
 from app.models import Camera, NotFound
 from app.models.listings import AUDIT
 from app.services import cameras as camera_service
 from app.services import monitor
-from app.services import pending_updates as seen
 from app.services.audit import Caller
 from app.services.camera_status import SILENCE, Verdict
 from app.services.pending_updates import sightings
@@ -166,8 +165,7 @@ def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camer
     seldom.tick()
     shutil.rmtree(base / "front")
     seldom.tick()
-    with transaction():
-        Camera.change(camera["id"], {"status": "offline"})
+    Camera.change(camera["id"], {"status": "offline"})
     seldom.flush()
     assert Camera.one(camera["id"])["status"] == "offline"
     assert moves(camera) == []
@@ -175,7 +173,8 @@ def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camer
 
 def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
     written = []
-    monkeypatch.setattr(seen, "transaction", lambda **how: written.append(1) or transaction(**how))
+    run = writer.run
+    monkeypatch.setattr(writer, "run", lambda *args, **how: written.append(1) or run(*args, **how))
     for number in range(10):
         put(base / "front" / f"{number}.jpg", b"x")
         seldom.tick()
@@ -185,12 +184,11 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
 
 def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
     row = camera_service.one(camera["id"])
-    with sightings.settled(joins=True):
-        sightings.note(row, Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE))
+    verdict = Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE)
+    sightings.transact(lambda: sightings.note(row, verdict))
     assert len(sightings) == 1
     assert Camera.one(camera["id"])["status"] == "online"
-    with sightings.settled(joins=True):
-        pass
+    sightings.flush()
     assert len(sightings) == 0
     actions = [entry["action"] for entry in entries_of(camera["id"])]
     assert actions.count("camera_status_changed") == 1
@@ -230,12 +228,11 @@ def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
 def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twice(app, camera):
     row = Camera.one(camera["id"])
     sightings.note(row, Verdict("error", None, "folder"))
-    with sightings.settled():
-        sightings.note(sightings.shown(row), Verdict("online", EARLY, "upload"))
+    verdict = Verdict("online", EARLY, "upload")
+    sightings.transact(lambda: sightings.note(sightings.shown(row), verdict))
     assert moves(camera) == [("online", "error", "folder")]
     assert camera_service.one(camera["id"])["status"] == "online"
-    with sightings.settled():
-        pass
+    sightings.flush()
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
     assert camera_service.one(camera["id"])["status"] == "online"
     assert len(sightings) == 0
@@ -348,10 +345,10 @@ def test_a_tick_without_news_writes_nothing(watch, base, camera):
     watch.tick()
     version = database.execute_sql("PRAGMA data_version").fetchone()
     changes = effort.changes()
-    size = os.stat(str(database.database) + "-wal").st_size
+    size = os.stat(str(database.path) + "-wal").st_size
     watch.tick()
     assert effort.changes() == changes
-    assert os.stat(str(database.database) + "-wal").st_size == size
+    assert os.stat(str(database.path) + "-wal").st_size == size
     assert database.execute_sql("PRAGMA data_version").fetchone() == version
 
 

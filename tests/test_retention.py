@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.clock import rfc3339
-from app.db import database, transaction
-from app.db.checkpoint import INTERVAL_SECONDS, checkpoint
-from app.models import AuditEntry, Detection, Event, fetch
+from app.db import writer
+from app.models import AuditEntry, Camera, Detection, Event, fetch
 from app.models.listings import AUDIT, DETECTIONS, EVENTS
 from app.services import retention
-from app.services.jobs import Job
 from app.services.retention import Limits
 from tests.rows import add_many
 
@@ -93,14 +91,10 @@ def test_a_writer_gets_its_turn_between_two_small_transactions(stored, monkeypat
     seen = []
 
     def write():
-        with transaction():
-            seen.append(fetch("SELECT count(*) AS n FROM detection", ())[0]["n"])
-        database.close()
+        seen.append(fetch("SELECT count(*) AS n FROM detection", ())[0]["n"])
 
     def progress(_):
-        writer = threading.Thread(target=write)
-        writer.start()
-        writer.join()
+        writer.run(write)
 
     retention.prune(Limits(0, 10, 0), NOW, progress)
     assert seen[:4] == [25, 20, 15, 10]
@@ -127,21 +121,16 @@ def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
     def write():
         while not over.is_set():
             before = time.monotonic()
-            with transaction():
-                database.execute_sql("UPDATE camera SET last_seen_at = ?", [rfc3339(NOW)])
+            writer.run(lambda: Camera.update(last_seen_at=rfc3339(NOW)).execute())
             waits.append(time.monotonic() - before)
             time.sleep(0.005)
-        database.close()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    mover = Job("checkpoint", INTERVAL_SECONDS, checkpoint)
-    mover.start()
+    thread = threading.Thread(target=write)
+    thread.start()
     went = retention.prune(Limits(0, 970_000, 0), NOW)
     went["events"] = retention.excess(Limits(0, 960, 0), NOW)[1].remove(lambda _: None)
     over.set()
-    writer.join()
-    mover.stop()
+    thread.join()
     print(f"{len(waits)} writes waited {max(waits):.3f} s at the most")
     assert (went["detections"], went["events"]) == (30_000, 40)
     assert len(waits) > 100

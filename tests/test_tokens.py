@@ -151,10 +151,11 @@ def test_nothing_is_written_while_nothing_waits(secret):
 
 def test_a_use_that_cannot_be_written_waits(secret):
     token_usage.uses.note(tokens.find(secret), clock.now())
-    effort.pragma("query_only = 1")
+    connection = effort.writer_connection()
+    connection.execute("PRAGMA query_only = 1")
     with pytest.raises(Exception, match="readonly"):
         token_usage.uses.write()
-    effort.pragma("query_only = 0")
+    connection.execute("PRAGMA query_only = 0")
     token_usage.uses.write()
     assert Token.listing()[0]["last_used_at"]
 

@@ -7,12 +7,12 @@ import click
 import peewee
 from flask.cli import AppGroup
 
-from ..db import files, inspection
+from ..db import InvalidDatabaseFile, files
 from ..errors import problem_of
 
 IN_USE = "the database is in use: stop the service and every command first"
 # Their own text says what is wrong with which file.
-TELLING = (inspection.Unusable, OSError, sqlite3.Error, peewee.DatabaseError)
+TELLING = (InvalidDatabaseFile, OSError, sqlite3.Error, peewee.DatabaseError)
 VAGUE = ("internal_error", "database_unavailable")
 
 

@@ -1,10 +1,13 @@
-"""Where is the data kept, and how is it written? See `connection` and `transactions`."""
+"""Where is the data kept, and how is it written? See `connection` and `writer`."""
 
-from . import files
-from .connection import BUSY_SECONDS, LOG_SUFFIX, DatabaseBusy, database, init_app
-from .migrations import MIGRATIONS, FolderNotMade, known_migrations, let_go, migrate
-from .transactions import transaction, turn
-from .upgrading import NewerDatabase
+import atexit
+
+from flask import Flask
+
+from . import connection, files, migrations, writer
+from .backup import InvalidDatabaseFile
+from .connection import BUSY_SECONDS, LOG_SUFFIX, DatabaseBusy, database
+from .migrations import MIGRATIONS, FolderNotMade, NewerDatabase, known_migrations, migrate
 
 __all__ = [
     "BUSY_SECONDS",
@@ -12,24 +15,47 @@ __all__ = [
     "MIGRATIONS",
     "DatabaseBusy",
     "FolderNotMade",
+    "InvalidDatabaseFile",
     "NewerDatabase",
+    "acquire_leader_lock",
+    "close_all",
     "database",
     "init_app",
-    "is_led",
     "known_migrations",
-    "let_go",
+    "leader_lock_is_held",
     "migrate",
-    "take_lead",
-    "transaction",
-    "turn",
+    "writer",
 ]
 
 
-def take_lead() -> int | None:
-    """A descriptor that makes this process the one that leads on this database, or None."""
-    return files.take_lead(str(database.database))
+def init_app(app: Flask) -> None:
+    """Point the data layer at the configured file; the end of the process closes it."""
+    close_all()
+    connection.init_app(app)
+    atexit.unregister(close_all)
+    atexit.register(close_all)
 
 
-def is_led() -> bool:
+def close_all() -> None:
+    """End the writer thread, close every connection, and let other processes restore the file.
+
+    A writer that waits for another process, or whose change takes longer, is not waited for.
+    """
+    if database.deferred:
+        return
+    if writer.close():
+        database.close_all()
+    else:
+        database.close()
+        database.close_idle()
+    migrations.forget()
+
+
+def acquire_leader_lock() -> int | None:
+    """A descriptor that makes this process the leader on this database; None if there is one."""
+    return files.acquire_leader_lock(database.path)
+
+
+def leader_lock_is_held() -> bool:
     """Whether a process leads on this database."""
-    return files.is_led(str(database.database))
+    return files.leader_lock_is_held(database.path)

@@ -1,125 +1,107 @@
-"""Where is the data kept? One SQLite file in WAL mode, one long-lived connection per thread."""
+"""How is the database opened? One SQLite file in WAL mode, through a pool of connections.
 
+A thread gets a connection with its first query and gives it back by `database.close()`; Flask
+does so when a request's or a command's app context ends.
+"""
+
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
 
 from flask import Flask
-from peewee import OperationalError, SqliteDatabase
+from playhouse.pool import PooledSqliteDatabase
 
-from . import inspection
+from . import files
 
-BUSY_SECONDS = 5
-# So long a wait for a turn is not worth a change of SQLite's own.
-UNNOTICED_SECONDS = 0.05
+BUSY_SECONDS = 5.0
 LOG_SUFFIX = "-wal"
 PRAGMAS = (
     ("journal_mode", "wal"),
     # FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html).
     ("synchronous", "full"),
-    # Off by default, on every connection anew; without it nothing cascades.
+    # Off by default on every new connection; without it nothing cascades.
     ("foreign_keys", 1),
-    # In pages. `checkpoint` is there before; this is for a server that does not run it.
+    # In pages. `checkpoint` comes first; this is for a process that never has a quiet moment.
     ("wal_autocheckpoint", 8192),
-    # In bytes: once it is in the database the log is cut, so that its size says what it holds.
+    # In bytes: a log that is in the database is cut, so that its size says what it holds.
     ("journal_size_limit", 0),
 )
-
-
-class Database(SqliteDatabase):
-    """peewee's, which makes no file, and for a transaction that SQLite itself may end."""
-
-    def _connect(self) -> sqlite3.Connection:
-        """A connection to a file that is there.
-
-        peewee would make an empty one in the place of a database that is gone.
-        """
-        place = inspection.uri(str(self.database))
-        connection = sqlite3.connect(
-            place,
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            # Of `writing` only, which has one thread at a time use it.
-            check_same_thread=False,
-        )
-        try:
-            self._add_conn_hooks(connection)  # type: ignore[attr-defined]
-        except BaseException:  # raised again: the connection must not leak
-            connection.close()
-            raise
-        return connection
-
-    def rollback(self) -> None:
-        """Undo what is left to undo.
-
-        On a full disk or a read error SQLite has rolled back already, and the complaint about a
-        second time would hide why (sqlite.org/lang_transaction.html, section 3).
-        """
-        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
-            super().rollback()
-
-
-database: SqliteDatabase = Database(None)
-# The connection that all of them write on, and the file that it is open on. Another one's pages
-# would be read anew after each write: 14 reads, and a tenth of the time of a PATCH.
-_written: tuple[str, sqlite3.Connection] | None = None
+# A smaller log stays: a page that changes often is then copied once and not each time.
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+# A larger log is copied without waiting for a quiet moment.
+LARGE_LOG_BYTES = 16 * 1024 * 1024
+QUIET_SECONDS = 1.0
 
 
 class DatabaseBusy(Exception):
     """Another writer held the database for longer than `BUSY_SECONDS`."""
 
 
+class Database(PooledSqliteDatabase):  # type: ignore[misc] # has no types
+    """A pool of connections to the file ``path``, which must exist."""
+
+    path = ""
+
+    def init(self, path: str | None, **options: Any) -> None:
+        """Name the file; nothing is opened before the first query."""
+        self.path = path or ""
+        super().init(
+            uri(path) if path else None,
+            uri=True,
+            # A pooled connection serves one thread after the other, never two at once.
+            check_same_thread=False,
+            timeout=BUSY_SECONDS,
+            **options,
+        )
+
+    def rollback(self) -> None:
+        """Undo the transaction, unless SQLite has done so.
+
+        It does on a full disk or a read error, and its complaint about a second rollback would
+        hide the reason (sqlite.org/lang_transaction.html, section 3).
+        """
+        if self.connection().in_transaction:
+            super().rollback()
+
+
+database = Database(None, max_connections=None)
+
+
 def init_app(app: Flask) -> None:
-    """Point the data layer at the configured file; nothing is opened before the first query."""
+    """Point the data layer at the configured file, and return connections to the pool."""
     database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS)
+    app.teardown_appcontext(_return_connection)
 
 
-@contextmanager
-def writing() -> Iterator[None]:
-    """What this thread asks of the database goes to the connection that all writers share.
-
-    Only in one's turn to write.
-    """
-    global _written
-    state, path = database._state, str(database.database)  # type: ignore[attr-defined]
-    own, is_closed = state.conn, state.closed
-    if _written is None or _written[0] != path:
-        stop_writing()
-        state.closed = True
-    try:
-        if _written is None:
-            database.connect()
-            _written = path, state.conn
-        state.conn, state.closed = _written[1], False
-        yield
-    finally:
-        state.conn, state.closed = own, is_closed
+def uri(path: str) -> str:
+    """The file as SQLite is to open it: never created, and also where nothing can be written."""
+    return f"file:{quote(path)}?{'immutable=1' if files.is_read_only(path) else 'mode=rw'}"
 
 
-def stop_writing() -> None:
-    """Close the connection that writers share; nobody writes any more, or not to this file."""
-    global _written
-    if _written is not None:
-        _written[1].close()
-        _written = None
-
-
-@contextmanager
-def hurrying(deadline: float) -> Iterator[None]:
-    """SQLite waits for another process no longer than until ``deadline``."""
-    left = deadline - time.monotonic()
-    if left > BUSY_SECONDS - UNNOTICED_SECONDS:
-        yield
-        return
-    database.execute_sql(f"PRAGMA busy_timeout = {max(0, int(left * 1000))}")
-    try:
-        yield
-    finally:
-        database.execute_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-
-
-def is_busy(error: OperationalError) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Whether another process held the database for longer than SQLite waits."""
     return int(getattr(error.__context__, "sqlite_errorcode", 0)) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def checkpoint() -> bool:
+    """Copy the log into the database where it is due; whether it was.
+
+    The log is SQLite's WAL (sqlite.org/wal.html, section 4.1). It is due when it is large, or when
+    nobody has written for a second: so no commit pays for the copying, and costs one fsync.
+    """
+    try:
+        log = os.stat(f"{database.path}{LOG_SUFFIX}")
+    except FileNotFoundError:
+        return False
+    quiet = time.time() - log.st_mtime > QUIET_SECONDS
+    due = log.st_size > CHECKPOINT_BYTES and (quiet or log.st_size > LARGE_LOG_BYTES)
+    if due:
+        database.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")
+    return due
+
+
+def _return_connection(_: BaseException | None) -> None:
+    if not database.deferred and not database.in_transaction():
+        database.close()

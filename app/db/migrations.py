@@ -1,71 +1,69 @@
 """How does a file get the newest schema? Once per process, safe while another process does too."""
 
-import contextlib
 import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 
-from peewee import OperationalError
+from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
 from ..config import PROJECT
-from . import files, inspection, upgrading, usage_lock
-from .connection import (
-    BUSY_SECONDS,
-    Database,
-    DatabaseBusy,
-    database,
-    is_busy,
-    stop_writing,
-    writing,
-)
-from .transactions import transaction, turn
+from . import backup, files
+from .backup import InvalidDatabaseFile
+from .connection import BUSY_SECONDS, PRAGMAS, Database, DatabaseBusy, database, is_busy
+from .files import usage_locks
 
 WAL_RETRY_SECONDS = 0.01
-# Of a database that nobody sees before it is whole and on the disk; one that is not is begun anew.
-MAKING = (("journal_mode", "memory"), ("synchronous", "off"))
+# For a new database, which gets its name only once it is complete and on the disk.
+CREATING = (("journal_mode", "memory"), ("synchronous", "off"))
 MIGRATIONS = PROJECT / "migrations"
 _migrating = threading.Lock()
 _migrated: set[str] = set()
 
 
 class FolderNotMade(OSError):
-    """The database's folder is not there and cannot be made."""
+    """The database's folder does not exist and cannot be created."""
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer version of the service; its text says what to do."""
 
 
 def migrate() -> None:
     """Bring the file to the newest schema, once per process; safe while another process does too.
 
-    What is there already is looked through first, and copied beside itself before its schema
-    changes. Raises `NewerDatabase` where the file has seen a migration that this version does not
-    know, `FolderNotMade`, `inspection.Unusable` and `DatabaseBusy`.
+    An existing file is checked first, and backed up beside itself before its schema changes.
+    Raises `NewerDatabase` where the file has seen a migration that this version does not know,
+    `FolderNotMade`, `InvalidDatabaseFile` and `DatabaseBusy`.
     """
-    path = str(database.database)
+    path = database.path
     with _migrating:
         if path in _migrated:
             return
-        _make_folder(path)
+        _create_folder(path)
         try:
-            usage_lock.share(path, BUSY_SECONDS, _make)
+            usage_locks.acquire(path, BUSY_SECONDS, _create)
         except files.InUse as error:
             raise DatabaseBusy(f"{path} is held by another process") from error
-        _examine(path)
-        _open()
-        runner = Runner(database, str(MIGRATIONS))
-        if upgrading.pending(runner):
-            _apply(runner)
+        try:
+            backup.examine(path)
+        except BaseException as error:  # raised again: what cannot be used is not in use
+            usage_locks.release(path)
+            if isinstance(error, sqlite3.Error):
+                raise OperationalError(*error.args) from error
+            raise
+        _connect()
+        if pending(Runner(database, str(MIGRATIONS))):
+            _apply(path)
         _migrated.add(path)
 
 
-def let_go() -> None:
-    """Close this thread's connection, and let others restore the databases of this process."""
-    if not database.deferred:
-        database.close()
-    with contextlib.suppress(DatabaseBusy), turn(patience=0):
-        stop_writing()  # unless somebody waits on it still, as at the end of the process
+def forget() -> None:
+    """Let other processes restore the databases that this one has used."""
     with _migrating:
-        usage_lock.unshare_all()
+        usage_locks.release_all()
         _migrated.clear()
 
 
@@ -74,41 +72,47 @@ def known_migrations() -> set[str]:
     return {step.name for step in Runner(database, str(MIGRATIONS)).migrations()}
 
 
-def _examine(path: str) -> None:
-    try:
-        inspection.examine(path)
-    except sqlite3.Error as error:
-        usage_lock.unshare(path)
-        raise OperationalError(*error.args) from error
-    except BaseException:  # raised again: what cannot be used is not in use
-        usage_lock.unshare(path)
-        raise
+def pending(runner: Runner) -> list[str]:
+    """The names of the migrations to come; raises `NewerDatabase`."""
+    status = runner.status()
+    unknown = [step.name for step in status if step.path is None]
+    if unknown:
+        raise NewerDatabase(
+            f"the database {database.path} was written by a newer version (it has seen "
+            f"{', '.join(unknown)}): start that version, or restore a backup made before it"
+        )
+    return [step.name for step in status if not step.applied]
 
 
-def _make(path: str) -> None:
-    new = upgrading.begin(path)
-    made = Database(new, pragmas=MAKING)
-    try:
-        with made, made.atomic("IMMEDIATE"):
-            Runner(made, str(MIGRATIONS)).up()
-    except BaseException:  # raised again: half a database must not stay
-        files.remove(new)
-        raise
-    files.settle(new, path)
-
-
-def _make_folder(path: str) -> None:
+def _create_folder(path: str) -> None:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
     except OSError as error:
         raise FolderNotMade(*error.args, error.filename) from error
 
 
-def _open() -> None:
+def _create(path: str) -> None:
+    """Create the database under another name first, so that an empty file is always a loss."""
+    if os.path.exists(f"{path}-wal"):
+        raise InvalidDatabaseFile(path, "is gone, only its -wal is there", "restore a backup")
+    new = f"{path}.new"
+    files.remove(new)
+    files.create_private(new)
+    created = SqliteDatabase(new, pragmas=CREATING)
+    try:
+        with closing(created), created.atomic("IMMEDIATE"):
+            Runner(created, str(MIGRATIONS)).up()
+    except BaseException:  # raised again: half a database must not stay
+        files.remove(new)
+        raise
+    files.rename_durably(new, path)
+
+
+def _connect() -> None:
     """Connect, which turns a new file to WAL mode.
 
-    To the second of two processes that do so at once SQLite says «locked» without waiting: both
-    would wait for the other's read lock to go.
+    SQLite tells the second of two processes that do so at once «locked» without waiting: each
+    would wait for the other's read lock.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -123,22 +127,29 @@ def _open() -> None:
         time.sleep(WAL_RETRY_SECONDS)
 
 
-def _apply(runner: Runner) -> None:
-    """All pending steps in one IMMEDIATE transaction, which a second process waits for.
+def _apply(path: str) -> None:
+    """Take all pending steps in one IMMEDIATE transaction, which a second process waits for.
 
-    Foreign keys are off meanwhile, which takes effect only outside a transaction: a step that
-    builds a table anew must not cascade (sqlite.org/lang_altertable.html, section 7).
+    The connection does not enforce foreign keys: a step that builds a table anew must not cascade
+    (sqlite.org/lang_altertable.html, section 7).
     """
-    _set_foreign_keys(0)
+    upgraded = Database(path, pragmas=(*PRAGMAS, ("foreign_keys", 0)))
+    runner = Runner(upgraded, str(MIGRATIONS))
     try:
-        with transaction():
-            if pending := upgrading.pending(runner):
-                upgrading.back_up(str(database.database), pending[0])
+        with upgraded.atomic("IMMEDIATE"):
+            if steps := pending(runner):
+                _keep_copy(path, steps[0])
                 runner.up()
+    except OperationalError as error:
+        if is_busy(error):
+            raise DatabaseBusy from error
+        raise
     finally:
-        _set_foreign_keys(1)
+        upgraded.close_all()
 
 
-def _set_foreign_keys(value: int) -> None:
-    with turn(), writing():
-        database.foreign_keys = value
+def _keep_copy(path: str, step: str) -> None:
+    """Keep the database as it is before ``step``, named after it, in place of an older copy."""
+    kept = f"{path}.before-{step}"
+    files.remove(kept)
+    backup.backup(path, kept)

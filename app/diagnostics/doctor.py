@@ -12,6 +12,7 @@ from pathlib import Path
 import peewee
 
 from .. import clock
+from ..db import backup
 from ..models import Row, fetch
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
 from ..services.stats import existing
@@ -114,11 +115,7 @@ def _check_database(path: str) -> Check:
     found = database()
     if found.status != HEALTHY:
         return found
-    try:
-        result = fetch("PRAGMA quick_check(1)", ())[0]["quick_check"]
-    except peewee.DatabaseError as error:
-        result = str(error)
-    if result != "ok":
+    if result := backup.damage(path):
         return Check(
             UNHEALTHY,
             f"The database is damaged ({result}). Stop the service, keep a copy of {path} and of "

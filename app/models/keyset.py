@@ -131,9 +131,7 @@ class Listing:
 
     def _signer(self, given: Row) -> URLSafeSerializer:
         """Signs for this list with these filters only; the key outlives a restart."""
-        return URLSafeSerializer(
-            _key(str(database.database)), f"{self.name}{sorted(given.items())}"
-        )
+        return URLSafeSerializer(_key(database.path), f"{self.name}{sorted(given.items())}")
 
 
 @cache

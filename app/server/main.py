@@ -14,8 +14,6 @@ from .. import clock, db, logs
 from ..access.authorize import lets_nobody_in
 from ..cli.prune import limits_of
 from ..cli.tokens import command_to_create
-from ..db.checkpoint import INTERVAL_SECONDS, checkpoint
-from ..db.inspection import Unusable
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
 from ..services.retention import prune
@@ -53,7 +51,7 @@ def main(app: Flask) -> None:
     reception.close(FAREWELL_SECONDS)
     for job in jobs:
         job.stop(STOP_JOB_SECONDS)
-    db.let_go()
+    db.close_all()
     log.info("stopped")
 
 
@@ -87,7 +85,6 @@ def start_jobs(app: Flask) -> list[Job]:
     monitor = app.extensions["monitor"]
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
-        Job("checkpoint", INTERVAL_SECONDS, checkpoint),
         Job("uses of tokens", USES_SECONDS, uses.write, uses.write),
     ]
     if limits:
@@ -102,7 +99,7 @@ def _prepare(app: Flask) -> Reception:
     host, port = app.config["NVR_HOST"], app.config["NVR_PORT"]
     try:
         db.migrate()
-    except (db.NewerDatabase, Unusable) as error:
+    except (db.NewerDatabase, db.InvalidDatabaseFile) as error:
         _refuse(str(error))
     except (OSError, DatabaseError, db.DatabaseBusy) as error:
         _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")

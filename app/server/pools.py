@@ -7,7 +7,6 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
-from ..db.group_commit import coming
 from .readers import PATIENCE_SECONDS, Readers
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -22,33 +21,12 @@ class Writers(ThreadedTaskDispatcher):
     def __init__(self) -> None:
         super().__init__()
         self.set_thread_count(WRITERS)
-        coming.limit(WRITERS)
 
     def add_task(self, task: Any) -> None:
         """Have ``task`` done next after those that wait already."""
         with self.lock:
             self.queue.append(task)
             self.queue_cv.notify()
-
-
-class Change:
-    """A request that may change something; it is known of while it is dealt with."""
-
-    def __init__(self, channel: Any) -> None:
-        self._channel = channel
-        coming.more()
-
-    def service(self) -> None:
-        """Answer it."""
-        try:
-            self._channel.service()
-        finally:
-            coming.less()
-
-    def cancel(self) -> None:
-        """It is not answered."""
-        coming.less()
-        self._channel.cancel()
 
 
 class Workers:
@@ -72,7 +50,7 @@ class Workers:
         if is_reading(channel):
             self._readers.add_task(channel)
         else:
-            self._writers.add_task(Change(channel))
+            self._writers.add_task(channel)
         if not self._asked.is_set():
             self._asked.set()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .. import clock
-from ..db import transaction
+from ..db import writer
 from ..models import Camera, Revision, Row
 from . import audit, camera_import
 from .audit import Caller
@@ -34,8 +34,7 @@ def one(camera_id: str) -> Row:
 
 def register(fields: Row, by: Caller) -> Row:
     """A new camera from ``name``, ``folder_path`` and ``status``; its row."""
-    with transaction(joins=True):
-        return _register(fields, by)
+    return writer.run(lambda: _register(fields, by))
 
 
 def change(camera_id: str, fields: Row, by: Caller) -> Row:
@@ -43,8 +42,7 @@ def change(camera_id: str, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound`.
     """
-    with sightings.settled(joins=True):
-        return _change(camera_id, fields, by)
+    return sightings.transact(lambda: _change(camera_id, fields, by))
 
 
 def remove(camera_id: str, by: Caller, progress: Callable[[int], None] = lambda _: None) -> Row:
@@ -52,11 +50,14 @@ def remove(camera_id: str, by: Caller, progress: Callable[[int], None] = lambda 
 
     Pictures are never touched. ``progress`` is told how many more went. Raises `models.NotFound`.
     """
-    with sightings.settled():
+
+    def delete() -> Row:
         camera = Camera.one(camera_id)
         went = Camera.remove(camera_id, progress)
         audit.record("camera_deleted", by, "camera", camera, _facts(camera) | went)
-    return went
+        return went
+
+    return sightings.transact(delete, alone=True)
 
 
 def bring(
@@ -66,7 +67,8 @@ def bring(
 
     ``progress`` is told how many more are done.
     """
-    with sightings.settled():
+
+    def apply() -> Plan:
         plan = camera_import.plan(entries, Camera.listing(), base)
         for fields in plan.new:
             _register(fields, by)
@@ -74,7 +76,9 @@ def bring(
         for camera, changes in plan.changed:
             _change(camera["id"], {field: c["new"] for field, c in changes.items()}, by)
             progress(1)
-    return plan
+        return plan
+
+    return sightings.transact(apply, alone=True)
 
 
 def _register(fields: Row, by: Caller) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from .. import clock
-from ..db import database, transaction
+from ..db import database, writer
 from ..models import Refused, Row, fetch, types_of, types_text
 
 NO_CAMERA = "There is no camera with this id."
@@ -35,7 +35,8 @@ def store_detections(detections: list[Row], path: str = "") -> Stored:
     ``path`` stands before a refused field's name; its ``{}`` is the place in the batch.
     """
     names = [_name(place, detection) for place, detection in enumerate(detections)]
-    with transaction(joins=len(detections) == 1):
+
+    def create() -> Stored:
         refuse_strangers(detections, path)
         known = _known(names)
         fresh: dict[Name, Row] = {}
@@ -44,7 +45,9 @@ def store_detections(detections: list[Row], path: str = "") -> Stored:
                 fresh.setdefault(name, detection)
         known |= _insert(fresh, clock.rfc3339(clock.now()))
         _tell_events(fresh.values())
-    return Stored([known[name] for name in names], len(fresh))
+        return Stored([known[name] for name in names], len(fresh))
+
+    return writer.run(create, alone=len(detections) > 1)
 
 
 def _name(place: int, detection: Row) -> Name:

@@ -1,6 +1,6 @@
 """How does an event come, and what do people make of it? Each call is one transaction."""
 
-from ..db import database, transaction
+from ..db import database, writer
 from ..models import Event, Refused, Row, fetch, types_text
 from ..models.listings import EVENTS
 from . import audit
@@ -14,13 +14,16 @@ ENDS_FIRST = "Must not be before started_at, {}."
 def store_event(event: Row) -> Row:
     """A new event that claims its ``detection_ids``; raises `Refused`."""
     claimed = sorted(set(event.pop("detection_ids")))
-    with transaction(joins=True):
+
+    def create() -> Row:
         refuse_strangers([event])
         _refuse_wrong_end(event["started_at"], event["ended_at"])
         types = types_text(_unclaimed_types(claimed, event["camera_id"]))
         event_id = int(Event.insert(event | {"object_types": types}).execute())
         _claim(claimed, event_id)
-    return EVENTS.one(event_id)
+        return EVENTS.one(event_id)
+
+    return writer.run(create)
 
 
 def review_event(event_id: int, fields: Row, by: Caller) -> Row:
@@ -28,7 +31,8 @@ def review_event(event_id: int, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound` and `Refused`.
     """
-    with transaction(joins=True):
+
+    def update() -> Row:
         event = EVENTS.one(event_id)
         _refuse_wrong_end(event["started_at"], fields.get("ended_at"))
         changes = audit.differences(event, fields)
@@ -37,7 +41,9 @@ def review_event(event_id: int, fields: Row, by: Caller) -> Row:
                 Event.id == event_id
             ).execute()
             audit.record("event_updated", by, "event", event, {"changes": changes})
-    return EVENTS.one(event_id)
+        return EVENTS.one(event_id)
+
+    return writer.run(update)
 
 
 def _unclaimed_types(detection_ids: list[int], camera_id: str) -> list[str]:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import peewee
 
 from .. import db
-from ..db.inspection import Unusable
-from ..models import Row
+from ..models import Row, Secret
 from ..storage import safe_open
 from .pulse import Pulse
 
@@ -49,11 +48,10 @@ def database() -> Check:
     """
     try:
         db.migrate()
-        with db.transaction(PATIENCE_SECONDS):
-            db.database.execute_sql("DELETE FROM secret WHERE 0")
+        db.writer.run(Secret.write_nothing, patience=PATIENCE_SECONDS)
     except db.DatabaseBusy:
         return Check(DEGRADED, "Another writer has held the database for long; it may recover.")
-    except (peewee.DatabaseError, db.NewerDatabase, Unusable, OSError):
+    except (peewee.DatabaseError, db.NewerDatabase, db.InvalidDatabaseFile, OSError):
         return Check(
             UNHEALTHY,
             "The database cannot be written. Check that its disk is there, not full, and that the "
@@ -96,7 +94,7 @@ def watcher(polling: list[str]) -> Check:
 
 def monitor(pulse: Pulse) -> Check:
     """Whether somebody lets ``last_seen_at`` and ``status`` follow the uploads."""
-    if pulse.still is None and not db.is_led():
+    if pulse.still is None and not db.leader_lock_is_held():
         return Check(
             DEGRADED,
             "Nobody monitors: last_seen_at and status stand still. Run wsgi.py itself; under "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .. import clock
-from ..db import take_lead
+from ..db import acquire_leader_lock
 from ..models import Camera, Row
 from ..storage import safe_open
 from ..storage.folders import FolderId, Folders, folder_id
@@ -84,7 +84,7 @@ class Monitor:
 
     def _tick(self) -> None:
         if self._lock_file is None:
-            self._lock_file = take_lead()
+            self._lock_file = acquire_leader_lock()
         if self._lock_file is None:
             return
         now = clock.now()
@@ -104,8 +104,7 @@ class Monitor:
 
     def flush(self) -> None:
         """Write what was seen, all cameras together."""
-        with sightings.settled():
-            pass
+        sightings.flush()
         self._flushed_at = time.monotonic()
 
     def close(self) -> None:

@@ -5,17 +5,18 @@ until they are due, while every answer shows them already.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
 
-from ..db import transaction
+from ..db import writer
 from ..models import AuditEntry, Camera, NotFound, Row
 from . import audit
 from .audit import Caller
 from .camera_status import SILENCE, Verdict
 
 ACTION = "camera_status_changed"
+T = TypeVar("T")
 
 
 class Move(NamedTuple):
@@ -72,24 +73,30 @@ class Sightings:
         waiting = self._waiting.get(camera["id"])
         return camera | _news(camera, waiting) if waiting else camera
 
-    @contextmanager
-    def settled(self, joins: bool = False) -> Iterator[None]:
-        """A transaction that begins with what waits. If it fails, all of that waits on.
+    def flush(self) -> None:
+        """Write what waits."""
+        self.transact(lambda: None)
 
-        ``joins``: others' may be committed with it where nothing waits; what is seen from then
-        on waits for the next, so that no two of them write it.
+    def transact(self, change: Callable[[], T], *, alone: bool = False) -> T:
+        """The value of ``change()``, in a transaction that first writes what waits.
+
+        If it fails, all of that waits on. Where something waits the transaction holds no other
+        change, so that no two of them write it. ``alone`` as with `writer.run`.
         """
-        if joins and not self._waiting:
-            with transaction(joins=True):
-                yield
-            return
-        with transaction():
-            written = self._write_all()
-            yield
+        if not alone and not self._waiting:
+            return writer.run(change)
+        written: dict[str, Sighting] = {}
+
+        def write_all_and_change() -> T:
+            written.update(self._write_all())
+            return change()
+
+        value = writer.run(write_all_and_change, alone=True)
         with self._lock:
             for camera_id, sighting in written.items():
                 self._drop(camera_id, sighting)
             self.version += 1
+        return value
 
     def _write_all(self) -> dict[str, Sighting]:
         with self._lock:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..clock import rfc3339
-from ..db import database, transaction
+from ..db import database, writer
 from ..models import fetch
 from . import audit
 from .audit import Caller
@@ -74,8 +74,7 @@ class Excess:
             f"DELETE FROM {self.table} WHERE id IN "  # noqa: S608 names of our own tables
             f"(SELECT id FROM {self.table} WHERE {self.condition} {oldest})"
         )
-        with transaction():
-            return int(database.execute_sql(sql, self.bound).rowcount)
+        return writer.run(lambda: int(database.execute_sql(sql, self.bound).rowcount), alone=True)
 
 
 def excess(limits: Limits, now: datetime) -> list[Excess]:
@@ -97,9 +96,15 @@ def prune(
     """Remove what the limits leave no room for; how many rows went, by table."""
     went = {part.name: part.remove(progress) for part in excess(limits, now)}
     if any(went.values()):
-        with transaction():
-            retention = {"id": "retention", "name": None}
-            audit.record("retention_pruned", Caller("monitor"), "system", retention, went)
+        writer.run(
+            lambda: audit.record(
+                "retention_pruned",
+                Caller("monitor"),
+                "system",
+                {"id": "retention", "name": None},
+                went,
+            )
+        )
     return went
 
 

@@ -51,7 +51,7 @@ def row_counts() -> dict[str, int]:
 
 def database_bytes() -> int:
     """Of the database's files together."""
-    files = (Path(str(database.database) + suffix) for suffix in ("", "-wal", "-shm"))
+    files = (Path(database.path + suffix) for suffix in ("", "-wal", "-shm"))
     return sum(file.stat().st_size for file in files if file.exists())
 
 

@@ -4,7 +4,7 @@ import threading
 from datetime import datetime, timedelta
 
 from ..clock import rfc3339
-from ..db import transaction
+from ..db import writer
 from ..models import Row, Token
 
 # A use is written no sooner after the last one that was: SD cards wear.
@@ -36,9 +36,12 @@ class Uses:
             written = dict(self._waiting)
         if not written:
             return
-        with transaction():
+
+        def note_all() -> None:
             for token_id, now in written.items():
                 Token.note_use(token_id, rfc3339(now), rfc3339(now - INTERVAL))
+
+        writer.run(note_all)
         with self._lock:
             for token_id in written:
                 del self._waiting[token_id]

@@ -6,7 +6,7 @@ import re
 import secrets
 
 from .. import clock
-from ..db import transaction
+from ..db import writer
 from ..logs import without_tokens
 from ..models import Row, Token
 from . import audit
@@ -41,22 +41,28 @@ def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
     _refuse_name(name)
     secret = f"nvr_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = {"name": name, "role": role, "created_at": clock.rfc3339(clock.now())}
-    with transaction():
+
+    def add() -> None:
         if _named(name):
             raise BadName("another token has this name: revoke it, or choose another name")
         token_id = int(Token.insert(row, hash=_digest(secret)).execute())
         audit.record("token_created", by, "token", {"id": token_id, **row}, {"role": role})
+
+    writer.run(add)
     return {**row, "last_used_at": None}, secret
 
 
 def revoke(name: str, by: Caller) -> Row:
     """The row of the token that is no more; raises `UnknownName`."""
-    with transaction():
+
+    def remove() -> Row:
         for token in _named(name):
             Token.delete().where(Token.id == token["id"]).execute()
             audit.record("token_revoked", by, "token", token, {"role": token["role"]})
             return token
-    raise UnknownName("there is no token of this name")
+        raise UnknownName("there is no token of this name")
+
+    return writer.run(remove)
 
 
 def find(secret: str) -> Row | None:

@@ -14,7 +14,6 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 
 from .. import clock, db
-from ..db.inspection import Unusable
 from ..models import STATUSES, Row
 from ..services import cameras as camera_service
 from ..services import stats
@@ -89,7 +88,7 @@ def _database() -> Iterator[Any]:
     try:
         db.migrate()
         cameras: list[Row] | None = camera_service.listing()
-    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, Unusable, OSError):
+    except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, db.InvalidDatabaseFile, OSError):
         cameras = None
     readable = cameras is not None
     yield core.GaugeMetricFamily("nvr_database_up", "1 while it can be read.", value=readable)

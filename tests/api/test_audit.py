@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pytest
 
-from app.db import transaction
+from app.db import database
 from app.schemas.audit import AuditEntrySchema, AuditListSchema
 from app.services.audit import Caller, record
 from tests.posting import detection, post_camera, post_detections, post_event
@@ -92,7 +92,7 @@ def test_deleting_a_camera_takes_its_own_rows_leaves_others_and_its_files(client
 
 def test_every_combination_of_filters_finds_exactly_what_matches(client, monkeypatch):
     moments = ("2025-12-23T11:59:59.999999Z", MIDDLE, "2025-12-23T12:00:00.000001Z")
-    with transaction():
+    with database.atomic():
         for moment in moments:
             monkeypatch.setattr("app.clock.rfc3339", lambda _, moment=moment: moment)
             for action, kind, key, actor in product(

@@ -169,7 +169,7 @@ def test_a_walk_of_any_list_is_right_while_rows_come_and_go(client, camera, url,
     query = {names.get(table, "camera_id"): camera["id"]} if filtered else {}
 
     def add(number):
-        with db.transaction():
+        with db.database.atomic():
             for _ in range(number):
                 db.database.execute_sql(INSERTS[table], (camera["id"], dice.choice(moments)))
 
@@ -180,7 +180,7 @@ def test_a_walk_of_any_list_is_right_while_rows_come_and_go(client, camera, url,
         add(dice.randint(1, 4))
         gone = set(dice.sample(sorted(there), 2))
         there.difference_update(gone)
-        with db.transaction():
+        with db.database.atomic():
             db.database.execute_sql(f"DELETE FROM {table} WHERE id IN (?, ?)", sorted(gone))
 
     ids = walk(client, url, others, limit=7, **query)

@@ -64,11 +64,12 @@ def test_health_is_503_while_the_database_cannot_be_opened(lost, tmp_path):
 
 
 def test_health_is_503_while_the_database_is_read_only(client):
-    effort.pragma("query_only = 1")
+    connection = effort.writer_connection()
+    connection.execute("PRAGMA query_only = 1")
     assert client.get(HEALTH).status_code == 503
     problem = client.post("/api/cameras", json={"name": "a", "folder_path": "a"})
     assert_problem(problem, 503, "database_read_only")
-    effort.pragma("query_only = 0")
+    connection.execute("PRAGMA query_only = 0")
     assert client.get(HEALTH).status_code == 200
 
 
