@@ -41,13 +41,13 @@ def test_a_page_without_a_database_says_what_is_wrong_and_what_to_do(broken, pat
     for text in (SENTENCE, "flask --app wsgi doctor", "database_unavailable"):
         assert text in said
     assert "Refresh" not in answer.headers
-    assert "loads itself" not in said
+    assert "reloads" not in said
 
 
 def test_a_kiosk_loads_the_page_again_until_there_is_something_to_show(broken):
     answer = broken.get("/?kiosk=1&columns=3", headers=TYPED)
     assert answer.headers["Refresh"] == "30"
-    assert "loads itself again every 30 seconds" in texts_of(answer)
+    assert "reloads every 30 seconds" in texts_of(answer)
 
 
 def test_it_stands_on_no_other_file_and_its_policy_allows_just_its_style(broken):

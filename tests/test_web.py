@@ -231,9 +231,9 @@ def test_a_camera_that_is_gone_is_not_all_cameras(client, camera):
     gone = "6753c09e-c4ba-4ab4-8458-c3f3b4c12b3a"
     page = Markup(client.get(f"/events?camera_id={gone}").text)
     assert [a["value"] for a in page.attributes("option") if "selected" in a] == [gone]
-    assert "a camera that is gone" in page.texts
+    assert "a deleted camera" in page.texts
     page = Markup(client.get(f"/events?camera_id={camera['id']}").text)
-    assert "a camera that is gone" not in page.texts
+    assert "a deleted camera" not in page.texts
 
 
 def test_what_is_no_page_is_a_problem_still(client):

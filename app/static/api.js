@@ -1,21 +1,21 @@
-/** How is the box asked? The answer, or one Problem; one question about a camera at a time. */
+/** How do the pages call the API? One request about a camera at a time; failures are Problems. */
 
 const PATIENCE_MS = 20_000;
 
-/** Why there is no answer: the members of RFC 9457, or what the browser knows. */
+/** Why a request failed: the members of RFC 9457, or what the browser knows. */
 export class Problem extends Error {
   constructor(status, { code = "unreachable", detail, errors = {} }) {
     super(detail);
     Object.assign(this, { status, code, detail, errors });
   }
 
-  /** Whether the box itself is in trouble, so that it is kinder to wait. */
+  /** Whether the service itself is in trouble, so that the next attempt should wait longer. */
   get isTrouble() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-const UNREACHABLE = { detail: "The box does not answer." };
+const UNREACHABLE = { detail: "The service does not answer." };
 
 /** The Response to a request; throws a Problem for everything but success and 304. */
 export async function ask(path, { method = "GET", headers = {}, body } = {}) {
@@ -34,17 +34,17 @@ export async function ask(path, { method = "GET", headers = {}, body } = {}) {
   throw new Problem(response.status, await said(response));
 }
 
-/** The JSON value that a GET answers. */
+/** The JSON value of a GET. */
 export async function read(path) {
   return bodyOf((await ask(path)).json());
 }
 
-/** Changes something; done when the whole answer is there. */
+/** Sends a change; resolves when the whole response has arrived. */
 export async function send(path, method, body) {
   await bodyOf((await ask(path, { method, body })).text());
 }
 
-/** A body that is still on its way, or a Problem where it does not arrive. */
+/** A response body; throws a Problem if it does not arrive completely. */
 export function bodyOf(body) {
   return body.catch(() => {
     throw new Problem(0, UNREACHABLE);
@@ -53,7 +53,7 @@ export function bodyOf(body) {
 
 const turns = new Map();
 
-/** Does ``work`` when all earlier work for the same camera is done. */
+/** Runs ``work`` when all earlier work for the same camera is done. */
 export function inTurn(cameraId, work) {
   const turn = (turns.get(cameraId) ?? Promise.resolve()).then(work, work);
   turns.set(cameraId, turn.catch(() => {}));
@@ -61,6 +61,6 @@ export function inTurn(cameraId, work) {
 }
 
 async function said(response) {
-  const fallback = { code: "unreadable", detail: `The box answers ${response.status}.` };
+  const fallback = { code: "unreadable", detail: `The service answered ${response.status}.` };
   return response.json().then((problem) => ({ ...fallback, ...problem }), () => fallback);
 }

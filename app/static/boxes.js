@@ -1,18 +1,18 @@
-/** Where in its picture was something seen? Boxes over the picture they were found in. */
+/** Where in its picture was something detected? Draws boxes over the picture. */
 
 import { ask, bodyOf, inTurn, Problem } from "./api.js";
 import { el } from "./element.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SHARE = 70; // of the window's height is a picture's, in percent, where the width allows it
-const LABEL = 0.875; // a label's height, of the page's letters
+const SHARE = 70; // greatest height of a picture, in percent of the window's height
+const LABEL = 0.875; // height of a label, relative to the page's font size
 
-/** What was seen and how surely: ``person 93 %``. */
+/** Object type and confidence: ``person 93 %``. */
 export function label({ object_type: type, confidence }) {
   return `${type} ${Math.round(confidence * 100)} %`;
 }
 
-/** The element with the picture of a detection, and a box for each of ``detections`` made in it. */
+/** An element with the picture of a detection and a box for each of its ``detections``. */
 export async function pictureOf(chosen, detections) {
   const image = await fetched(chosen);
   const same = detections.filter((other) => other.file_path === chosen.file_path && other.bbox);
@@ -38,14 +38,14 @@ async function fetched({ id, camera_id: cameraId }) {
   return image;
 }
 
-/** A box in pixels of the picture, and its label. */
+/** A box, in pixels of the picture, and its label. */
 function drawn(detection, isChosen) {
   const text = svg("text", {});
   text.textContent = label(detection);
   return [svg("rect", { ...detection.bbox, class: isChosen ? "chosen" : "other" }), text];
 }
 
-/** The labels at their boxes: within the picture, and legible however small it is shown. */
+/** Places the labels at their boxes, inside the picture and legible at any size. */
 function place(boxes, image) {
   const scale = image.naturalHeight / image.clientHeight;
   if (!Number.isFinite(scale)) return;
@@ -53,7 +53,7 @@ function place(boxes, image) {
   for (const text of boxes.querySelectorAll("text")) {
     const { x, y } = text.previousElementSibling;
     text.setAttribute("font-size", size);
-    const edge = size / 6; // the letters' outline goes beyond them
+    const edge = size / 6; // width of the letters' outline
     const last = image.naturalWidth - text.getComputedTextLength() - edge;
     text.setAttribute("x", Math.max(edge, Math.min(x.baseVal.value, last)));
     text.setAttribute("y", Math.max(y.baseVal.value - size / 4, size));

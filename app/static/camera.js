@@ -1,11 +1,11 @@
-/** What does one camera see, large, and what is known of it? */
+/** The large view of one camera: its picture, events, diagnostics and changes. */
 
 import { pictureOf } from "./boxes.js";
 import { el, mayWrite, words } from "./element.js";
 import * as facts from "./facts.js";
 import { changeCamera, deleteCamera } from "./forms.js";
 
-/** Opens the camera of ``tile`` over the wall; ``changed`` is told of what was done there. */
+/** Opens the camera of ``tile`` over the wall; calls ``changed`` with what was done there. */
 export async function enlarge(tile, changed) {
   const { id } = tile.camera;
   const title = el("h2", { id: "large-title", tabindex: "-1" });
@@ -23,7 +23,7 @@ export async function enlarge(tile, changed) {
     figure, line, mayWrite && el("p", { class: "choices" }, ...buttons()),
     el("div", { class: "sections" }, ...parts.map(([node]) => node)));
   let chosenId = null;
-  let shown = null; // the newest picture, where that is what is shown
+  let shown = null; // the newest picture, if that is shown
 
   function buttons() {
     const button = (text, click) => el("button", { type: "button", click }, text);
@@ -55,7 +55,7 @@ export async function enlarge(tile, changed) {
     const picture = await pictureOf(chosen, all).catch((problem) => el("p", {}, problem.detail));
     if (chosenId !== chosen.id) return;
     shown = null;
-    const caption = "Press it again to see the newest picture.";
+    const caption = "Press the same button again to see the newest picture.";
     figure.replaceChildren(picture, el("figcaption", {}, caption));
     figure.scrollIntoView({ block: "nearest" });
   }

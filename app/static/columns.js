@@ -1,9 +1,9 @@
 /** How many columns show the pictures of a kiosk largest? */
 
 const MOST = 12;
-const RATIO = 16 / 9; // of width to height, as most cameras have it
+const RATIO = 16 / 9; // width to height, as of most cameras
 
-/** For ``count`` pictures, each with a ``caption`` below it, on a screen; all sizes in pixels. */
+/** Best number of columns for ``count`` pictures with a ``caption`` each; sizes in pixels. */
 export function columnsFor(count, width, height, caption) {
   let best = Math.min(count, MOST);
   let widest = 0;
@@ -15,7 +15,7 @@ export function columnsFor(count, width, height, caption) {
   return best;
 }
 
-/** Gives the ``wall`` so many, whatever becomes of the window and of the number of cameras. */
+/** Keeps the number of columns right when the window or the number of cameras changes. */
 export function keepLargest(wall) {
   const fit = () => {
     const caption = 2 * parseFloat(getComputedStyle(document.documentElement).fontSize);

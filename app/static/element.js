@@ -1,6 +1,6 @@
-/** How is an element made? Whatever a text holds, it stays text. */
+/** How is an element made? Text is always inserted as text, never as HTML. */
 
-/** Whether the reader may change things; the box refuses it all the same where not. */
+/** Whether the token may write; the service checks it again with each change. */
 export const mayWrite = !("reading" in document.documentElement.dataset);
 
 /** A new element; a function among ``attributes`` listens to the event of its name. */
@@ -15,12 +15,12 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Somebody's own words, which may run from right to left. */
+/** Text that a person entered, which may run from right to left. */
 export function words(text) {
   return el("bdi", {}, text);
 }
 
-/** A moment of the API in the reader's own time and manner of writing. */
+/** A time of the API in the reader's time zone and format. */
 export function moment(text) {
   return el("time", { datetime: text }, new Date(text).toLocaleString());
 }

@@ -1,4 +1,4 @@
-/** What happened, and what of it has somebody looked at? */
+/** The list of events: filters, pages, keys and review. */
 
 import { inTurn, read, send } from "./api.js";
 import { label, pictureOf } from "./boxes.js";
@@ -14,9 +14,9 @@ const names = new Map(
   [...filter.elements.camera_id.options].map((option) => [option.value, option.text]));
 let cursor = null;
 let count = 0;
-let asking = 0; // counts questions, so that a late answer to an earlier one is passed over
+let asking = 0; // counts requests, so that a late response to an earlier one is ignored
 
-/** What the form asks for, as the API's filters; a day is the reader's own. */
+/** The form's values as filters of the API; the day is in the reader's time zone. */
 function filters() {
   const { day, ...rest } = Object.fromEntries(
     [...new FormData(filter)].filter(([, value]) => value));
@@ -27,7 +27,7 @@ function filters() {
   return { ...rest, start_date: start.toISOString(), end_date: end.toISOString() };
 }
 
-/** From the newest event on, or the page after the last. */
+/** Loads the newest events, or the page after the last one. */
 async function load(isFurther) {
   const mine = (asking += 1);
   const query = { ...filters(), limit: PAGE, ...(isFurther ? { cursor, count: "false" } : {}) };
@@ -39,7 +39,7 @@ async function load(isFurther) {
     write(page, isFurther);
   } catch (problem) {
     if (mine !== asking) return;
-    const again = el("button", { type: "button", click: () => load(isFurther) }, "Ask again");
+    const again = el("button", { type: "button", click: () => load(isFurther) }, "Try again");
     trouble.replaceChildren(`${problem.detail ?? problem} `, again);
   }
   more.disabled = false;
@@ -53,10 +53,10 @@ function write({ events, count: all, next_cursor: next }, isFurther) {
   else list.replaceChildren(...rows);
   if (isFurther) rows[0]?.focus();
   more.hidden = !next;
-  found.textContent = count ? `${list.children.length} of ${many(count, "event")}` : "No event.";
+  found.textContent = count ? `${list.children.length} of ${many(count, "event")}` : "No events.";
 }
 
-/** An event, and all that the keys do with it. */
+/** The row of an event, with its keys. */
 function row(event) {
   const button = mayWrite ? el("button",
     { type: "button", "aria-keyshortcuts": "R", click: toggle }, "Reviewed") : el("p", {});
@@ -68,7 +68,7 @@ function row(event) {
     el("p", { class: "summary" }, words(event.summary || "No summary.")), button, details(event));
   const paint = () => {
     if (mayWrite) button.setAttribute("aria-pressed", event.reviewed);
-    else button.textContent = event.reviewed ? "Reviewed" : "Not reviewed yet";
+    else button.textContent = event.reviewed ? "Reviewed" : "Not reviewed";
   };
   let saving = false;
 
@@ -103,7 +103,7 @@ function row(event) {
   return node;
 }
 
-/** The rest of an event: asked for when it is opened. */
+/** The rest of an event, loaded when it is opened. */
 function details(event) {
   const body = el("div", {});
   const fill = async () => {

@@ -1,4 +1,4 @@
-/** What is known of one camera beside its picture? A section each: asked, then written down. */
+/** The sections of the large view: each is loaded from the API and shown as text. */
 
 import { inTurn, read } from "./api.js";
 import { el, moment, words } from "./element.js";
@@ -49,11 +49,11 @@ export function audit(id) {
   ]));
 }
 
-/** What a person needs to know to mend a silent camera. */
+/** What a person needs to know to repair a silent camera. */
 export function diagnostics(id) {
   return section(id, "Diagnostics", `/api/cameras/${id}/diagnostics`, (found) => [
     ...(found.problems.length ? list(found.problems, (it) => [words(it.message)])
-      : [el("p", {}, "Nothing is wrong.")]),
+      : [el("p", {}, "No problem was found.")]),
     el("dl", {}, ...facts(found).flatMap(([name, value]) => [
       el("dt", {}, name), el("dd", {}, ...value)])),
   ]);
@@ -66,7 +66,7 @@ function facts({ folder, newest, pictures, watching, shared_with: shared, ...res
     ["Newest picture", newest && [words(newest.name), `, ${ageText(newest.age_seconds)}`]],
     ["Pictures", pictures && [`${pictures.count}${pictures.complete ? "" : " or more"}`]],
     ["Unfinished uploads", rest.unfinished_uploads?.length && few(rest.unfinished_uploads)],
-    ["New pictures are noticed by", watching && [
+    ["New pictures found by", watching && [
       [watching.mode, watching.reason, watching.remedy].filter(Boolean).join(". ")]],
     ["Folder shared with", shared.length && few(shared)],
     ["Last upload", rest.last_seen_at && [moment(rest.last_seen_at)]],

@@ -1,4 +1,4 @@
-/** How does a person add, change or delete a camera? Each through the API, its refusals shown. */
+/** Forms to add, change and delete a camera through the API. */
 
 import { inTurn, Problem, read, send } from "./api.js";
 import { el, many, mayWrite, words } from "./element.js";
@@ -7,7 +7,7 @@ import { ageText } from "./state.js";
 const FIELDS = { name: "Name", folder_path: "Upload folder" };
 const HINTS = { folder_path: "Absolute, or relative to the base path" };
 
-/** Asks for a new camera; ``changed`` is told what was done. */
+/** Opens the form for a new camera; calls ``changed`` with what was done. */
 export function addCamera(changed) {
   const told = (text) => (dialog.close(), changed(text));
   const add = async (body) => {
@@ -20,7 +20,7 @@ export function addCamera(changed) {
   waitingFolders(told).then((list) => folders.append(list));
 }
 
-/** Asks for another name or folder of ``camera``. */
+/** Opens the form for the name and folder of ``camera``. */
 export function changeCamera(camera, changed) {
   const save = async (body) => {
     await inTurn(camera.id, () => send(`/api/cameras/${camera.id}`, "PATCH", body));
@@ -30,7 +30,7 @@ export function changeCamera(camera, changed) {
   const dialog = opened("Rename or move", formOf(camera, "Save", save).form);
 }
 
-/** Asks whether to delete ``camera``, and says what goes with it. */
+/** Asks whether to delete ``camera``, and says what is deleted with it. */
 export async function deleteCamera(camera, changed) {
   const count = async (what) => {
     const path = `/api/${what}?camera_id=${camera.id}&limit=1`;
@@ -48,7 +48,7 @@ export async function deleteCamera(camera, changed) {
   try {
     const [seen, happened] = [await count("detections"), await count("events")];
     const went = `${many(seen, "detection")} and ${many(happened, "event")}`;
-    losses.textContent = `${went} go with it, for ever. Its pictures stay in their folder.`;
+    losses.textContent = `${went} will be deleted with it. Its pictures stay in their folder.`;
     submit.disabled = false;
   } catch (problem) {
     losses.textContent = problem.detail;
@@ -62,10 +62,10 @@ export async function waitingFolders(changed) {
     ({ folders } = await read("/api/folders"));
   } catch (problem) {
     return el("p", {}, problem.code === "not_found"
-      ? "Which folders wait is not available here." : problem.detail);
+      ? "The list of unused folders is not available here." : problem.detail);
   }
-  if (!folders.length) return el("p", {}, "No folder waits to be registered.");
-  return el("div", {}, el("h3", {}, "Folders that wait to be registered"),
+  if (!folders.length) return el("p", {}, "There is no upload folder without a camera.");
+  return el("div", {}, el("h3", {}, "Upload folders without a camera"),
     el("ul", { role: "list" }, ...folders.map((folder) => waiting(folder, changed))));
 }
 
@@ -82,7 +82,7 @@ function waiting({ name, folder_path: path, pictures, newest_at: newest }, chang
   return el("li", {}, mayWrite ? button : words(name), ` ${count}${age}`, failed);
 }
 
-/** A form of ``camera``'s fields, or of nothing but its button; ``work`` gets their values. */
+/** A form with the fields of ``camera``, or without any; ``work`` gets their values. */
 function formOf(camera, action, work, ...before) {
   const failed = el("p", { class: "error", role: "alert" });
   const submit = el("button", { type: "submit", class: "main" }, action);
@@ -105,7 +105,7 @@ function field(name, value) {
     el("span", { class: "error", id: `e-${name}` }));
 }
 
-/** Shows at each field what the answer says of it, and goes to the first one. */
+/** Shows the error of each field and moves the focus to the first one. */
 function mark(form, problem) {
   const errors = problem?.errors.json ?? {};
   for (const name of Object.keys(FIELDS)) {
@@ -117,7 +117,7 @@ function mark(form, problem) {
   form.querySelector("[aria-invalid=true]")?.focus();
 }
 
-/** Does ``work`` with ``button`` out of use; a Problem is said in ``failed`` and returned. */
+/** Runs ``work`` with ``button`` disabled; a Problem is shown in ``failed`` and returned. */
 async function guarded(button, failed, work) {
   button.disabled = true;
   failed.textContent = "";
@@ -125,14 +125,14 @@ async function guarded(button, failed, work) {
     await work();
   } catch (error) {
     const problem = error instanceof Problem ? error : new Problem(0, { detail: `${error}` });
-    failed.textContent = problem.errors.json ? "Correct what is marked." : problem.detail;
+    failed.textContent = problem.errors.json ? "Correct the marked fields." : problem.detail;
     return problem;
   } finally {
     button.disabled = false;
   }
 }
 
-/** A dialog that leaves nothing behind when it closes. */
+/** Opens a dialog that is removed when it closes. */
 function opened(title, ...content) {
   const dialog = el("dialog", { "aria-labelledby": "ask-title", close: () => dialog.remove() },
     el("h2", { id: "ask-title" }, title), ...content);

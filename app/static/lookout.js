@@ -1,14 +1,14 @@
-/** Which pictures are asked for now? Those that are in view or nearly so, a few at a time. */
+/** Which pictures are loaded now? Those in view or near it, a few at a time. */
 
-const AT_ONCE = 3; // the box answers 4 requests at once
-const AHEAD = "50%"; // of the window's height, above and below it
+const AT_ONCE = 3; // the service answers 4 requests at once
+const AHEAD = "50%"; // margin above and below the window, of its height
 
 export class Lookout {
-  #near = new WeakSet(); // the nodes of tiles
-  #due = new Set(); // tiles that have not been asked for in this round
+  #near = new WeakSet(); // nodes of tiles in view
+  #due = new Set(); // tiles that have not been loaded in this round
   #asking = 0;
 
-  /** ``settled`` is called whenever nothing more is asked for. */
+  /** ``settled`` is called whenever no request is left. */
   constructor(settled) {
     this.settled = settled;
     this.observer = new IntersectionObserver((seen) => {
@@ -20,13 +20,13 @@ export class Lookout {
     }, { rootMargin: `${AHEAD} 0px` });
   }
 
-  /** A new round begins: of ``tiles``, those that may have changed are asked for once. */
+  /** Begins a round: each of ``tiles`` that may have changed is loaded once. */
   begin(tiles) {
     this.#due = new Set(tiles.filter((tile) => tile.isDue));
     return this.look();
   }
 
-  /** Asks for what is due and seen; done when that is answered. */
+  /** Loads what is due and in view; resolves when all of it has arrived. */
   async look() {
     await Promise.all(Array.from({ length: AT_ONCE - this.#asking }, () => this.#work()));
     if (!this.#asking) this.settled();

@@ -1,12 +1,12 @@
-/** How does the page get what few visits need? When it is needed. */
+/** Loads a part of the page when it is first needed. */
 
 import { el } from "./element.js";
 
-/** Does ``work`` with the module at ``path``, which a box with newer pages has no longer. */
+/** Runs ``work`` with the module at ``path``; after an update of the service it may be gone. */
 export async function withPart(path, work) {
   const part = await import(path).catch(() => null);
   if (part) return work(part);
-  const load = el("button", { type: "button", click: () => location.reload() }, "Load it again");
-  const sentence = "The rest of this page did not come. ";
+  const load = el("button", { type: "button", click: () => location.reload() }, "Reload");
+  const sentence = "A part of this page could not be loaded. ";
   return document.querySelector("#trouble").replaceChildren(sentence, load);
 }

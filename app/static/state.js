@@ -1,13 +1,13 @@
-/** How is a camera, and how old is what it shows? Pure rules. */
+/** The state of a camera and the age of its picture, as pure functions. */
 
 export const STATES = ["LIVE", "STALE", "SILENT", "ERROR"];
 
 /**
  * The state of a camera in one word.
  *
- * ``status`` is the API's word; ``age`` is the newest picture's in seconds, null without a
- * picture; ``problem`` is why the box gave none, or null; ``stale`` is the age in seconds beyond
- * which a picture is STALE.
+ * ``status`` is that of the API; ``age`` is the newest picture's in seconds, null without a
+ * picture; ``problem`` is why the service gave no picture, or null; ``stale`` is the age in
+ * seconds beyond which a picture is STALE.
  */
 export function stateOf({ status, age, problem }, stale) {
   if (status === "error" || (problem && problem.code !== "no_snapshot")) return "ERROR";
@@ -17,7 +17,7 @@ export function stateOf({ status, age, problem }, stale) {
 
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
-/** An age in seconds as people say it: ``12 s ago``. */
+/** An age in seconds as text: ``12 s ago``. */
 export function ageText(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [size, unit] = UNITS.find(([least]) => whole >= least) ?? [1, "s"];

@@ -1,40 +1,40 @@
-/** What does the tile of one camera show, and when is its picture asked for again? */
+/** What does the tile of one camera show, and when is its picture loaded again? */
 
 import { ask, bodyOf, inTurn, Problem } from "./api.js";
 import { announce } from "./element.js";
 import { ageText, stateOf } from "./state.js";
 
-// Nobody announces that a picture was deleted, or anything where the service follows no uploads.
+// A deleted picture changes nothing in the list of cameras, so every picture is checked sometimes.
 const LOOK_ANYWAY_MS = 30_000;
 const LONGEST_WAIT_MS = 300_000;
-const UNDECODABLE = { code: "undecodable", detail: "The newest picture cannot be shown." };
+const UNDECODABLE = { code: "undecodable", detail: "The newest picture cannot be displayed." };
 
 export class Tile {
   constructor(node, camera, stale) {
     Object.assign(this, { node, camera, stale, picture: "", etag: null, problem: null });
-    this.age = null; // of the picture when it was ``measured``, in seconds
+    this.age = null; // of the picture at the time ``measured``, in seconds
     this.measured = 0;
     this.asked = -Infinity;
     this.wait = LOOK_ANYWAY_MS;
-    this.seen = ""; // the news of the camera when its picture was asked for
-    this.unannounced = false; // whether a picture came that was no news
-    this.isLarge = false; // whether it is looked at wherever its tile is
+    this.seen = ""; // the ``news`` of the camera when its picture was last requested
+    this.unannounced = false; // whether the picture changed without ``news``
+    this.isLarge = false; // whether the large view shows it
     this.part = (name) => node.querySelector(`.${name}`);
   }
 
-  /** Whether the picture may be another than the one that is shown. */
+  /** Whether the picture may have changed since it was loaded. */
   get isDue() {
     if (this.busy) return false;
     if (performance.now() - this.asked >= this.wait) return true;
     return (this.unannounced || this.seen !== this.news) && !this.problem?.isTrouble;
   }
 
-  /** What changes when there may be another picture. */
+  /** A text that changes when there may be a new picture. */
   get news() {
     return [this.camera.last_seen_at, this.camera.status, this.camera.folder_path].join("\n");
   }
 
-  /** Asks for the picture, unless it is the one that is shown already. */
+  /** Loads the picture; one that is shown already costs a 304. */
   async look() {
     const isNews = this.seen !== this.news;
     this.busy = true;
@@ -52,18 +52,18 @@ export class Tile {
     this.show();
   }
 
-  /** The age of the picture now, in seconds; null without one. */
+  /** The present age of the picture in seconds; null without a picture. */
   get seconds() {
     return this.age === null ? null : this.age + (performance.now() - this.measured) / 1000;
   }
 
-  /** Its place by age: by its last upload while nobody has seen its picture. */
+  /** Sort key by age; the last upload counts while the picture has not been loaded. */
   get rank() {
     const last = this.asked === -Infinity ? this.camera.last_seen_at : null;
     return this.seconds ?? (last ? (Date.now() - Date.parse(last)) / 1000 : Number.MAX_VALUE);
   }
 
-  /** Writes down what is known, touching only what differs. */
+  /** Updates the tile; elements that are right already are not touched. */
   show() {
     if (this.asked === -Infinity) return;
     const age = this.seconds;
@@ -89,7 +89,7 @@ export class Tile {
     return answer.status !== 304;
   }
 
-  /** The new picture is decoded before the old one goes, so that nothing flickers. */
+  /** Decodes the new picture before it replaces the old one, so that nothing flickers. */
   async #swap(blob) {
     const image = new Image();
     image.src = URL.createObjectURL(blob);
@@ -123,7 +123,7 @@ export class Tile {
   #reason() {
     const { status } = this.camera;
     if (!this.problem) return status === "online" ? "" : `Its status is ${status}.`;
-    const again = this.problem.isTrouble ? ` Asked again in ${this.wait / 1000} s.` : "";
+    const again = this.problem.isTrouble ? ` Next attempt in ${this.wait / 1000} s.` : "";
     return this.problem.detail + again;
   }
 

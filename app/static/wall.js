@@ -1,4 +1,4 @@
-/** What is on the wall? A round of questions every few seconds, and never two rounds at once. */
+/** The wall: a round of requests every few seconds, never two rounds at once. */
 
 import { read } from "./api.js";
 import { announce, el } from "./element.js";
@@ -17,19 +17,19 @@ const lookout = new Lookout(arrange);
 let running = false;
 let wanted = false; // another round, as soon as this one is over
 let failures = 0;
-let countedAt = -Infinity; // when the box was asked to look into every folder
+let countedAt = -Infinity; // when the unused folders were last counted
 let timer;
 
-/** The cameras as they are now, then every picture in view that may have changed. */
+/** Loads the list of cameras, then every picture in view that may have changed. */
 async function round() {
   const { cameras } = await read("/api/cameras");
   adopt(cameras);
-  // A folder that hangs holds up its own tile, not the next round.
+  // A folder that does not answer delays its own tile, not the next round.
   const sleep = new Promise((done) => setTimeout(done, refreshMs));
   await Promise.race([sleep, lookout.begin([...tiles.values()])]);
 }
 
-/** Asks now and again after a while; a hidden page asks nothing. */
+/** Starts a round now and the next one later; a hidden page sends no requests. */
 async function refresh() {
   clearTimeout(timer);
   wanted = running;
@@ -53,11 +53,11 @@ function wait() {
 
 function complain(problem) {
   const seconds = `${wait() / 1000} s`;
-  const now = el("button", { type: "button", click: refresh }, "Ask now");
-  trouble.replaceChildren(`${problem.detail ?? problem} Asked again in ${seconds}. `, now);
+  const now = el("button", { type: "button", click: refresh }, "Try now");
+  trouble.replaceChildren(`${problem.detail ?? problem} Next attempt in ${seconds}. `, now);
 }
 
-/** One tile for each camera and no other. */
+/** Makes one tile for each camera and removes the others. */
 function adopt(cameras) {
   const ids = new Set(cameras.map((camera) => camera.id));
   for (const [id, tile] of tiles) {
@@ -75,7 +75,7 @@ function adopt(cameras) {
   showEmpty(cameras.length === 0);
 }
 
-/** Takes a tile away; whoever was at it goes on from the top. */
+/** Removes a tile; if it had the focus, the focus moves to the top. */
 function drop(node) {
   if (location.hash === `#${node.dataset.id}`) document.querySelector("#large")?.close();
   const wasHere = node.contains(document.activeElement);
@@ -97,7 +97,7 @@ function hang(camera) {
   return tile;
 }
 
-/** By name or by age; not under the hands of somebody who goes from tile to tile. */
+/** Sorts the tiles by name or age, except while one of them has the focus. */
 function arrange() {
   if (wall.contains(document.activeElement)) return;
   const name = (a, b) => a.camera.name.localeCompare(b.camera.name, undefined, { numeric: true });
@@ -119,14 +119,14 @@ function showEmpty(isEmpty) {
   });
 }
 
-/** Somebody changed the cameras from this page. */
+/** Reloads after a change that was made on this page. */
 async function changed(text) {
   announce(text);
   await refresh();
   if (document.activeElement === document.body) document.querySelector("#main").focus();
 }
 
-/** The camera that the address names, large; its link opens it and Escape closes it. */
+/** Opens the large view of the camera in the address; Escape closes it. */
 function open() {
   document.querySelector("#large")?.close();
   const tile = tiles.get(location.hash.slice(1));

@@ -98,7 +98,7 @@ def test_labels_are_legible_at_any_size_and_within_the_picture(wall, seen, width
 def test_on_a_phone_it_can_be_closed_from_everywhere(wall, seen):
     wall.page.set_viewport_size({"width": 320, "height": 568})
     large = large_of(wall, seen)
-    expect(large).to_contain_text("Nothing is wrong.")
+    expect(large).to_contain_text("No problem was found.")
     close = large.get_by_role("button", name="Close")
     for bottom in (0, 10_000):
         large.evaluate("(node, top) => node.scrollTo(0, top)", bottom)
@@ -116,9 +116,11 @@ def test_a_part_of_the_page_that_does_not_come_is_said(wall, seen):
     wall.page.route("**/camera.js", lambda route: route.fulfill(status=404))
     wall.see(seen, "LIVE", "?refresh=3600")
     wall.page.locator(f'a[href="#{seen["id"]}"]').click()
-    expect(wall.page.locator("#trouble")).to_contain_text("The rest of this page did not come.")
+    expect(wall.page.locator("#trouble")).to_contain_text(
+        "A part of this page could not be loaded."
+    )
     wall.page.unroute("**/camera.js")
-    wall.page.get_by_role("button", name="Load it again").click()
+    wall.page.get_by_role("button", name="Reload").click()
     expect(wall.page.locator("#large h2")).to_have_text(seen["name"])
 
 
@@ -215,7 +217,7 @@ def test_to_delete_asks_first_and_says_what_goes(wall, seen):
     large = large_of(wall, seen)
     large.get_by_role("button", name="Delete").click()
     dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
-    expect(dialog).to_contain_text("3 detections and 1 event go with it, for ever.")
+    expect(dialog).to_contain_text("3 detections and 1 event will be deleted with it.")
     assert wall.visit.violations() == []
     dialog.get_by_role("button", name="Cancel").click()
     expect(wall.tile(seen)).to_have_count(1)
@@ -296,5 +298,5 @@ def test_where_folders_cannot_be_listed_the_page_says_so(wall):
     wall.page.route("**/api/folders", lambda route: route.fulfill(status=404, body=missing))
     wall.page.goto("/")
     expect(wall.page.locator("#empty")).to_contain_text(
-        "Which folders wait is not available here."
+        "The list of unused folders is not available here."
     )

@@ -79,7 +79,7 @@ def test_filters_choose_the_address_and_the_download_follow(page, box):
     expect(rows).to_contain_text("Fire")
     assert page.url.endswith("/events?risk_level=critical")
     page.get_by_label("Reviewed").select_option("true")
-    expect(page.locator("#found")).to_have_text("No event.")
+    expect(page.locator("#found")).to_have_text("No events.")
     page.get_by_label("Level").select_option("")
     expect(rows).to_contain_text(SUMMARY)
     csv = page.get_by_role("link", name="Download as CSV").get_attribute("href")
@@ -89,7 +89,7 @@ def test_filters_choose_the_address_and_the_download_follow(page, box):
     page.reload()
     expect(rows).to_have_count(1)
     page.get_by_label("Camera").select_option(box[1]["Front Door"])
-    expect(page.locator("#found")).to_have_text("No event.")
+    expect(page.locator("#found")).to_have_text("No events.")
 
 
 def test_a_late_answer_to_an_earlier_question_is_passed_over(page):
@@ -150,9 +150,9 @@ def test_more_of_an_event_is_its_reasoning_and_its_picture(page):
 def test_a_box_that_does_not_answer_can_be_asked_again(page):
     page.route("**/api/events?**", lambda route: route.abort())
     page.goto("/events")
-    expect(page.locator("#trouble")).to_contain_text("The box does not answer.")
+    expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
     page.unroute("**/api/events?**")
-    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator("#events > li")).to_have_count(PAGE)
     expect(page.locator("#trouble")).to_be_empty()
 

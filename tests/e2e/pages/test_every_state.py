@@ -53,7 +53,7 @@ def test_axe_finds_no_fault_with_any_state(box, scheme, subtests):
     page.get_by_role("button", name="Add a camera").click()
     dialog = page.get_by_role("dialog", name="Add a camera")
     dialog.get_by_role("button", name="Add", exact=True).click()
-    expect(dialog).to_contain_text("Correct what is marked.")
+    expect(dialog).to_contain_text("Correct the marked fields.")
     expect(dialog).to_contain_text("Register garden")
     check(box, "add, with errors and folders", subtests)
     page.goto("/events")
@@ -64,7 +64,7 @@ def test_axe_finds_no_fault_with_any_state(box, scheme, subtests):
     page.route("**/api/**", lambda route: route.abort())
     for path in ("/", "/events?day=x"):
         page.goto(path)
-        expect(page.locator("#trouble")).to_contain_text("The box does not answer.")
+        expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
         check(box, f"trouble on {path}", subtests)
 
 
@@ -72,10 +72,12 @@ def test_axe_finds_no_fault_with_any_state(box, scheme, subtests):
 def test_nor_with_an_empty_wall(wall, scheme, subtests):
     wall.page.emulate_media(color_scheme=scheme)
     wall.page.goto("/")
-    expect(wall.page.locator("#empty")).to_contain_text("No folder waits to be registered.")
+    expect(wall.page.locator("#empty")).to_contain_text(
+        "There is no upload folder without a camera."
+    )
     check(wall, "empty", subtests)
     wall.page.goto("/events")
-    expect(wall.page.locator("#found")).to_have_text("No event.")
+    expect(wall.page.locator("#found")).to_have_text("No events.")
     check(wall, "no event", subtests)
 
 

@@ -63,16 +63,16 @@ def test_who_may_only_read_is_offered_nothing_else(closed, visit_as):
     assert large.get_by_role("button").all_text_contents() == ["Close"]
     assert visit.violations() == []
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Reading only")).to_be_visible()
+    expect(page.get_by_text("Read-only")).to_be_visible()
     assert page.get_by_role("button").count() == 0
     page.goto("/events")
     row = page.locator("#events > li")
-    expect(row).to_contain_text("Not reviewed yet")
+    expect(row).to_contain_text("Not reviewed")
     assert row.get_by_role("button").count() == 0
     row.focus()
     page.keyboard.press("r")
     page.wait_for_timeout(100)
-    expect(row).to_contain_text("Not reviewed yet")
+    expect(row).to_contain_text("Not reviewed")
     expect(page.locator("#trouble")).to_be_empty()
     assert visit.violations() == []
 
@@ -82,7 +82,9 @@ def test_an_empty_wall_of_who_may_only_read_names_the_folders_without_buttons(cl
     visit.page.route("**/api/cameras", lambda route: route.fulfill(json={"cameras": []}))
     visit.page.goto("/")
     expect(visit.page.locator("#waiting")).to_contain_text("garden 1 picture")
-    expect(visit.page.locator("#empty")).to_contain_text("by somebody whose token may write")
+    expect(visit.page.locator("#empty")).to_contain_text(
+        "somebody whose token may write can register it"
+    )
     assert visit.page.get_by_role("button").count() == 0
 
 
@@ -96,7 +98,7 @@ def test_who_may_write_is_offered_all_of_it(closed, visit_as):
     page.get_by_role("button", name="Add a camera").click()
     page.get_by_role("button", name="Register garden").click()
     expect(page.locator(".tile")).to_have_count(2)
-    expect(page.get_by_text("Reading only")).to_have_count(0)
+    expect(page.get_by_text("Read-only")).to_have_count(0)
 
 
 def test_a_token_that_is_revoked_meanwhile_is_said_and_asked_with_ever_less(closed, visit_as):
@@ -107,7 +109,7 @@ def test_a_token_that_is_revoked_meanwhile_is_said_and_asked_with_ever_less(clos
     closed.flask("tokens", "revoke", "guest")
     trouble = visit.page.locator("#trouble")
     expect(trouble).to_contain_text("Show a token of this service")
-    expect(trouble).to_contain_text("Asked again in 8 s.")
+    expect(trouble).to_contain_text("Next attempt in 8 s.")
 
 
 def test_a_wrong_password_is_a_page_that_says_how_to_get_a_token(closed, visit_as):

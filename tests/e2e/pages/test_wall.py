@@ -112,10 +112,10 @@ def test_a_broken_picture_is_an_error_and_is_not_fetched_again_and_again(wall):
     camera = wall.add()
     broken = b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9"
     put(wall.server.base / "front" / "a.jpg", broken, age=60)
-    expect(wall.see(camera, "ERROR", "?refresh=1")).to_contain_text("cannot be shown")
+    expect(wall.see(camera, "ERROR", "?refresh=1")).to_contain_text("cannot be displayed")
     with wall.page.expect_response(lambda answer: answer.status == 304):
         wall.page.evaluate(LATER)
-    expect(wall.tile(camera)).to_contain_text("cannot be shown")
+    expect(wall.tile(camera)).to_contain_text("cannot be displayed")
 
 
 def test_cameras_come_change_and_go_by_themselves(wall):
@@ -168,7 +168,7 @@ def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
     asked = []
     wall.page.route("**/api/**", lambda route: (asked.append(time.monotonic()), route.abort()))
     trouble = wall.page.locator("#trouble")
-    expect(trouble).to_contain_text(re.compile(r"not answer\. Asked again in (8|16|32) s\."))
+    expect(trouble).to_contain_text(re.compile(r"not answer\. Next attempt in (8|16|32) s\."))
     assert asked[1] - asked[0] >= 0.19  # 2 s in a hurry
     assert asked[2] - asked[1] >= 0.39
     expect(wall.tile(camera).locator("img")).to_be_visible()
@@ -184,10 +184,10 @@ def test_whoever_cannot_wait_asks_at_once(wall):
     trouble = wall.page.locator("#trouble")
     for wait in (120, 240, 300, 300):
         wall.page.evaluate(HIDE, False)
-        expect(trouble).to_contain_text(f"The box does not answer. Asked again in {wait} s.")
+        expect(trouble).to_contain_text(f"The service does not answer. Next attempt in {wait} s.")
     assert wall.visit.violations() == []
     wall.page.unroute("**/api/**")
-    trouble.get_by_role("button", name="Ask now").click()
+    trouble.get_by_role("button", name="Try now").click()
     expect(trouble).to_be_empty()
 
 
@@ -197,7 +197,7 @@ def test_one_picture_that_fails_does_not_stop_the_others(wall):
     body = '{"code": "internal_error", "detail": "The service failed."}'
     wall.page.route(f"**/{bad['id']}/snapshot", lambda route: route.fulfill(status=500, body=body))
     wall.see(good, "LIVE")
-    expect(wall.tile(bad)).to_contain_text("The service failed. Asked again in 60 s.")
+    expect(wall.tile(bad)).to_contain_text("The service failed. Next attempt in 60 s.")
     expect(wall.tile(bad).locator(".state")).to_have_text("ERROR")
 
 
