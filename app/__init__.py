@@ -7,7 +7,6 @@ from flask import Flask
 
 from . import api, cli, config, db, errors, setup, strict_json
 from .access import authorize, headers, proxies
-from .dispatch import Service
 from .telemetry import metering
 from .web import pages
 
@@ -21,7 +20,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
     Raises `config.BadSetting`.
     """
-    app = Service(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None)
     app.config.update(config.read_settings(os.environ if environ is None else environ))
     app.config["API_VERSION"] = __version__
     for part in PARTS:

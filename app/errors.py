@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import peewee
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from . import db, models
@@ -16,7 +16,7 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .logs import without_tokens
 from .models import keyset
-from .problems import CONTENT_TYPE, PROBLEM, PROBLEMS, Problem
+from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .services import tokens
 from .storage import folders, safe_open, snapshots
 from .strict_json import BadJson
@@ -107,7 +107,7 @@ def init_app(app: Flask) -> None:
 def respond(error: Exception) -> Response:
     """The one answer to an exception; what nobody foresaw is logged and says nothing."""
     problem = problem_of(error)
-    request.environ[PROBLEM] = problem.code
+    g.problem = problem.code
     if problem.code in ("internal_error", "database_unavailable"):
         log.error("%s %s failed", request.method, request.path, exc_info=error)
     response = problem_response(problem, **_members(error))

@@ -5,8 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 CONTENT_TYPE = "application/problem+json"
-# The key of the WSGI environment that names the problem a request was answered with.
-PROBLEM = "nvr.problem"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ ROOM_OF_FILE = {
         "strict_json",
         "yaml_text",
     },
-    "errors": {"errors", "dispatch"},
+    "errors": {"errors"},
     "app": {"setup"},
 }
 # What the parts that are set up with the app need of Flask: no request.

@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app.config import PROJECT
-from app.web.assets import NAMES, TYPES
-from app.web.pages import POLICY
+from app.web.pages import NAMES, POLICY, TYPES
 from tests.posting import post_camera
 from tests.problems import assert_problem
 

@@ -20,6 +20,11 @@ from .proxies import ASKED_AS
 
 USER_AGENT_CHARACTERS = 500
 READING = ("GET", "HEAD", "OPTIONS")
+# Endpoints that answer without a token, and those that take one as ?token= too.
+OPEN_ENDPOINTS = frozenset({"system.get_alive"})
+QUERY_TOKEN_ENDPOINTS = frozenset(
+    {"cameras.get_camera_snapshot", "detections.get_detection_image"}
+)
 # What a request without a token may do, by NVR_ANONYMOUS.
 ANONYMOUS = {"write": ("read", "write"), "read": ("read",), "none": ()}
 
@@ -68,7 +73,7 @@ class Gate:
     def _refuse_unknown(self, environ: dict[str, Any], needed: str) -> None:
         """A token that is given must be right, also where none is needed."""
         scheme = _scheme(environ)
-        if (scheme is None and needed in self._anonymous) or _of_view("open_to_all"):
+        if (scheme is None and needed in self._anonymous) or request.endpoint in OPEN_ENDPOINTS:
             return
         _show_token(scheme, needed)
 
@@ -99,7 +104,7 @@ def init_app(app: Flask) -> None:
     app.before_request(Gate(app).admit)
 
 
-def shown_token() -> str | None:
+def request_token() -> str | None:
     """The token that the request was let in with, as it was shown; None where it showed none."""
     if "token" not in g:
         return None
@@ -145,15 +150,9 @@ def _scheme(environ: dict[str, Any]) -> Any:
     header = environ.get("HTTP_AUTHORIZATION")
     if header is not None:
         return SCHEMES.get(header.partition(" ")[0].lower(), bearer)
-    if environ["QUERY_STRING"] and "token" in request.args and _of_view("pictures"):
+    if request.endpoint in QUERY_TOKEN_ENDPOINTS and "token" in request.args:
         return in_query
     return None
-
-
-def _of_view(word: str) -> bool:
-    """Whether the view that is asked for was said to be so, see `api.blueprint`."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "_apidoc", {}).get(word))
 
 
 def _show_token(scheme: Any, needed: str) -> None:

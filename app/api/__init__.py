@@ -1,21 +1,18 @@
-"""What is the API as a whole, and where is it described?"""
+"""Which resources does the API have, and where is it described?"""
 
 from flask import Flask, request
 
 from .. import db
 from ..images.resize import Resizer
-from . import audit, cameras, detections, docs, events, folders, metrics, security, system
-from .openapi import Api
-from .pagination import ROW_ID, RowId
+from . import audit, cameras, detections, events, system
+from .openapi import DESCRIPTION, SECURITY_SCHEMES, create_api
+from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
-    *(cameras.blp, folders.blp, detections.blp, events.blp, audit.blp),
-    *(system.blp, metrics.blp),
+    *(cameras.blp, cameras.folders_blp, detections.blp, events.blp, audit.blp),
+    *(system.blp, system.metrics_blp),
 )
-DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
-
-
-# They say whether the service lives and how it is, also while the database cannot be used.
+# They say whether the service is alive and well, also while the database cannot be used.
 WITHOUT_DATABASE = ("system.get_alive", "system.get_health", "metrics.get_metrics")
 
 
@@ -29,15 +26,15 @@ def init_app(app: Flask) -> None:
         OPENAPI_URL_PREFIX="/",
         API_SPEC_OPTIONS={
             "info": {"description": DESCRIPTION},
-            "components": {"securitySchemes": security.SCHEMES},
+            "components": {"securitySchemes": SECURITY_SCHEMES},
         },
     )
     app.extensions["resizer"] = Resizer()
     app.before_request(_migrate)
-    api = Api(app)
+    api = create_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    app.register_blueprint(docs.blp)
+    app.register_blueprint(system.docs_blp)
 
 
 def _migrate() -> None:

@@ -5,7 +5,7 @@ from ..models.listings import AUDIT
 from ..schemas import audit as schemas
 from ..schemas import examples
 from .blueprint import Blueprint
-from .pagination import ROW_ID, page
+from .responses import ROW_ID, page
 
 blp = Blueprint("audit", __name__, url_prefix="/api/audit", description=__doc__)
 
@@ -14,14 +14,14 @@ UNKNOWN = ("audit_entry_not_found",)
 
 @blp.get("")
 @blp.arguments(schemas.AuditQuerySchema, location="query")
-@blp.answers(200, schemas.AuditListSchema, example=examples.ENTRIES)
+@blp.response(200, schemas.AuditListSchema, example=examples.ENTRIES)
 def list_entries(query: Row) -> Row:
     """List the entries that match every filter, newest first"""
     return page(AUDIT, "entries", query)
 
 
 @blp.get(f"/<{ROW_ID}:entry_id>")
-@blp.answers(200, schemas.AuditEntrySchema, example=examples.ENTRY, problems=UNKNOWN)
+@blp.response(200, schemas.AuditEntrySchema, example=examples.ENTRY, problems=UNKNOWN)
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""
     return AUDIT.one(entry_id)

@@ -6,37 +6,44 @@ from uuid import UUID
 from flask import Response, current_app, url_for
 
 from .. import clock
-from ..access.authorize import caller, shown_token
+from ..access.authorize import caller, request_token
 from ..diagnostics.camera import diagnose
+from ..diagnostics.unassigned_folders import find_unassigned
 from ..models import Camera, Row
 from ..schemas import cameras as schemas
-from ..schemas import diagnostics
+from ..schemas import diagnostics, folders
 from ..schemas.common import SnapshotQuerySchema
 from ..services import cameras as camera_service
 from ..services import homeassistant
 from ..services.camera_list import camera_list
 from ..services.homeassistant import Urls
 from ..storage import snapshots
-from . import conditions
 from .blueprint import Blueprint
-from .snapshot_response import show
+from .pictures import snapshot_response
+from .responses import tagged_response
 
 blp = Blueprint("cameras", __name__, url_prefix="/api/cameras", description=__doc__)
+folders_blp = Blueprint(
+    "folders",
+    __name__,
+    url_prefix="/api/folders",
+    description="The folders below the base path: which ones can a camera be registered for?",
+)
 
 UNKNOWN = ("camera_not_found",)
 
 
 @blp.get("")
 @blp.arguments(schemas.CameraQuerySchema, location="query")
-@blp.answers(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST, tagged=True)
+@blp.response(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST, tagged=True)
 def list_cameras(query: Row) -> Response:
     """List all cameras, oldest first, or those of one status"""
-    return conditions.send(camera_list.of(**query))
+    return tagged_response(camera_list.of(**query))
 
 
 @blp.post("")
 @blp.arguments(schemas.CameraCreateSchema, example=schemas.EXAMPLE_CREATE)
-@blp.answers(201, schemas.CameraSchema, example=schemas.EXAMPLE_CREATED)
+@blp.response(201, schemas.CameraSchema, example=schemas.EXAMPLE_CREATED)
 def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create a camera"""
     camera = camera_service.register(fields, caller())
@@ -44,7 +51,7 @@ def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
 
 
 @blp.get("/<uuid:camera_id>")
-@blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_CAMERA, problems=UNKNOWN)
+@blp.response(200, schemas.CameraSchema, example=schemas.EXAMPLE_CAMERA, problems=UNKNOWN)
 def get_camera(camera_id: UUID) -> Row:
     """Get a camera by its id"""
     return camera_service.one(str(camera_id))
@@ -52,14 +59,14 @@ def get_camera(camera_id: UUID) -> Row:
 
 @blp.patch("/<uuid:camera_id>")
 @blp.arguments(schemas.CameraUpdateSchema, example=schemas.EXAMPLE_UPDATE)
-@blp.answers(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
+@blp.response(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_camera(fields: Row, camera_id: UUID) -> Row:
     """Change the fields that are given, and only those"""
     return camera_service.change(str(camera_id), fields, caller())
 
 
 @blp.delete("/<uuid:camera_id>")
-@blp.answers(204, problems=UNKNOWN)
+@blp.response(204, problems=UNKNOWN)
 def delete_camera(camera_id: UUID) -> str:
     """Delete a camera with all its detections and events
 
@@ -70,7 +77,9 @@ def delete_camera(camera_id: UUID) -> str:
 
 
 @blp.get("/<uuid:camera_id>/homeassistant")
-@blp.text("The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.example)
+@blp.text_response(
+    "The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE
+)
 def get_homeassistant(camera_id: UUID) -> Response:
     """Get what shows the camera in Home Assistant, as YAML for its configuration
 
@@ -79,23 +88,23 @@ def get_homeassistant(camera_id: UUID) -> Response:
     """
     views = ("cameras.get_camera", "cameras.get_camera_snapshot")
     urls = Urls(*(url_for(view, camera_id=camera_id, _external=True) for view in views))
-    text = homeassistant.configuration(Camera.one(str(camera_id)), urls, shown_token())
-    return Response(text, mimetype="application/yaml", headers={"Cache-Control": "no-store"})
+    text = homeassistant.configuration(Camera.one(str(camera_id)), urls, request_token())
+    return Response(text, mimetype="application/yaml")
 
 
 @blp.get("/<uuid:camera_id>/snapshot")
 @blp.arguments(SnapshotQuerySchema, location="query")
-@blp.pictures(
+@blp.picture_response(
     *(*UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"),
     "folder_busy",
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
-    return show(query, Camera.one(str(camera_id)), snapshots.latest)
+    return snapshot_response(query, Camera.one(str(camera_id)), snapshots.latest)
 
 
 @blp.get("/<uuid:camera_id>/diagnostics")
-@blp.answers(
+@blp.response(
     200,
     diagnostics.DiagnosticsSchema,
     example=diagnostics.EXAMPLE_DIAGNOSTICS,
@@ -105,3 +114,20 @@ def get_camera_diagnostics(camera_id: UUID) -> Row:
     """Say what a person needs to know to mend a camera that shows nothing new"""
     camera, context = camera_service.one(str(camera_id)), current_app.extensions["diagnostics"]
     return diagnose(camera, Camera.listing(), context, clock.now())
+
+
+@folders_blp.get("")
+@folders_blp.response(
+    200,
+    folders.FolderListSchema,
+    example=folders.EXAMPLE_FOLDERS,
+    problems=("base_path_missing",),
+)
+def list_folders() -> Row:
+    """List the folders that no camera uses, by name
+
+    A folder directly below the base path is used when it is a camera's folder or holds one.
+    """
+    context = current_app.extensions["diagnostics"]
+    found = find_unassigned(Camera.listing(), context, clock.now())
+    return {"folders": found, "count": len(found)}

@@ -13,8 +13,8 @@ from ..schemas.common import SnapshotQuerySchema
 from ..services import detections as detection_service
 from ..storage import snapshots
 from .blueprint import Blueprint
-from .pagination import ROW_ID, page
-from .snapshot_response import show
+from .pictures import snapshot_response
+from .responses import ROW_ID, page
 
 blp = Blueprint("detections", __name__, url_prefix="/api/detections", description=__doc__)
 
@@ -33,7 +33,7 @@ ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}
 @blp.post("")
 @blp.arguments(schemas.PostedDetectionsSchema)
 @blp.doc(requestBody=ONE_OR_MANY)
-@blp.answers(201, ONE_OR_IDS, also=200, examples=examples.STORED)
+@blp.response(201, ONE_OR_IDS, also=200, examples=examples.STORED)
 def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     """Store one detection, or a batch of up to 1,000, all or nothing
 
@@ -52,14 +52,14 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.DetectionQuerySchema, location="query")
-@blp.answers(200, schemas.DetectionListSchema, example=examples.DETECTIONS)
+@blp.response(200, schemas.DetectionListSchema, example=examples.DETECTIONS)
 def list_detections(query: Row) -> Row:
     """List the detections that match every filter, newest first"""
     return page(DETECTIONS, "detections", query)
 
 
 @blp.get(f"/<{ROW_ID}:detection_id>")
-@blp.answers(200, schemas.DetectionSchema, example=examples.DETECTION, problems=UNKNOWN)
+@blp.response(200, schemas.DetectionSchema, example=examples.DETECTION, problems=UNKNOWN)
 def get_detection(detection_id: int) -> Row:
     """Get a detection by its id"""
     return DETECTIONS.one(detection_id)
@@ -67,7 +67,7 @@ def get_detection(detection_id: int) -> Row:
 
 @blp.get(f"/<{ROW_ID}:detection_id>/image")
 @blp.arguments(SnapshotQuerySchema, location="query")
-@blp.pictures(
+@blp.picture_response(
     *(*UNKNOWN, "picture_outside_folder", "folder_outside_base", "folder_not_found"),
     *("picture_not_found", "snapshot_too_old", "folder_busy"),
 )
@@ -76,4 +76,4 @@ def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
     detection = DETECTIONS.one(detection_id)
     camera = Camera.one(detection["camera_id"])
     take = partial(snapshots.open_by_path, file_path=detection["file_path"])
-    return show(query, camera, take)
+    return snapshot_response(query, camera, take)

@@ -12,8 +12,7 @@ from ..schemas.common import PeriodQuerySchema
 from ..services import events as event_service
 from ..services import stats
 from .blueprint import Blueprint
-from .csv_export import send_csv
-from .pagination import ROW_ID, page
+from .responses import ROW_ID, csv_response, page
 
 COLUMNS = tuple(schemas.EventSchema().fields)
 
@@ -24,7 +23,7 @@ UNKNOWN = ("event_not_found",)
 
 @blp.post("")
 @blp.arguments(schemas.EventCreateSchema, example=examples.EVENT_CREATE)
-@blp.answers(201, schemas.EventSchema, example=examples.EVENT)
+@blp.response(201, schemas.EventSchema, example=examples.EVENT)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
     event = event_service.store_event(fields)
@@ -33,14 +32,14 @@ def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.EventQuerySchema, location="query")
-@blp.answers(200, schemas.EventListSchema, example=examples.EVENTS)
+@blp.response(200, schemas.EventListSchema, example=examples.EVENTS)
 def list_events(query: Row) -> Row:
     """List the events that match every filter, newest first"""
     return page(EVENTS, "events", query)
 
 
 @blp.get(f"/<{ROW_ID}:event_id>")
-@blp.answers(200, schemas.EventSchema, example=examples.EVENT, problems=UNKNOWN)
+@blp.response(200, schemas.EventSchema, example=examples.EVENT, problems=UNKNOWN)
 def get_event(event_id: int) -> Row:
     """Get an event by its id"""
     return EVENTS.one(event_id)
@@ -48,7 +47,7 @@ def get_event(event_id: int) -> Row:
 
 @blp.patch(f"/<{ROW_ID}:event_id>")
 @blp.arguments(schemas.EventUpdateSchema, example=examples.EVENT_UPDATE)
-@blp.answers(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
+@blp.response(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
     return event_service.review_event(event_id, fields, caller())
@@ -56,7 +55,7 @@ def update_event(fields: Row, event_id: int) -> Row:
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")
 @blp.arguments(detections.EventDetectionsQuerySchema, location="query")
-@blp.answers(200, detections.DetectionListSchema, example=examples.CLAIMED, problems=UNKNOWN)
+@blp.response(200, detections.DetectionListSchema, example=examples.CLAIMED, problems=UNKNOWN)
 def list_event_detections(query: Row, event_id: int) -> Row:
     """List the detections that the event claims, newest first"""
     event = EVENTS.one(event_id)
@@ -65,7 +64,7 @@ def list_event_detections(query: Row, event_id: int) -> Row:
 
 @blp.get("/stats")
 @blp.arguments(PeriodQuerySchema, location="query")
-@blp.answers(200, schemas.EventStatsSchema, example=examples.EVENT_STATS)
+@blp.response(200, schemas.EventStatsSchema, example=examples.EVENT_STATS)
 def get_event_stats(query: Row) -> Row:
     """Count the events of a period, by risk level and by camera"""
     return stats.events(query)
@@ -73,7 +72,7 @@ def get_event_stats(query: Row) -> Row:
 
 @blp.get("/export")
 @blp.arguments(schemas.EventFilterSchema, location="query")
-@blp.csv()
+@blp.text_response("The rows", "text/csv")
 def export_events(query: Row) -> Response:
     """Export the events that match every filter as CSV, newest first"""
-    return send_csv(EVENTS.every(query), COLUMNS, f"events-{clock.now():%Y-%m-%d}.csv")
+    return csv_response(EVENTS.every(query), COLUMNS, f"events-{clock.now():%Y-%m-%d}.csv")

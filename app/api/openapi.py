@@ -1,61 +1,134 @@
-"""When is the API described? When somebody asks: it takes longer than all else at the start."""
+"""What does the OpenAPI description say of every operation? Its problems and its security."""
 
-import threading
+from collections.abc import Iterable
 from typing import Any
 
+import flask_smorest
+from apispec import APISpec, BasePlugin
 from flask import Flask
-from flask_smorest import Api as SmorestApi
 
+from ..access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS, anonymous_may
+from ..problems import CONTENT_TYPE, PROBLEMS
 from ..schemas.common import ProblemSchema
-from .blueprint import Blueprint
+
+DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
+WRITING = ("post", "put", "patch", "delete")
+ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"}}
+PICTURE_HEADERS = {
+    **ETAG,
+    "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
+    "Content-Disposition": {
+        "schema": {"type": "string"},
+        "description": "The file's name",
+        "example": 'attachment; filename="image_name.jpg"',
+    },
+    "X-Snapshot-Age": {
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Age of the picture in whole seconds",
+    },
+    "X-Snapshot-Placeholder": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "This is no picture, but the card that `placeholder=1` asks for",
+    },
+}
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of this service"},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A token of this service as the password, under any user name",
+    },
+    "token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "A token of this service, for what can only be given a URL",
+    },
+}
 
 
-class Api(SmorestApi):
-    """flask-smorest's, with the one error shape of `errors` in place of its own.
-
-    The blueprints are described at the first look at `spec`, by whichever thread it is.
-    """
+class Api(flask_smorest.Api):
+    """flask-smorest's, with the one shape of problems in place of its own errors."""
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+
+class CommonDescription(BasePlugin):
+    """Adds to each operation the problems and the security that its method and access imply."""
+
     def __init__(self, app: Flask) -> None:
-        self._spec: Any = None
-        self._undescribed: list[Blueprint] = []
-        # Entered a second time while a blueprint is described.
-        self._describing = threading.RLock()
-        super().__init__(app)
+        self._anonymous = anonymous_may(app)
 
-    @property
-    def spec(self) -> Any:
-        """The description of all blueprints (apispec.APISpec)."""
-        with self._describing:
-            blueprints, self._undescribed = self._undescribed, []
-            if blueprints:
-                self._describe(blueprints)
-        return self._spec
+    def init_spec(self, spec: APISpec) -> None:
+        """Name the schema that every problem refers to."""
+        spec.components.schema("Problem", schema=ProblemSchema)
 
-    @spec.setter
-    def spec(self, spec: Any) -> None:
-        self._spec = spec
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Complete the operations of one path; ``rule`` in ``kwargs`` is its URL rule."""
+        endpoint = kwargs["rule"].endpoint
+        for method, operation in (operations or {}).items():
+            writes = method in WRITING
+            operation["security"] = self._security(endpoint, writes)
+            codes = _common_problems(endpoint, writes, "requestBody" in operation)
+            operation["responses"] = _with_problems(operation.get("responses", {}), codes)
 
-    def register_blueprint(self, blp: Blueprint, **_: Any) -> None:
-        """Register the blueprint in the app, and remember it for the description."""
-        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
-        self._app.register_blueprint(blp)
-        self._undescribed.append(blp)
+    def _security(self, endpoint: str, writes: bool) -> list[dict[str, Any]]:
+        """The ways to show a token; an empty one says that none is needed."""
+        if endpoint in OPEN_ENDPOINTS:
+            return []
+        ways: list[dict[str, Any]] = [{"bearer": []}, {"basic": []}]
+        if endpoint in QUERY_TOKEN_ENDPOINTS:
+            ways.append({"token": []})
+        if ("write" if writes else "read") in self._anonymous:
+            ways.append({})
+        return ways
 
-    def _describe(self, blueprints: list[Blueprint]) -> None:
-        super()._register_responses()
-        for blp in blueprints:
-            blp.register_views_in_doc(self, self._app, self._spec, name=blp.name, parameters=None)
-            self._spec.tag({"name": blp.name, "description": blp.description})
 
-    def _register_responses(self) -> None:
-        """A schema for each status is left until the description, too."""
+def create_api(app: Flask) -> Api:
+    """Flask-smorest's extension for ``app``, before any blueprint is registered."""
+    api = Api(app, spec_kwargs={"extra_plugins": [CommonDescription(app)]})
+    # Of flask-smorest's own paging by headers, which no operation uses.
+    api.spec.components.schemas.pop("PaginationMetadata", None)
+    return api
 
-    def _register_error_handlers(self) -> None:
-        """Every exception is answered by `errors`."""
 
-    def _register_pagination_header(self) -> None:
-        """Pages tell in their body how they go on."""
+def problem_responses(codes: Iterable[str]) -> dict[int, Any]:
+    """The problems of these codes as OpenAPI responses by status, each code with its example."""
+    responses: dict[int, Any] = {}
+    for code in codes:
+        problem = PROBLEMS[code]
+        content = {CONTENT_TYPE: {"schema": "Problem", "examples": {}}}
+        response = responses.setdefault(problem.status, {"description": "", "content": content})
+        examples = response["content"][CONTENT_TYPE]["examples"]
+        examples[code] = {"value": problem.body()}
+        response["description"] = ", ".join(f"`{name}`" for name in examples)
+    return responses
+
+
+def _common_problems(endpoint: str, writes: bool, has_body: bool) -> list[str]:
+    codes = ["validation_failed", "unknown_host", "unsupported_media_type", "internal_error"]
+    if endpoint not in OPEN_ENDPOINTS:
+        codes.append("unauthorized")
+    if writes:
+        codes += ["forbidden", "foreign_page"]
+        codes += ["database_busy", "database_read_only", "storage_full"]
+    if has_body:
+        codes += ["malformed_json", "payload_too_large"]
+    return codes
+
+
+def _with_problems(responses: dict[Any, Any], codes: list[str]) -> dict[Any, Any]:
+    """``responses`` with these problems beside their own, in place of references to errors."""
+    kept = {status: said for status, said in responses.items() if not isinstance(said, str)}
+    own = [
+        code
+        for said in kept.values()
+        for code in said.get("content", {}).get(CONTENT_TYPE, {}).get("examples", {})
+    ]
+    for status, problem in problem_responses((*codes, *own)).items():
+        content = kept.get(status, {}).get("content", {}) | problem["content"]
+        kept[status] = {**problem, "content": content}
+    return kept

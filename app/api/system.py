@@ -1,31 +1,47 @@
 """The box: is it well, and how full is it?"""
 
 import time
+from importlib.metadata import version
+from pathlib import Path
 
-from flask import current_app
+import flask
+import flask_swagger_ui
+from flask import Response, current_app, make_response, render_template, request
 
 from .. import clock
 from ..models import Row
 from ..schemas import examples
 from ..schemas import system as schemas
 from ..services import health, stats
+from ..telemetry.metrics import Metrics, exposition
+from ..web.conditions import is_not_modified
 from .blueprint import Blueprint
 from .pictures import base_path, folders
 
-blp = Blueprint("system", __name__, description=__doc__)
 STARTED = time.monotonic()
+OPENMETRICS = "application/openmetrics-text"
+# Swagger UI's scripts and styles are files of this origin; it draws icons from data: URLs.
+DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+SWAGGER_UI_TAG = version("flask-swagger-ui")
+
+blp = Blueprint("system", __name__, description=__doc__)
+metrics_blp = Blueprint("metrics", __name__, description="The numbers that Prometheus collects.")
+docs_blp = flask.Blueprint("docs", __name__, url_prefix="/docs")
 
 
 @blp.get("/health")
-@blp.open_to_all
-@blp.answers(200, schemas.AliveSchema, example=examples.ALIVE)
+@blp.response(200, schemas.AliveSchema, example=examples.ALIVE)
 def get_alive() -> Row:
     """Say that the process answers; touches no disk"""
     return {"status": "alive"}
 
 
 @blp.get("/api/system/health")
-@blp.answers(200, schemas.HealthSchema, also=503, example=examples.HEALTH)
+@blp.response(200, schemas.HealthSchema, also=503, example=examples.HEALTH)
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
@@ -35,7 +51,7 @@ def get_health() -> tuple[Row, int]:
 
 
 @blp.get("/api/system/stats")
-@blp.answers(200, schemas.StatsSchema, example=examples.STATS)
+@blp.response(200, schemas.StatsSchema, example=examples.STATS)
 def get_stats() -> Row:
     """Count what is stored"""
     uptime = int(time.monotonic() - STARTED)
@@ -46,7 +62,53 @@ def get_stats() -> Row:
 
 
 @blp.get("/api/system/storage")
-@blp.answers(200, schemas.StorageSchema, example=examples.STORAGE)
+@blp.response(200, schemas.StorageSchema, example=examples.STORAGE)
 def get_storage() -> Row:
     """Say how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path())
+
+
+@metrics_blp.get("/metrics")
+@metrics_blp.text_response(
+    "The metrics", "text/plain", OPENMETRICS, example=schemas.EXAMPLE_METRICS
+)
+def get_metrics() -> Response:
+    """Get requests, snapshots, cameras, index, database and memory in numbers
+
+    In Prometheus' own text format, or in OpenMetrics where Accept asks for it.
+    """
+    app = current_app
+    watch, version = app.config["NVR_WATCH"] == "auto", app.config["API_VERSION"]
+    metrics = Metrics(app.extensions["tally"], folders(), watch, version)
+    # Prometheus names it with parameters; whoever names it at all can read it.
+    accepted = {kind.partition(";")[0].strip() for kind in request.accept_mimetypes.values()}
+    text, kind = exposition(metrics, OPENMETRICS in accepted)
+    return Response(text, content_type=kind)
+
+
+@docs_blp.get("")
+def page() -> Response:
+    """The API's description in Swagger UI, without files of another host."""
+    response = make_response(render_template("docs.html"))
+    response.headers["Content-Security-Policy"] = DOCS_POLICY
+    return response
+
+
+@docs_blp.get("/<any('swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png'):name>")
+def asset(name: str) -> Response:
+    """A file of Swagger UI that the page loads."""
+    if is_not_modified(SWAGGER_UI_TAG):
+        response = Response(status=304)
+        response.set_etag(SWAGGER_UI_TAG)
+    else:
+        response = flask.send_from_directory(
+            SWAGGER_UI, name, conditional=False, etag=SWAGGER_UI_TAG
+        )
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@docs_blp.get("/start.js")
+def start() -> Response:
+    """The script that starts Swagger UI."""
+    return Response(render_template("docs.js"), mimetype="text/javascript")

@@ -2,6 +2,13 @@
 
 from marshmallow import Schema, fields, validate
 
+EXAMPLE_METRICS = """\
+# HELP nvr_snapshots_total Snapshots asked for, by what was answered.
+# TYPE nvr_snapshots_total counter
+nvr_snapshots_total{outcome="200"} 97.0
+nvr_snapshots_total{outcome="no_snapshot"} 1.0
+"""
+
 
 class AliveSchema(Schema):
     """The process answers."""

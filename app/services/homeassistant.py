@@ -23,6 +23,38 @@ GENERIC = """
 # For a camera instead of an image: Settings > Devices & services > Add integration >
 # Generic Camera, with these values. Home Assistant takes them in no file.
 """
+EXAMPLE_CAMERA = {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"}
+EXAMPLE_URL = f"http://nvr.local:8000/api/cameras/{EXAMPLE_CAMERA['id']}"
+# What `configuration` makes of them, for the API's description: to make it takes PyYAML.
+EXAMPLE = f"""\
+# Front Door Camera for Home Assistant: put this into configuration.yaml or a file of packages.
+# It makes a connectivity sensor and an image that is fetched every 10 seconds.
+rest:
+- resource: {EXAMPLE_URL}
+  scan_interval: 30
+  binary_sensor:
+  - name: Front Door Camera
+    unique_id: nvr_{EXAMPLE_CAMERA["id"]}_status
+    device_class: connectivity
+    value_template: '{{{{ value_json.status == ''online'' }}}}'
+template:
+- triggers:
+  - trigger: time_pattern
+    seconds: /10
+  image:
+  - name: Front Door Camera
+    unique_id: nvr_{EXAMPLE_CAMERA["id"]}_image
+    url: {EXAMPLE_URL}/snapshot?placeholder=1
+
+# For a camera instead of an image: Settings > Devices & services > Add integration >
+# Generic Camera, with these values. Home Assistant takes them in no file.
+# camera:
+# - platform: generic
+#   name: Front Door Camera
+#   still_image_url: {EXAMPLE_URL}/snapshot?placeholder=1
+#   framerate: 0.1
+#   verify_ssl: false
+"""
 
 
 class Urls(NamedTuple):
@@ -94,10 +126,3 @@ def _literal(text: str) -> str:
 def _one_line(text: str) -> str:
     """For a comment, which any kind of line break would end."""
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def example() -> str:
-    """What the description shows."""
-    camera = {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"}
-    url = f"http://nvr.local:8000/api/cameras/{camera['id']}"
-    return configuration(camera, Urls(url, f"{url}/snapshot"), None)

@@ -9,7 +9,7 @@ from itertools import islice, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api import csv_export
+from app.api import responses
 from app.models import Event, keyset
 from app.schemas.events import EventSchema
 from tests.posting import detection, post_camera, post_detections, post_event
@@ -141,19 +141,19 @@ STARTS += "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 
 def test_a_cell_that_would_run_becomes_text():
     for start, blank in product(STARTS, ("", " ", "\u00a0", " \t ")):
-        assert csv_export.harmless(f"{blank}{start}1+1") == f"'{blank}{start}1+1"
-        assert csv_export.harmless(f"x{blank}{start}1") == f"x{blank}{start}1"
+        assert responses.escape_formula(f"{blank}{start}1+1") == f"'{blank}{start}1+1"
+        assert responses.escape_formula(f"x{blank}{start}1") == f"x{blank}{start}1"
 
 
 def test_a_cell_that_would_run_behind_a_semicolon_becomes_text_there():
     for start in STARTS:
-        assert csv_export.harmless(f"a;{start}1;b;  {start}2") == f"a;'{start}1;b;'  {start}2"
-    assert csv_export.harmless("a; b;c") == "a; b;c"
+        assert responses.escape_formula(f"a;{start}1;b;  {start}2") == f"a;'{start}1;b;'  {start}2"
+    assert responses.escape_formula("a; b;c") == "a; b;c"
 
 
 @given(st.text() | st.text(";=-@ \t\r\nx"))
 def test_no_cell_begins_as_a_formula_and_none_is_lost(text):
-    cell = csv_export.harmless(text)
+    cell = responses.escape_formula(text)
     assert cell in (text, "'" + text) or ";" in text
     assert cell.replace("'", "") == text.replace("'", "")
     for part in cell.split(";"):
@@ -174,16 +174,16 @@ def test_cells_are_quoted_as_rfc_4180_says_and_those_with_a_semicolon_too():
         (False, "false"),
         (-1, "-1"),
     ):
-        assert list(csv_export._lines([{"a": text}], columns)) == ["a\r\n", line + "\r\n"]
+        assert list(responses.csv_lines([{"a": text}], columns)) == ["a\r\n", line + "\r\n"]
 
 
 @given(st.lists(st.text(), min_size=2, max_size=2))
 def test_a_csv_reader_reads_back_exactly_what_was_written(cells):
     columns = ("a", "b")
     row = dict(zip(columns, cells, strict=True))
-    text = "".join(csv_export._lines([row, row], columns))
+    text = "".join(responses.csv_lines([row, row], columns))
     lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    assert lines == [list(columns), *[[csv_export.harmless(cell) for cell in cells]] * 2]
+    assert lines == [list(columns), *[[responses.escape_formula(cell) for cell in cells]] * 2]
     assert text.endswith("\r\n")
 
 

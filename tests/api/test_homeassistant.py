@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment
 from PIL import Image
 
-from app.services import tokens
+from app.services import homeassistant, tokens
 from app.services.audit import Caller
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -60,6 +60,13 @@ def test_it_is_yaml_that_nobody_keeps(get):
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/yaml"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_example_of_the_description_is_what_the_service_makes():
+    url = homeassistant.EXAMPLE_URL
+    urls = homeassistant.Urls(url, f"{url}/snapshot")
+    made = homeassistant.configuration(homeassistant.EXAMPLE_CAMERA, urls, None)
+    assert made == homeassistant.EXAMPLE
 
 
 def test_it_names_a_sensor_an_image_and_a_camera(get, camera):

@@ -1,60 +1,63 @@
-"""Is a question without a query string answered as if it had been read, by plain functions?"""
-
-import inspect
+"""Does a view get the values of its query string, and the defaults where there is none?"""
 
 import pytest
+from flask import Flask
 from marshmallow import Schema, fields
 
+from app import errors
 from app.api.blueprint import Blueprint
-from app.api.parsing import StrictParser
-from app.errors import ValidationFailed
 from app.schemas.common import PageQuerySchema
+from tests.problems import assert_problem
 
 
-class DemandingSchema(Schema):
+class RequiredQuerySchema(Schema):
     """A query string that must be there."""
 
     id = fields.String(required=True)
 
 
-def query_schemas(app):
-    """Every schema of a query string."""
-    for view in app.view_functions.values():
-        for parameter in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", []):
-            if parameter["in"] == "query":
-                yield parameter["schema"]
+@pytest.fixture
+def small():
+    """A client of a few views that respond with their values."""
+    blueprint = Blueprint("small", __name__)
+
+    @blueprint.get("/page")
+    @blueprint.arguments(PageQuerySchema, location="query")
+    @blueprint.response(200)
+    def show_page(query):
+        return {"limit": query.pop("limit"), "left": sorted(query)}
+
+    @blueprint.get("/required")
+    @blueprint.arguments(RequiredQuerySchema, location="query")
+    @blueprint.response(200)
+    def show_required(query):
+        return query
+
+    @blueprint.get("/none")
+    @blueprint.response(200)
+    def show_none():
+        return {}
+
+    app = Flask("small")
+    errors.init_app(app)
+    app.register_blueprint(blueprint)
+    return app.test_client()
 
 
-def test_what_nothing_means_is_the_same_for_all_and_nobody_can_change_it(app):
-    found = list(query_schemas(app))
-    assert len(found) > 20
-    for schema in found:
-        with app.test_request_context("/"):
-            values = Blueprint.ARGUMENTS_PARSER.parse(schema, location="query")
-        assert values == schema.load({})
-        assert all(value.__hash__ for value in values.values()), "a default that can be changed"
-
-
-def test_each_request_gets_values_of_its_own(app):
-    parser, schema = StrictParser(), PageQuerySchema()
+def test_each_request_gets_values_of_its_own(small):
     for query, limit in (("", 50), ("?limit=7", 7), ("", 50)):
-        with app.test_request_context(f"/{query}"):
-            values = parser.parse(schema, location="query")
-        assert values["limit"] == limit
-        values["limit"] = 1
+        expected = {"limit": limit, "left": ["count", "cursor"]}
+        assert small.get(f"/page{query}").json == expected
 
 
-def test_a_failure_is_not_kept(app):
-    parser, schema = StrictParser(), DemandingSchema()
+def test_a_required_parameter_is_missed_in_every_request(small):
     for _ in range(2):
-        with app.test_request_context("/"), pytest.raises(ValidationFailed):
-            parser.parse(schema, location="query")
-    with app.test_request_context("/?id=a"):
-        assert parser.parse(schema, location="query") == {"id": "a"}
+        problem = assert_problem(small.get("/required"), 422, "validation_failed")
+        assert problem["errors"] == {"query": {"id": ["Missing data for required field."]}}
+    assert small.get("/required?id=a").json == {"id": "a"}
 
 
-def test_no_view_waits_for_anything_but_its_thread(app):
-    """`Service.ensure_sync` counts on it."""
-    functions = [*app.view_functions.values(), *app.before_request_funcs[None]]
-    assert len(functions) > 30
-    assert not [f for f in functions if inspect.iscoroutinefunction(inspect.unwrap(f))]
+def test_a_view_without_query_arguments_refuses_any(small):
+    assert small.get("/none").json == {}
+    problem = assert_problem(small.get("/none?a=1"), 422, "validation_failed")
+    assert problem["errors"] == {"query": {"a": ["Unknown field."]}}

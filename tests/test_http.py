@@ -1,0 +1,159 @@
+"""Does every response keep the rules of HTTP that no single view is concerned with?"""
+
+import re
+import warnings
+from wsgiref.validate import validator
+
+import pytest
+from flask import url_for
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from tests.pictures import picture, put
+from tests.problems import assert_problem
+
+
+@pytest.fixture
+def urls(app, client, camera, base):
+    """A URL for every route, each of which names something that is there."""
+    put(base / "front" / "a.jpg", picture())
+    seen = {"camera_id": camera["id"], "object_type": "person", "confidence": 1}
+    seen["file_path"] = "a.jpg"
+    detection = client.post("/api/detections", json=seen).json["id"]
+    moment = "2025-12-23T12:00:00Z"
+    event = client.post("/api/events", json={"camera_id": camera["id"], "started_at": moment})
+    version = re.search("/static/([0-9a-f]+)/", client.get("/").text)[1]
+    ids = {"camera_id": camera["id"], "detection_id": detection, "event_id": event.json["id"]}
+    ids |= {"entry_id": 1, "version": version}
+    with app.test_request_context():
+        found = set()
+        for rule in app.url_map.iter_rules():
+            name = "page.css" if rule.endpoint == "web.asset" else "swagger-ui.css"
+            values = {key: {"name": name, **ids}[key] for key in rule.arguments}
+            found.add(url_for(rule.endpoint, **values))
+    return sorted(found)
+
+
+def test_head_has_the_header_of_get_and_no_body(client, urls):
+    for url in urls:
+        with client.get(url) as get, client.head(url) as head:
+            assert get.status_code == 200, url
+            assert head.data == b""
+            expected, found = dict(get.headers), dict(head.headers)
+            if url in ("/metrics", "/api/system/storage"):  # whose numbers change
+                del expected["Content-Length"], found["Content-Length"]
+            assert found == expected, url
+
+
+def test_head_ignores_a_range_everywhere(client, urls):
+    for url in urls:
+        with client.head(url, headers={"Range": "bytes=0-0"}) as answer:
+            assert answer.status_code == 200, url
+            assert "Content-Range" not in answer.headers
+
+
+def test_every_response_says_how_it_may_be_cached(client, urls):
+    for url in urls:
+        with client.get(url) as answer:
+            kept = answer.headers["Cache-Control"]
+        if url.startswith("/static/"):
+            assert kept == "public, max-age=31536000, immutable"
+        elif answer.is_json:
+            assert kept in ("no-store", "private, no-cache"), url
+            assert ("ETag" in answer.headers) == (kept != "no-store"), url
+
+
+def test_a_failed_if_match_is_a_problem_everywhere(client, urls):
+    tagged = 0
+    for url in urls:
+        with client.get(url) as answer:
+            tag = answer.headers.get("ETag")
+        if tag:
+            tagged += 1
+            assert_problem(
+                client.get(url, headers={"If-Match": '"other"'}), 412, "precondition_failed"
+            )
+            with client.get(url, headers={"If-Match": tag}) as answer:
+                assert answer.status_code == 200
+            with client.get(url, headers={"If-None-Match": tag}) as answer:
+                assert answer.status_code == 304
+                assert answer.data == b""
+                assert "Content-Type" not in answer.headers
+    assert tagged == 5
+
+
+@pytest.mark.parametrize("header", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
+def test_a_header_with_a_line_break_never_leaves(app, client, header):
+    def show():
+        return "", {"X-Name": header}
+
+    app.add_url_rule("/broken", view_func=show)
+    answer = client.get("/broken")
+    assert_problem(answer, 500, "internal_error")
+    assert "X-Name" not in answer.headers
+
+
+def test_the_host_that_is_asked_is_the_one_of_external_urls(client, camera):
+    answer = client.get(
+        f"/api/cameras/{camera['id']}/homeassistant", headers={"Host": "NVR.local:8080"}
+    )
+    assert "http://nvr.local:8080/api/cameras/" in answer.text.lower()
+
+
+def test_no_cookie_is_set(client, urls):
+    for url in urls:
+        with client.get(url) as answer:
+            assert "Set-Cookie" not in answer.headers
+
+
+REQUESTS = (
+    {},
+    {"method": "HEAD"},
+    {"method": "OPTIONS"},
+    {"method": "PUT"},
+    {"method": "POST", "json": {}},
+    {"headers": {"If-None-Match": "*"}},
+    {"headers": {"If-Match": '"other"'}},
+    {"headers": {"Range": "bytes=1-2"}},
+    {"headers": {"Range": "bytes=99999999-"}},
+    {"headers": {"Accept": "text/html"}},
+    {"headers": {"Host": "evil.com"}},
+    {"headers": {"Authorization": "Bearer wrong"}},
+    {"query_string": "a=1"},
+    {"query_string": "width=16&placeholder=1"},
+)
+
+
+@pytest.mark.parametrize("sent", REQUESTS, ids=str)
+def test_every_response_is_as_the_wsgi_specification_says(app, urls, sent):
+    for url in (*urls, "/nothing"):
+        assert_valid(app, EnvironBuilder(url, **sent))
+
+
+def test_a_deletion_is_as_the_wsgi_specification_says(app, camera):
+    path = f"/api/cameras/{camera['id']}"
+    assert assert_valid(app, EnvironBuilder(path, method="DELETE")) == "204 NO CONTENT"
+
+
+def test_a_placeholder_is_as_the_wsgi_specification_says(app, camera):
+    path = f"/api/cameras/{camera['id']}/snapshot"
+    for accept in ("image/png", "image/svg+xml"):
+        sent = {"query_string": "placeholder=1", "headers": {"Accept": accept}}
+        assert assert_valid(app, EnvironBuilder(path, **sent)) == "200 OK"
+
+
+def assert_valid(app, builder):
+    """The status; every piece of the body is plain `bytes` (PEP 3333)."""
+    environ = builder.get_environ()
+    # A server knows no Content-Type or length where the request has none (PEP 3333).
+    environ = {
+        key: value for key, value in environ.items() if value != "" or key == "QUERY_STRING"
+    }
+    environ.setdefault("SCRIPT_NAME", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pieces, status, _ = run_wsgi_app(validator(app), environ, buffered=False)
+        for piece in pieces:
+            assert type(piece) is bytes
+        pieces.close()
+    builder.close()
+    return status
