@@ -5,7 +5,8 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from app.config import PROJECT, SETTINGS
+from app.config import SETTINGS
+from app.layout import PROJECT
 from app.problems import PROBLEMS
 
 DOCUMENTS = {
@@ -50,8 +51,7 @@ def test_every_relative_link_leads_somewhere(document):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_is_in_the_table(setting):
-    default = setting.default.replace(f"{PROJECT}/", "")
-    shown = f"`{default}`" if default else "empty"
+    shown = f"`{setting.default}`" if setting.default else "empty"
     assert f"| `{setting.name}` | {shown} | {setting.help} |" in page("settings")
 
 
