@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flask import Response, current_app, request
 from werkzeug.datastructures import Range
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.http import http_date, parse_range_header
+from werkzeug.http import http_date
 
 from .. import clock
 from ..images import placeholder
@@ -166,7 +166,7 @@ def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
     Other methods and units, several ranges, what is no range, and a range of another picture
     than this one are ignored (RFC 9110, sections 14.2 and 13.1.5).
     """
-    wanted = parse_range_header(request.headers.get("Range"))
+    wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
     if request.method != "GET":
