@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.inotify import queue_length
-from tests.renames import exchange
 
 NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "x.jpg")
@@ -43,7 +42,7 @@ class Uploads:
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
             *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
-            *(self.swap_folders, self.exchange, self.link_folder, self.unlink_folder),
+            *(self.swap_folders, self.link_folder, self.unlink_folder),
             *(self.move_root, *[self.bring_root_back] * 3),
         ]
 
@@ -116,14 +115,10 @@ class Uploads:
         self.truncated.add(path.stat().st_ino)
 
     def swap(self) -> None:
-        take_turns(self.path(), self.path(), self.root / ".aside")
+        exchange(self.path(), self.path(), self.root / ".aside")
 
     def swap_folders(self) -> None:
-        take_turns(self.folder(), self.folder(), self.root / ".aside")
-
-    def exchange(self) -> None:
-        """Two folders, or a folder and a file, in one step."""
-        exchange(self.folder(), self.random.choice((self.folder(), self.path())))
+        exchange(self.folder(), self.folder(), self.root / ".aside")
 
     def overflow(self) -> None:
         """Equal events that follow each other are one; these take turns."""
@@ -192,7 +187,7 @@ class Uploads:
         link to the folder itself."""
         away, link = self.outside / "root", self.root
         if away.exists() and not link.is_symlink():
-            take_turns(self.root, away, self.outside / "aside")
+            exchange(self.root, away, self.outside / "aside")
             return
         self.root.rename(away)
         self.random.choice((lambda: None, link.mkdir, lambda: link.symlink_to(away)))()
@@ -204,7 +199,7 @@ class Uploads:
             (self.outside / "root").rename(self.root)
 
 
-def take_turns(one: Path, other: Path, aside: Path) -> None:
+def exchange(one: Path, other: Path, aside: Path) -> None:
     """Each gets the other's name; where that cannot be, both keep theirs."""
     one.rename(aside)
     try:

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from app.config import SETTINGS, BadSetting, read_settings
-from app.layout import PROJECT
+from app.config import PROJECT, SETTINGS, BadSetting, read_settings
 
 MIB = 1024 * 1024
 DEFAULTS = {

@@ -11,7 +11,7 @@ from app import create_app, db
 from app.db import files, migrations
 from app.services import health
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.services.pulse import Pulse
+from app.services.pulse import Pulse, ServerPulse
 from tests import effort
 
 WELL = Pulse(still=0.5, leads=True)
@@ -137,7 +137,7 @@ def test_the_whole_is_as_well_as_its_worst_part(monkeypatch, statuses, worst):
         monkeypatch.setattr(health, part, lambda *_, check=check: check)
     seen = health.look("/base", [], WELL)
     assert seen["status"] == worst
-    assert list(seen["checks"]) == [*parts, "watcher"]
+    assert list(seen["checks"]) == [*parts, "watcher", "server"]
     assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
 
 
@@ -185,3 +185,18 @@ def test_two_checks_become_one_with_both_sentences():
     polled, well = health.Check(DEGRADED, "Polled."), health.Check(HEALTHY, "Well.")
     assert health.both(polled, well) == (DEGRADED, "Polled. Well.")
     assert health.both(well, well).status == HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("pulse", "status", "message"),
+    [
+        (ServerPulse(), HEALTHY, "Requests are answered."),
+        (ServerPulse(answers=False), DEGRADED, "Requests wait in vain"),
+        (ServerPulse(failures=3, seconds_since_failure=9), DEGRADED, "failed 3 times"),
+        (ServerPulse(failures=3, seconds_since_failure=9999), HEALTHY, "failed 3 times"),
+    ],
+)
+def test_a_failure_of_the_event_loop_shows(pulse, status, message):
+    check = health.server(pulse)
+    assert check.status == status
+    assert message in check.message

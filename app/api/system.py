@@ -45,7 +45,9 @@ def get_alive() -> Row:
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
-    found = health.look(base_path(), folders().polling(), pulse)
+    loop = current_app.extensions.get("event_loop")  # only `server` has one
+    server = (loop.pulse(),) if loop else ()
+    found = health.look(base_path(), folders().polling(), pulse, *server)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 

@@ -84,6 +84,7 @@ HEALTH = {
             "status": "healthy",
             "message": "The kernel tells of every new picture in the folders in use.",
         },
+        "server": {"status": "healthy", "message": "Requests are answered."},
     },
     "timestamp": "2025-12-23T12:00:00.000000Z",
 }

@@ -32,6 +32,7 @@ class ChecksSchema(Schema):
     base_path = fields.Nested(CheckSchema, required=True)
     free_space = fields.Nested(CheckSchema, required=True)
     watcher = fields.Nested(CheckSchema, required=True)
+    server = fields.Nested(CheckSchema, required=True)
 
 
 class HealthSchema(Schema):

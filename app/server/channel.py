@@ -1,152 +1,146 @@
-"""What is one connection, and when has it taken too long?"""
+"""What is one connection, and when has its client had its time?"""
 
+import fcntl
 import socket
-import threading
+import struct
+import termios
 import time
 from typing import Any
 
-from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.channel import HTTPChannel
 
-from .parser import Parser, Refusal
-from .pools import is_reading
-from .response import Answer, Whole
+from .parser import RequestParser
+from .response import AppTask, ErrorResponseTask
 
 LINGER_SECONDS = 5
 # A connection without a request is kept for so long, for the client's next one.
 IDLE_SECONDS = 120
-# Bytes a second below which a request or the taking of its answer runs out of time.
-SLOWEST = 32 * 1024
-# Of each worker: the channel that it serves.
-SERVED = threading.local()
+# Bytes a second that a client must send of a body on average, after its first NVR_CLIENT_SECONDS.
+SLOWEST_BODY = 1024
 
 
 class Channel(HTTPChannel):
-    """A connection that knows how long it has been at what it does, and how much it holds.
+    """A connection that knows since when its client stands still, and how much it holds.
 
-    After a refusal it takes what the client still sends for a few seconds: closing a socket with
+    After a refusal it reads what the client still sends for a few seconds: closing a socket with
     unread data makes the kernel send RST, and the client would lose the answer that tells it why
-    (RFC 9112, section 9.6). All times are `time.monotonic`.
+    (RFC 9112, section 9.6). All times are of `time.monotonic`.
     """
 
-    parser_class = Parser
-    task_class = Answer
-    error_task_class = Refusal
+    parser_class = RequestParser
+    task_class = AppTask
+    error_task_class = ErrorResponseTask
     refused = False
     lingers_until = 0.0
-    # Whether a worker stands still until this client takes more of its answer.
-    is_awaited = False
+    has_answered = False
+    # Bytes that the client has not acknowledged yet, when `note_delivery` looked.
+    undelivered = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.answered = 0
-        self.free_since = time.monotonic()
-        self._begin()
+        self.free_since = self.began_at = self.moved_at = time.monotonic()
+        self.received_bytes = 0
 
     def is_busy(self) -> bool:
         """Whether a whole request is not yet answered, or its answer not yet taken."""
         return bool(self.requests or self.total_outbufs_len or self.close_when_flushed)
 
-    def held(self) -> int:
+    def is_awaited(self) -> bool:
+        """Whether a worker thread waits until this client takes more of its answer."""
+        return bool(self.requests and self.total_outbufs_len > self.adj.outbuf_high_watermark)
+
+    def held_bytes(self) -> int:
         """Bytes in memory for this client."""
-        under_way = self.requests or self.request is not None
-        return int(self.total_outbufs_len or (self.moved if under_way else 0))
+        is_receiving = self.requests or self.request is not None
+        return int(self.total_outbufs_len or (self.received_bytes if is_receiving else 0))
 
     def is_overdue(self, now: float, patience: float) -> bool:
-        """Whether the client has had its time.
+        """Whether the client has had its time; ``patience`` in seconds.
 
-        A request, and the taking of an answer, may take ``patience`` seconds and what its bytes
-        take at `SLOWEST`, and may stand still for ``patience``; a client that has never asked
-        gets as long, one that may ask again `IDLE_SECONDS`.
+        It may stand still for ``patience`` while it sends a request or takes an answer. Its
+        header may take as long altogether, its body as long as its bytes take at `SLOWEST_BODY`
+        besides. A client that has never asked gets as long, one that may ask again
+        `IDLE_SECONDS`.
         """
         if self.lingers_until:
             return now > self.lingers_until
-        if self.total_outbufs_len or (self.request is not None and not self.requests):
-            at_most = self.began + patience + self.moved / SLOWEST
-            return now > min(at_most, self.moved_at + patience)
-        patience = IDLE_SECONDS if self.answered else patience
-        return not self.requests and now > self.free_since + patience
+        if self.total_outbufs_len:
+            return now > self.moved_at + patience
+        if self.requests:
+            return False
+        if self.request is not None:
+            in_body = self.request.headers_finished
+            extra = self.received_bytes / SLOWEST_BODY if in_body else 0.0
+            return now > patience + min(self.began_at + extra, self.moved_at)
+        return now > self.free_since + (IDLE_SECONDS if self.has_answered else patience)
 
-    def del_channel(self, *args: Any) -> None:
-        """Be no channel any more."""
-        self.server.readiness.forget(self)
-        super().del_channel(*args)
+    def note_delivery(self, now: float) -> None:
+        """Notice that the client takes its answer also between two calls of `send`.
 
-    def give_up(self) -> None:
-        """Close at once, whatever is under way."""
-        super().handle_close()
+        The kernel takes new bytes only when a third of its buffer is free. For a client of 10 kB
+        a second that is every eight seconds; what it has acknowledged meanwhile shows the
+        progress (SIOCOUTQ of tcp(7)).
+        """
+        if self.total_outbufs_len and self.socket is not None:
+            left = fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4))
+            undelivered = struct.unpack("i", left)[0]
+            if undelivered != self.undelivered:
+                self.undelivered, self.moved_at = undelivered, now
 
     def received(self, data: bytes) -> Any:
         """Take bytes of requests; the first one sets the clock."""
+        now = time.monotonic()
         if self.request is None and not self.requests:
-            self._begin()
-        self._move(len(data))
+            self.began_at, self.received_bytes = now, 0
+        self.received_bytes += len(data)
+        self.moved_at = now
         return super().received(data)
 
     def write_soon(self, data: Any) -> Any:
-        """Take bytes of an answer; the first ones set the clock, and go out at once."""
-        if self.total_outbufs_len:
-            return super().write_soon(data)
-        if not self.connected:
-            raise ClientDisconnected
-        self._begin()
-        sent = self._send_now(data)
-        if sent < len(data):
-            super().write_soon(Whole(data, sent))
-        return len(data)
-
-    def _send_now(self, data: bytes) -> int:
-        """As much of it as the kernel takes; raises `ClientDisconnected`."""
-        try:
-            with self.outbuf_lock:
-                return self.send(data, do_close=False)
-        except OSError:
-            self.will_close = True
-            raise ClientDisconnected from None
+        """Take bytes of an answer; the first ones set the clock."""
+        if not self.total_outbufs_len:
+            self.moved_at = time.monotonic()
+        return super().write_soon(data)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Give the kernel what it takes."""
+        """Give the kernel as many bytes as it takes."""
         sent = int(super().send(data, do_close))
-        self._move(sent)
+        if sent:
+            self.moved_at = time.monotonic()
         return sent
 
     def service(self) -> None:
-        """Answer the first request that waits."""
-        reads, SERVED.channel = is_reading(self), self
+        """Answer the first request that waits; called by a worker thread."""
+        pool = self.server.task_dispatcher.pool_of(self.requests[0])
         super().service()
-        self.answered += 1
-        self.free_since = time.monotonic()
-        if reads:
-            self.server.fairness.note_answer()
+        self.has_answered = True
+        self.free_since = pool.answered_at = time.monotonic()
 
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        self.is_awaited = self.total_outbufs_len > self.adj.outbuf_high_watermark
-        super()._flush_outbufs_below_high_watermark()
-        self.is_awaited = False
-
-    def _begin(self) -> None:
-        self.began = self.moved_at = time.monotonic()
-        self.moved = 0
-
-    def _move(self, count: int) -> None:
-        if count:
-            self.moved += count
-            self.moved_at = time.monotonic()
+    def close_now(self) -> None:
+        """Close at once, whatever is under way, but not between a worker's look and its send."""
+        with self.outbuf_lock:
+            super().handle_close()
 
     def handle_close(self) -> None:
         """Close, or first stop sending and wait for the client to notice."""
         if not self.refused or self.lingers_until:
-            super().handle_close()
+            self.close_now()
             return
         self.lingers_until = time.monotonic() + LINGER_SECONDS
         self.will_close = False
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            super().handle_close()
+            self.close_now()
+
+    def handle_error(self) -> None:
+        """Close after an exception in a handler; called by waitress, inside ``except``."""
+        self.logger.exception("the connection of %s failed", self.addr[0])
+        self.close_now()
 
     def readable(self) -> bool:
-        """Whether to be told of data; while lingering always."""
-        return bool(self.lingers_until) or super().readable()
+        """Whether the loop waits for data; while lingering always."""
+        return bool(self.lingers_until) or bool(super().readable())
 
     def handle_read(self) -> None:
         """Read; while lingering only to throw it away."""

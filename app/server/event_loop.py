@@ -1,14 +1,15 @@
-"""How are clients let in, and how are the doors closed?
+"""How are connections accepted, served and closed?
 
-waitress parses and answers. Its own loop stops listening at its connection limit, spins when
-there is no descriptor left and drops what is under way at the end, so the loop is ours.
+waitress parses requests, answers them and polls the sockets. Its own server stops listening at
+its connection limit, spins when no descriptor is left, and drops what is under way at the end; so
+the listening sockets and the loop around its `wasyncore.loop` are ours.
 """
 
 import errno
+import logging
 import os
-import threading
+import socket
 import time
-from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from flask import Flask
@@ -16,164 +17,207 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from .channel import SERVED, Channel
-from .limits import Fairness
-from .poller import Readiness
-from .pools import Workers
+from ..services.pulse import ServerPulse
+from .channel import Channel
+from .limits import ConnectionLimits
+from .parser import FRAMING_BYTES, HEADER_BYTES
+from .pools import Pools
 
-# Room for the framing of a chunked body, which waitress counts with the body itself.
-FRAMING_BYTES = 64 * 1024
-# URL and headers; all that a browser sends fits eight times.
-HEADER_BYTES = 64 * 1024
-# In the kernel for each client, which doubles it; with the megabytes that it gives by itself it
-# would look for a minute as if a slow client took nothing.
+log = logging.getLogger(__name__)
+
+# In the kernel for each client, which doubles it. With the megabytes that it gives by itself, a
+# client would seem to stand still for as long as it takes them.
 SEND_BUFFER_BYTES = 128 * 1024
-TURN_SECONDS = 1.0
-# While a request waits for a worker.
-HASTY_TURN_SECONDS = 0.005
-# A pause, in seconds, of letting clients in.
-REST_SECONDS = 1.0
-NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# While what was asked before the end is answered.
+SHORT_TURN_SECONDS = 0.02
+# For so long no connection is accepted where there is no descriptor for it.
+PAUSE_SECONDS = 1.0
+# The loop waits for so long after a failure, which may come again at once.
+FAILURE_PAUSE_SECONDS = 0.05
+# So long without an answer, in seconds, while a request waits: the worker threads are stuck.
+STUCK_SECONDS = 20.0
+NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener(TcpWSGIServer):
-    """A socket that is listened on."""
+    """A listening socket; it goes on when no descriptor is left or accepting fails."""
 
-    fairness: Fairness
-    readiness: Readiness
-    rests_until = 0.0
-    # Held back to let one client in when there is no other descriptor left.
-    spare: int | None = None
+    limits: ConnectionLimits
+    paused_until = 0.0
+    # Held back so that one client more can be accepted, and told 503, when no other is left.
+    spare_descriptor: int | None = None
+
+    def __init__(self, app: Flask, sockets: dict[int, Any], **options: Any) -> None:
+        super().__init__(app, sockets, **options)
+        self.sockets = sockets
 
     def readable(self) -> bool:
-        """Whether to be told of clients."""
-        return bool(self.accepting and time.monotonic() >= self.rests_until)
+        """Whether the loop waits for clients."""
+        return bool(self.accepting and time.monotonic() >= self.paused_until)
 
     def handle_accept(self) -> None:
-        """Let one client in."""
+        """Accept one client."""
         try:
             connection, address = self.socket.accept()
             self.set_socket_options(connection)
-            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         except OSError as error:
-            if error.errno in NO_ROOM:
-                self._make_room()
+            if error.errno in NO_DESCRIPTOR:
+                self._free_descriptor()
             return
-        self.readiness.ask(Channel(self, connection, address, self.adj, map=self._map))
+        Channel(self, connection, address, self.adj, map=self.sockets)
 
-    def pull_trigger(self) -> None:
-        """What the channel waits for that this worker serves has changed."""
-        self.readiness.ask(SERVED.channel)
+    def handle_error(self) -> None:
+        """Go on listening after an exception; called by waitress, inside ``except``."""
+        log.exception("a connection could not be accepted")
 
-    def keep_spare(self) -> None:
-        """Get the spare descriptor, or get it back."""
-        if self.spare is None and self.accepting and time.monotonic() >= self.rests_until:
+    def keep_spare_descriptor(self) -> None:
+        """Take the spare descriptor, or take it again."""
+        if self.spare_descriptor is None and self.readable():
             try:
-                self.spare = os.dup(self.socket.fileno())
+                self.spare_descriptor = os.dup(self.socket.fileno())
             except OSError:
-                self.rests_until = time.monotonic() + REST_SECONDS
+                self.paused_until = time.monotonic() + PAUSE_SECONDS
 
-    def stop(self) -> None:
-        """Listen no more; the clients inside stay."""
-        self.accepting = False
-        self.readiness.forget(self)
+    def stop_listening(self) -> None:
+        """Accept nobody any more; connections, and what wakes the loop for them, stay open."""
         wasyncore.dispatcher.close(self)
-        self._use_spare()
+        self._use_spare_descriptor()
 
-    def _make_room(self) -> None:
-        """For the next client: by the idlest one's descriptor, by the spare one, or later."""
-        if (
-            not self.fairness.dismiss_idlest("there is no descriptor left")
-            and not self._use_spare()
-        ):
-            self.rests_until = time.monotonic() + REST_SECONDS
+    def _free_descriptor(self) -> None:
+        """For the next client: that of the idlest one, the spare one, or one in a while."""
+        if not (self.limits.close_idlest("no descriptor is left") or self._use_spare_descriptor()):
+            self.paused_until = time.monotonic() + PAUSE_SECONDS
 
-    def _use_spare(self) -> bool:
-        if self.spare is None:
+    def _use_spare_descriptor(self) -> bool:
+        if self.spare_descriptor is None:
             return False
-        os.close(self.spare)
-        self.spare = None
+        os.close(self.spare_descriptor)
+        self.spare_descriptor = None
         return True
 
 
-class Reception:
-    """The listening sockets, the clients and the workers; raises `OSError`, `ValueError`."""
+class Waker(wasyncore.dispatcher):
+    """A pair of sockets: a byte into `sender` ends the wait of the loop."""
+
+    def __init__(self, sockets: dict[int, Any]) -> None:
+        self.sender, receiver = socket.socketpair()
+        self.sender.setblocking(False)
+        super().__init__(receiver, sockets)
+        self.connected = True
+
+    def writable(self) -> bool:
+        """Nothing is ever sent."""
+        return False
+
+    def handle_read(self) -> None:
+        """Take what woke the loop."""
+        self.recv(4096)
+
+    def close(self) -> None:
+        """Close both sockets."""
+        super().close()
+        self.sender.close()
+
+
+class EventLoop:
+    """The listening sockets, the connections and the worker threads.
+
+    Raises `OSError` and `ValueError` where the address cannot be listened on.
+    """
 
     def __init__(self, app: Flask) -> None:
-        self._map: dict[int, Any] = {}
-        # One at a time; another one may want to before the last has noticed.
-        self._turning = threading.Lock()
+        # Descriptor → waitress' object for it.
+        self._sockets: dict[int, Any] = {}
+        self._pools = Pools(app.config["NVR_THREADS"])
         channels: dict[int, Channel] = {}
-        self._workers = Workers(app.config["NVR_THREADS"], self.turn, self.wake)
-        patience, most_picture = (
-            app.config["NVR_CLIENT_SECONDS"],
-            app.config["NVR_MAX_PICTURE_BYTES"],
+        patience = app.config["NVR_CLIENT_SECONDS"]
+        self._limits = ConnectionLimits(
+            channels, self._pools, patience, app.config["NVR_MAX_PICTURE_BYTES"]
         )
-        self.fairness = Fairness(channels, self._workers, patience, most_picture)
         adj = _adjustments(app)
         self._listeners = [
-            Listener(app, self._map, adj=adj, dispatcher=self._workers, sockinfo=info)
+            Listener(app, self._sockets, adj=adj, dispatcher=self._pools, sockinfo=info)
             for info in adj.listen
         ]
-        self._readiness = Readiness(self._map)
         for listener in self._listeners:
-            listener.active_channels, listener.fairness = channels, self.fairness
-            listener.readiness = self._readiness
-        for each in self._map.values():
-            self._readiness.ask(each)
+            listener.active_channels, listener.limits = channels, self._limits
+        # Written to by signals (signal.set_wakeup_fd).
+        self.waker = Waker(self._sockets)
+        self._failures = 0
+        # When a turn failed, and when one succeeded, the last time (monotonic).
+        self._failed_at, self._turned_at = float("-inf"), time.monotonic()
 
     def addresses(self) -> list[tuple[str, str]]:
         """Host and port of each listening socket."""
         return [(each.effective_host, each.effective_port) for each in self._listeners]
 
-    def wake(self) -> None:
-        """Let the loop turn now; for signal handlers and other threads."""
-        self._listeners[0].trigger.pull_trigger()
-        self._workers.look()
+    def start(self) -> None:
+        """Start the worker threads."""
+        self._pools.start()
 
-    def begin(self) -> None:
-        """Have the workers answer what is asked, without the caller."""
-        self._workers.start()
-
-    def serve(self, seconds: float = TURN_SECONDS) -> None:
-        """See to it that what is asked is answered; for ``seconds`` where nothing is."""
-        if not self._workers.wait(seconds):
-            self.turn(HASTY_TURN_SECONDS if self._workers.waiting else seconds)
-        self._workers.help()
-
-    def turn(self, seconds: float = TURN_SECONDS) -> None:
-        """Wait at most so long for something to happen, deal with it, and be fair."""
-        with self._turning:
-            self._readiness.turn(0 if self._workers.read_waits else seconds)
-            self.fairness.apply()
+    def turn(self, seconds: float) -> None:
+        """Wait at most so long for something to happen, handle it, and apply the limits."""
+        try:
+            wasyncore.loop(seconds, use_poll=True, map=self._sockets, count=1)
+            self._limits.apply()
             for listener in self._listeners:
-                listener.keep_spare()
-                self._readiness.ask(listener)
+                listener.keep_spare_descriptor()
+        except Exception:  # whatever failed, the other clients have to be served
+            log.exception("the event loop failed and goes on")
+            self._failures += 1
+            self._failed_at = time.monotonic()
+            self._close_broken()
+            time.sleep(FAILURE_PAUSE_SECONDS)
+        else:
+            self._turned_at = time.monotonic()
+
+    def is_answering(self) -> bool:
+        """Whether clients are accepted and requests answered, as far as can be seen from here."""
+        is_listening = all(listener.accepting for listener in self._listeners)
+        has_failed = self._failed_at > self._turned_at
+        return is_listening and not has_failed and self.pulse().answers
+
+    def pulse(self) -> ServerPulse:
+        """How the loop itself is; from any thread."""
+        now = time.monotonic()
+        answers = self._pools.seconds_without_answer(now) < STUCK_SECONDS
+        return ServerPulse(answers, self._failures, now - self._failed_at)
 
     def close(self, seconds: float) -> None:
         """Listen no more, answer within ``seconds`` what has been asked, and close."""
         deadline = time.monotonic() + seconds
-        self._workers.step_down()
         for listener in self._listeners:
-            listener.stop()
+            listener.stop_listening()
         self.turn(0)
-        while self.fairness.dismiss_free() and time.monotonic() < deadline:
-            self.turn(HASTY_TURN_SECONDS)
-        self._workers.shutdown(timeout=max(0.1, deadline - time.monotonic()))
-        wasyncore.close_all(self._map)
-        self._readiness.close()
+        while self._limits.close_free() and time.monotonic() < deadline:
+            self.turn(SHORT_TURN_SECONDS)
+        self._pools.shutdown(timeout=max(0.1, deadline - time.monotonic()))
+        wasyncore.close_all(self._sockets, ignore_all=True)
+
+    def _close_broken(self) -> None:
+        """Close each connection that would make the next turn fail."""
+        for each in list(self._sockets.values()):
+            try:
+                each.readable()
+                each.writable()
+            except Exception:  # of whatever kind: the loop asks each socket in every turn
+                each.handle_error()
 
 
 def _adjustments(app: Flask) -> Adjustments:
-    """waitress' own settings; its connection_limit and channel_timeout are not asked."""
+    """waitress' settings; those of its own server (connection_limit, …) are not used."""
     host, body_bytes = app.config["NVR_HOST"], app.config["NVR_MAX_BODY_BYTES"]
     return Adjustments(
         listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
         ident=None,
-        # `proxies` says whom to believe.
+        # `access.proxies` decides which proxies are believed.
         clear_untrusted_proxy_headers=False,
-        max_request_header_size=HEADER_BYTES,
+        # `parser` has measured it before, and blanks may have come in.
+        max_request_header_size=2 * HEADER_BYTES,
         max_request_body_size=body_bytes + FRAMING_BYTES,
+        # A worker sends what it has at once, without a turn of the loop.
+        send_bytes=1,
         # Bodies and pictures stay in memory: a temporary file would wear the SD card.
         inbuf_overflow=body_bytes + FRAMING_BYTES + 1,
         outbuf_overflow=2 * app.config["NVR_MAX_PICTURE_BYTES"],

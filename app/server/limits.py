@@ -1,4 +1,4 @@
-"""Who has to go so that the others are served? Looked at once per turn of the server's loop."""
+"""Which connections have to close so that the others are served? Asked in each turn."""
 
 import logging
 import resource
@@ -6,7 +6,7 @@ import time
 
 from ..config import MIB
 from .channel import Channel
-from .pools import Workers
+from .pools import Pools
 
 log = logging.getLogger(__name__)
 
@@ -14,101 +14,83 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 500
 # In memory for all clients together; four pictures of the greatest size always fit.
 HELD_BYTES = 64 * MIB
-# Who holds more than others by less than this holds as much.
-ABOUT_BYTES = 64 * 1024
-# How long the others wait, in seconds, while workers stand still for their clients.
+# Two clients that hold amounts which differ by less than this hold the same.
+SIMILAR_BYTES = 64 * 1024
+# How long others wait, in seconds, while worker threads wait for their clients.
 STARVED_SECONDS = 1.0
-# So long without an answer, in seconds, while a request waits: the workers are stuck.
-STUCK_SECONDS = 20.0
-LOOK_SECONDS = 1.0
-COMPLAIN_SECONDS = 60.0
+DEADLINE_CHECK_SECONDS = 1.0
 
 
-class Fairness:
-    """The limits, and the clients that they are applied to; ``patience`` in seconds."""
+class ConnectionLimits:
+    """The limits, and the connections that they apply to.
+
+    ``patience``: how long a client may stand still, in seconds.
+    """
 
     def __init__(
         self,
         channels: dict[int, Channel],
-        workers: Workers,
+        pools: Pools,
         patience: float,
-        most_picture_bytes: int,
+        largest_picture_bytes: int,
     ) -> None:
         self._channels = channels
-        self._workers = workers
+        self._pools = pools
         self._patience = patience
-        self._most_held = max(HELD_BYTES, 4 * most_picture_bytes)
-        self._most = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
-        # When no request waited for a reader, and when a reader answered, the last time.
-        self._idle_at = self._answered_at = self._looked_at = time.monotonic()
-        self._complained_at = float("-inf")
-
-    def note_answer(self) -> None:
-        """A reader is done with a request."""
-        self._answered_at = time.monotonic()
-
-    def answers(self) -> bool:
-        """Whether requests are still answered."""
-        return time.monotonic() - max(self._idle_at, self._answered_at) < STUCK_SECONDS
+        self._held_bytes = max(HELD_BYTES, 4 * largest_picture_bytes)
+        self._connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._checked_at = time.monotonic()
 
     def apply(self) -> None:
-        """Let go whoever takes from the others."""
+        """Close the connections that are beyond a limit."""
         now = time.monotonic()
         channels = list(self._channels.values())
-        if len(channels) > self._most:
-            self.dismiss_idlest("too many connections")
-        self._keep_memory(channels)
-        self._keep_workers(channels, now)
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
+        if len(channels) > self._connections:
+            self.close_idlest("too many connections")
+        self._limit_memory(channels)
+        self._free_workers(channels, now)
+        if now - self._checked_at >= DEADLINE_CHECK_SECONDS:
+            self._checked_at = now
             for channel in channels:
+                channel.note_delivery(now)
                 if channel.is_overdue(now, self._patience):
-                    channel.give_up()
+                    channel.close_now()
 
-    def dismiss_idlest(self, why: str) -> bool:
-        """Of the clients that wait for no answer, the one that did nothing for the longest goes.
+    def close_idlest(self, why: str) -> bool:
+        """Close the connection that waits for no answer and did nothing for the longest.
 
-        Whether there was one.
+        Returns whether there was one.
         """
-        free = [channel for channel in list(self._channels.values()) if not channel.is_busy()]
+        free = [channel for channel in self._channels.values() if not channel.is_busy()]
         if free:
-            self._dismiss(min(free, key=_moved_at), why)
+            _close(min(free, key=lambda channel: channel.moved_at), why)
         return bool(free)
 
-    def dismiss_free(self) -> bool:
-        """Everybody goes who waits for no answer; whether there are others."""
+    def close_free(self) -> bool:
+        """Close all connections that wait for no answer; whether others are left."""
         channels = list(self._channels.values())
         for channel in channels:
             if not channel.is_busy():
-                channel.give_up()
+                channel.close_now()
         return any(channel.is_busy() for channel in channels)
 
-    def _keep_memory(self, channels: list[Channel]) -> None:
-        """Who holds the most goes until the rest fits; of equals, who did nothing for longer."""
-        if sum(channel.held() for channel in channels) <= self._most_held:
-            return
-        held = {channel: channel.held() for channel in channels}
-        while sum(held.values()) > self._most_held:
-            greatest = min(held, key=lambda each: (-(held[each] // ABOUT_BYTES), each.moved_at))
-            self._dismiss(greatest, "too much is held for clients that do not take it")
-            del held[greatest]
+    def _limit_memory(self, channels: list[Channel]) -> None:
+        """Close those that hold the most, of equals those that stood still for longer."""
+        held = {channel: channel.held_bytes() for channel in channels}
+        while sum(held.values()) > self._held_bytes:
+            worst = min(held, key=lambda each: (-(held[each] // SIMILAR_BYTES), each.moved_at))
+            _close(worst, "too much memory is held for clients that do not take their answers")
+            del held[worst]
 
-    def _keep_workers(self, channels: list[Channel], now: float) -> None:
-        """Where a request waits in vain, the client goes that a reader waits for the longest."""
-        if not self._workers.read_waits:
-            self._idle_at = now
-        elif now - max(self._idle_at, self._answered_at) > STARVED_SECONDS:
-            awaited = [channel for channel in channels if channel.is_awaited]
+    def _free_workers(self, channels: list[Channel], now: float) -> None:
+        """Where a request waits in vain, close the one that a worker waits for the longest."""
+        if self._pools.readers.seconds_without_answer(now) > STARVED_SECONDS:
+            awaited = [channel for channel in channels if channel.is_awaited()]
             if awaited:
-                slowest = min(awaited, key=lambda channel: channel.began)
-                self._dismiss(slowest, "a worker waits for it and others wait for the worker")
-
-    def _dismiss(self, channel: Channel, why: str) -> None:
-        channel.give_up()
-        if time.monotonic() - self._complained_at > COMPLAIN_SECONDS:
-            self._complained_at = time.monotonic()
-            log.warning("the connection of %s was closed: %s", channel.addr[0], why)
+                slowest = min(awaited, key=lambda channel: channel.began_at)
+                _close(slowest, "a worker thread waits for it, and other requests for the thread")
 
 
-def _moved_at(channel: Channel) -> float:
-    return channel.moved_at
+def _close(channel: Channel, why: str) -> None:
+    channel.close_now()
+    log.warning("the connection of %s was closed: %s", channel.addr[0], why)

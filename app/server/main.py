@@ -1,9 +1,9 @@
-"""How does the service start and stop?"""
+"""How does the service start, say that it lives, and stop?"""
 
+import faulthandler
 import logging
 import signal
 import sys
-import threading
 import time
 from typing import NoReturn
 
@@ -18,8 +18,7 @@ from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
 from ..services.retention import prune
 from ..services.token_usage import uses
-from ..storage.folders import DRAIN_SECONDS
-from .event_loop import Reception
+from .event_loop import EventLoop
 from .process import notify, set_up
 
 log = logging.getLogger(__name__)
@@ -27,57 +26,64 @@ log = logging.getLogger(__name__)
 DAY_SECONDS = 24 * 3600
 # How soon a token's first use shows.
 USES_SECONDS = 60
-# What has been asked before the end is answered within so many seconds; one transaction may wait
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What was asked before the stop is answered within so many seconds; a change may wait
 # `db.BUSY_SECONDS` for its turn.
-FAREWELL_SECONDS = 5.5
-# A job that does not end meanwhile ends with the process.
-STOP_JOB_SECONDS = 2.0
+ANSWER_SECONDS = 5.2
+# All jobs together have so long to end; one that does not ends with the process.
+STOP_JOBS_SECONDS = 0.5
+# So long after the signal the process ends in any case, and the log shows what every thread did.
+STOP_SECONDS = 7.5
+# The loop waits at most so long before limits and deadlines are looked at.
+TURN_SECONDS = 1.0
 # systemd is told a few times per WatchdogSec= of the unit that requests are still answered.
 WATCHDOG_SECONDS = 5.0
+
+
+class StopRequest:
+    """Whether a signal asked the process to stop.
+
+    The handler takes no lock, which the main thread could hold: it sets a flag. What ends the
+    loop's wait is the byte that the interpreter itself writes (signal.set_wakeup_fd).
+    """
+
+    def __init__(self, wakeup: int) -> None:
+        self.is_made = False
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+    def _note(self, *_: object) -> None:
+        self.is_made = True
+
+    def begin_stop(self) -> None:
+        """Ignore further signals, and end the process in `STOP_SECONDS` whatever happens."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        faulthandler.dump_traceback_later(STOP_SECONDS, exit=True)
 
 
 def main(app: Flask) -> None:
     """Migrate, serve until SIGTERM or SIGINT, and leave the database closed."""
     logs.configure(app.config["NVR_LOG_LEVEL"])
     set_up(one_processor=app.config["NVR_ONE_PROCESSOR"] == "auto")
-    reception = _prepare(app)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (stopped.set(), reception.wake()))
-    _announce(app, reception)
+    loop = app.extensions["event_loop"] = _prepare(app)
+    stop = StopRequest(loop.waker.sender.fileno())
+    _announce(app, loop)
     jobs = start_jobs(app)
-    _serve(reception, stopped)
+    _serve(loop, stop)
+    stop.begin_stop()
+    notify("STOPPING=1")
     for job in jobs:
         job.ask_to_stop()
-    reception.close(FAREWELL_SECONDS)
+    loop.close(ANSWER_SECONDS)
+    deadline = time.monotonic() + STOP_JOBS_SECONDS
     for job in jobs:
-        job.stop(STOP_JOB_SECONDS)
+        job.stop(max(0.0, deadline - time.monotonic()))
     db.close_all()
     log.info("stopped")
-
-
-def _announce(app: Flask, reception: Reception) -> None:
-    log.info(
-        "serving http://%s base path %s database %s",
-        " http://".join(_addresses(reception)),
-        app.config["NVR_FOSCAM_BASE_PATH"],
-        app.config["NVR_DATABASE_URL"],
-    )
-    if lets_nobody_in(app):
-        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
-
-
-def _serve(reception: Reception, stopped: threading.Event) -> None:
-    """Until ``stopped``; systemd hears of it, and that requests are answered."""
-    reception.begin()
-    notify("READY=1")
-    told_at = 0.0
-    while not stopped.is_set():
-        reception.serve()
-        if time.monotonic() - told_at > WATCHDOG_SECONDS and reception.fairness.answers():
-            told_at = time.monotonic()
-            notify("WATCHDOG=1")
-    notify("STOPPING=1")
+    faulthandler.cancel_dump_traceback_later()
 
 
 def start_jobs(app: Flask) -> list[Job]:
@@ -86,7 +92,6 @@ def start_jobs(app: Flask) -> list[Job]:
     monitor = app.extensions["monitor"]
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
-        Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
         Job("uses of tokens", USES_SECONDS, uses.write, uses.write),
     ]
     if limits:
@@ -96,8 +101,8 @@ def start_jobs(app: Flask) -> list[Job]:
     return jobs
 
 
-def _prepare(app: Flask) -> Reception:
-    """A reception that listens, over a database of the newest schema; or one line, and the end."""
+def _prepare(app: Flask) -> EventLoop:
+    """A loop that listens, over a database of the newest schema; or one line, and the end."""
     host, port = app.config["NVR_HOST"], app.config["NVR_PORT"]
     try:
         db.migrate()
@@ -106,7 +111,7 @@ def _prepare(app: Flask) -> Reception:
     except (OSError, DatabaseError, db.DatabaseBusy) as error:
         _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")
     try:
-        return Reception(app)
+        return EventLoop(app)
     except (OSError, ValueError) as error:
         _refuse(f"NVR_HOST={host} NVR_PORT={port} cannot be listened on: {error}")
 
@@ -115,5 +120,24 @@ def _refuse(reason: str) -> NoReturn:
     sys.exit(logs.one_line(f"cannot start: {reason}"))
 
 
-def _addresses(reception: Reception) -> list[str]:
-    return [f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in reception.addresses()]
+def _announce(app: Flask, loop: EventLoop) -> None:
+    log.info(
+        "serving http://%s base path %s database %s",
+        " http://".join(f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in loop.addresses()),
+        app.config["NVR_FOSCAM_BASE_PATH"],
+        app.config["NVR_DATABASE_URL"],
+    )
+    if lets_nobody_in(app):
+        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
+
+
+def _serve(loop: EventLoop, stop: StopRequest) -> None:
+    """Until a signal; tell systemd that it is ready, and then that requests are answered."""
+    loop.start()
+    notify("READY=1")
+    told_at = 0.0
+    while not stop.is_made:
+        loop.turn(TURN_SECONDS)
+        if time.monotonic() - told_at > WATCHDOG_SECONDS and loop.is_answering():
+            told_at = time.monotonic()
+            notify("WATCHDOG=1")

@@ -1,122 +1,105 @@
-"""How does the app's answer go onto the wire? What is whole by itself, the rest by waitress."""
+"""How does an answer go onto the wire? Header and first piece together, as plain bytes.
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+waitress checks and spells the headers, and decides whether the connection stays. Here is only
+what it does otherwise: it sends the header by itself, sends the body of an answer to HEAD, and
+closes after an answer without a body.
+"""
 
+import io
+from http import HTTPStatus
+
+import orjson
 from waitress.buffers import ReadOnlyFileBasedBuffer
-from waitress.task import WSGITask
-from waitress.utilities import build_http_date
+from waitress.task import ErrorTask, Task, WSGITask
 
-# A body that is sent with its header, for which it is copied once more.
+from ..access.headers import EVERY, POLICY
+from ..problems import CONTENT_TYPE, PROBLEMS
+
+# A piece of up to so many bytes is sent with the header, for which it is copied once more.
 SMALL_BYTES = 64 * 1024
+# What waitress refuses before the app sees it, by its status. What else it refuses is no HTTP.
+CODES = {
+    413: "payload_too_large",
+    414: "uri_too_long",
+    431: "headers_too_large",
+    500: "internal_error",
+}
 
 
-class Answer(WSGITask):
-    """The app's answer to a request.
+class ResponseWriter(Task):
+    """Sends an answer through its channel: the part that both kinds of answers share."""
 
-    waitress checks, sorts and spells each header anew, sends header and body one after the other,
-    and keeps a copy of what the kernel does not take at once: for a picture of 2 MiB as many page
-    faults as to read it.
-    """
-
-    def execute(self) -> None:
-        """Have the app answer, and give the channel what it answers."""
-        body = self.channel.server.application(self.get_environment(), self._start)
-        try:
-            if isinstance(body, list) and self.version == "1.1":
-                self._write_whole(body[0] if len(body) == 1 else b"".join(body))
-            else:
-                self._write_pieces(body)
-        finally:
-            if hasattr(body, "close"):
-                body.close()
-
-    def get_environment(self) -> dict[str, Any]:
-        """What the app is told; a host in the target is the one that is asked.
-
-        The Host header is ignored beside it (RFC 9112, section 3.2.2).
-        """
-        environ: dict[str, Any] = super().get_environment()
-        if self.request.proxy_netloc:
-            environ["HTTP_HOST"] = self.request.proxy_netloc
-        return environ
-
-    def set_close_on_finish(self) -> None:
-        """Close afterwards, but not for want of a Content-Length where there is no body.
-
-        204 and 304 end with their headers (RFC 9112, section 6.3); waitress would make every
-        client that is told «not modified» connect anew.
-        """
-        if self.has_body or self._is_last() or self.version == "1.0":
-            super().set_close_on_finish()
-
-    def _start(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], None]:
-        """The app's ``start_response``; werkzeug has looked at each header (PEP 3333)."""
-        self.complete = True
-        self.status, self.response_headers = status, headers
-        length = next((value for name, value in headers if name == "Content-Length"), None)
-        self.content_length = None if length is None else int(length)
-        write: Callable[[bytes], None] = self.write
-        return write
-
-    def _write_whole(self, body: bytes | memoryview) -> None:
-        if self._is_last():
-            self.close_on_finish = True
-            self.response_headers.append(("Connection", "close"))
-        self.wrote_header = True
-        head = self._head()
+    def write(self, data: bytes) -> None:
+        """Send ``data``, after the header if it is the first; an app's ``write`` (PEP 3333)."""
+        if not self.complete:
+            raise RuntimeError("start_response was not called before the body was written")
+        head = b""
+        if not self.wrote_header:
+            head = self.build_response_header()
+            self.wrote_header = True
+        body = self.framed(data)
         if len(body) <= SMALL_BYTES:
-            self.channel.write_soon(b"".join((head, body)))
+            self.channel.write_soon(head + body)
         else:
             self.channel.write_soon(head)
-            self.channel.write_soon(body)
+            self.channel.write_soon(as_file(body))
 
-    def _write_pieces(self, body: Any) -> None:
-        """As they come; the connection ends where they are fewer than was said."""
-        for piece in body:
-            if piece:
-                self.write(piece)
-        missing = self.content_length not in (None, self.content_bytes_written)
-        if missing and self.request.command != "HEAD":
-            self.set_close_on_finish()
+    def framed(self, data: bytes) -> bytes:
+        """``data`` as it is sent: as a chunk, or as much of it as Content-Length has room for."""
+        if not data or not self.sends_body:
+            return b""
+        if self.chunked_response:
+            return b"%X\r\n%b\r\n" % (len(data), data)
+        if self.content_length is not None:
+            data = data[: self.content_length - self.content_bytes_written]
+            self.content_bytes_written += len(data)
+        return data
 
-    def _is_last(self) -> bool:
-        return bool(self.request.headers.get("CONNECTION", "").lower() == "close")
+    @property
+    def sends_body(self) -> bool:
+        """Whether the answer may have a body (RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5)."""
+        return bool(self.has_body) and self.request.command != "HEAD"
 
-    def _head(self) -> bytes:
-        fields = [f"{name}: {value}\r\n" for name, value in self.response_headers]
-        head = f"HTTP/1.1 {self.status}\r\n{''.join(fields)}{_date(int(self.start_time))}\r\n"
-        return head.encode("latin-1")
+    def finish(self) -> None:
+        """Send the header where no piece came, and the last chunk where there are chunks."""
+        if not self.wrote_header:
+            self.write(b"")
+        if self.sends_body:
+            super().finish()
 
+    def set_close_on_finish(self) -> None:
+        """Close the connection afterwards, but not for want of a length where there is no body.
 
-class Whole(ReadOnlyFileBasedBuffer):
-    """Bytes that are sent from where they lie, ``sent`` of which are on their way already."""
-
-    def __init__(self, data: bytes | memoryview, sent: int) -> None:
-        # The very object is kept: see `disk.recent`.
-        self._all = data
-        self._left = memoryview(data)[sent:]
-
-    def __len__(self) -> int:
-        return len(self._left)
-
-    def get(self, numbytes: int = -1, skip: bool = False) -> memoryview:
-        """All of it: the kernel takes what it has room for."""
-        return self._left
-
-    def skip(self, numbytes: int, allow_prune: bool = False) -> None:
-        """So much of it is sent."""
-        self._left = self._left[numbytes:]
-
-    def close(self) -> None:
-        """Let the bytes go."""
-        self._all = self._left = memoryview(b"")
+        204 and 304 end with their headers (RFC 9112, section 6.3). waitress would make every
+        client that gets one connect anew.
+        """
+        is_last = self.request.headers.get("CONNECTION") == "close" or self.version == "1.0"
+        if self.has_body or is_last:
+            super().set_close_on_finish()
 
 
-@lru_cache(maxsize=2)
-def _date(seconds: int) -> str:
-    """The header of an answer that was asked for then."""
-    return f"Date: {build_http_date(seconds)}\r\n"
+class AppTask(ResponseWriter, WSGITask):
+    """The app's answer to a request."""
+
+
+class ErrorResponseTask(ResponseWriter, ErrorTask):
+    """The answer to what is not a request that the app can be given."""
+
+    def execute(self) -> None:
+        """Write the problem and close; the client may still be sending meanwhile."""
+        problem = PROBLEMS[CODES.get(self.request.error.code, "bad_request")]
+        body = orjson.dumps(problem.body(), option=orjson.OPT_APPEND_NEWLINE)
+        self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
+        self.response_headers += [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        self.response_headers += [*EVERY, POLICY]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.channel.refused = True
+        self.write(body)
+
+
+def as_file(body: bytes) -> ReadOnlyFileBasedBuffer:
+    """``body`` as waitress sends a file (``wsgi.file_wrapper``): from where it lies."""
+    file = ReadOnlyFileBasedBuffer(io.BytesIO(body))
+    file.prepare(len(body))
+    return file

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import peewee
 
 from .. import db
-from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
-from .pulse import Pulse
+from .pulse import Pulse, ServerPulse
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 # Who asks for the health must not wait long for another writer.
@@ -19,6 +18,10 @@ LITTLE_SPACE = 256 * 1024 * 1024
 # A round of the monitor that takes longer than this, in seconds, hangs: its next one is due after
 # a second.
 STILL_SECONDS = 60
+# A failure of the event loop is a warning for so long, in seconds.
+RECENT_FAILURE_SECONDS = 600
+# Of a WSGI server that says nothing of itself.
+OTHER_SERVER = ServerPulse()
 
 
 class Check(NamedTuple):
@@ -28,13 +31,16 @@ class Check(NamedTuple):
     message: str
 
 
-def look(base: str, polling: list[str], pulse: Pulse) -> Row:
+def look(
+    base: str, polling: list[str], pulse: Pulse, server_pulse: ServerPulse = OTHER_SERVER
+) -> Row:
     """All checks and the worst of their statuses; ``polling`` as `watcher` takes it."""
     checks = {
         "database": database(),
         "base_path": base_path(base),
         "free_space": free_space(base),
         "watcher": both(watcher(polling), monitor(pulse)),
+        "server": server(server_pulse),
     }
     return {
         "status": worst(*checks.values()),
@@ -98,8 +104,8 @@ def monitor(pulse: Pulse) -> Check:
     if pulse.still is None and not db.leader_lock_is_held():
         return Check(
             DEGRADED,
-            "Nobody monitors: last_seen_at and status stand still. "
-            f"Run {START} itself; under another WSGI server the service only answers requests.",
+            "Nobody monitors: last_seen_at and status stand still. Run wsgi.py itself; under "
+            "another WSGI server the service only answers requests.",
         )
     if pulse.still is not None and pulse.still > STILL_SECONDS:
         return Check(
@@ -118,6 +124,19 @@ def monitor(pulse: Pulse) -> Check:
         return Check(HEALTHY, "Another process on this database monitors the cameras.")
     past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
     return Check(HEALTHY, f"The monitor looks after the cameras.{past}")
+
+
+def server(pulse: ServerPulse) -> Check:
+    """Whether the event loop runs without failures and no request waits in vain."""
+    if not pulse.answers:
+        return Check(
+            DEGRADED,
+            "Requests wait in vain for a worker thread. If that lasts, restart the service.",
+        )
+    past = f" The event loop has failed {pulse.failures} times since the start."
+    if pulse.seconds_since_failure < RECENT_FAILURE_SECONDS:
+        return Check(DEGRADED, f"Requests are answered.{past} The service's log says why.")
+    return Check(HEALTHY, f"Requests are answered.{past if pulse.failures else ''}")
 
 
 def both(one: Check, other: Check) -> Check:

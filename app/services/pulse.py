@@ -1,4 +1,4 @@
-"""Is the monitor itself alive?"""
+"""What do the monitor and the event loop say of themselves?"""
 
 from typing import NamedTuple
 
@@ -16,3 +16,15 @@ class Pulse(NamedTuple):
     faulty: bool = False
     failing: int = 0
     failures: int = 0
+
+
+class ServerPulse(NamedTuple):
+    """What the event loop says of itself.
+
+    ``answers``: whether no request waits in vain; ``failures``: how often the loop failed since
+    the start; ``seconds_since_failure``: since the last time.
+    """
+
+    answers: bool = True
+    failures: int = 0
+    seconds_since_failure: float = float("inf")

@@ -46,7 +46,7 @@ def test_a_well_box_is_healthy(client, base):
     seen = answer.get_json()
     assert HealthSchema().validate(seen) == {}
     assert list(seen) == ["status", "checks", "timestamp"]
-    assert list(seen["checks"]) == ["database", "base_path", "free_space", "watcher"]
+    assert list(seen["checks"]) == ["database", "base_path", "free_space", "watcher", "server"]
     assert seen["checks"]["database"]["status"] == seen["checks"]["base_path"]["status"]
     assert seen["checks"]["database"]["status"] == "healthy"
     assert all(check["message"].endswith(".") for check in seen["checks"].values())

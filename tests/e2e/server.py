@@ -27,8 +27,6 @@ class Server:
     ``wrapper``: a command that becomes the process that it is given.
     """
 
-    program: Sequence[str | Path] = (sys.executable, PROJECT / "wsgi.py")
-
     def __init__(self, folder: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
         self.wrapper = wrapper
         self.folder, self.base = folder, folder / "uploads"
@@ -54,7 +52,7 @@ class Server:
         self.base.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, *self.program],
+                [*self.wrapper, sys.executable, PROJECT / "wsgi.py"],
                 cwd=self.folder,
                 env=self.environ(),
                 stdin=subprocess.DEVNULL,

@@ -2,25 +2,46 @@
 
 import socket
 import time
-from contextlib import closing
-from types import SimpleNamespace
+from contextlib import ExitStack, closing
 
 import pytest
 import requests
 
-from app.server import limits, main, process
+from app.server import event_loop, main, process
+from tests.e2e import wire
+from tests.e2e.faulty import HANG, faulty_server
 from tests.e2e.server import PROJECT, Server
+
+# The watchdog is told often, and soon no more.
+FAST_WATCHDOG = """
+from app.server import event_loop, main
+main.WATCHDOG_SECONDS = 0.1
+main.TURN_SECONDS = 0.1
+event_loop.STUCK_SECONDS = 1.0
+"""
 
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(tmp_path, request, monkeypatch):
-    """What the service tells; the server inherits where."""
+    """The socket that the service tells; the server inherits its address."""
     path = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as there:
         there.bind(path if request.param == "path" else f"\0{path}")
         there.settimeout(10)
         monkeypatch.setenv("NOTIFY_SOCKET", path if request.param == "path" else f"@{path}")
         yield there
+
+
+def is_silent(manager, seconds):
+    """Whether the manager hears nothing for so long, within 20 seconds."""
+    manager.settimeout(seconds)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            manager.recv(100)
+        except TimeoutError:
+            return True
+    return False
 
 
 def test_it_tells_when_it_listens_answers_and_stops(manager, tmp_path):
@@ -42,24 +63,39 @@ def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeyp
 def test_the_watchdog_is_told_often_enough():
     unit = (PROJECT / "deploy/nvr-cameras.service").read_text()
     seconds = int(unit.split("WatchdogSec=")[1].split()[0])
-    assert seconds > 2 * main.WATCHDOG_SECONDS + limits.STUCK_SECONDS
+    assert seconds > 2 * main.WATCHDOG_SECONDS + event_loop.STUCK_SECONDS
 
 
-def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(monkeypatch):
-    workers = SimpleNamespace(read_waits=True)
-    fair = limits.Fairness({}, workers, 10, 1)
-    fair.apply()
-    assert fair.answers()
-    monkeypatch.setattr(limits, "STUCK_SECONDS", 0)
-    assert not fair.answers()
-    monkeypatch.setattr(limits, "STUCK_SECONDS", 5)
-    fair.note_answer()
-    assert fair.answers()
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("manager", ["path"], indirect=True)
+def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(manager, tmp_path, method):
+    with (
+        faulty_server(tmp_path, FAST_WATCHDOG + HANG, NVR_THREADS="1") as running,
+        ExitStack() as clients,
+    ):
+        assert [manager.recv(100) for _ in range(3)] == [b"READY=1", *[b"WATCHDOG=1"] * 2]
+        hang = f"{method} /hang HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        for _ in range(9):  # one more than there are worker threads for changes
+            clients.enter_context(wire.connect(running.url)).sendall(hang)
+        assert is_silent(manager, 2)
 
 
-def test_the_watchdog_is_told_while_nobody_asks(monkeypatch):
-    fair = limits.Fairness({}, SimpleNamespace(read_waits=False), 10, 1)
-    monkeypatch.setattr(limits, "STUCK_SECONDS", 0.01)
-    time.sleep(0.02)
-    fair.apply()
-    assert fair.answers()
+@pytest.mark.parametrize("manager", ["path"], indirect=True)
+def test_the_watchdog_is_not_told_while_the_loop_fails(manager, tmp_path):
+    fault = """
+from app.server import limits
+def fail(self):
+    raise RuntimeError("every time")
+limits.ConnectionLimits.apply = fail
+"""
+    with faulty_server(tmp_path, FAST_WATCHDOG + fault):
+        assert manager.recv(100) == b"READY=1"
+        assert is_silent(manager, 2)
+
+
+@pytest.mark.parametrize("manager", ["path"], indirect=True)
+def test_the_watchdog_is_told_while_nobody_asks(manager, tmp_path):
+    with faulty_server(tmp_path, FAST_WATCHDOG):
+        assert manager.recv(100) == b"READY=1"
+        for _ in range(20):
+            assert manager.recv(100) == b"WATCHDOG=1"
