@@ -9,10 +9,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-PROJECT = Path(__file__).resolve().parent.parent
+from . import layout
+
 MIB = 1024 * 1024
 
 
@@ -83,7 +83,10 @@ Value = str | int | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table: the variable, how its text is read, its default text, what it is."""
+    """A row of the table: the variable, how its text is read, its default text, what it is.
+
+    ``{data}`` in a default is the folder that `layout.data_folder` names.
+    """
 
     name: str
     parse: Callable[[str], Value]
@@ -101,7 +104,7 @@ SETTINGS = (
     Setting(
         "NVR_DATABASE_URL",
         _database,
-        f"sqlite:///{PROJECT}/instance/nvr.db",
+        "sqlite:///{data}/nvr.db",
         "the SQLite file: `sqlite:///` and a path",
     ),
     Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
@@ -204,8 +207,20 @@ def read_settings(environ: Mapping[str, str]) -> dict[str, Value]:
 
 
 def _read(setting: Setting, environ: Mapping[str, str]) -> Value:
-    text = environ.get(setting.name, setting.default)
+    text = environ.get(setting.name)
+    if text is None:
+        text = _default(setting, environ)
     try:
         return setting.parse(text)
     except ValueError as error:
         raise BadSetting(f"{setting.name}={text!r} cannot be used: give {error}") from None
+
+
+def _default(setting: Setting, environ: Mapping[str, str]) -> str:
+    if "{data}" not in setting.default:
+        return setting.default
+    try:
+        folder = layout.data_folder(environ)
+    except RuntimeError as error:
+        raise BadSetting(f"{setting.name} must be set: {error}") from None
+    return setting.default.format(data=quote(str(folder)))

@@ -1,4 +1,4 @@
-"""What does it look like at work? Two cameras upload by FTP, curl fetches what they see."""
+"""What does the service do? Two cameras upload by FTP, and curl fetches their pictures."""
 
 import json
 import os
@@ -19,25 +19,25 @@ FETCH = "curl -s -OJ -w '%{{http_code}} %{{content_type}}\\n' $NVR/api/cameras/$
 
 
 class Differs(Exception):
-    """Something is not as it should be; the text says what."""
+    """Something differs from what was expected; the text says what."""
 
 
 class Shell:
-    """A terminal: shows what is typed and what comes back."""
+    """A shell that prints each command and its output."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder = folder
-        # Neither a proxy nor the settings of whoever runs this belong between curl and the box.
+        # No proxy and no .curlrc of the user may come between curl and the service.
         self.environ = os.environ | {"NO_PROXY": "127.0.0.1", "CURL_HOME": str(folder)}
 
     def note(self, name: str, value: str) -> None:
-        """Keep ``value`` in a variable of the shell."""
+        """Set a variable of the shell."""
         print(f"$ {name}={value}")
         self.environ[name] = value
 
     def run(self, command: str) -> str:
-        """What ``command`` prints; raises `Differs` where it fails."""
+        """Run ``command`` and return what it prints; raises `Differs` if it fails."""
         print(f"$ {command}")
         done = subprocess.run(
             ["sh", "-c", command],
@@ -54,7 +54,7 @@ class Shell:
 
 
 def register(shell: Shell, variable: str, name: str, folder: str) -> None:
-    """Register a camera and keep its id in ``variable``."""
+    """Register a camera and set ``variable`` to its id."""
     body = json.dumps({"name": name, "folder_path": folder})
     camera = json.loads(shell.run(f"curl -s $NVR/api/cameras --json '{body}'"))
     expect(camera.get("name"), name, "the camera's name")
@@ -63,7 +63,7 @@ def register(shell: Shell, variable: str, name: str, folder: str) -> None:
 
 
 def upload_flat(camera: FTP) -> bytes:
-    """As a Foscam does, every picture into one folder; the last one."""
+    """Upload every picture into one folder, as a Foscam does; returns the last one."""
     for minute in (0, 1):
         frame = picture(shade=minute * 40)
         say(camera, f"STOR MDAlarm_20251223-12{minute:02}00.jpg", frame)
@@ -71,7 +71,7 @@ def upload_flat(camera: FTP) -> bytes:
 
 
 def upload_dated(camera: FTP) -> bytes:
-    """A folder for each hour, each picture renamed when it is whole; the last one."""
+    """Upload into a folder per hour and rename each complete picture; returns the last one."""
     camera.mkd("20251223")
     for hour in ("12", "13"):
         frame = picture(shade=100 + int(hour))
@@ -83,12 +83,12 @@ def upload_dated(camera: FTP) -> bytes:
 
 
 def say(camera: FTP, command: str, frame: bytes) -> None:
-    """Upload, and show it as an FTP client would."""
+    """Upload, and print the command as an FTP client would."""
     print(f"ftp> {command}\n{store(camera, command.removeprefix('STOR '), frame)}")
 
 
 def fetch(shell: Shell, variable: str, name: str, frame: bytes) -> None:
-    """Fetch the camera's snapshot: it is ``frame``, saved under ``name``."""
+    """Fetch the camera's snapshot and check that it is ``frame``, saved as ``name``."""
     expect(shell.run(FETCH.format(variable)), "200 image/jpeg\n", "the answer")
     fetched = shell.folder / name
     expect(fetched.is_file(), True, f"that {name} was saved")
@@ -97,13 +97,13 @@ def fetch(shell: Shell, variable: str, name: str, frame: bytes) -> None:
 
 
 def expect(actual: object, wanted: object, what: str) -> None:
-    """Raise `Differs` where the two are not the same."""
+    """Raise `Differs` if the two are not equal."""
     if actual != wanted:
         raise Differs(f"{what} is {actual!r:.200}, not {wanted!r:.200}")
 
 
 def show(folder: Path) -> None:
-    """The whole demonstration, on an empty folder."""
+    """Run the whole demonstration with data in ``folder``."""
     with Server(folder) as server, ftp_server(server.base, "front_door", "garden") as port:
         shell = Shell(folder / "here")
         shell.note("NVR", server.url)
@@ -121,13 +121,13 @@ def show(folder: Path) -> None:
         gone = json.loads(shell.run("curl -s $NVR/api/cameras/$GARDEN/snapshot"))
         expect(gone.get("code"), "camera_not_found", "the code")
     expect(server.process.returncode, 0, "the service's exit code")
-    expect(re.findall("Traceback|ERROR", server.log()), [], "what the log complains of")
+    expect(re.findall("Traceback|ERROR", server.log()), [], "errors in the log")
 
 
 def main() -> str | None:
-    """Show it on a scratch folder; what differs, or None."""
+    """Run the demonstration in a temporary folder; returns what differs, or None."""
     if not shutil.which("curl"):
-        return "the demo types curl commands: install curl"
+        return "the demo runs curl: install curl"
     try:
         with tempfile.TemporaryDirectory(prefix="nvr-demo-") as folder:
             show(Path(folder))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.inotify import queue_length
+from tests.renames import exchange
 
 NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "x.jpg")
@@ -42,7 +43,7 @@ class Uploads:
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
             *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
-            *(self.swap_folders, self.link_folder, self.unlink_folder),
+            *(self.swap_folders, self.exchange, self.link_folder, self.unlink_folder),
             *(self.move_root, *[self.bring_root_back] * 3),
         ]
 
@@ -115,10 +116,14 @@ class Uploads:
         self.truncated.add(path.stat().st_ino)
 
     def swap(self) -> None:
-        exchange(self.path(), self.path(), self.root / ".aside")
+        take_turns(self.path(), self.path(), self.root / ".aside")
 
     def swap_folders(self) -> None:
-        exchange(self.folder(), self.folder(), self.root / ".aside")
+        take_turns(self.folder(), self.folder(), self.root / ".aside")
+
+    def exchange(self) -> None:
+        """Two folders, or a folder and a file, in one step."""
+        exchange(self.folder(), self.random.choice((self.folder(), self.path())))
 
     def overflow(self) -> None:
         """Equal events that follow each other are one; these take turns."""
@@ -187,7 +192,7 @@ class Uploads:
         link to the folder itself."""
         away, link = self.outside / "root", self.root
         if away.exists() and not link.is_symlink():
-            exchange(self.root, away, self.outside / "aside")
+            take_turns(self.root, away, self.outside / "aside")
             return
         self.root.rename(away)
         self.random.choice((lambda: None, link.mkdir, lambda: link.symlink_to(away)))()
@@ -199,7 +204,7 @@ class Uploads:
             (self.outside / "root").rename(self.root)
 
 
-def exchange(one: Path, other: Path, aside: Path) -> None:
+def take_turns(one: Path, other: Path, aside: Path) -> None:
     """Each gets the other's name; where that cannot be, both keep theirs."""
     one.rename(aside)
     try:

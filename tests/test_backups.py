@@ -11,10 +11,10 @@ from contextlib import closing
 import pytest
 
 from app import db
-from app.config import PROJECT
 from app.db import backup as backup_files
 from app.db import files, migrations
 from app.db.backup import InvalidDatabaseFile, examine
+from app.layout import MIGRATIONS, PROJECT
 from app.models import Camera
 from tests.posting import post_camera
 
@@ -236,13 +236,13 @@ def test_a_migration_makes_a_backup_first_that_can_be_restored(client, path, run
     db.close_all()
     folder = os.path.join(os.path.dirname(path), "steps")
     os.mkdir(folder)
-    for step in db.MIGRATIONS.glob("[0-9]*.py"):
+    for step in MIGRATIONS.glob("[0-9]*.py"):
         shutil.copy(step, folder)
     with open(os.path.join(folder, "9000_later.py"), "w") as file:
         file.write(
             "def up(migrator, db):\n    db.execute_sql(\"UPDATE camera SET name = 'New'\")\n"
         )
-    known = db.MIGRATIONS
+    known = MIGRATIONS
     monkeypatch.setattr(migrations, "MIGRATIONS", type(known)(folder))
     assert names() == ["New"]
     db.close_all()

@@ -14,14 +14,14 @@ import peewee
 import pytest
 
 from app import create_app, db
-from app.config import PROJECT
 from app.db import database, files, migrations
+from app.layout import MIGRATIONS, PROJECT
 from app.models import MODELS, Camera, Detection, types_text
 from tests import effort
 from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection
 
-STEPS = sorted(db.MIGRATIONS.glob("[0-9]*.py"))
+STEPS = sorted(MIGRATIONS.glob("[0-9]*.py"))
 # Prints `ready`, migrates on the next line of stdin, and prints what it then finds.
 MIGRATE = """
 import sys

@@ -17,7 +17,6 @@ NOT_REACHED = {
     "files to follow POST a detection",
     "files to follow an upload that turns a camera online",
     "places that list a camera's fields",
-    "private names of libraries",
 }
 
 

@@ -1,12 +1,17 @@
 """Do the README and the pages of docs/ name everything that exists, and is what they say true?"""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from app.config import PROJECT, SETTINGS
+from app.config import SETTINGS
+from app.diagnostics import advice, folder_access
+from app.layout import PROJECT
 from app.problems import PROBLEMS
+from app.schemas.pages import WallQuerySchema
+from app.schemas.system import ChecksSchema
 
 DOCUMENTS = {
     str(path.relative_to(PROJECT)): path.read_text()
@@ -34,8 +39,9 @@ def test_the_readme_is_short():
     assert len(README.encode()) <= README_BYTES
 
 
-def test_the_readme_links_every_page():
-    assert {f"docs/{path.name}" for path in PROJECT.glob("docs/*.md")} <= set(LINK.findall(README))
+def test_every_page_is_linked():
+    linked = {Path(target.partition("#")[0]).name for target in LINK.findall(EVERYTHING)}
+    assert {path.name for path in PROJECT.glob("docs/*.md")} <= linked
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -50,8 +56,7 @@ def test_every_relative_link_leads_somewhere(document):
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_is_in_the_table(setting):
-    default = setting.default.replace(f"{PROJECT}/", "")
-    shown = f"`{default}`" if default else "empty"
+    shown = f"`{setting.default}`" if setting.default else "empty"
     assert f"| `{setting.name}` | {shown} | {setting.help} |" in page("settings")
 
 
@@ -65,6 +70,12 @@ def test_every_error_code_is_in_the_table(problem):
     assert f"| `{problem.code}` | {problem.status} | {problem.detail} |" in page("api")
 
 
+def test_the_table_of_errors_names_no_other():
+    named = re.findall(r"^\| `(\w+)` \| [45]\d\d \|", page("api"), re.MULTILINE)
+    assert named == sorted(named, key=lambda code: PROBLEMS[code].status)
+    assert set(named) == set(PROBLEMS)
+
+
 def endpoints(app):
     """Every method and path of the API, as the table of docs/api.md writes them."""
     for rule in app.url_map.iter_rules():
@@ -76,6 +87,25 @@ def endpoints(app):
 def test_every_endpoint_is_in_the_table(app):
     named = re.findall(r"^\| `([A-Z]+ /[^`]*)`", page("api"), re.MULTILINE)
     assert sorted(named) == sorted(endpoints(app))
+
+
+def table(name, heading):
+    """The first cells of the table below a heading, as they are written between backquotes."""
+    section = page(name).partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+
+def test_every_check_of_health_is_in_the_table():
+    assert table("operating", "Health") == list(ChecksSchema().fields)
+
+
+def test_every_code_of_a_diagnosis_is_in_the_table():
+    named = table("operating", "When a camera is silent")
+    assert set(named) == {*folder_access.ADVICE, *(code for code, _ in advice.CHECKS)}
+
+
+def test_every_parameter_of_the_wall_is_in_the_table():
+    assert table("wall", "Parameters of the address") == list(WallQuerySchema().fields)
 
 
 def commands(group, path=""):

@@ -5,12 +5,13 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
 
 from app.storage import filesystems, folders, watched_tree, watches
-from app.storage.folders import Folders
+from app.storage.folders import ConcurrencyLimit, FolderBusy, Folders
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
 from tests.watched import fail, names
@@ -146,3 +147,68 @@ def test_while_a_folder_is_read_anew_the_reason_is_known(root, monkeypatch):
     assert root.query().polling is None
     assert reasons[0] == [watches.OVERFLOW]
     assert root.known.polling() == []
+
+
+@pytest.fixture
+def limit():
+    """Two threads for each folder."""
+    return ConcurrencyLimit(2)
+
+
+def test_a_folder_gets_no_more_threads_than_the_limit(limit, monkeypatch):
+    monkeypatch.setattr(folders, "SLOW_SECONDS", 0)
+    with limit.slot("a"), limit.slot("a"), limit.slot("b"):
+        with pytest.raises(FolderBusy), limit.slot("a"):
+            pass
+        with limit.slot("b"):
+            pass
+    with limit.slot("a"), limit.slot("a"):
+        pass
+
+
+def test_a_failure_gives_the_thread_back(limit):
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), limit.slot("a"):
+            raise ZeroDivisionError
+
+
+def test_a_short_question_waits_for_one_before_it(limit):
+    both_in, answers = threading.Barrier(3), []
+
+    def hold():
+        with limit.slot("a"):
+            both_in.wait(10)
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(2) as pool:
+        holding = [pool.submit(hold) for _ in range(2)]
+        both_in.wait(10)
+        with limit.slot("a"):
+            answers.append("in time")
+        assert [future.result() for future in holding] == [None, None]
+    assert answers == ["in time"]
+
+
+def test_once_the_questions_before_it_are_slow_the_next_is_refused_at_once(limit, monkeypatch):
+    monkeypatch.setattr(folders, "SLOW_SECONDS", 0.05)
+    with limit.slot("a"), limit.slot("a"):
+        time.sleep(0.1)
+        began = time.monotonic()
+        with pytest.raises(FolderBusy), limit.slot("a"):
+            pass
+        assert time.monotonic() - began < 0.04
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 32)])
+def test_a_folder_may_occupy_half_of_the_threads_but_always_one(
+    tmp_path, monkeypatch, threads, most
+):
+    monkeypatch.setattr(folders, "SLOW_SECONDS", 0)
+    known = Folders(10**6, threads=threads)
+    with ExitStack() as stack:
+        for path in ("front", "./front//", f"{tmp_path}/front", *["front"] * most)[:most]:
+            stack.enter_context(known.slot(str(tmp_path), path))
+        with pytest.raises(FolderBusy), known.slot(str(tmp_path), "front"):
+            pass
+        with known.slot(str(tmp_path), "side"):
+            pass

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from app.config import PROJECT
+from app.layout import PROJECT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-rivals.lock")
 PIN = re.compile(

@@ -11,7 +11,9 @@ from app.storage import newest_files, watched_tree
 from app.storage.scan import walk
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
-from tests.watched import MOST_BYTES, names
+from tests.renames import exchange
+from tests.unprivileged import as_nobody, base_of_nobody
+from tests.watched import MOST_BYTES, Watched, names
 
 
 def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
@@ -182,6 +184,44 @@ def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
         (root.path / "day").rename(tmp_path / f"away{number}")
         root.query()
         assert watches_of(os.getpid()) == before
+
+
+def test_two_folders_that_are_exchanged_keep_their_pictures(root):
+    put(root.path / "one" / "a.jpg", b"x")
+    put(root.path / "other" / "below" / "b.jpg", b"x", age=60)
+    root.query()
+    exchange(root.path / "one", root.path / "other")
+    assert root.names() == ["other/a.jpg", "one/below/b.jpg"]
+    exchange(root.path / "one" / "below", root.path / "other")
+    put(root.path / "one" / "below" / "c.jpg", b"x", age=30)
+    assert root.names() == ["one/below/a.jpg", "one/below/c.jpg", "other/b.jpg"]
+    assert watches_of(os.getpid()) == 4
+
+
+def test_of_pictures_of_the_same_time_a_renamed_folder_counts_by_its_new_path(root):
+    now = time.time()
+    for name in ("m", "a"):
+        for number in range(80):
+            put(root.path / name / f"{number:02}.jpg", b"x", age=0, now=now)
+    assert root.names()[0] == "m/79.jpg"
+    (root.path / "a").rename(root.path / "z")
+    assert root.query().newest == walk(root.folder, datetime.now(UTC), MOST_BYTES)
+    assert root.names()[0] == "z/79.jpg"
+
+
+def test_a_folder_that_the_service_may_not_enter_shows_nothing_until_it_may():
+    with base_of_nobody() as base:
+        watched = Watched(base / "root")
+        put(watched.path / "day" / "a.jpg", b"x")
+        put(watched.path / "day" / "below" / "b.jpg", b"x")
+        with as_nobody():
+            assert len(watched.names()) == 2
+        for mode, count in ((0o744, 0), (0o755, 2), (0o711, 0), (0o755, 2)):
+            (watched.path / "day").chmod(mode)
+            with as_nobody():
+                assert len(watched.names()) == count
+                assert watched.query().polling is None
+        watched.close()
 
 
 def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):

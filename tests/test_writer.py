@@ -12,8 +12,8 @@ import peewee
 import pytest
 
 from app import db
-from app.config import PROJECT
 from app.db import database, writer
+from app.layout import PROJECT
 from app.models import Camera, Refused
 from tests import effort
 from tests.rows import add_camera, add_detection

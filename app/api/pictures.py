@@ -12,11 +12,11 @@ from urllib.parse import quote
 from flask import Response, current_app, request
 from werkzeug.datastructures import Range
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.http import http_date, parse_range_header
+from werkzeug.http import http_date
 
 from .. import clock
 from ..images import placeholder
-from ..images.resize import Box
+from ..images.resize import MaxSize
 from ..models import Row
 from ..storage import safe_open, snapshots
 from ..storage.folders import Folders
@@ -64,17 +64,17 @@ def snapshot_response(
 
     Raises what ``take`` does, `resize.NotResizable` and `resize.NotInstalled`.
     """
-    box = Box(query["width"], query["height"])
-    wanted = _snapshot_request(camera["folder_path"], query["max_age"], box)
+    most = MaxSize(query["width"], query["height"])
+    wanted = _snapshot_request(camera["folder_path"], query["max_age"], most)
     try:
         picture = take(wanted)
     except MISSING as missing:
         if not query["placeholder"]:
             raise
-        return placeholder_response(camera["name"], missing, box, query["disposition"])
-    tag = box.tag(picture)
-    if picture.data is not None and any(box):
-        picture = current_app.extensions["resizer"].fit(picture, box)
+        return placeholder_response(camera["name"], missing, most, query["disposition"])
+    tag = most.etag(picture)
+    if picture.data is not None and any(most):
+        picture = current_app.extensions["resizer"].resize(picture, most)
     return picture_response(picture, tag, wanted.now, query["disposition"])
 
 
@@ -105,10 +105,12 @@ def picture_response(picture: Picture, tag: str, now: datetime, disposition: str
     return Response(data[slice(*selected)], 206, headers, mimetype=picture.content_type)
 
 
-def placeholder_response(name: str, missing: Exception, box: Box, disposition: str) -> Response:
+def placeholder_response(
+    name: str, missing: Exception, most: MaxSize, disposition: str
+) -> Response:
     """200 or 304 with a drawn card: SVG where the client prefers it, else PNG."""
     kind = request.accept_mimetypes.best_match([PNG, SVG], PNG)
-    card = placeholder.Card(name, placeholder.reason(missing), placeholder.size(box.size))
+    card = placeholder.Card(name, placeholder.reason(missing), placeholder.size(most.pixels))
     body, suffix = (card.svg(), ".svg") if kind == SVG else (card.png(), ".png")
     tag = placeholder.tag(body)
     headers = {
@@ -124,7 +126,7 @@ def placeholder_response(name: str, missing: Exception, box: Box, disposition: s
     return Response(body, headers=headers, content_type=kind)
 
 
-def _snapshot_request(folder_path: str, max_age: int | None, box: Box) -> SnapshotRequest:
+def _snapshot_request(folder_path: str, max_age: int | None, most: MaxSize) -> SnapshotRequest:
     """What this request, now, accepts as a picture."""
     return SnapshotRequest(
         base_path(),
@@ -133,12 +135,12 @@ def _snapshot_request(folder_path: str, max_age: int | None, box: Box) -> Snapsh
         folders(),
         current_app.config["NVR_MAX_PICTURE_BYTES"],
         max_age,
-        partial(_is_not_modified, box=box),
+        partial(_is_not_modified, most=most),
     )
 
 
-def _is_not_modified(picture: Picture, box: Box) -> bool:
-    return is_not_modified(box.tag(picture), _modified(picture))
+def _is_not_modified(picture: Picture, most: MaxSize) -> bool:
+    return is_not_modified(most.etag(picture), _modified(picture))
 
 
 @lru_cache(CACHED_NAMES)
@@ -164,7 +166,7 @@ def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
     Other methods and units, several ranges, what is no range, and a range of another picture
     than this one are ignored (RFC 9110, sections 14.2 and 13.1.5).
     """
-    wanted = parse_range_header(request.headers.get("Range"))
+    wanted = request.range
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
     if request.method != "GET":

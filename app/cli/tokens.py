@@ -2,14 +2,13 @@
 
 import json
 import shlex
-import sys
 from urllib.parse import quote
 
 import click
 from flask import Flask
 
 from .. import db
-from ..config import PROJECT
+from ..layout import command_anywhere
 from ..models import Row, Token
 from ..services import tokens as known
 from ..services.audit import Caller
@@ -73,8 +72,8 @@ def revoke(name: str, as_json: bool) -> None:
 def command_to_create(app: Flask) -> str:
     """What to type in a shell, anywhere on the box, for a first token."""
     url = f"NVR_DATABASE_URL=sqlite:///{quote(app.config['NVR_DATABASE_URL'])}"
-    flask = (sys.executable, "-m", "flask", "--app", f"{PROJECT}/wsgi.py")
-    return shlex.join([*("env", url), *flask, *("tokens", "create", "admin", "--role", "write")])
+    words = ("env", url, *command_anywhere(), "tokens", "create", "admin", "--role", "write")
+    return shlex.join(words)
 
 
 def _shown(token: Row) -> Row:

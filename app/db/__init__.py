@@ -7,12 +7,11 @@ from flask import Flask
 from . import connection, files, migrations, writer
 from .backup import InvalidDatabaseFile
 from .connection import BUSY_SECONDS, LOG_SUFFIX, DatabaseBusy, database
-from .migrations import MIGRATIONS, FolderNotMade, NewerDatabase, known_migrations, migrate
+from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
 __all__ = [
     "BUSY_SECONDS",
     "LOG_SUFFIX",
-    "MIGRATIONS",
     "DatabaseBusy",
     "FolderNotMade",
     "InvalidDatabaseFile",

@@ -8,6 +8,7 @@ from contextlib import closing
 
 from .. import clock
 from ..config import MIB
+from ..layout import COMMAND
 from . import files
 from .connection import BUSY_SECONDS, LOG_SUFFIX, uri
 
@@ -18,7 +19,7 @@ COPY_HUNDREDTHS = 40
 PROGRESS_INSTRUCTIONS = 100_000
 # Larger files are read through only for a backup: 64 MiB take 0.15 s, from an SD card 2 s.
 QUICK_CHECK_BYTES = 64 * MIB
-REMEDY = "restore a backup (flask --app wsgi restore FILE), or move it away to begin anew"
+REMEDY = f"restore a backup ({COMMAND} restore FILE), or move it away to begin anew"
 
 
 class InvalidDatabaseFile(Exception):

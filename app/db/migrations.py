@@ -9,7 +9,7 @@ from contextlib import closing
 from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
-from ..config import PROJECT
+from ..layout import MIGRATIONS
 from . import backup, files
 from .backup import InvalidDatabaseFile
 from .connection import BUSY_SECONDS, PRAGMAS, Database, DatabaseBusy, database, is_busy
@@ -18,7 +18,6 @@ from .files import usage_locks
 WAL_RETRY_SECONDS = 0.01
 # For a new database, which gets its name only once it is complete and on the disk.
 CREATING = (("journal_mode", "memory"), ("synchronous", "off"))
-MIGRATIONS = PROJECT / "migrations"
 _migrating = threading.Lock()
 _migrated: set[str] = set()
 

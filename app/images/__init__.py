@@ -1,1 +1,1 @@
-"""How is a picture made smaller, or drawn where there is none?"""
+"""How is a picture made smaller, and what is drawn where there is none?"""

@@ -1,4 +1,4 @@
-"""What stands in where there is no picture? A card with the camera's name and why."""
+"""What is shown where there is no picture? A card with the camera's name and the reason."""
 
 import hashlib
 import textwrap
@@ -6,52 +6,51 @@ from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
+from .. import clock
 from ..storage.safe_open import FolderNotFound
 from ..storage.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
-from .drawing import Canvas, advance, line_height
-from .glyphs import plain
+from .drawing import Canvas, advance, line_height, strip_accents
 
-# In pixels: the shape of most cameras' pictures.
+# The card's size in pixels, in the shape of most cameras' pictures.
 WIDTH, HEIGHT = 640, 360
-MARK = "NO PICTURE"
+TITLE = "NO PICTURE"
 REASONS: dict[type[Exception], str] = {
     FolderNotFound: "The camera's folder is missing.",
     NoSnapshot: "The camera has not uploaded one yet.",
-    PictureNotFound: "It is gone from the camera's folder.",
+    PictureNotFound: "It is no longer in the camera's folder.",
 }
 BACKGROUND, TEXT, ACCENT = range(3)
 PALETTE = ((24, 28, 34), (240, 240, 240), (255, 176, 32))
-# How many lines a text has at the most.
-LINES = 2
-UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-# Characters that XML cannot hold (XML 1.0, section 2.2); control characters are in no name.
+# A text is wrapped into at most so many lines.
+MOST_LINES = 2
+# Characters that XML cannot hold (XML 1.0, section 2.2). A name holds no control characters.
 NOT_XML = str.maketrans({"\ufffe": "\ufffd", "\uffff": "\ufffd"})
 
 
 class Line(NamedTuple):
-    """A line of the card: ``size`` in letters' widths, and its top in pixels at full size."""
+    """A line of the card: ``scale`` enlarges the letters, ``top`` is in pixels at full size."""
 
     text: str
-    size: int
+    scale: int
     top: int
     colour: int
 
 
 class Card(NamedTuple):
-    """The camera's ``name``, the ``reason`` in words, width and height in pixels."""
+    """A card that says why a camera shows nothing; ``size``: width and height in pixels."""
 
     name: str
     reason: str
     size: tuple[int, int]
 
     def svg(self) -> bytes:
-        """The card as text, for whoever can render it."""
+        """The card as an SVG document."""
         width, height = self.size
         colours = ["#" + bytes(colour).hex() for colour in PALETTE]
         lines = "".join(
-            f'<text x="50%" y="{line.top + line.size * 7}" font-size="{line.size * 9}" '
+            f'<text x="50%" y="{line.top + line.scale * 7}" font-size="{line.scale * 9}" '
             f'fill="{colours[line.colour]}">{_xml(line.text)}</text>'
-            for line in self._lines()
+            for line in self.lines()
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -62,54 +61,48 @@ class Card(NamedTuple):
         ).encode()
 
     def png(self) -> bytes:
-        """The card as pixels."""
+        """The card as a PNG file."""
         width, height = self.size
         canvas, frame = Canvas(width, height), max(1, width // 80)
         canvas.fill(0, 0, width, height, ACCENT)
         canvas.fill(frame, frame, width - 2 * frame, height - 2 * frame, BACKGROUND)
-        for line in self._lines():
-            scale = max(1, line.size * width // WIDTH)
-            text = plain(line.text)
+        for line in self.lines():
+            scale = max(1, line.scale * width // WIDTH)
+            text = strip_accents(line.text)
             left = (width - len(text) * advance(scale)) // 2
             canvas.write(max(frame, left), line.top * height // HEIGHT, text, scale, line.colour)
         return canvas.png(PALETTE)
 
-    def _lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[Line]:
+        """The title, the name and the reason, each wrapped to the width of the card."""
         top = 60
-        for text, size, colour in (
-            (MARK, 5, ACCENT),
+        for text, scale, colour in (
+            (TITLE, 5, ACCENT),
             (self.name, 4, TEXT),
             (self.reason, 3, TEXT),
         ):
-            columns = (WIDTH - 40) // advance(size)
-            for part in textwrap.wrap(text, columns, max_lines=LINES, placeholder="..."):
-                yield Line(part, size, top, colour)
-                top += line_height(size)
+            columns = (WIDTH - 40) // advance(scale)
+            for part in textwrap.wrap(text, columns, max_lines=MOST_LINES, placeholder="..."):
+                yield Line(part, scale, top, colour)
+                top += line_height(scale)
             top += 20
 
 
 def reason(missing: Exception) -> str:
-    """Why there is no picture, in words."""
+    """The sentence on the card for the exception ``missing``."""
     if isinstance(missing, SnapshotTooOld):
-        return f"The newest one is {duration(missing.age)} old."
+        return f"The newest one is {clock.duration(missing.age)} old."
     return REASONS[type(missing)]
 
 
-def duration(seconds: int) -> str:
-    """In the largest unit that fits: ``1 minute``, ``36 hours``."""
-    unit, length = next((u for u in UNITS if seconds >= 2 * u[1]), UNITS[-1])
-    count = seconds // length
-    return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
 def size(most: tuple[int, int]) -> tuple[int, int]:
-    """The card's width and height within ``most``, never larger than it is by itself."""
+    """The card's width and height, at most ``most`` and at most its own."""
     width = min(WIDTH, most[0], most[1] * WIDTH // HEIGHT)
     return width, max(1, width * HEIGHT // WIDTH)
 
 
 def tag(body: bytes) -> str:
-    """Names these bytes; a picture's tag, of hexadecimal digits, never looks like it."""
+    """The ETag of a card's bytes; a picture's ETag consists of hexadecimal digits and ``-``."""
     return f"placeholder-{hashlib.sha256(body).hexdigest()[:16]}"
 
 

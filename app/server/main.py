@@ -18,6 +18,7 @@ from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
 from ..services.retention import prune
 from ..services.token_usage import uses
+from ..storage.folders import DRAIN_SECONDS
 from .event_loop import EventLoop
 from .process import notify, set_up
 
@@ -92,6 +93,7 @@ def start_jobs(app: Flask) -> list[Job]:
     monitor = app.extensions["monitor"]
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
+        Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
         Job("uses of tokens", USES_SECONDS, uses.write, uses.write),
     ]
     if limits:

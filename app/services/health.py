@@ -6,6 +6,7 @@ from typing import NamedTuple
 import peewee
 
 from .. import db
+from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
 from .pulse import Pulse, ServerPulse
@@ -104,8 +105,8 @@ def monitor(pulse: Pulse) -> Check:
     if pulse.still is None and not db.leader_lock_is_held():
         return Check(
             DEGRADED,
-            "Nobody monitors: last_seen_at and status stand still. Run wsgi.py itself; under "
-            "another WSGI server the service only answers requests.",
+            "Nobody monitors: last_seen_at and status stand still. "
+            f"Run {START} itself; under another WSGI server the service only answers requests.",
         )
     if pulse.still is not None and pulse.still > STILL_SECONDS:
         return Check(

@@ -20,11 +20,14 @@ from .watches import Watches, WatchLost
 RETRY_SECONDS = 60
 # How long a question waits for another thread that reads the same folder anew, before it walks.
 PATIENCE_SECONDS = 0.05
-# How long one waits for one of the threads that the folder may occupy.
-SLOT_SECONDS = 0.25
+# A question that takes longer than this, in seconds, makes the next ones be refused at once.
+SLOW_SECONDS = 0.25
 # The watches of a folder that nobody has asked about for so long, in seconds, are given back when
 # a new folder comes.
 IDLE_SECONDS = 600
+# How often the kernel's queue of 16,384 events is emptied, in seconds: it has room for a folder of
+# thousands that is deleted, and for uploads that come in many small writes.
+DRAIN_SECONDS = 0.1
 OFF = "watching is switched off by NVR_WATCH"
 NOT_YET = "the folder has not been read yet"
 
@@ -211,7 +214,7 @@ class ConcurrencyLimit:
         """For how many seconds to wait: while the last slot was taken a short time ago."""
         if key not in self._began:
             return 0
-        return max(0, max(self._began[key]) + SLOT_SECONDS - now)
+        return max(0, max(self._began[key]) + SLOW_SECONDS - now)
 
 
 def folder_id(folder: int) -> FolderId:

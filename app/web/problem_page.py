@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from flask import Response, render_template, request
 
+from ..layout import COMMAND
 from ..problems import CONTENT_TYPE, Problem
 
 # Of the blueprints that send pages; everywhere else a problem has one shape.
@@ -43,7 +44,7 @@ def page(problem: Problem, detail: str) -> Response:
     is_trouble = problem.status >= TROUBLE
     again = AGAIN_SECONDS if is_trouble and request.args.get("kiosk") == "1" else None
     values = {"problem": problem, "detail": detail, "is_trouble": is_trouble, "again": again}
-    text = render_template("problem.html", style=STYLE, **values)
+    text = render_template("problem.html", style=STYLE, command=COMMAND, **values)
     response = Response(text, problem.status)
     response.headers["Content-Security-Policy"] = POLICY
     if again:

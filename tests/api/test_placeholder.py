@@ -1,4 +1,4 @@
-"""Does a card stand in where there is no picture, marked as one and harmless?"""
+"""Is a card sent where there is no picture, marked as one, with any name of a camera?"""
 
 import io
 from xml.etree import ElementTree
@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from app.images import placeholder
-from app.images.glyphs import GLYPHS
-from app.images.placeholder import Card, duration
+from app.images.drawing import GLYPHS
+from app.images.placeholder import Card
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem
@@ -20,7 +20,7 @@ HOSTILE = '</text><script>alert("1")</script>&\'\ufffe\u202e{{x}}'
 
 @pytest.fixture
 def get(client, camera):
-    """Asks for the camera's snapshot, or the card in its place."""
+    """Asks for the camera's snapshot, or the card if there is none."""
 
     def ask(query="?placeholder=1", **options):
         return client.get(f"/api/cameras/{camera['id']}/snapshot{query}", **options)
@@ -29,11 +29,11 @@ def get(client, camera):
 
 
 def words(answer):
-    """What an SVG card says, line by line."""
+    """The lines of an SVG card."""
     return [text.text for text in ElementTree.fromstring(answer.data).findall(".//{*}text")]
 
 
-def test_it_is_a_png_marked_as_a_card_that_nobody_keeps(get):
+def test_the_card_is_a_png_that_is_marked_and_not_cached(get):
     answer = get()
     image = Image.open(io.BytesIO(answer.data))
     image.load()
@@ -56,7 +56,7 @@ def test_it_is_a_png_marked_as_a_card_that_nobody_keeps(get):
     }
 
 
-def test_it_is_svg_only_for_who_prefers_that(get):
+def test_the_card_is_svg_only_where_accept_prefers_it(get):
     for accept, kind in (
         ("", "image/png"),
         ("*/*", "image/png"),
@@ -72,7 +72,7 @@ def test_it_is_svg_only_for_who_prefers_that(get):
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
-def test_it_says_whose_picture_is_missing_and_why(get, base, camera):
+def test_the_card_names_the_camera_and_the_reason(get, base, camera):
     assert words(get(headers=SVG)) == [
         *("NO PICTURE", "Front Door", "The camera has not uploaded one", "yet.")
     ]
@@ -84,28 +84,28 @@ def test_it_says_whose_picture_is_missing_and_why(get, base, camera):
     assert words(get(headers=SVG))[2] == "The camera's folder is missing."
 
 
-def test_without_the_wish_for_it_the_problem_stays(get):
+def test_without_placeholder_1_the_answer_is_a_problem(get):
     for query in ("", "?placeholder=0"):
         assert_problem(get(query), 404, "no_snapshot")
     for value in ("2", "true", "", "x"):
         assert_problem(get(f"?placeholder={value}"), 422, "validation_failed")
 
 
-def test_a_picture_is_shown_where_there_is_one(get, base):
+def test_a_picture_is_sent_where_there_is_one(get, base):
     put(base / "front" / "a.jpg", picture())
     answer = get()
     assert answer.data == picture()
     assert "X-Snapshot-Placeholder" not in answer.headers
 
 
-def test_a_mistake_of_the_set_up_is_no_card(get, client, camera):
+def test_a_wrong_folder_or_id_is_a_problem_and_not_a_card(get, client, camera):
     client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "/etc"})
     assert_problem(get(), 403, "folder_outside_base")
     unknown = "/api/cameras/123e4567-e89b-12d3-a456-426614174000/snapshot?placeholder=1"
     assert_problem(client.get(unknown), 404, "camera_not_found")
 
 
-def test_a_hostile_name_is_only_text(client, camera, get):
+def test_a_hostile_name_is_escaped(client, camera, get):
     client.patch(f"/api/cameras/{camera['id']}", json={"name": HOSTILE})
     answer = get(headers=SVG)
     kinds = {
@@ -124,7 +124,7 @@ def test_any_name_can_be_drawn(name):
     assert 3 <= len(ElementTree.fromstring(card.svg()).findall(".//{*}text")) <= 4
 
 
-def test_it_fits_as_a_picture_would(get):
+def test_the_card_fits_the_requested_size(get):
     for query, size in (
         ("width=320", (320, 180)),
         ("height=36", (64, 36)),
@@ -136,7 +136,7 @@ def test_it_fits_as_a_picture_would(get):
         assert (int(svg.get("width")), int(svg.get("height"))) == size
 
 
-def test_its_tag_is_of_its_own_and_ends_with_it(get, base):
+def test_the_card_has_its_own_etag_that_no_picture_matches(get, base):
     tag = get().headers["ETag"]
     assert get(headers={"If-None-Match": tag}).status_code == 304
     assert get(headers=SVG | {"If-None-Match": tag}).status_code == 200
@@ -149,18 +149,18 @@ def test_head_is_get_without_the_body(client, camera, get):
     assert dict(client.head(url).headers) == dict(get().headers)
 
 
-def test_a_detection_whose_picture_is_gone_has_a_card_too(client, camera):
+def test_the_missing_picture_of_a_detection_is_a_card_too(client, camera):
     detection = post_detection(client, camera, file_path="gone.jpg")
     answer = client.get(f"/api/detections/{detection['id']}/image?placeholder=1", headers=SVG)
     assert words(answer)[:2] == ["NO PICTURE", "Front Door"]
     assert answer.headers["X-Snapshot-Placeholder"] == "true"
 
 
-def test_what_is_drawn_can_be_read():
+def test_the_letters_on_the_png_are_those_of_the_name():
     """Letter by letter, from the pixels back to the text."""
     card = Card("Front Door", "x", (640, 360))
     image = Image.open(io.BytesIO(card.png()))
-    line = next(line for line in card._lines() if line.text == "Front Door")
+    line = next(line for line in card.lines() if line.text == "Front Door")
     left = (640 - len(line.text) * 24) // 2
     read = ""
     for number in range(len(line.text)):
@@ -177,19 +177,3 @@ def test_what_is_drawn_can_be_read():
         )
         read += next(letter for letter, drawn in GLYPHS.items() if drawn == rows)
     assert read == "Front Door"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0 seconds"),
-        (1, "1 second"),
-        (119, "119 seconds"),
-        (120, "2 minutes"),
-        (7199, "119 minutes"),
-        (7200, "2 hours"),
-        (172800, "2 days"),
-    ],
-)
-def test_an_age_is_said_in_the_largest_unit_that_fits(seconds, said):
-    assert duration(seconds) == said

@@ -1,7 +1,6 @@
-"""Does a smaller picture leave with headers, conditions and ranges of its own?"""
+"""Does a picture that was made smaller have its own headers, conditions and ranges?"""
 
 import io
-import sys
 
 import pytest
 from PIL import Image
@@ -34,12 +33,12 @@ def get(client, camera):
 
 @pytest.fixture
 def undecoded(monkeypatch):
-    """To decode a picture is a failure."""
+    """Fails a test that decodes a picture."""
 
     def forbidden(*_):
-        raise AssertionError("it is decoded")
+        raise AssertionError("a picture was decoded")
 
-    monkeypatch.setattr(resize, "fitted", forbidden)
+    monkeypatch.setattr(resize, "resize", forbidden)
 
 
 def tag_of(file, size):
@@ -51,7 +50,7 @@ def size_of(answer):
     return Image.open(io.BytesIO(answer.data)).size
 
 
-def test_a_smaller_picture_has_the_same_headers_as_a_whole_one(shown, get):
+def test_a_smaller_picture_has_the_same_headers_as_the_picture_itself(shown, get):
     small, whole = get(), get("")
     assert (small.status_code, size_of(small)) == (200, (320, 240))
     assert small.content_length == len(small.data) < len(LARGE)
@@ -62,7 +61,7 @@ def test_a_smaller_picture_has_the_same_headers_as_a_whole_one(shown, get):
     assert 600 <= int(small.headers["X-Snapshot-Age"]) < 660
 
 
-def test_each_size_has_a_tag_of_its_own(shown, get):
+def test_each_size_has_its_own_etag(shown, get):
     for query, size, tag in (
         ("?width=64", (64, 48), "64x0"),
         ("?height=48", (64, 48), "0x48"),
@@ -81,7 +80,7 @@ def test_a_picture_is_never_enlarged(shown, get):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".gif"])
-def test_the_type_is_that_of_what_is_sent(base, camera, get, suffix):
+def test_the_content_type_is_that_of_the_result(base, camera, get, suffix):
     data = picture(suffix, size=(64, 48))
     put(base / "front" / f"a{suffix}", data)
     small, fits = get("?width=32"), get("?width=64")
@@ -98,7 +97,7 @@ def test_head_is_get_without_the_body(shown, get):
 
 
 @pytest.mark.usefixtures("undecoded")
-def test_a_tag_that_the_client_has_is_304_without_decoding(shown, get):
+def test_a_known_etag_is_answered_with_304_without_decoding(shown, get):
     tag = tag_of(shown, "320x0")
     for wanted in (tag, f"W/{tag}", "*", f'"a", {tag}'):
         answer = get(If_None_Match=wanted)
@@ -108,14 +107,14 @@ def test_a_tag_that_the_client_has_is_304_without_decoding(shown, get):
             assert unknown not in answer.headers
 
 
-def test_the_tag_of_another_size_gets_the_picture(shown, get):
+def test_the_etag_of_another_size_does_not_match(shown, get):
     for other in ("64x0", "0x320", "320x320"):
         assert get(If_None_Match=tag_of(shown, other)).status_code == 200
     assert get(If_None_Match=get("").headers["ETag"]).status_code == 200
     assert get("", If_None_Match=tag_of(shown, "320x0")).data == LARGE
 
 
-def test_another_picture_has_another_tag_and_is_made_anew(shown, get):
+def test_another_picture_has_another_etag(shown, get):
     first = get()
     put(shown, picture(shade=9, size=(640, 480)))
     second = get(If_None_Match=first.headers["ETag"])
@@ -123,7 +122,7 @@ def test_another_picture_has_another_tag_and_is_made_anew(shown, get):
     assert second.data != first.data
 
 
-def test_a_range_is_of_the_smaller_picture(shown, get):
+def test_a_range_is_cut_from_the_smaller_picture(shown, get):
     whole = get()
     part = get(Range="bytes=2-9", If_Range=whole.headers["ETag"])
     assert (part.status_code, part.data) == (206, whole.data[2:10])
@@ -133,33 +132,33 @@ def test_a_range_is_of_the_smaller_picture(shown, get):
     assert_problem(beyond, 416, "range_not_satisfiable")
 
 
-def test_age_and_disposition_hold_as_for_a_whole_one(shown, get):
+def test_max_age_and_disposition_also_hold_for_a_smaller_picture(shown, get):
     assert_problem(get("?width=320&max_age=10"), 404, "snapshot_too_old")
     inline = get("?width=320&disposition=inline")
     assert inline.headers["Content-Disposition"] == 'inline; filename="image_name.jpg"'
 
 
 @pytest.mark.parametrize("name", ["width", "height"])
-def test_another_size_is_422(shown, get, name):
+def test_a_size_out_of_range_is_422(shown, get, name):
     for value in ("15", "2161", "0", "-1", "x", "", "1.5", "9" * 50):
         problem = assert_problem(get(f"?{name}={value}"), 422, "validation_failed")
         assert list(problem["errors"]["query"]) == [name]
 
 
-def test_what_cannot_be_decoded_is_422_and_served_as_it_is(base, camera, get):
+def test_a_picture_that_cannot_be_decoded_is_422_but_served_without_a_size(base, camera, get):
     put(base / "front" / "a.jpg", LARGE[:3000], 600)
     assert_problem(get(), 422, "picture_not_resizable")
     assert get("").data == LARGE[:3000]
 
 
-def test_without_the_extra_it_says_what_to_install(shown, get, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+def test_without_the_extra_the_problem_says_what_to_install(shown, get, monkeypatch):
+    monkeypatch.setattr(resize, "Image", None)
     problem = assert_problem(get(), 501, "resizing_not_installed")
     assert "-m pip install -e '.[images]'" in problem["detail"]
     assert get("").data == LARGE
 
 
-def test_a_detections_picture_comes_smaller_too(client, camera, shown):
+def test_the_picture_of_a_detection_is_made_smaller_too(client, camera, shown):
     detection = post_detection(client, camera, file_path=shown.name)
     answer = client.get(f"/api/detections/{detection['id']}/image?height=48")
     assert size_of(answer) == (64, 48)

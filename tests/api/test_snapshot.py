@@ -271,7 +271,7 @@ def test_a_range_beyond_the_end_is_416_with_the_length(shown, get, wanted):
 def test_what_is_not_one_range_of_bytes_is_ignored(shown, get, subtests):
     for wanted in (
         *("bytes=0-1,5-6", "bytes=0-1, -5", "pages=0-1", "bytes=5-2", "bytes=a-b", "bytes=", "x"),
-        *("bytes", "bytes=--5", "bytes=0-1;", "bytes 0-1", "bytes=-0", "=0-1", "bytes=-", ""),
+        *("bytes", "bytes=--5", "bytes=0-1;", "bytes 0-1", "=0-1", "bytes=-", ""),
         *("bytes=0-1," * 1000 + "2-3", "bytes=" + "9" * 5000 + "-x", "bytes=1_0-20"),
         *("bytes=+1-2", "bytes=\xb2-3"),
     ):

@@ -27,6 +27,8 @@ class Server:
     ``wrapper``: a command that becomes the process that it is given.
     """
 
+    program: Sequence[str | Path] = (sys.executable, PROJECT / "wsgi.py")
+
     def __init__(self, folder: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
         self.wrapper = wrapper
         self.folder, self.base = folder, folder / "uploads"
@@ -52,7 +54,7 @@ class Server:
         self.base.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, sys.executable, PROJECT / "wsgi.py"],
+                [*self.wrapper, *self.program],
                 cwd=self.folder,
                 env=self.environ(),
                 stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Does `make demo` show what it promises, and leave nothing behind?"""
+"""Does `make demo` show what the README says, and leave no files behind?"""
 
 import os
 import re
@@ -17,7 +17,7 @@ needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not in
 
 
 def run(tmp_path, **environ):
-    """The demo as make runs it, its scratch files below ``tmp_path``."""
+    """Run the demo as make does, with its temporary files below ``tmp_path``."""
     return subprocess.run(
         [sys.executable, "-m", "tests.demo"],
         cwd=PROJECT,

@@ -15,9 +15,9 @@ from tests.e2e.server import PROJECT
 from tests.pictures import picture, put
 
 DEADLINE_SECONDS = 60
-# `$ ` and a command, its further lines indented, then what it printed.
+# `$ ` and a command, its further lines indented by four, then its output.
 COMMAND = re.compile(r"^\$ (.*(?:\n {4}.*)*)\n((?:(?!\$ |# ).+\n)*)", re.MULTILINE)
-# A command that keeps the id which the one before it printed.
+# Sets a variable to the id that the command before it printed.
 KEEPING = re.compile(r"([A-Z]+)=[0-9a-f-]{36}")
 TRANSCRIPT = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 [DEMO] = TRANSCRIPT.findall((PROJECT / "README.md").read_text())
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not in
 
 
 def same(text: str) -> str:
-    """``text`` with one word for whatever differs from run to run."""
+    """``text`` with a placeholder for everything that differs from run to run."""
     for pattern, word in DIFFERS:
         text = re.sub(pattern, word, text)
     return text
@@ -64,7 +64,7 @@ def test_the_transcript_of_the_readme_is_what_the_demo_prints(tmp_path):
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS)
 def test_each_command_prints_what_is_shown(server, transcript):
-    """With ``$NVR``, the service's address, ``$CAMERA``, its only camera, and a ``$TOKEN``."""
+    """``$NVR`` is the service's address, ``$CAMERA`` its only camera, ``$TOKEN`` a token."""
     for folder in ("front_door", "Garden"):
         put(server.base / folder / "a.jpg", picture())
     made = requests.post(

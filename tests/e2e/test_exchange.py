@@ -1,8 +1,6 @@
 """Does a byte from outside ever get out, whoever swaps names with links meanwhile?"""
 
-import ctypes
 import http.client
-import os
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,9 +9,9 @@ import pytest
 import requests
 
 from tests.pictures import picture, put
+from tests.renames import exchange
 
 READERS, FEW, MANY = 4, 1_000, 100_000
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
 INSIDE, OUTSIDE = picture(shade=0), picture(shade=255)
 # A camera's folder, the picture in it, and the name that is swapped with a link beside it: the
 # picture itself, its folder, a folder in the middle, one above the camera's, and the camera's own.
@@ -24,13 +22,6 @@ SWAPPED = (
     ("yard/front", "a.jpg", "yard"),
     ("own", "a.jpg", "own"),
 )
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Swap two names in one step (renameat2(2)); raises `OSError`."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(one))
 
 
 def attack(base: Path, over) -> int:

@@ -1,6 +1,7 @@
-"""Does a fresh clone need nothing but the README's commands?"""
+"""Does a fresh clone show a picture after the commands of the README and docs/installing.md?"""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.server import PROJECT, START_LINE
+from tests.pictures import picture
 
 INSTALL_SECONDS = 300
 STOP_SECONDS = 10
@@ -23,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def clone(tmp_path):
-    folder = tmp_path / "clone"
+    folder = tmp_path / "nvr-cameras"
     subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
     return folder
 
@@ -36,6 +38,16 @@ def listening(process, log):
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
     return found[1]
+
+
+def play_the_camera(clone, url):
+    """Type what docs/installing.md says, from "Play the camera" on."""
+    page = (PROJECT / "docs" / "installing.md").read_text()
+    commands = re.search(r"Play the camera.*?```sh\n(.*?)```", page, re.DOTALL)[1]
+    (clone / "ANY_PICTURE.jpg").write_bytes(picture())
+    commands = commands.replace("http://127.0.0.1:8000", url)
+    subprocess.run(["bash", "-ec", commands], cwd=clone.parent, check=True, capture_output=True)
+    (clone / "ANY_PICTURE.jpg").unlink()
 
 
 def test_make_run_serves_with_its_data_under_instance(clone, tmp_path):
@@ -51,8 +63,10 @@ def test_make_run_serves_with_its_data_under_instance(clone, tmp_path):
         )
     try:
         url = listening(process, log)
-        made = requests.post(f"{url}/api/cameras", json={"name": "Door", "folder_path": "door"})
-        assert made.status_code == 201
+        play_the_camera(clone, url)
+        [camera] = requests.get(f"{url}/api/cameras").json()["cameras"]
+        shown = requests.get(f"{url}/api/cameras/{camera['id']}/snapshot")
+        assert (shown.status_code, shown.content) == (200, picture())
         assert requests.get(f"{url}/api/system/health").json()["status"] == "healthy"
     finally:
         os.killpg(process.pid, signal.SIGTERM)

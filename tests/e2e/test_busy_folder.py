@@ -1,0 +1,79 @@
+"""Does a folder that takes seconds to read leave threads for all the others?"""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.e2e.server import Server
+from tests.pictures import picture, put
+from tests.problems import assert_problem
+
+CLIENTS, SLOW_SECONDS, WATCHED_SECONDS = 20, 2, 8
+# Python runs a module of this name at its start: the service's disk becomes slow.
+SLOW_DISK = f"""
+import os, time
+scandir = os.scandir
+def slow(folder):
+    if isinstance(folder, int) and os.readlink(f"/proc/self/fd/{{folder}}").endswith("/slow"):
+        time.sleep({SLOW_SECONDS})
+    return scandir(folder)
+os.scandir = slow
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    put(tmp_path / "site" / "sitecustomize.py", SLOW_DISK.encode())
+    settings = {"NVR_THREADS": "4", "NVR_WATCH": "off", "PYTHONPATH": str(tmp_path / "site")}
+    with Server(tmp_path, **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def snapshots(server):
+    """The URLs of two cameras' snapshots: the folder of the first one is slow."""
+    urls = []
+    for name in ("slow", "fast"):
+        put(server.base / name / "a.jpg", picture(), age=60)
+        fields = {"name": name, "folder_path": name}
+        camera = requests.post(f"{server.url}/api/cameras", json=fields).json()
+        urls.append(f"{server.url}/api/cameras/{camera['id']}/snapshot")
+    return urls
+
+
+def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, snapshots):
+    slow, fast = snapshots
+    until, answers = time.monotonic() + WATCHED_SECONDS, Counter()
+    lock = threading.Lock()
+
+    def ask_again_and_again(_):
+        while time.monotonic() < until:
+            answer = requests.get(slow, timeout=30)
+            if answer.status_code != 200:
+                assert_problem(answer, 503, "folder_busy")
+                assert answer.headers["Retry-After"] == "1"
+                time.sleep(0.2)
+            with lock:
+                answers[answer.status_code] += 1
+
+    def longest(url):
+        took = []
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert requests.get(url, timeout=30).status_code == 200
+            took.append(time.monotonic() - began)
+            time.sleep(0.05)
+        return max(took)
+
+    with ThreadPoolExecutor(CLIENTS + 2) as pool:
+        asking = [pool.submit(ask_again_and_again, number) for number in range(CLIENTS)]
+        others = [pool.submit(longest, url) for url in (fast, f"{server.url}/health")]
+        assert [other.result() < 1.5 for other in others] == [True, True]
+        assert [future.result() for future in asking] == [None] * CLIENTS
+    # Two threads for so many seconds, each for as long as the disk takes.
+    assert 4 <= answers[200] <= 2 * (WATCHED_SECONDS // SLOW_SECONDS + 1)
+    assert answers[503] > CLIENTS
