@@ -1,6 +1,10 @@
 # What do I type?
+# `PYTHON=python3.13 make test` makes and uses .venv-3.13, another one for each version.
 PYTHON ?= python3
-BIN := .venv/bin
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+OTHER = .venv-$(or $(shell $(PYTHON) -c '$(VERSION)'),$(error PYTHON=$(PYTHON) does not run))
+VENV := $(if $(filter-out python3,$(PYTHON)),$(OTHER),.venv)
+BIN := $(VENV)/bin
 # Nothing but the very files that the hashes were taken of.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # For every Python from 3.11 on; without the address of a registry. Extras are kept: pip takes
@@ -15,55 +19,55 @@ export NVR_DATABASE_URL ?= sqlite:///$(CURDIR)/instance/nvr.db
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-install: .venv/runtime ## make .venv with what the service needs to run, all of it compiled
+install: $(VENV)/runtime ## make .venv with what the service needs to run, all of it compiled
 	@$(BIN)/python -m compileall -q app migrations wsgi.py
 
 run: install ## start the service on http://127.0.0.1:8000
 	@mkdir -p instance/uploads
 	@$(BIN)/python wsgi.py
 
-test: .venv/dev ## run the tests on every processor
+test: $(VENV)/dev ## run the tests on every processor
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-coverage: .venv/dev ## run them with branch coverage, which takes twice as long
+coverage: $(VENV)/dev ## run them with branch coverage, which takes twice as long
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term-missing $(ARGS)
 
-test-slow: .venv/dev ## run the tests that take minutes
+test-slow: $(VENV)/dev ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
-check: .venv/dev ## lint, format, type and security check
+check: $(VENV)/dev ## lint, format, type and security check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app migrations wsgi.py
 
-demo: .venv/dev ## two cameras upload by FTP, curl fetches what they see
+demo: $(VENV)/dev ## two cameras upload by FTP, curl fetches what they see
 	@$(BIN)/python -m tests.demo
 
-bench: .venv/rivals install ## measure the service, alone and beside its rivals, and print the tables
+bench: $(VENV)/rivals install ## measure the service, alone and beside its rivals, and print the tables
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.rivals
 
-baseline: .venv/dev ## count each hot request's instructions anew, for the tests to compare with
+baseline: $(VENV)/dev ## count each hot request's instructions anew, for the tests to compare with
 	@$(BIN)/python -m benchmarks.instructions --renew
 
-lock: .venv/dev ## pin what setup.cfg asks for, with hashes; ARGS=--upgrade for the newest
+lock: $(VENV)/dev ## pin what setup.cfg asks for, with hashes; ARGS=--upgrade for the newest
 	@$(COMPILE) --output-file requirements.lock
 	@$(COMPILE) --constraint requirements.lock --extra dev --output-file requirements-dev.lock
 	@$(COMPILE) --constraint requirements-dev.lock --extra dev --extra rivals \
 		--output-file requirements-rivals.lock
 
-audit: .venv/dev ## look the pinned packages up among the known vulnerabilities
+audit: $(VENV)/dev ## look the pinned packages up among the known vulnerabilities
 	@$(BIN)/python .ci/audit requirements-dev.lock
 
-.venv/runtime: requirements.lock
-	@$(PYTHON) -m venv .venv
+$(VENV)/runtime: requirements.lock
+	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --requirement requirements.lock
 	@touch $@
 
-.venv/dev: requirements-dev.lock
-	@$(PYTHON) -m venv .venv
+$(VENV)/dev: requirements-dev.lock
+	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --requirement requirements-dev.lock
-	@touch .venv/runtime $@
+	@touch $(VENV)/runtime $@
 
-.venv/rivals: .venv/dev requirements-rivals.lock
+$(VENV)/rivals: $(VENV)/dev requirements-rivals.lock
 	@$(INSTALL) --requirement requirements-rivals.lock
 	@touch $@
