@@ -1,4 +1,4 @@
-"""What does a person with a browser do and see? Chromium, and everything that it complains of."""
+"""How do tests use a browser? Chromium, with its requests and all errors that it reports."""
 
 import re
 import shutil
@@ -38,7 +38,7 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not instal
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser of its own."""
+    """Start a browser."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -46,9 +46,9 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visit:
-    """A tab on the server at ``url``: what it asked for, and what went wrong in it.
+    """A tab on the server at ``url`` that records its requests and errors.
 
-    In a tab in a ``hurry`` time runs ten times as fast.
+    With ``hurry`` the page's timers run ten times as fast.
     """
 
     def __init__(self, browser: Browser, url: str, hurry: bool = True, **options: Any) -> None:
@@ -77,17 +77,17 @@ class Visit:
         self._running.append(request.url)
 
     def _note(self, message: Any) -> None:
-        # A refusal of the API that the page shows to the reader is no fault of the page.
+        # An error response of the API that the page shows to the reader is no fault of the page.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
 
     def close(self) -> None:
-        """End it, and look at what it did."""
+        """Close the tab and check what it recorded."""
         self.context.close()
         self.judge()
 
     def leave(self) -> None:
-        """Look at what it did, and be as new for the next test."""
+        """Check what it recorded and reset it for the next test."""
         self.page.unroute_all()
         self.page.goto("about:blank")
         self.page.set_viewport_size(VIEWPORT)
@@ -95,8 +95,8 @@ class Visit:
         self.judge()
 
     def judge(self) -> None:
-        """Nothing was complained of, nobody but the box was asked, and the box never two things
-        of one camera at once.
+        """Check that there was no error, no request to another host, and never two requests about
+        one camera at once.
         """
         own = (f"{self.url}/", f"blob:{self.url}/", "about:blank", "data:")
         strangers = [url for url in self.asked if not url.startswith(own)]
@@ -107,7 +107,7 @@ class Visit:
         assert found == ([], [], [])
 
     def violations(self) -> list[tuple[str, list[str]]]:
-        """What axe finds against accessibility: rule and elements."""
+        """The accessibility faults that axe finds: rule and elements."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate(AXE)["violations"]

@@ -1,4 +1,4 @@
-"""What do the tests of the pages stand on? One browser and one server for all of them."""
+"""Fixtures of the page tests: one browser and one server for all of them."""
 
 from collections.abc import Iterator
 
@@ -18,14 +18,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def wall_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server; every test leaves it without cameras."""
+    """The server; each test begins without cameras."""
     with Server(tmp_path_factory.mktemp("wall")) as server:
         yield server
 
 
 @pytest.fixture(scope="package")
 def visit(wall_server: Server, browser: Browser) -> Iterator[Visit]:
-    """The tab; a new one for every test would take longer than the test."""
+    """One tab for all tests; a new one takes longer than a test."""
     visit = Visit(browser, wall_server.url)
     yield visit
     visit.close()
@@ -33,7 +33,7 @@ def visit(wall_server: Server, browser: Browser) -> Iterator[Visit]:
 
 @pytest.fixture
 def wall(wall_server: Server, visit: Visit) -> Iterator[Wall]:
-    """An empty wall, in a tab that shows nothing yet."""
+    """An empty wall, in an empty tab."""
     wall = Wall(wall_server, visit)
     yield wall
     visit.leave()

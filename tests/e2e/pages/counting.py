@@ -1,4 +1,4 @@
-"""How many bytes go over the wire? A proxy that counts them, headers and all."""
+"""How many bytes are transferred? A proxy counts them, headers included."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 class Counter:
-    """Passes connections on to ``url`` from an address of its own, and counts both ways."""
+    """Forwards connections to ``url`` and counts the bytes in both directions."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -21,7 +21,7 @@ class Counter:
         self.bytes = 0
 
     def accept(self) -> None:
-        """Pass on every connection until the end."""
+        """Forward every connection until it is closed."""
         while True:
             try:
                 near, _ = self._listener.accept()
@@ -33,7 +33,7 @@ class Counter:
             self.start(self._pass, far, near)
 
     def start(self, work: object, *arguments: socket.socket) -> None:
-        """Do ``work`` in a thread of its own."""
+        """Run ``work`` in a thread of its own."""
         thread = threading.Thread(target=work, args=arguments)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
@@ -61,7 +61,7 @@ class Counter:
 
 @contextmanager
 def counted(url: str) -> Iterator[Counter]:
-    """A counter before the server at ``url``."""
+    """A counting proxy in front of the server at ``url``."""
     counter = Counter(url)
     counter.start(counter.accept)
     try:

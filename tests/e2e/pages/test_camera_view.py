@@ -1,4 +1,4 @@
-"""Can a person see all of one camera, add, change and delete cameras, by mouse and by keyboard?"""
+"""Does the large view show a camera, and can cameras be added, changed and deleted?"""
 
 import pytest
 import requests
@@ -36,7 +36,7 @@ def seen(wall):
 
 
 def large_of(wall, camera):
-    """The large view, opened by the keyboard."""
+    """Open the large view with the keyboard."""
     wall.see(camera, "LIVE")
     wall.page.locator(f'a[href="#{camera["id"]}"]').focus()
     wall.page.keyboard.press("Enter")
@@ -45,7 +45,7 @@ def large_of(wall, camera):
     return large
 
 
-def test_boxes_lie_where_things_were_seen_in_the_picture_of_the_detection(wall, seen):
+def test_boxes_are_drawn_at_their_place_in_the_picture_of_the_detection(wall, seen):
     large = large_of(wall, seen)
     large.get_by_role("button", name="person 90 %").click()
     expect(large.locator(".boxed img")).to_be_visible()
@@ -66,7 +66,7 @@ def test_boxes_lie_where_things_were_seen_in_the_picture_of_the_detection(wall, 
 
 
 @pytest.mark.parametrize("width", [320, 3840])
-def test_it_is_as_large_as_the_window_lets_it_be(wall, seen, width):
+def test_the_picture_is_as_large_as_the_window_allows(wall, seen, width):
     wall.page.set_viewport_size({"width": width, "height": 2160})
     large = large_of(wall, seen)
     room = large.bounding_box()["width"] - 2 * large.locator(".bar h2").evaluate(
@@ -81,7 +81,7 @@ def test_it_is_as_large_as_the_window_lets_it_be(wall, seen, width):
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_labels_are_legible_at_any_size_and_within_the_picture(wall, seen, width):
+def test_labels_are_legible_at_any_size_and_inside_the_picture(wall, seen, width):
     wall.page.set_viewport_size({"width": width, "height": 640})
     large = large_of(wall, seen)
     large.get_by_role("button", name="person 90 %").click()
@@ -95,7 +95,7 @@ def test_labels_are_legible_at_any_size_and_within_the_picture(wall, seen, width
         assert box["y"] >= image["y"] - 4
 
 
-def test_on_a_phone_it_can_be_closed_from_everywhere(wall, seen):
+def test_on_a_phone_the_close_button_is_always_in_view(wall, seen):
     wall.page.set_viewport_size({"width": 320, "height": 568})
     large = large_of(wall, seen)
     expect(large).to_contain_text("No problem was found.")
@@ -112,7 +112,7 @@ def test_on_a_phone_it_can_be_closed_from_everywhere(wall, seen):
     expect(large).to_have_count(0)
 
 
-def test_a_part_of_the_page_that_does_not_come_is_said(wall, seen):
+def test_a_part_of_the_page_that_cannot_be_loaded_is_reported(wall, seen):
     wall.page.route("**/camera.js", lambda route: route.fulfill(status=404))
     wall.see(seen, "LIVE", "?refresh=3600")
     wall.page.locator(f'a[href="#{seen["id"]}"]').click()
@@ -124,7 +124,7 @@ def test_a_part_of_the_page_that_does_not_come_is_said(wall, seen):
     expect(wall.page.locator("#large h2")).to_have_text(seen["name"])
 
 
-def test_it_tells_events_and_changes_and_whether_diagnostics_are_to_be_had(wall, seen):
+def test_it_shows_events_changes_and_whether_diagnostics_are_available(wall, seen):
     url = f"{wall.server.url}/api/cameras/{seen['id']}"
     requests.patch(url, json={"name": "Front <b>Door</b>"}, timeout=9)
     missing = '{"code": "not_found", "detail": "There is nothing at this URL."}'
@@ -149,7 +149,7 @@ def test_it_shows_what_the_diagnostics_find(wall, seen):
         expect(large).to_contain_text(text)
 
 
-def test_it_says_how_to_mend_a_camera_without_a_picture(wall):
+def test_it_says_how_to_repair_a_camera_without_a_picture(wall):
     camera = wall.add("Nowhere", "nowhere")
     wall.see(camera, "ERROR", f"#{camera['id']}")
     large = wall.page.locator("#large")
@@ -157,7 +157,7 @@ def test_it_says_how_to_mend_a_camera_without_a_picture(wall):
     expect(large).to_contain_text(f"There is no folder {wall.server.base}/nowhere")
 
 
-def test_escape_closes_it_and_focus_goes_back(wall, seen):
+def test_escape_closes_it_and_restores_the_focus(wall, seen):
     large = large_of(wall, seen)
     expect(large.locator("h2")).to_be_focused()
     wall.page.keyboard.press("Escape")
@@ -181,7 +181,7 @@ def test_its_address_opens_it_and_it_follows_the_newest_picture(wall, seen):
     expect(shown).not_to_have_attribute("src", first)
 
 
-def test_a_camera_is_added_and_what_is_wrong_is_said_at_its_field(wall):
+def test_a_camera_is_added_and_each_error_is_shown_at_its_field(wall):
     wall.page.goto("/")
     wall.page.get_by_role("button", name="Add a camera").press("Enter")
     dialog = wall.page.get_by_role("dialog", name="Add a camera")
@@ -213,7 +213,7 @@ def test_a_camera_is_renamed_and_moved(wall, seen):
     expect(wall.tile(seen)).to_contain_text("ERROR")
 
 
-def test_to_delete_asks_first_and_says_what_goes(wall, seen):
+def test_deletion_asks_first_and_says_what_is_deleted(wall, seen):
     large = large_of(wall, seen)
     large.get_by_role("button", name="Delete").click()
     dialog = wall.page.get_by_role("dialog", name="Delete this camera?")
@@ -229,7 +229,7 @@ def test_to_delete_asks_first_and_says_what_goes(wall, seen):
     assert (wall.server.base / "front" / "a.jpg").exists()
 
 
-def test_nothing_is_deleted_before_the_losses_are_known(wall, seen):
+def test_nothing_is_deleted_before_the_counts_are_known(wall, seen):
     held = []
     large = large_of(wall, seen)
     wall.page.route("**/api/events?**limit=1", lambda route: held.append(route))
@@ -243,7 +243,7 @@ def test_nothing_is_deleted_before_the_losses_are_known(wall, seen):
     expect(button).to_be_enabled()
 
 
-def test_a_camera_whose_picture_is_slow_is_asked_nothing_else_meanwhile(wall, seen):
+def test_a_camera_gets_no_second_request_while_its_picture_is_slow(wall, seen):
     held = []
     wall.page.route("**/snapshot", lambda route: held.append(route))
     wall.page.goto(f"/#{seen['id']}")
@@ -255,7 +255,7 @@ def test_a_camera_whose_picture_is_slow_is_asked_nothing_else_meanwhile(wall, se
     expect(large).to_contain_text("Somebody at the door")
 
 
-def test_a_camera_that_somebody_else_deletes_is_large_no_longer(wall, seen):
+def test_the_large_view_closes_when_the_camera_is_deleted_elsewhere(wall, seen):
     large = large_of(wall, seen)
     expect(large).to_contain_text("Somebody at the door")
     requests.delete(f"{wall.server.url}/api/cameras/{seen['id']}", timeout=9)
@@ -263,7 +263,7 @@ def test_a_camera_that_somebody_else_deletes_is_large_no_longer(wall, seen):
     expect(wall.page.locator("#main")).to_be_focused()
 
 
-def test_a_refusal_to_delete_is_said(wall, seen):
+def test_a_failed_deletion_is_reported(wall, seen):
     large_of(wall, seen).get_by_role("button", name="Delete").click()
     body = '{"code": "storage_full", "detail": "The disk is full, nothing was stored."}'
     wall.page.route(
@@ -274,7 +274,7 @@ def test_a_refusal_to_delete_is_said(wall, seen):
     expect(dialog.get_by_role("alert")).to_have_text("The disk is full, nothing was stored.")
 
 
-def test_folders_that_wait_are_registered_by_a_button_each(wall):
+def test_each_unused_folder_has_a_button_that_registers_it(wall):
     for name in ("garden/a.jpg", "garden/b.jpg", "<b>pool/a.jpg"):
         wall.put(name, age=7200)
     wall.page.goto("/")

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from app.api.docs import POLICY
+from app.api.system import DOCS_POLICY
 from tests.e2e.pages.browser import Visit, needs_chromium
 from tests.e2e.server import Server
 
@@ -17,7 +17,7 @@ STATUS = ".live-responses-table tbody .response-col_status"
 
 
 class Links(HTMLParser):
-    """Every URL that a page loads by itself."""
+    """Collects every URL that a page loads by itself."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Links(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect what the tag names; no script may stand in the page itself."""
+        """Collect the tag's URL; no script may be inline."""
         self.urls += [value for name, value in attrs if name in ("src", "href") and value]
         assert tag != "script" or dict(attrs).get("src")
 
@@ -46,7 +46,7 @@ def test_the_page_names_no_other_host(client):
 def test_the_policy_forbids_other_hosts_and_inline_scripts(client):
     policy = client.get("/docs").headers["Content-Security-Policy"]
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
-    assert policy == POLICY
+    assert policy == DOCS_POLICY
     assert directives["default-src"] == "'self'"
     assert "script-src" not in directives
     assert "style-src" not in directives
@@ -56,7 +56,7 @@ def test_the_policy_forbids_other_hosts_and_inline_scripts(client):
 
 
 @needs_chromium
-def test_a_browser_shows_the_operations_and_asks_nobody_else(shared_server, browser):
+def test_a_browser_shows_the_operations_and_asks_no_other_host(shared_server, browser):
     visit = Visit(browser, shared_server.url, hurry=False)
     visit.page.goto("/docs")
     expect(visit.page.get_by_text("Get the newest whole picture")).to_be_visible()
@@ -79,7 +79,7 @@ def test_a_browser_shows_the_operations_and_asks_nobody_else(shared_server, brow
 @needs_chromium
 @pytest.mark.slow
 def test_a_person_authorizes_themselves_with_a_token_and_writes(tmp_path, browser):
-    """The policy of the page forbids nothing that it does: the browser complains of nothing."""
+    """The page's policy blocks nothing that it does: the browser reports no error."""
     with Server(tmp_path, NVR_ANONYMOUS="read") as server:
         visit = Visit(browser, server.url, hurry=False)
         visit.page.goto("/docs")
@@ -95,7 +95,7 @@ def test_a_person_authorizes_themselves_with_a_token_and_writes(tmp_path, browse
 
 
 def authorize(page: Page, token: str) -> None:
-    """Type the token into the dialog that the page has for it."""
+    """Type the token into the dialog of the page."""
     page.locator(".btn.authorize").click()
     bearer = page.locator("form").filter(has=page.locator("#auth-bearer-value"))
     bearer.locator("#auth-bearer-value").fill(token)

@@ -1,4 +1,4 @@
-"""Can a person find events, look at them and mark them as reviewed?"""
+"""Can a person find events, read them and mark them as reviewed?"""
 
 import pytest
 import requests
@@ -15,7 +15,7 @@ SUMMARY = HOSTILE[0]
 
 @pytest.fixture(scope="module")
 def box(shared_server):
-    """A box with two cameras and events of three days; its server and the cameras' ids."""
+    """A server with two cameras and events of three days, and the cameras' ids."""
     url = f"{shared_server.url}/api"
     ids = {}
     for name in ("Front Door", SUMMARY):
@@ -44,7 +44,7 @@ def box(shared_server):
 
 @pytest.fixture(scope="module")
 def berlin(box, browser):
-    """A tab of a reader in Berlin."""
+    """A tab in the time zone of Berlin."""
     visit = Visit(browser, box[0].url, timezone_id="Europe/Berlin")
     visit.page.violations = visit.violations
     yield visit
@@ -57,7 +57,7 @@ def page(berlin):
     berlin.leave()
 
 
-def test_older_events_come_page_by_page(page):
+def test_older_events_are_loaded_page_by_page(page):
     page.goto("/events")
     rows = page.locator("#events > li")
     expect(rows).to_have_count(PAGE)
@@ -71,7 +71,7 @@ def test_older_events_come_page_by_page(page):
     assert page.violations() == []
 
 
-def test_filters_choose_the_address_and_the_download_follow(page, box):
+def test_filters_change_the_list_the_address_and_the_download(page, box):
     page.goto("/events")
     rows = page.locator("#events > li")
     page.get_by_label("Level").select_option("critical")
@@ -92,7 +92,7 @@ def test_filters_choose_the_address_and_the_download_follow(page, box):
     expect(page.locator("#found")).to_have_text("No events.")
 
 
-def test_a_late_answer_to_an_earlier_question_is_passed_over(page):
+def test_a_late_response_to_an_earlier_request_is_ignored(page):
     held = []
     page.route(f"**/api/events?limit={PAGE}", lambda route: held.append(route))
     page.goto("/events")
@@ -104,7 +104,7 @@ def test_a_late_answer_to_an_earlier_question_is_passed_over(page):
     expect(page.locator("#events > li")).to_have_count(1)
 
 
-def test_a_day_is_the_readers_own(page):
+def test_a_day_is_in_the_readers_time_zone(page):
     page.goto("/events?day=2025-12-23")
     expect(page.locator("#events > li")).to_have_count(2)
     csv = page.locator("#csv").get_attribute("href")
@@ -113,7 +113,7 @@ def test_a_day_is_the_readers_own(page):
     expect(page.locator("#found")).to_have_text(f"50 of {MANY} events")
 
 
-def test_one_key_reviews_the_event_in_focus_and_arrows_go_on(page, box):
+def test_one_key_reviews_the_event_in_focus_and_arrows_move_the_focus(page, box):
     page.goto("/events?day=2025-12-23")
     rows = page.locator("#events > li")
     expect(rows).to_have_count(2)
@@ -138,7 +138,7 @@ def test_one_key_reviews_the_event_in_focus_and_arrows_go_on(page, box):
     expect(rows.first).to_be_focused()
 
 
-def test_more_of_an_event_is_its_reasoning_and_its_picture(page):
+def test_the_details_of_an_event_are_its_reasoning_and_its_picture(page):
     page.goto("/events?risk_level=critical")
     page.get_by_text("More, 1 detection").click()
     expect(page.locator("details")).to_contain_text("Reasoning: It burns")
@@ -147,7 +147,7 @@ def test_more_of_an_event_is_its_reasoning_and_its_picture(page):
     assert page.violations() == []
 
 
-def test_a_box_that_does_not_answer_can_be_asked_again(page):
+def test_a_request_that_failed_can_be_repeated(page):
     page.route("**/api/events?**", lambda route: route.abort())
     page.goto("/events")
     expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
@@ -157,7 +157,7 @@ def test_a_box_that_does_not_answer_can_be_asked_again(page):
     expect(page.locator("#trouble")).to_be_empty()
 
 
-def test_it_fits_a_phone_in_the_dark(page):
+def test_it_fits_a_phone_in_dark_mode(page):
     page.set_viewport_size({"width": 320, "height": 600})
     page.emulate_media(color_scheme="dark")
     page.goto("/events?day=2025-12-23")

@@ -1,4 +1,4 @@
-"""Is every state of the pages accessible, in the light and in the dark?"""
+"""Is every state of the pages accessible, in the light and the dark scheme?"""
 
 import pytest
 from playwright.sync_api import expect
@@ -31,7 +31,7 @@ def check(wall, state, subtests):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_fault_with_any_state(box, scheme, subtests):
+def test_axe_finds_no_fault_in_any_state(box, scheme, subtests):
     page = box.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 800})
@@ -69,7 +69,7 @@ def test_axe_finds_no_fault_with_any_state(box, scheme, subtests):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nor_with_an_empty_wall(wall, scheme, subtests):
+def test_axe_finds_no_fault_in_empty_pages(wall, scheme, subtests):
     wall.page.emulate_media(color_scheme=scheme)
     wall.page.goto("/")
     expect(wall.page.locator("#empty")).to_contain_text(
@@ -81,7 +81,7 @@ def test_nor_with_an_empty_wall(wall, scheme, subtests):
     check(wall, "no event", subtests)
 
 
-def test_everything_goes_by_keyboard_and_has_a_name(box):
+def test_every_control_has_a_name_and_is_reached_by_keyboard(box):
     """Tab alone reaches every control; each has a role and a name for a screen reader."""
     page = box.page
     box.see(box.camera, "LIVE", "?refresh=3600")

@@ -45,7 +45,7 @@ def test_the_page_is_light_and_painted_within_a_second(hung, browser):
 
 
 def weigh(visit):
-    """The bytes of every answer but pictures, headers and all, as they come."""
+    """The bytes of every response except pictures, headers included."""
     session = visit.context.new_cdp_session(visit.page)
     session.send("Network.enable")
     urls, weight = {}, []

@@ -1,4 +1,4 @@
-"""Does a wall of very many cameras ask for no more pictures than somebody can see?"""
+"""Does a wall of many cameras load only the pictures that can be seen?"""
 
 import pytest
 from playwright.sync_api import expect
@@ -12,7 +12,7 @@ WINDOW = {"width": 400, "height": 500}  # one column, of which two tiles are in 
 
 @pytest.fixture
 def crowded(wall):
-    """A wall of many cameras in a small window; the cameras in the order of their names."""
+    """A wall of many cameras, in the order of their names, in a small window."""
     wall.page.set_viewport_size(WINDOW)
     wall.put("all/a.jpg")
     wall.cameras = [wall.add(f"Camera {number}", "all") for number in range(CAMERAS)]
@@ -20,13 +20,13 @@ def crowded(wall):
 
 
 def pictured(wall):
-    """The numbers of the cameras whose pictures were asked for, in that order."""
+    """The numbers of the cameras whose pictures were requested, in that order."""
     numbers = {camera["id"]: number for number, camera in enumerate(wall.cameras)}
     asked = [url for url in wall.visit.asked if url.endswith("/snapshot")]
     return [numbers[CAMERA_ID.search(url)[0]] for url in asked]
 
 
-def test_only_what_is_nearly_in_view_is_asked_for_and_the_rest_as_it_comes_near(crowded):
+def test_pictures_are_loaded_when_they_come_near_the_window(crowded):
     crowded.see(crowded.cameras[0], "LIVE", "?refresh=1")
     crowded.page.wait_for_timeout(500)  # five rounds
     assert set(pictured(crowded)) <= set(range(6))
@@ -37,7 +37,7 @@ def test_only_what_is_nearly_in_view_is_asked_for_and_the_rest_as_it_comes_near(
     assert len(set(pictured(crowded))) < CAMERAS / 2
 
 
-def test_never_more_than_a_few_are_asked_for_at_once(crowded):
+def test_only_a_few_pictures_are_loaded_at_once(crowded):
     held = []
     crowded.page.set_viewport_size({"width": 1280, "height": 2000})
     crowded.page.route("**/snapshot", lambda route: held.append(route))
@@ -54,14 +54,14 @@ def test_never_more_than_a_few_are_asked_for_at_once(crowded):
     assert len(held) == AT_ONCE + 1
 
 
-def test_the_camera_that_the_address_names_is_asked_for_wherever_its_tile_is(crowded):
+def test_the_camera_in_the_address_is_loaded_wherever_its_tile_is(crowded):
     last = crowded.cameras[-1]
     crowded.page.goto(f"/?refresh=3600#{last['id']}")
     shown = crowded.page.locator("#large figure > img")
     expect(shown).to_have_attribute("alt", f"Newest picture of {last['name']}")
 
 
-def test_by_age_what_nobody_has_seen_yet_stands_by_its_last_upload(wall):
+def test_tiles_not_loaded_yet_are_ordered_by_their_last_upload(wall):
     wall.page.set_viewport_size(WINDOW)
     cameras = [wall.add(f"Camera {number}", f"{number}") for number in range(12)]
     for number in (3, 11):

@@ -1,4 +1,4 @@
-"""Can a person read what the box says when it has no page to show?"""
+"""Is the page readable that is shown when the service cannot show the one asked for?"""
 
 import pytest
 from playwright.sync_api import expect
@@ -12,14 +12,14 @@ TYPED = {"Accept": "text/html,*/*;q=0.8"}
 
 @pytest.fixture
 def answer(tmp_path):
-    """The page of a service whose database is none."""
+    """The page of a service whose database file is not a database."""
     (tmp_path / "nvr.db").write_text("no database")
     app = create_app({"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/nvr.db"})
     return app.test_client().get("/?kiosk=1", headers=TYPED)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
-def test_it_is_readable_at_any_size_and_its_policy_lets_its_style_be(answer, wall, scheme, width):
+def test_it_is_readable_at_any_size_and_its_policy_allows_its_style(answer, wall, scheme, width):
     page = wall.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 600})

@@ -1,4 +1,4 @@
-"""Does the wall serve somebody who shows a token, and offer nothing that it would refuse?"""
+"""Does the wall work with a token, and hide controls that the token may not use?"""
 
 import pytest
 import requests
@@ -13,7 +13,7 @@ pytestmark = needs_chromium
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory):
-    """A server that lets nobody in without a token, with a camera, an event and a folder."""
+    """A server that requires a token, with a camera, an event and a folder."""
     with Server(tmp_path_factory.mktemp("closed"), NVR_ANONYMOUS="none") as server:
         server.tokens = {role: server.token(role) for role in ("read", "write")}
         shown = {"headers": {"Authorization": f"Bearer {server.tokens['write']}"}, "timeout": 9}
@@ -29,7 +29,7 @@ def closed(tmp_path_factory):
 
 @pytest.fixture
 def visit_as(closed, browser):
-    """Opens a tab whose reader answers the browser's question for a password with a token."""
+    """Opens a tab that sends a token as the browser's password."""
     visits = []
 
     def visit(secret, hurry=True):
@@ -42,7 +42,7 @@ def visit_as(closed, browser):
         each.close()
 
 
-def test_the_password_of_a_browser_is_a_token_and_the_wall_goes_on_with_it(closed, visit_as):
+def test_a_token_as_the_browsers_password_opens_the_wall(closed, visit_as):
     visit = visit_as(closed.tokens["read"])
     visit.page.goto("/?refresh=1")
     state = visit.page.locator(".state")
@@ -54,7 +54,7 @@ def test_the_password_of_a_browser_is_a_token_and_the_wall_goes_on_with_it(close
     assert visit.violations() == []
 
 
-def test_who_may_only_read_is_offered_nothing_else(closed, visit_as):
+def test_a_reading_token_sees_no_controls_that_write(closed, visit_as):
     visit = visit_as(closed.tokens["read"])
     page = visit.page
     page.goto(f"/#{closed.camera['id']}")
@@ -77,7 +77,7 @@ def test_who_may_only_read_is_offered_nothing_else(closed, visit_as):
     assert visit.violations() == []
 
 
-def test_an_empty_wall_of_who_may_only_read_names_the_folders_without_buttons(closed, visit_as):
+def test_a_reading_token_sees_unused_folders_without_buttons(closed, visit_as):
     visit = visit_as(closed.tokens["read"])
     visit.page.route("**/api/cameras", lambda route: route.fulfill(json={"cameras": []}))
     visit.page.goto("/")
@@ -88,7 +88,7 @@ def test_an_empty_wall_of_who_may_only_read_names_the_folders_without_buttons(cl
     assert visit.page.get_by_role("button").count() == 0
 
 
-def test_who_may_write_is_offered_all_of_it(closed, visit_as):
+def test_a_writing_token_sees_all_controls(closed, visit_as):
     page = visit_as(closed.tokens["write"]).page
     page.goto("/events")
     reviewed = page.get_by_role("button", name="Reviewed")
@@ -101,7 +101,7 @@ def test_who_may_write_is_offered_all_of_it(closed, visit_as):
     expect(page.get_by_text("Read-only")).to_have_count(0)
 
 
-def test_a_token_that_is_revoked_meanwhile_is_said_and_asked_with_ever_less(closed, visit_as):
+def test_a_revoked_token_is_reported_and_tried_less_and_less_often(closed, visit_as):
     secret = closed.flask("tokens", "create", "guest", "--role", "read").strip()
     visit = visit_as(secret)
     visit.page.goto("/?refresh=1")
@@ -112,7 +112,7 @@ def test_a_token_that_is_revoked_meanwhile_is_said_and_asked_with_ever_less(clos
     expect(trouble).to_contain_text("Next attempt in 8 s.")
 
 
-def test_a_wrong_password_is_a_page_that_says_how_to_get_a_token(closed, visit_as):
+def test_a_wrong_password_leads_to_a_page_that_says_how_to_get_a_token(closed, visit_as):
     page = visit_as("wrong").page
     assert page.goto("/").status == 401
     expect(page.get_by_role("main")).to_contain_text("tokens create NAME --role read")

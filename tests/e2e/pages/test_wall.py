@@ -1,4 +1,4 @@
-"""Does the wall show each camera as it is, and ask no more of the box than it must?"""
+"""Does the wall show each camera as it is, with no more requests than necessary?"""
 
 import re
 import time
@@ -52,7 +52,7 @@ def test_the_rules_of_state_and_age(wall):
     assert wall.page.evaluate(CALL, ["state.js", "ageText", ages]) == [text for _, text in AGES]
 
 
-def test_each_state_in_words_and_colour(wall):
+def test_each_state_is_shown_in_words_and_colour(wall):
     wall.put("live/a.jpg")
     wall.put("stale/a.jpg", age=3600)
     (wall.server.base / "silent").mkdir()
@@ -97,7 +97,7 @@ def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wal
     assert [answer.status for answer in answers][:2] == [200, 200]
 
 
-def test_a_picture_that_is_gone_goes_from_the_wall(wall):
+def test_a_deleted_picture_disappears_from_the_wall(wall):
     camera = wall.add()
     wall.put()
     tile = wall.see(camera, "LIVE", "?refresh=1")
@@ -108,7 +108,7 @@ def test_a_picture_that_is_gone_goes_from_the_wall(wall):
     expect(wall.page.locator("#news")).to_have_text("Front Door is SILENT now.")
 
 
-def test_a_broken_picture_is_an_error_and_is_not_fetched_again_and_again(wall):
+def test_a_broken_picture_is_an_error_and_is_not_fetched_repeatedly(wall):
     camera = wall.add()
     broken = b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9"
     put(wall.server.base / "front" / "a.jpg", broken, age=60)
@@ -118,7 +118,7 @@ def test_a_broken_picture_is_an_error_and_is_not_fetched_again_and_again(wall):
     expect(wall.tile(camera)).to_contain_text("cannot be displayed")
 
 
-def test_cameras_come_change_and_go_by_themselves(wall):
+def test_added_changed_and_deleted_cameras_show_without_a_reload(wall):
     wall.page.goto("/?refresh=1")
     expect(wall.page.locator("#empty")).to_be_visible()
     camera = wall.add("Zebra")
@@ -143,7 +143,7 @@ def test_the_order_by_age(wall):
     expect(names).to_have_text(["Bee", "Cat", "Ant", "Aaa"])
 
 
-def test_no_tile_jumps_under_the_hands_of_whoever_goes_from_tile_to_tile(wall):
+def test_tiles_keep_their_order_while_one_has_the_focus(wall):
     for name, age in (("Ant", 100), ("Bee", 200)):
         wall.put(f"{name}/a.jpg", age=age)
     cameras = [wall.add(name, name) for name in ("Ant", "Bee")]
@@ -161,7 +161,7 @@ def test_no_tile_jumps_under_the_hands_of_whoever_goes_from_tile_to_tile(wall):
     expect(names).to_have_text(["Bee", "Ant"])
 
 
-def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
+def test_a_service_that_fails_is_asked_less_and_less_often_and_the_page_says_so(wall):
     camera = wall.add()
     wall.put()
     wall.see(camera, "LIVE", "?refresh=1")
@@ -178,7 +178,7 @@ def test_a_box_that_fails_is_asked_ever_less_and_the_page_says_so(wall):
     expect(trouble).to_be_empty()
 
 
-def test_whoever_cannot_wait_asks_at_once(wall):
+def test_the_next_attempt_can_be_made_at_once(wall):
     wall.see(wall.add(), "ERROR", "?refresh=60")
     wall.page.route("**/api/**", lambda route: route.abort())
     trouble = wall.page.locator("#trouble")
@@ -201,7 +201,7 @@ def test_one_picture_that_fails_does_not_stop_the_others(wall):
     expect(wall.tile(bad).locator(".state")).to_have_text("ERROR")
 
 
-def test_a_hidden_tab_asks_nothing(wall):
+def test_a_hidden_tab_sends_no_requests(wall):
     wall.see(wall.add(), "ERROR", "?refresh=1")
     wall.page.evaluate(HIDE, True)
     wall.page.wait_for_timeout(200)
@@ -283,7 +283,7 @@ def test_a_kiosk_has_the_columns_that_show_the_pictures_largest(wall):
         pytest.param("dark", 3840, marks=pytest.mark.slow),
     ],
 )
-def test_it_is_readable_and_within_reach_at_any_size(wall, scheme, width):
+def test_it_is_readable_and_usable_at_any_size(wall, scheme, width):
     wall.page.emulate_media(color_scheme=scheme)
     wall.page.set_viewport_size({"width": width, "height": 900})
     wall.put()
@@ -295,7 +295,7 @@ def test_it_is_readable_and_within_reach_at_any_size(wall, scheme, width):
     assert wall.page.evaluate("document.getAnimations().length") == 0
 
 
-def test_without_its_script_it_shows_the_pictures_all_the_same(browser, wall):
+def test_it_shows_the_pictures_without_javascript(browser, wall):
     wall.add()
     wall.put()
     bare = Visit(browser, wall.server.url, java_script_enabled=False)

@@ -1,4 +1,4 @@
-"""Which cameras hang on the wall that a test looks at?"""
+"""How do tests set up a wall, its cameras and their uploads?"""
 
 import time
 from typing import Any
@@ -22,23 +22,23 @@ HOSTILE = (
 
 
 class Wall:
-    """A server without cameras, and a tab that shows its wall."""
+    """A server without cameras and a tab for its wall."""
 
     def __init__(self, server: Server, visit: Visit) -> None:
         self.server, self.visit, self.page = server, visit, visit.page
 
     def post(self, path: str, **body: Any) -> Row:
-        """What the API answers."""
+        """The API's response."""
         url = f"{self.server.url}/api/{path}"
         answer: Row = requests.post(url, json=body, timeout=DEADLINE_SECONDS).json()
         return answer
 
     def add(self, name: str = "Front Door", folder: str = "front") -> Row:
-        """A new camera."""
+        """Create a camera."""
         return self.post("cameras", name=name, folder_path=folder)
 
     def put(self, name: str = "front/a.jpg", shade: int = 0, age: float = 0) -> None:
-        """An upload."""
+        """Upload a picture."""
         put(self.server.base / name, picture(shade=shade), age=age)
 
     def tile(self, camera: Row) -> Locator:
@@ -52,7 +52,7 @@ class Wall:
         return self.tile(camera)
 
     def until_seen(self, *cameras: Row) -> None:
-        """Wait until the box knows of an upload of each."""
+        """Wait until the service has seen an upload of each camera."""
         url = f"{self.server.url}/api/cameras"
         deadline = time.monotonic() + DEADLINE_SECONDS
         for camera in cameras:
@@ -61,7 +61,7 @@ class Wall:
                 time.sleep(0.05)
 
     def clear(self) -> None:
-        """Take all cameras and their pictures away."""
+        """Delete all cameras and their pictures."""
         url = f"{self.server.url}/api/cameras"
         for camera in requests.get(url, timeout=DEADLINE_SECONDS).json()["cameras"]:
             requests.delete(f"{url}/{camera['id']}", timeout=DEADLINE_SECONDS)
