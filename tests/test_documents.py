@@ -12,6 +12,7 @@ from app.layout import PROJECT
 from app.problems import PROBLEMS
 from app.schemas.pages import WallQuerySchema
 from app.schemas.system import ChecksSchema
+from tests.test_layers import ROOMS
 
 DOCUMENTS = {
     str(path.relative_to(PROJECT)): path.read_text()
@@ -164,7 +165,6 @@ def test_every_file_that_is_named_exists(document):
         assert path.is_dir() if name.endswith("/") else path.is_file(), name
 
 
-def test_every_room_of_the_app_is_named():
-    rooms = {path.parent.name for path in PROJECT.glob("app/*/__init__.py")}
-    named = set(re.findall(r"`[^`\n]+`", page("architecture")))
-    assert {f"`app/{room}/`" for room in rooms} <= named
+def test_the_table_of_rooms_is_in_the_order_of_their_imports():
+    rooms = [room for room in ROOMS if (PROJECT / "app" / room).is_dir()]
+    assert re.findall(r"^\| `app/(\w+)/`", page("architecture"), re.MULTILINE) == rooms
