@@ -208,7 +208,13 @@ def _defined(tree: ast.AST) -> Iterator[str]:
 
 def _used(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and name of each use of a private name, in an import or a string too."""
-    for node in ast.walk(tree):
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in (node for node in ast.walk(tree) if id(node) not in parts):
         match node:
             case ast.Attribute(attr=name) | ast.Constant(value=str(name)) if _is_private(name):
                 yield node.lineno, name
