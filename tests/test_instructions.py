@@ -1,4 +1,4 @@
-"""Does no request cost more than it did? Instructions are counted: no clock is asked."""
+"""Does a request cost more instructions than the baseline says?"""
 
 import pytest
 
@@ -11,7 +11,7 @@ KNOWN = {YARDSTICK: 100.0, "one": 1000.0, "other": 2000.0}
 
 @pytest.fixture(scope="module")
 def counted():
-    """Each request's instructions, and those of a request that costs a tenth more."""
+    """The instructions of each request, and the same with a tenth more of them."""
     if not instructions.is_possible():
         pytest.skip("valgrind is not installed: nothing counts instructions")
     return instructions.measure()
@@ -19,7 +19,7 @@ def counted():
 
 @pytest.mark.slow
 def test_no_request_costs_more_instructions_than_the_baseline_says(counted):
-    """What is meant to cost more, or costs less: python -m benchmarks.instructions --renew."""
+    """After an intended change of the cost: python -m benchmarks.instructions --renew."""
     try:
         known, same = instructions.baseline()
     except instructions.Incomparable as incomparable:
@@ -31,7 +31,7 @@ def test_no_request_costs_more_instructions_than_the_baseline_says(counted):
 
 @pytest.mark.slow
 def test_a_request_that_costs_a_tenth_more_is_noticed(counted):
-    """Each was counted again with a tenth more: asked for 22 times instead of 20."""
+    """Each request was counted again with a tenth more: 22 times instead of 20."""
     once, more = counted
     assert excess(more, once, same=True).keys() == once.keys()
     for name, request in more.items():
@@ -39,7 +39,7 @@ def test_a_request_that_costs_a_tenth_more_is_noticed(counted):
             assert excess(once | {name: request}, once, same=False).keys() == {name}
 
 
-def test_just_what_exceeds_the_tolerance_is_named():
+def test_only_requests_above_the_tolerance_are_reported():
     assert excess(KNOWN, KNOWN, same=True) == {}
     within = {name: n * (1 + (TOLERANCE - 0.1) / 100) for name, n in KNOWN.items()}
     assert excess(within, KNOWN, same=True) == {}
@@ -48,7 +48,7 @@ def test_just_what_exceeds_the_tolerance_is_named():
     assert excess({name: n / 2 for name, n in KNOWN.items()}, KNOWN, same=True) == {}
 
 
-def test_elsewhere_all_is_measured_by_the_yardstick():
+def test_under_other_conditions_counts_are_relative_to_the_yardstick():
     twice = {name: 2 * n for name, n in KNOWN.items()}
     assert excess(twice, KNOWN, same=False) == {}
     assert set(excess(twice, KNOWN, same=True)) == set(KNOWN)
@@ -57,12 +57,12 @@ def test_elsewhere_all_is_measured_by_the_yardstick():
     assert TOLERANCE < TOLERANCE_ELSEWHERE < 10
 
 
-def test_a_request_that_is_new_has_no_baseline_and_is_noticed():
+def test_a_new_request_without_a_baseline_is_an_error():
     with pytest.raises(KeyError, match="new"):
         excess(KNOWN | {"new": 1.0}, KNOWN, same=True)
 
 
-def test_the_baseline_of_another_python_is_none(monkeypatch):
+def test_the_baseline_of_another_python_is_not_used(monkeypatch):
     monkeypatch.setattr(instructions, "kind", lambda: "Python 2.7 on m68k")
     with pytest.raises(instructions.Incomparable, match=r"is of Python 3\.\d+ on .*2\.7 on m68k"):
         instructions.baseline()
