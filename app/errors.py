@@ -15,7 +15,6 @@ from .access import hosts
 from .diagnostics import unassigned_folders
 from .images import resize
 from .logs import without_tokens
-from .models import keyset
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .services import tokens
 from .storage import folders, safe_open, snapshots
@@ -38,8 +37,8 @@ class ValidationFailed(Exception):
 EXCEPTIONS: dict[type[Exception], str] = {
     BadJson: "malformed_json",
     ValidationFailed: "validation_failed",
-    models.Refused: "validation_failed",
-    keyset.BadCursor: "validation_failed",
+    models.ConflictError: "validation_failed",
+    models.BadCursor: "validation_failed",
     safe_open.OutsideBase: "folder_outside_base",
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
@@ -164,9 +163,9 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"detail": f"The body is not one valid JSON document: {error}."}
     if isinstance(error, ValidationFailed):
         return {"errors": error.errors}
-    if isinstance(error, models.Refused):
+    if isinstance(error, models.ConflictError):
         return {"errors": {"json": error.fields}}
-    if isinstance(error, keyset.BadCursor):
+    if isinstance(error, models.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}

@@ -1,8 +1,9 @@
 """Rows put straight into the tables, past every rule of the API."""
 
+from typing import Any
+
 from app.db import database
-from app.models import Camera, Detection, Event, Row
-from app.models.listings import AUDIT
+from app.models import AUDIT, Camera, Detection, Event, Row
 
 MOMENT = "2025-12-23T10:00:00.000000Z"
 MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
@@ -49,6 +50,11 @@ def add_many(camera: str, detections: int, events: int) -> None:
         )
 
 
+def rows(query: Any) -> list[Row]:
+    """The rows that a peewee query finds, by column name."""
+    return list(query.dicts())
+
+
 def entries_of(resource_id: str) -> list[Row]:
     """Everything that the audit log says of one resource, oldest first."""
-    return list(AUDIT.every({"resource_id": resource_id}))[::-1]
+    return list(AUDIT.iterate({"resource_id": resource_id}))[::-1]

@@ -11,7 +11,7 @@ from app.access.authorize import READING
 from app.models import AuditEntry, Token
 from app.services import tokens
 from app.services.audit import Caller
-from app.services.token_usage import uses
+from app.services.tokens import usage
 from tests import effort
 from tests.conftest import JSON
 from tests.pictures import picture, put
@@ -259,7 +259,7 @@ def test_a_use_shows_after_it_was_written_beside_the_requests(client, closed, se
         == 200
     )
     assert effort.changes() == changes
-    uses.write()
+    usage.write()
     used = {token["name"]: token["last_used_at"] for token in Token.listing()}
     assert used["the reader"] > "2026"
     assert used["the writer"] is None

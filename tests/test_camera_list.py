@@ -18,8 +18,8 @@ from app.models import STATUSES, Camera, NotFound
 from app.services import audit
 from app.services import cameras as camera_service
 from app.services.audit import Caller
-from app.services.camera_list import CameraList, camera_list
 from app.services.camera_status import SILENCE, Verdict
+from app.services.cameras import CameraListCache, list_cache
 from app.services.pending_updates import sightings
 from tests.rows import MOMENT, add_camera, add_detection, add_event
 
@@ -48,45 +48,47 @@ def by_hand(sql):
 
 
 def listed(status=None):
-    return json.loads(camera_list.of(status).body)["cameras"]
+    return json.loads(list_cache.get(status).body)["cameras"]
 
 
 def assert_fresh(before):
     """What is kept is just what is stored and seen, and not ``before``."""
-    assert camera_list.of().tag != before.tag
+    assert list_cache.get().tag != before.tag
     for status in (None, *STATUSES):
-        assert listed(status) == camera_service.listing(status)
+        assert listed(status) == camera_service.list_cameras(status)
 
 
 def test_an_unchanged_list_is_encoded_once_for_each_status():
     add_camera()
     for status in (None, *STATUSES):
-        assert camera_list.of(status) is camera_list.of(status)
-    assert len({camera_list.of(status).tag for status in (None, "online", "offline")}) == 2
-    assert camera_list.of("offline").body == b'{"cameras":[],"count":0}\n'
+        assert list_cache.get(status) is list_cache.get(status)
+    assert len({list_cache.get(status).tag for status in (None, "online", "offline")}) == 2
+    assert list_cache.get("offline").body == b'{"cameras":[],"count":0}\n'
 
 
 def test_the_same_list_has_the_same_tag_in_every_process():
     add_camera()
-    assert CameraList().of() == camera_list.of()
-    assert CameraList().of() is not camera_list.of()
+    assert CameraListCache().get() == list_cache.get()
+    assert CameraListCache().get() is not list_cache.get()
 
 
 @pytest.mark.parametrize(
     "work",
     [
-        lambda camera: camera_service.register(
+        lambda camera: camera_service.create_camera(
             {"name": "b", "folder_path": "b", "status": "error"}, BY
         ),
-        lambda camera: camera_service.change(camera, {"name": "x"}, BY),
-        lambda camera: camera_service.change(camera, {"status": "offline"}, BY),
-        lambda camera: camera_service.remove(camera, BY),
-        lambda camera: camera_service.bring([{"name": "x", "folder_path": "front door"}], "/", BY),
+        lambda camera: camera_service.update_camera(camera, {"name": "x"}, BY),
+        lambda camera: camera_service.update_camera(camera, {"status": "offline"}, BY),
+        lambda camera: camera_service.delete_camera(camera, BY),
+        lambda camera: camera_service.import_cameras(
+            [{"name": "x", "folder_path": "front door"}], "/", BY
+        ),
     ],
-    ids=["register", "rename", "status", "remove", "bring"],
+    ids=["register", "rename", "status", "remove", "import"],
 )
 def test_every_change_of_this_process_shows_at_once(work):
-    camera, before = add_camera(), camera_list.of()
+    camera, before = add_camera(), list_cache.get()
     work(camera)
     assert_fresh(before)
 
@@ -108,55 +110,55 @@ def test_every_change_of_this_process_shows_at_once(work):
 )
 def test_every_change_by_hand_shows_at_once(sql):
     add_camera()
-    before = camera_list.of()
+    before = list_cache.get()
     by_hand(sql)
     assert_fresh(before)
 
 
 def test_a_change_that_is_undone_shows_never():
-    camera, before = add_camera(), camera_list.of()
+    camera, before = add_camera(), list_cache.get()
     with suppress(NotFound), database.atomic():
         Camera.change(camera, {"name": "x"})
         Camera.one("nobody")
-    assert camera_list.of() == before
+    assert list_cache.get() == before
     assert Camera.one(camera)["name"] == "Front Door"
 
 
 def test_what_no_list_shows_leaves_it():
     camera = add_camera()
-    before = camera_list.of()
+    before = list_cache.get()
     with database.atomic():
         add_detection(camera, add_event(camera))
         audit.record("tested", BY, "camera", {"id": camera}, {})
-    assert camera_list.of() is before
+    assert list_cache.get() is before
 
 
 def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
-    camera, before = Camera.one(add_camera()), camera_list.of()
+    camera, before = Camera.one(add_camera()), list_cache.get()
     sightings.note(camera, Verdict("offline", LATER, SILENCE))
     assert_fresh(before)
     assert listed("offline") == [camera | {"status": "offline", "last_seen_at": LATER}]
-    waiting = camera_list.of()
+    waiting = list_cache.get()
     sightings.flush()
     assert listed("offline") == [Camera.one(camera["id"])] == Camera.listing()
-    assert camera_list.of() == waiting
+    assert list_cache.get() == waiting
 
 
 def test_what_waits_and_is_dropped_shows_no_more():
     before = Camera.one(add_camera())
     sightings.note(before, Verdict("online", LATER))
-    waiting = camera_list.of()
+    waiting = list_cache.get()
     sightings.forget()
     assert_fresh(waiting)
     assert listed() == [before]
 
 
 def test_no_more_is_kept_than_one_answer_for_each_status_and_one_for_all():
-    camera, cameras = add_camera(), CameraList()
+    camera, cameras = add_camera(), CameraListCache()
     for number in range(20):
         Camera.change(camera, {"name": str(number)})
         for status in (None, *STATUSES):
-            cameras.of(status)
+            cameras.get(status)
         assert len(cameras._kept[1]) == len(STATUSES) + 1
 
 
@@ -166,7 +168,7 @@ def test_a_restored_database_goes_on_with_marks_that_nobody_has_seen(tmp_path):
     camera = add_camera()
     backup_files.backup(path, kept)
     Camera.change(camera, {"name": "forgotten"})
-    before = camera_list.of()
+    before = list_cache.get()
     db.close_all()
     backup_files.restore(kept, path, db.known_migrations())
     db.migrate()
@@ -182,16 +184,16 @@ def test_another_database_is_another_list(tmp_path):
         db.close_all()
         database.init(str(tmp_path / f"{number}.db"), pragmas=PRAGMAS)
         db.migrate()
-        marks.add(camera_service.state())
+        marks.add(camera_service.cache_version())
     assert len(marks) == 3
 
 
 def test_without_the_mark_nothing_is_kept():
     add_camera()
     by_hand("DELETE FROM revision")
-    before = camera_list.of()
-    assert camera_list.of() == before
-    assert camera_list.of() is not before
+    before = list_cache.get()
+    assert list_cache.get() == before
+    assert list_cache.get() is not before
     by_hand("UPDATE camera SET name = 'x'")
     assert_fresh(before)
 
@@ -219,7 +221,7 @@ def test_nobody_gets_a_list_that_is_older_than_a_change_that_was_acknowledged():
     def write(number):
         try:
             for turn in range(1, ROUNDS + 1):
-                camera_service.change(cameras[number], {"name": str(turn)}, BY)
+                camera_service.update_camera(cameras[number], {"name": str(turn)}, BY)
                 acknowledged[number] = turn
         finally:
             database.close()

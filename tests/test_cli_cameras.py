@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from app.models import AuditEntry, Camera, rows
+from app.models import AuditEntry, Camera
 from app.services import cameras as camera_service
-from tests.rows import add_many
+from tests.rows import add_many, rows
 
 HOSTILE = ["yes", "a: b # c", "- x", "Tür \U0001f4f7", "a\u2028b", "'\"\\", "{{ x }}", "1.50"]
 UNKNOWN = "123e4567-e89b-12d3-a456-426614174000"
@@ -67,7 +67,7 @@ def test_add_list_and_rm(run, client):
 
 def test_add_and_rm_answer_as_json(run):
     camera = json.loads(run("cameras", "add", "Garden", "garden", "--json").stdout)
-    assert camera == camera_service.one(camera["id"])
+    assert camera == camera_service.get_camera(camera["id"])
     removed = json.loads(run("cameras", "rm", camera["id"], "--yes", "--json").stdout)
     assert removed == {"removed": camera, "detections": 0, "events": 0}
 

@@ -15,7 +15,7 @@ from app.db import writer
 from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
-from app.models import NotFound, Refused, keyset
+from app.models import BadCursor, ConflictError, NotFound
 from app.problems import PROBLEMS
 from app.services import tokens
 from app.storage import safe_open, snapshots
@@ -33,8 +33,8 @@ FORESEEN = [
     (safe_open.FolderNotFound(SECRET), 404, "folder_not_found"),
     (safe_open.OutsideFolder(SECRET), 403, "picture_outside_folder"),
     (snapshots.PictureNotFound(SECRET), 404, "picture_not_found"),
-    (Refused({"camera_id": ["No."]}), 422, "validation_failed"),
-    (keyset.BadCursor(SECRET), 422, "validation_failed"),
+    (ConflictError({"camera_id": ["No."]}), 422, "validation_failed"),
+    (BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (resize.NotResizable(SECRET), 422, "picture_not_resizable"),

@@ -8,8 +8,7 @@ import pytest
 
 from app import clock
 from app.db import database, writer
-from app.models import Camera, NotFound
-from app.models.listings import AUDIT
+from app.models import AUDIT, Camera, NotFound
 from app.services import cameras as camera_service
 from app.services import monitor
 from app.services.audit import Caller
@@ -43,7 +42,7 @@ def seldom(watch):
 
 def moves(camera):
     """(old, new, evidence) of every move of the camera's status, oldest first."""
-    entries = list(AUDIT.every({"action": "camera_status_changed", "resource_id": camera["id"]}))
+    entries = list(AUDIT.iterate({"action": "camera_status_changed", "resource_id": camera["id"]}))
     assert {entry["actor"] for entry in entries} <= {"monitor"}
     return [
         (*entry["details"]["changes"]["status"].values(), entry["details"]["evidence"])
@@ -52,7 +51,7 @@ def moves(camera):
 
 
 def test_an_upload_is_seen_and_makes_the_camera_online(watch, base, camera):
-    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
     watch.tick()
     assert Camera.one(camera["id"])["last_seen_at"] is None
     before = clock.rfc3339(clock.now())
@@ -98,7 +97,7 @@ def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(watch, bas
     put(base / "front" / "a.jpg", b"x", age=90000)
     watch.tick()
     assert moves(camera) == [("online", "offline", "silence")]
-    camera_service.change(camera["id"], {"status": "online"}, SOMEBODY)
+    camera_service.update_camera(camera["id"], {"status": "online"}, SOMEBODY)
     watch.tick()
     watch._memories.clear()  # as after a restart
     watch.tick()
@@ -151,10 +150,10 @@ def test_every_move_that_waits_becomes_an_entry_of_its_own(seldom, base, camera)
     seldom.tick()
     shutil.rmtree(base / "front")
     seldom.tick()
-    assert camera_service.one(camera["id"])["status"] == "error"
+    assert camera_service.get_camera(camera["id"])["status"] == "error"
     put(base / "front" / "b.jpg", b"x")
     seldom.tick()
-    assert camera_service.one(camera["id"])["status"] == "online"
+    assert camera_service.get_camera(camera["id"])["status"] == "online"
     assert moves(camera) == []
     seldom.flush()
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
@@ -183,7 +182,7 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
 
 
 def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
-    row = camera_service.one(camera["id"])
+    row = camera_service.get_camera(camera["id"])
     verdict = Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE)
     sightings.transact(lambda: sightings.note(row, verdict))
     assert len(sightings) == 1
@@ -197,15 +196,15 @@ def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(ap
 def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
     seldom.tick()
     seldom._flushed_at = float("inf")
-    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
+    camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
-    assert camera_service.one(camera["id"])["status"] == "online"
-    camera_service.change(camera["id"], {"status": "offline"}, SOMEBODY)
-    assert camera_service.one(camera["id"])["status"] == "offline"
+    assert camera_service.get_camera(camera["id"])["status"] == "online"
+    camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
+    assert camera_service.get_camera(camera["id"])["status"] == "offline"
     seldom.tick()
-    assert camera_service.one(camera["id"])["status"] == "offline"
-    assert camera_service.one(camera["id"])["last_seen_at"] is not None
+    assert camera_service.get_camera(camera["id"])["status"] == "offline"
+    assert camera_service.get_camera(camera["id"])["last_seen_at"] is not None
 
 
 def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
@@ -217,7 +216,7 @@ def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
     shutil.rmtree(base / "front")
     seldom.tick()
     with pytest.raises(NotFound):
-        camera_service.change("gone", {"name": "x"}, SOMEBODY)
+        camera_service.update_camera("gone", {"name": "x"}, SOMEBODY)
     assert len(sightings) == 1
     assert moves(camera) == []
     seldom.flush()
@@ -231,10 +230,10 @@ def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twi
     verdict = Verdict("online", EARLY, "upload")
     sightings.transact(lambda: sightings.note(sightings.shown(row), verdict))
     assert moves(camera) == [("online", "error", "folder")]
-    assert camera_service.one(camera["id"])["status"] == "online"
+    assert camera_service.get_camera(camera["id"])["status"] == "online"
     sightings.flush()
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
-    assert camera_service.one(camera["id"])["status"] == "online"
+    assert camera_service.get_camera(camera["id"])["status"] == "online"
     assert len(sightings) == 0
 
 
@@ -331,11 +330,11 @@ def test_folders_of_moved_and_deleted_cameras_are_let_go(watch, base, camera):
     watch.tick()
     (before,) = watch._folders._entries
     (base / "side").mkdir()
-    camera_service.change(camera["id"], {"folder_path": "side"}, SOMEBODY)
+    camera_service.update_camera(camera["id"], {"folder_path": "side"}, SOMEBODY)
     watch.tick()
     (after,) = watch._folders._entries
     assert before != after
-    camera_service.remove(camera["id"], SOMEBODY)
+    camera_service.delete_camera(camera["id"], SOMEBODY)
     watch.tick()
     assert watch._folders._entries == {}
 
@@ -356,7 +355,7 @@ def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
     monkeypatch.setattr(monitor, "BREATH_CAMERAS", 2)
     for number in range(6):
         fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
-        camera_service.register(fields, SOMEBODY)
+        camera_service.create_camera(fields, SOMEBODY)
     pauses = []
     monkeypatch.setattr(monitor.time, "sleep", pauses.append)
     watch.tick()
@@ -365,7 +364,7 @@ def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
 
 def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):
     for name in ("Second", "Third"):
-        camera_service.register(
+        camera_service.create_camera(
             {"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY
         )
     tried = []

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.db import database
-from app.models import AuditEntry, Camera, Detection, Event, NotFound, cameras
+from app.models import AuditEntry, Camera, Detection, Event, NotFound, events
 from app.services import audit
 from app.services import cameras as camera_service
 from app.services.audit import Caller
@@ -29,15 +29,15 @@ def everything():
 
 
 def test_a_camera_is_registered_with_its_entry():
-    camera = camera_service.register(FIELDS, BY)
+    camera = camera_service.create_camera(FIELDS, BY)
     assert camera == Camera.one(camera["id"]) == camera | FIELDS
     (entry,) = entries_of(camera["id"])
     assert (entry["action"], entry["details"]) == ("camera_created", FIELDS)
 
 
 def test_a_change_notes_what_differs_and_nothing_else():
-    camera = camera_service.register(FIELDS, BY)
-    changed = camera_service.change(camera["id"], {"name": "Side", "status": "online"}, BY)
+    camera = camera_service.create_camera(FIELDS, BY)
+    changed = camera_service.update_camera(camera["id"], {"name": "Side", "status": "online"}, BY)
     assert changed == Camera.one(camera["id"]) == camera | {"name": "Side"}
     _, entry = entries_of(camera["id"])
     assert (entry["action"], entry["resource_name"]) == ("camera_updated", "Side")
@@ -45,28 +45,28 @@ def test_a_change_notes_what_differs_and_nothing_else():
 
 
 def test_a_change_writes_the_columns_that_differ_and_no_other():
-    camera = camera_service.register(FIELDS, BY)["id"]
-    found = plans(lambda: camera_service.change(camera, FIELDS | {"status": "error"}, BY))
+    camera = camera_service.create_camera(FIELDS, BY)["id"]
+    found = plans(lambda: camera_service.update_camera(camera, FIELDS | {"status": "error"}, BY))
     (update,) = [statement for statement in found if statement.startswith("UPDATE")]
-    assert update.startswith("UPDATE camera SET status = 'error' WHERE id = ")
+    assert update.startswith('UPDATE "camera" SET "status" = \'error\' WHERE ')
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
 def test_a_change_of_nothing_writes_nothing(fields):
-    camera = camera_service.register(FIELDS, BY)
+    camera = camera_service.create_camera(FIELDS, BY)
     before, changes = everything(), effort.changes()
-    assert camera_service.change(camera["id"], fields, BY) == camera
+    assert camera_service.update_camera(camera["id"], fields, BY) == camera
     assert everything() == before
     assert effort.changes() == changes
 
 
 def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monkeypatch):
-    monkeypatch.setattr(cameras, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(events, "ROWS_AT_ONCE", 4)
     one, other = add_camera("One"), add_camera("Other")
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)
     told = []
-    assert camera_service.remove(one, BY, told.append) == {"detections": 7, "events": 3}
+    assert camera_service.delete_camera(one, BY, told.append) == {"detections": 7, "events": 3}
     assert told == [4, 3, 3]
     (entry,) = entries_of(one)
     assert entry["action"] == "camera_deleted"
@@ -76,9 +76,9 @@ def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monk
 
 
 def test_entries_outlive_their_camera_under_the_name_it_had():
-    camera = camera_service.register(FIELDS, BY)["id"]
-    camera_service.change(camera, {"name": "Side"}, BY)
-    camera_service.remove(camera, BY)
+    camera = camera_service.create_camera(FIELDS, BY)["id"]
+    camera_service.update_camera(camera, {"name": "Side"}, BY)
+    camera_service.delete_camera(camera, BY)
     names = [(entry["action"], entry["resource_name"]) for entry in entries_of(camera)]
     assert names == [
         ("camera_created", "Front Door"),
@@ -90,8 +90,8 @@ def test_entries_outlive_their_camera_under_the_name_it_had():
 @pytest.mark.parametrize(
     "work",
     [
-        lambda: camera_service.change(UNKNOWN, {"name": "x"}, BY),
-        lambda: camera_service.remove(UNKNOWN, BY),
+        lambda: camera_service.update_camera(UNKNOWN, {"name": "x"}, BY),
+        lambda: camera_service.delete_camera(UNKNOWN, BY),
     ],
     ids=["change", "remove"],
 )
@@ -106,9 +106,9 @@ def test_an_unknown_camera_leaves_no_trace(work):
 @pytest.mark.parametrize(
     "work",
     [
-        lambda camera: camera_service.register(FIELDS, BY),
-        lambda camera: camera_service.change(camera, {"name": "x"}, BY),
-        lambda camera: camera_service.remove(camera, BY),
+        lambda camera: camera_service.create_camera(FIELDS, BY),
+        lambda camera: camera_service.update_camera(camera, {"name": "x"}, BY),
+        lambda camera: camera_service.delete_camera(camera, BY),
     ],
     ids=["register", "change", "remove"],
 )
@@ -129,9 +129,9 @@ def test_nothing_changes_without_its_entry(monkeypatch, work):
 @pytest.mark.parametrize(
     ("method", "work"),
     [
-        ("add", lambda camera: camera_service.register(FIELDS, BY)),
-        ("change", lambda camera: camera_service.change(camera, {"name": "x"}, BY)),
-        ("remove", lambda camera: camera_service.remove(camera, BY)),
+        ("add", lambda camera: camera_service.create_camera(FIELDS, BY)),
+        ("change", lambda camera: camera_service.update_camera(camera, {"name": "x"}, BY)),
+        ("remove", lambda camera: camera_service.delete_camera(camera, BY)),
     ],
 )
 def test_there_is_no_entry_without_its_change(monkeypatch, method, work):
@@ -154,7 +154,7 @@ def test_changes_of_different_fields_at_once_both_survive():
         try:
             for turn in range(ROUNDS):
                 both.wait()
-                camera_service.change(camera, {field: str(turn)}, BY)
+                camera_service.update_camera(camera, {field: str(turn)}, BY)
                 both.wait()
                 row = Camera.one(camera)
                 assert (row["name"], row["folder_path"]) == (str(turn), str(turn))
@@ -176,7 +176,7 @@ def test_the_audit_log_tells_every_step_of_changes_at_once():
         try:
             both.wait()
             for turn in range(10):
-                camera_service.change(camera, {"name": f"{thread} {turn}"}, BY)
+                camera_service.update_camera(camera, {"name": f"{thread} {turn}"}, BY)
         finally:
             database.close()
 

@@ -16,7 +16,9 @@ NOBODY = Caller("anonymous")
 
 
 def camera(name, status="online"):
-    return camera_service.register({"name": name, "folder_path": name, "status": status}, NOBODY)
+    return camera_service.create_camera(
+        {"name": name, "folder_path": name, "status": status}, NOBODY
+    )
 
 
 def test_an_empty_box_counts_nothing_but_knows_every_key(app):
@@ -38,8 +40,8 @@ def test_totals_count_every_row_and_status(app):
     first = camera("a")
     for status in ("offline", "offline", "error"):
         camera("b", status)
-    detection_service.store_detections([seen(first)] * 3)
-    event_service.store_event(happened(first))
+    detection_service.create_detections([seen(first)] * 3)
+    event_service.create_event(happened(first))
     assert stats.totals() == {
         "total_cameras": 4,
         "cameras_by_status": {"online": 1, "offline": 2, "error": 1},
@@ -58,7 +60,7 @@ def two(app):
         *((side, 12, 85), (side, 12, None), (side, 13, 84)),
     ):
         started = f"2025-12-23T{hour}:00:00.000000Z"
-        event_service.store_event(happened(who, started_at=started, risk_score=score))
+        event_service.create_event(happened(who, started_at=started, risk_score=score))
     return front, side
 
 

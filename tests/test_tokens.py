@@ -9,7 +9,7 @@ import pytest
 from app import clock
 from app.db import database
 from app.models import Token
-from app.services import token_usage, tokens
+from app.services import tokens
 from app.services.audit import Caller
 from tests import effort
 from tests.effort import plans
@@ -128,11 +128,11 @@ def test_a_use_is_written_beside_the_requests_at_most_once_an_hour(secret):
     start = clock.parse("2026-11-23T10:00:00.000000Z")
 
     def used_after(minutes):
-        now = start + token_usage.INTERVAL * minutes / 60
+        now = start + tokens.USAGE_INTERVAL * minutes / 60
         before = stored()
-        token_usage.uses.note(tokens.find(secret), now)
+        tokens.usage.note(tokens.find(secret), now)
         assert stored() == before
-        token_usage.uses.write()
+        tokens.usage.write()
         return Token.listing()[0]["last_used_at"][11:19]
 
     assert Token.listing()[0]["last_used_at"] is None
@@ -142,35 +142,35 @@ def test_a_use_is_written_beside_the_requests_at_most_once_an_hour(secret):
 
 def test_nothing_is_written_while_nothing_waits(secret):
     changes = effort.changes()
-    assert plans(token_usage.uses.write) == {}
-    token_usage.uses.note(tokens.find(secret), clock.now())
-    token_usage.uses.write()
-    token_usage.uses.write()
+    assert plans(tokens.usage.write) == {}
+    tokens.usage.note(tokens.find(secret), clock.now())
+    tokens.usage.write()
+    tokens.usage.write()
     assert effort.changes() == changes + 1
 
 
 def test_a_use_that_cannot_be_written_waits(secret):
-    token_usage.uses.note(tokens.find(secret), clock.now())
+    tokens.usage.note(tokens.find(secret), clock.now())
     connection = effort.writer_connection()
     connection.execute("PRAGMA query_only = 1")
     with pytest.raises(Exception, match="readonly"):
-        token_usage.uses.write()
+        tokens.usage.write()
     connection.execute("PRAGMA query_only = 0")
-    token_usage.uses.write()
+    tokens.usage.write()
     assert Token.listing()[0]["last_used_at"]
 
 
 def test_a_use_within_the_hour_does_not_even_wait(secret):
-    token_usage.uses.note(tokens.find(secret), clock.now())
-    token_usage.uses.write()
-    token_usage.uses.note(tokens.find(secret), clock.now() + token_usage.INTERVAL / 2)
-    assert plans(token_usage.uses.write) == {}
+    tokens.usage.note(tokens.find(secret), clock.now())
+    tokens.usage.write()
+    tokens.usage.note(tokens.find(secret), clock.now() + tokens.USAGE_INTERVAL / 2)
+    assert plans(tokens.usage.write) == {}
 
 
 def test_two_processes_write_a_use_once(secret):
-    one, other, token = token_usage.Uses(), token_usage.Uses(), tokens.find(secret)
+    one, other, token = tokens.TokenUsage(), tokens.TokenUsage(), tokens.find(secret)
     one.note(token, clock.now())
-    other.note(token, clock.now() + token_usage.INTERVAL / 2)
+    other.note(token, clock.now() + tokens.USAGE_INTERVAL / 2)
     one.write()
     written = Token.listing()
     other.write()

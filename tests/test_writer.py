@@ -14,7 +14,7 @@ import pytest
 from app import db
 from app.db import database, writer
 from app.layout import PROJECT
-from app.models import Camera, Refused
+from app.models import Camera, ConflictError
 from tests import effort
 from tests.rows import add_camera, add_detection
 
@@ -100,7 +100,7 @@ def named(name):
 
 def fail():
     add_camera("refused")
-    raise Refused({"name": ["No."]})
+    raise ConflictError({"name": ["No."]})
 
 
 def test_changes_that_wait_are_committed_together(commits):
@@ -120,7 +120,7 @@ def test_the_caller_gets_the_value_of_the_change():
 
 def test_a_failed_change_leaves_the_others_of_its_batch():
     errors = together(named("a"), fail, named("b"), fail, named("c"), fail)
-    assert [type(error) for error in errors] == [type(None), Refused] * 3
+    assert [type(error) for error in errors] == [type(None), ConflictError] * 3
     assert names() == ["a", "b", "c"]
 
 

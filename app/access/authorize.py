@@ -13,8 +13,7 @@ from ..logs import without_tokens
 from ..models import Token
 from ..services import tokens
 from ..services.audit import Caller
-from ..services.token_usage import uses
-from ..services.tokens import NotAllowed, NoToken
+from ..services.tokens import NotAllowed, NoToken, usage
 from .hosts import ForeignPage, Names, UnknownHost, is_foreign, is_loopback
 from .proxies import ASKED_AS
 
@@ -100,7 +99,7 @@ def lets_nobody_in(app: Flask) -> bool:
 
 def init_app(app: Flask) -> None:
     """Look at every request before its view does."""
-    uses.forget()
+    usage.forget()
     app.before_request(Gate(app).admit)
 
 
@@ -162,4 +161,4 @@ def _show_token(scheme: Any, needed: str) -> None:
     if needed == "write" and token["role"] != "write":
         raise NotAllowed
     g.token = token
-    uses.note(token, clock.now())
+    usage.note(token, clock.now())

@@ -1,7 +1,6 @@
 """The audit log: who changed what. Nothing here changes it."""
 
-from ..models import Row
-from ..models.listings import AUDIT
+from ..models import AUDIT, Row
 from ..schemas import audit as schemas
 from ..schemas import examples
 from .blueprint import Blueprint

@@ -15,7 +15,6 @@ from ..schemas import diagnostics, folders
 from ..schemas.common import SnapshotQuerySchema
 from ..services import cameras as camera_service
 from ..services import homeassistant
-from ..services.camera_list import camera_list
 from ..services.homeassistant import Urls
 from ..storage import snapshots
 from .blueprint import Blueprint
@@ -38,7 +37,7 @@ UNKNOWN = ("camera_not_found",)
 @blp.response(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST, tagged=True)
 def list_cameras(query: Row) -> Response:
     """List all cameras, oldest first, or those of one status"""
-    return tagged_response(camera_list.of(**query))
+    return tagged_response(camera_service.list_cache.get(**query))
 
 
 @blp.post("")
@@ -46,7 +45,7 @@ def list_cameras(query: Row) -> Response:
 @blp.response(201, schemas.CameraSchema, example=schemas.EXAMPLE_CREATED)
 def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create a camera"""
-    camera = camera_service.register(fields, caller())
+    camera = camera_service.create_camera(fields, caller())
     return camera, {"Location": url_for("cameras.get_camera", camera_id=camera["id"])}
 
 
@@ -54,7 +53,7 @@ def create_camera(fields: Row) -> tuple[Row, dict[str, str]]:
 @blp.response(200, schemas.CameraSchema, example=schemas.EXAMPLE_CAMERA, problems=UNKNOWN)
 def get_camera(camera_id: UUID) -> Row:
     """Get a camera by its id"""
-    return camera_service.one(str(camera_id))
+    return camera_service.get_camera(str(camera_id))
 
 
 @blp.patch("/<uuid:camera_id>")
@@ -62,7 +61,7 @@ def get_camera(camera_id: UUID) -> Row:
 @blp.response(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_camera(fields: Row, camera_id: UUID) -> Row:
     """Change the fields that are given, and only those"""
-    return camera_service.change(str(camera_id), fields, caller())
+    return camera_service.update_camera(str(camera_id), fields, caller())
 
 
 @blp.delete("/<uuid:camera_id>")
@@ -72,7 +71,7 @@ def delete_camera(camera_id: UUID) -> str:
 
     Pictures are never touched. The audit log keeps the camera's name and how much went with it.
     """
-    camera_service.remove(str(camera_id), caller())
+    camera_service.delete_camera(str(camera_id), caller())
     return ""
 
 
@@ -112,7 +111,10 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
     """Say what a person needs to know to mend a camera that shows nothing new"""
-    camera, context = camera_service.one(str(camera_id)), current_app.extensions["diagnostics"]
+    camera, context = (
+        camera_service.get_camera(str(camera_id)),
+        current_app.extensions["diagnostics"],
+    )
     return diagnose(camera, Camera.listing(), context, clock.now())
 
 

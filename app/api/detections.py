@@ -5,8 +5,7 @@ from typing import Any
 
 from flask import Response, url_for
 
-from ..models import Camera, Row
-from ..models.listings import DETECTIONS
+from ..models import DETECTIONS, Camera, Row
 from ..schemas import detections as schemas
 from ..schemas import examples
 from ..schemas.common import SnapshotQuerySchema
@@ -40,7 +39,7 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     A detection whose external_id its camera knows already is not stored again: its id is answered,
     with 200 where it was the only one. A batch is answered with the ids in its order.
     """
-    stored = detection_service.store_detections(
+    stored = detection_service.create_detections(
         posted["detections"], "" if posted["single"] else "detections.{}."
     )
     status = 200 if len(stored.ids) == 1 and not stored.new else 201

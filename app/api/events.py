@@ -4,8 +4,7 @@ from flask import Response, url_for
 
 from .. import clock
 from ..access.authorize import caller
-from ..models import Row
-from ..models.listings import DETECTIONS, EVENTS
+from ..models import DETECTIONS, EVENTS, Row
 from ..schemas import detections, examples
 from ..schemas import events as schemas
 from ..schemas.common import PeriodQuerySchema
@@ -26,7 +25,7 @@ UNKNOWN = ("event_not_found",)
 @blp.response(201, schemas.EventSchema, example=examples.EVENT)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
-    event = event_service.store_event(fields)
+    event = event_service.create_event(fields)
     return event, {"Location": url_for("events.get_event", event_id=event["id"])}
 
 
@@ -50,7 +49,7 @@ def get_event(event_id: int) -> Row:
 @blp.response(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
-    return event_service.review_event(event_id, fields, caller())
+    return event_service.update_event(event_id, fields, caller())
 
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")
@@ -75,4 +74,4 @@ def get_event_stats(query: Row) -> Row:
 @blp.text_response("The rows", "text/csv")
 def export_events(query: Row) -> Response:
     """Export the events that match every filter as CSV, newest first"""
-    return csv_response(EVENTS.every(query), COLUMNS, f"events-{clock.now():%Y-%m-%d}.csv")
+    return csv_response(EVENTS.iterate(query), COLUMNS, f"events-{clock.now():%Y-%m-%d}.csv")

@@ -7,9 +7,8 @@ from typing import Any
 from flask import Response
 from werkzeug.routing import IntegerConverter
 
-from ..models import Row
-from ..models.keyset import Listing
-from ..services.camera_list import Sent
+from ..models import KeysetQuery, Row
+from ..services.cameras import CachedBody
 from ..strict_json import encoded
 from ..web.conditions import is_not_modified
 
@@ -51,7 +50,7 @@ def json_response(value: Any, status: int) -> Response:
     return Response(encoded(body), status, headers, mimetype=JSON)
 
 
-def page(listing: Listing, key: str, query: Row) -> Row:
+def page(listing: KeysetQuery, key: str, query: Row) -> Row:
     """One page of a list: rows under ``key``, ``count`` if it is asked for, the next cursor."""
     paging = {name: query.pop(name) for name in ("limit", "cursor", "count")}
     rows, next_cursor = listing.page(query, paging["limit"], paging["cursor"])
@@ -59,7 +58,7 @@ def page(listing: Listing, key: str, query: Row) -> Row:
     return {key: rows, **count, "next_cursor": next_cursor}
 
 
-def tagged_response(cached: Sent) -> Response:
+def tagged_response(cached: CachedBody) -> Response:
     """200 with the cached JSON body and its `ETag`, or 304 where the client has it."""
     headers = {"ETag": f'"{cached.tag}"', "Cache-Control": "private, no-cache"}
     if is_not_modified(cached.tag):

@@ -55,7 +55,7 @@ def doctor(as_json: bool) -> None:
 def _cameras(path: str) -> list[Row]:
     """Every camera, or none where the database tells of none: its own check says why."""
     try:
-        return camera_service.listing() if Path(path).exists() else []
+        return camera_service.list_cameras() if Path(path).exists() else []
     except DatabaseError:
         return []
 

@@ -11,9 +11,8 @@ from .. import db
 from ..logs import one_line
 from ..models import Camera, Row
 from ..schemas.cameras import CameraRosterSchema
-from ..services import camera_import
 from ..services import cameras as camera_service
-from ..services.camera_import import Plan
+from ..services.cameras import ImportPlan
 from ..strict_json import BadJson, strict
 from ..yaml_text import BadYaml, dumps, loads
 from . import progress
@@ -22,17 +21,20 @@ from .cameras import BY, as_json, cameras, refusal, titled
 # The group itself, with the two commands of this module added.
 __all__ = ["cameras"]
 
-FIELDS = ("name", "folder_path", "status")
-
 
 @cameras.command()
 @as_json
 def export(as_json: bool) -> None:
-    """Write every camera's name, folder and status as YAML, or as JSON."""
+    """Write every camera as YAML, or as JSON: all that its client chose."""
     db.migrate()
-    found = [{field: camera[field] for field in FIELDS} for camera in camera_service.listing()]
-    roster = {"cameras": found}
+    cameras = camera_service.list_cameras()
+    roster = {"cameras": [_exported(camera) for camera in cameras]}
     click.echo(json.dumps(roster, ensure_ascii=False) if as_json else dumps(roster), nl=as_json)
+
+
+def _exported(camera: Row) -> Row:
+    """What the camera's client chose, without what it left empty."""
+    return {field: value for field, value in Camera.chosen(camera).items() if value is not None}
 
 
 @cameras.command("import")
@@ -48,10 +50,10 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
     entries = _entries(_read(file.read()))
     base = current_app.config["NVR_FOSCAM_BASE_PATH"]
     if dry_run:
-        plan = camera_import.plan(entries, Camera.listing(), base)
+        plan = camera_service.plan_import(entries, base)
     else:
         with progress.bar(len(entries)) as bar:
-            plan = camera_service.bring(entries, base, BY, bar.update)
+            plan = camera_service.import_cameras(entries, base, BY, bar.update)
     click.echo(json.dumps(_facts(plan, dry_run)) if as_json else _diff(plan, dry_run))
 
 
@@ -72,13 +74,13 @@ def _entries(document: Any) -> list[Row]:
     return entries
 
 
-def _facts(plan: Plan, dry_run: bool) -> Row:
+def _facts(plan: ImportPlan, dry_run: bool) -> Row:
     changed = [{"id": camera["id"], "changes": changes} for camera, changes in plan.changed]
     counted = {"unchanged": plan.unchanged}
     return {"dry_run": dry_run, "added": plan.new, "changed": changed, **counted}
 
 
-def _diff(plan: Plan, dry_run: bool) -> str:
+def _diff(plan: ImportPlan, dry_run: bool) -> str:
     """A line for each difference, and their number."""
     lines = [f"+ {titled(entry)}" for entry in plan.new]
     for camera, changes in plan.changed:

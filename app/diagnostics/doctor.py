@@ -13,7 +13,7 @@ import peewee
 
 from .. import clock
 from ..db import backup
-from ..models import Row, fetch
+from ..models import AuditEntry, Row
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
 from ..services.stats import existing
 from ..storage import filesystems
@@ -131,7 +131,7 @@ def _no_database(path: str) -> Check:
 
 def _last_audit_entry() -> str | None:
     try:
-        return str(fetch("SELECT max(timestamp) AS last FROM audit_entry", ())[0]["last"] or "")
+        return str(AuditEntry.last_timestamp() or "")
     except peewee.DatabaseError:
         return None
 

@@ -1,43 +1,60 @@
 """What exists? Cameras, what detectors saw, the events it adds up to, and who changed what.
 
-All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`). Reads answer
-plain dicts in the contract's order instead of model objects: they go to the wire as they are.
+All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`).
 """
 
 from collections.abc import Iterable
 
+from ..db.compiled import Row
 from .audit import AuditEntry
-from .base import NotFound, Record, Refused, Row, fetch, rows
+from .base import BaseModel, ConflictError, NotFound
 from .cameras import STATUSES, Camera
-from .records import BANDS, RISK_LEVELS, Detection, Event, band, types_of, types_text
-from .secrets import Secret
-from .table_versions import Revision
-from .tokens import Token
+from .events import (
+    CONFIDENCE_BUCKETS,
+    RISK_LEVELS,
+    Detection,
+    Event,
+    child_counts,
+    confidence_bucket,
+    decode_types,
+    delete_children,
+    encode_types,
+)
+from .keyset import BadCursor, KeysetQuery
+from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
+from .system import Secret, TableVersion, Token
 
-# How the service runs, and not what it knows of cameras.
-INTERNAL: tuple[type[Record], ...] = (Revision, Secret, Token)
-MODELS: Iterable[type[Record]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
+# Tables of how the service runs, and not of what it knows of cameras.
+INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token)
+MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
-    "BANDS",
+    "AUDIT",
+    "CONFIDENCE_BUCKETS",
+    "DETECTIONS",
+    "EVENTS",
     "INTERNAL",
     "MODELS",
     "RISK_LEVELS",
     "STATUSES",
     "AuditEntry",
+    "BadCursor",
+    "BaseModel",
     "Camera",
+    "ConflictError",
     "Detection",
     "Event",
+    "KeysetQuery",
     "NotFound",
-    "Record",
-    "Refused",
-    "Revision",
     "Row",
     "Secret",
+    "TableVersion",
     "Token",
-    "band",
-    "fetch",
-    "rows",
-    "types_of",
-    "types_text",
+    "child_counts",
+    "confidence_bucket",
+    "decode_types",
+    "delete_children",
+    "encode_types",
+    "event_counts_by_camera",
+    "event_counts_by_level",
 ]

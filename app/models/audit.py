@@ -1,14 +1,20 @@
 """Which changes were made?"""
 
 import json
+from typing import Any
 
-from peewee import TextField
-from playhouse.sqlite_ext import AutoIncrementField
+from peewee import TextField, fn
 
-from .base import Record, Row, insert, rows
+from ..db.compiled import AutoIncrementField, Parameter, Row, compiled
+from .base import BaseModel
 
 
-class AuditEntry(Record):
+def shape_entry(row: Row) -> Row:
+    """An entry as it goes to the wire."""
+    return row | {"details": json.loads(row["details"])}
+
+
+class AuditEntry(BaseModel):
     """One change and who made it; outlives what it speaks of, so it refers to nothing by key."""
 
     id = AutoIncrementField()
@@ -34,13 +40,27 @@ class AuditEntry(Record):
         )
 
     @classmethod
-    def add(cls, entry: Row) -> None:
-        """A new entry."""
-        insert("audit_entry", entry)
+    def newest_of(cls, resource_id: str, action: str) -> Row | None:
+        """The newest entry of this action on this resource, if there is one."""
+        entry = _newest_entry().one(resource_id=resource_id, action=action)
+        return shape_entry(entry) if entry else None
 
     @classmethod
-    def newest_of(cls, resource_id: str, action: str) -> list[Row]:
-        """The newest entry of this action on this resource, if any, ``details`` as an object."""
-        query = cls.select().where(cls.resource_id == resource_id, cls.action == action)
-        newest = query.order_by(cls.timestamp.desc(), cls.id.desc()).limit(1)
-        return [{**row, "details": json.loads(row["details"])} for row in rows(newest)]
+    def last_timestamp(cls) -> str | None:
+        """When the newest entry was written."""
+        found = _last_timestamp().scalar()
+        return None if found is None else str(found)
+
+
+@compiled
+def _newest_entry() -> Any:
+    query = AuditEntry.select().where(
+        AuditEntry.resource_id == Parameter("resource_id"),
+        AuditEntry.action == Parameter("action"),
+    )
+    return query.order_by(AuditEntry.timestamp.desc(), AuditEntry.id.desc()).limit(1)
+
+
+@compiled
+def _last_timestamp() -> Any:
+    return AuditEntry.select(fn.MAX(AuditEntry.timestamp))

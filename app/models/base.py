@@ -1,21 +1,19 @@
-"""What do all tables share, and how are their rows read?"""
+"""What do all tables share?"""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from peewee import Model, ModelSelect
+from peewee import SQL, Model, fn
 
 from ..db import database
-
-Row = dict[str, Any]
+from ..db.compiled import Parameter, Row, compiled
 
 # Unicode's categories Cc and Cs: UTF-8 has no bytes for a lone surrogate, and SQLite's own
 # functions end a text at NUL.
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class Refused(Exception):
+class ConflictError(Exception):
     """Values that fit their schema but not what is stored: field → messages."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
@@ -31,27 +29,68 @@ class NotFound(Exception):
         self.resource = resource
 
 
-def rows(query: "ModelSelect[Any]") -> list[Row]:
-    """The rows of ``query`` by column name, as SQLite's driver gives them."""
-    return fetch(*query.sql())
+class BaseModel(Model):
+    """What all tables share; every query of the service is a method of its table.
 
-
-def fetch(sql: str, parameters: Sequence[Any]) -> list[Row]:
-    """The rows of a query in SQL by column name."""
-    cursor = database.execute_sql(sql, parameters)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, values, strict=True)) for values in cursor]
-
-
-def insert(table: str, row: Row) -> None:
-    """A new row, all of whose columns are given; the names are our own."""
-    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
-    database.execute_sql(sql, list(row.values()))
-
-
-class Record(Model):
-    """What all tables share."""
+    Reads give plain dicts in the contract's order, which go to the wire as they are.
+    """
 
     class Meta:
         database = database
         legacy_table_names = False
+
+    @classmethod
+    def table(cls) -> str:
+        """The table's name."""
+        return str(cls._meta.table_name)
+
+    @classmethod
+    def insert_row(cls, row: Row) -> int:
+        """Insert a row, columns by name; its id where the database chooses that."""
+        return _insert(cls, tuple(row)).insert(**row)
+
+    @classmethod
+    def change(cls, row_id: str | int, fields: Row) -> None:
+        """Write just these columns, so that no concurrent change to another one is undone."""
+        _update(cls, tuple(fields)).change(row_id=row_id, **fields)
+
+    @classmethod
+    def find(cls, **values: Any) -> Row | None:
+        """The first row whose columns have these values, if there is one."""
+        return _select_where(cls, tuple(values)).one(**values)
+
+    @classmethod
+    def remove(cls, row_id: str | int) -> None:
+        """Delete the row of this id, if there is one."""
+        _delete(cls).change(row_id=row_id)
+
+    @classmethod
+    def row_count(cls) -> int:
+        """How many rows there are."""
+        return int(_count(cls).scalar())
+
+
+@compiled
+def _insert(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    return model.insert({name: Parameter(name) for name in names})
+
+
+@compiled
+def _update(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    fields = {name: Parameter(name) for name in names}
+    return model.update(fields).where(model._meta.primary_key == Parameter("row_id"))
+
+
+@compiled
+def _delete(model: type[BaseModel]) -> Any:
+    return model.delete().where(model._meta.primary_key == Parameter("row_id"))
+
+
+@compiled
+def _select_where(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    return model.select().where(*(getattr(model, name) == Parameter(name) for name in names))
+
+
+@compiled
+def _count(model: type[BaseModel]) -> Any:
+    return model.select(fn.COUNT(SQL("*")))

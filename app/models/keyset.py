@@ -4,8 +4,8 @@ A page begins after the last row of the page before, newest first, ties by id, s
 right while rows arrive and go, and page 1,000 costs what page 1 costs (sqlite.org/rowvalue.html,
 section 3.3).
 
-Where a filter is no equality (a least confidence, one of an event's object types) the list is
-merged from parts, each of which an index holds in the order of the list.
+Where a filter is no equality (a least confidence, one of an event's object types) the list is a
+union of branches, each of which an index holds in the order of the list.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +14,15 @@ from functools import cache
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
+from peewee import SQL, Field, Tuple, fn
 
 from ..db import database
-from . import NotFound, Row, Secret, fetch
+from ..db.compiled import CompiledQuery, Parameter, Row, compiled, indexed_by
+from .base import NotFound
+from .system import Secret
+
+# (time, id) of a row: its place in the list.
+Key = tuple[str, int]
 
 
 class BadCursor(Exception):
@@ -24,35 +30,37 @@ class BadCursor(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a list: SQL with a ``?`` for each value that is ``bound``.
+class UnionBranch:
+    """The rows of which a ``field`` has this ``value``.
 
-    ``index``: which to look in, where it cannot be left to SQLite.
+    ``index``: which to search, where that cannot be left to the database.
     """
 
-    condition: str
-    bound: tuple[Any, ...] = ()
+    field: str
+    value: Any
     index: str | None = None
 
 
-WHOLE = Part("")
+@dataclass(frozen=True, eq=False, slots=True)
+class KeysetQuery:
+    """A list: its table, the time of its order, its columns and its filters.
 
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One kind of list: the column of its order, its columns, and its filters.
-
-    ``columns`` is SQL; ``filters`` maps a parameter's name to a condition with one ``?``;
-    ``shape`` turns a row of columns into what goes to the wire. ``parts`` are the conditions, one
-    of which each row that matches the filters given meets.
+    ``filters`` maps a name to a condition with a `Parameter` of that name; ``shape`` turns a row
+    of columns into what goes to the wire. ``branches`` gives the branches, one of which each row
+    that matches the filters given belongs to.
     """
 
-    name: str  # also the name of its table
-    moment: str
-    columns: str
-    filters: dict[str, str]
+    model: type[Any]
+    moment: Field
+    columns: Sequence[Any]
+    filters: dict[str, Any]
     shape: Callable[[Row], Row]
-    parts: Callable[[Row], Sequence[Part]] = lambda _: ()
+    branches: Callable[[Row], Sequence[UnionBranch]] = lambda _: ()
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return str(self.model.table())
 
     def page(self, given: Row, limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
         """At most ``limit`` rows that match the filters ``given``, and the cursor of the next.
@@ -61,79 +69,166 @@ class Listing:
         """
         after = None if cursor is None else self._read_cursor(cursor, given)
         found = self._rows(given, limit + 1, after)
-        more = len(found) > limit
-        last = found[limit - 1] if more else None
+        last = found[limit - 1] if len(found) > limit else None
         return found[:limit], self._signer(given).dumps(self._key(last)) if last else None
 
     def one(self, row_id: int) -> Row:
-        """The row of this id; raises `models.NotFound`."""
-        sql = f"SELECT {self.columns} FROM {self.name} WHERE id = ?"  # noqa: S608 as below
-        for row in fetch(sql, [row_id]):
-            return self.shape(row)
-        raise NotFound(self.name)
+        """The row of this id; raises `NotFound`."""
+        row = _select_one(self).one(id=row_id)
+        if row is None:
+            raise NotFound(self.name)
+        return self.shape(row)
 
     def count(self, given: Row) -> int:
         """How many rows match."""
-        sql, parameters = self.counting(given)
-        return sum(number for (number,) in database.execute_sql(sql, parameters).fetchall())
+        query, values = self.count_query(given)
+        return sum(row["count"] for row in query.rows(**values))
 
-    def counting(self, given: Row) -> tuple[str, list[Any]]:
-        """The query that counts each part, and its parameters."""
-        return self._of_parts("count(*)", given, None)
-
-    def every(self, given: Row, at_once: int = 500) -> Iterator[Row]:
+    def iterate(self, given: Row, at_once: int = 500) -> Iterator[Row]:
         """All rows that match, ``at_once`` in memory and without one long read transaction."""
         after = None
         while found := self._rows(given, at_once, after):
             yield from found
             after = self._key(found[-1])
 
-    def sql(self, given: Row, limit: int, after: list[Any] | None) -> tuple[str, list[Any]]:
-        """The query of a page and its parameters."""
-        parts, parameters = self._of_parts(self.columns, given, after)
-        return f"{parts} ORDER BY {self.moment} DESC, id DESC LIMIT ?", [*parameters, limit]
+    def page_query(
+        self, given: Row, limit: int, after: Key | None
+    ) -> tuple[CompiledQuery, dict[str, Any]]:
+        """The query of a page, which counts nothing, and its values."""
+        branches = tuple(self.branches(given))
+        key = dict(zip(("after_moment", "after_id"), after or (), strict=False))
+        query = _select_page(self, tuple(given), after is not None, *_form(branches))
+        return query, given | _branch_values(branches) | key | {"limit": limit}
 
-    def _of_parts(
-        self, columns: str, given: Row, after: list[Any] | None
-    ) -> tuple[str, list[Any]]:
-        where, parameters = self.where(given, after)
-        parts = self.parts(given) or [WHOLE]
-        selects = [self._of_part(columns, part, where) for part in parts]
-        return " UNION ALL ".join(selects), [
-            value for part in parts for value in (*parameters, *part.bound)
-        ]
+    def count_query(self, given: Row) -> tuple[CompiledQuery, dict[str, Any]]:
+        """The query that counts the rows of each branch, and its values."""
+        branches = tuple(self.branches(given))
+        query = _select_counts(self, tuple(given), *_form(branches))
+        return query, given | _branch_values(branches)
 
-    def _of_part(self, columns: str, part: Part, where: str) -> str:
-        source = f"{self.name} INDEXED BY {part.index}" if part.index else self.name
-        also = f"{' AND' if where else ' WHERE'} {part.condition}" if part.condition else ""
-        return f"SELECT {columns} FROM {source}{where}{also}"  # noqa: S608 the listings' own words
+    def key_beyond(self, rows: int) -> Key | None:
+        """The newest row that is not among so many newest ones; None where there is none."""
+        row = _select_beyond(self).one(rows=rows)
+        return (row[self.moment.column_name], row["id"]) if row else None
 
-    def _rows(self, given: Row, limit: int, after: list[Any] | None) -> list[Row]:
-        return [self.shape(row) for row in fetch(*self.sql(given, limit, after))]
+    def count_up_to(self, key: Key) -> int:
+        """How many rows are as old as the row of this key, or older."""
+        return int(_count_up_to(self).scalar(moment=key[0], id=key[1]))
 
-    def where(self, given: Row, after: list[Any] | None = None) -> tuple[str, list[Any]]:
-        """The WHERE clause of the filters ``given`` and its parameters."""
-        conditions = [self.filters[name] for name in given]
-        parameters = list(given.values())
-        if after:
-            conditions.append(f"({self.moment}, id) < (?, ?)")
-            parameters += after
-        return (" WHERE " + " AND ".join(conditions) if conditions else ""), parameters
+    def delete_up_to(self, key: Key, limit: int) -> int:
+        """Delete the oldest rows up to this key, at most ``limit``; how many went."""
+        return _delete_up_to(self).change(moment=key[0], id=key[1], limit=limit)
 
-    def _key(self, row: Row) -> list[Any]:
-        return [row[self.moment], row["id"]]
+    def _rows(self, given: Row, limit: int, after: Key | None) -> list[Row]:
+        query, values = self.page_query(given, limit, after)
+        return [self.shape(row) for row in query.rows(**values)]
 
-    def _read_cursor(self, cursor: str, given: Row) -> list[Any]:
+    def _key(self, row: Row) -> Key:
+        return row[self.moment.column_name], row["id"]
+
+    def _read_cursor(self, cursor: str, given: Row) -> Key:
         try:
-            return list(self._signer(given).loads(cursor))
+            moment, row_id = self._signer(given).loads(cursor)
         except BadData:
             raise BadCursor from None
+        return moment, row_id
 
     def _signer(self, given: Row) -> URLSafeSerializer:
         """Signs for this list with these filters only; the key outlives a restart."""
-        return URLSafeSerializer(_key(database.path), f"{self.name}{sorted(given.items())}")
+        return URLSafeSerializer(
+            _signing_key(database.path), f"{self.name}{sorted(given.items())}"
+        )
 
 
 @cache
-def _key(database_path: str) -> str:
+def _signing_key(_database_path: str) -> str:
     return Secret.named("cursor")
+
+
+def _form(branches: tuple[UnionBranch, ...]) -> tuple[str, str | None, int]:
+    """What the SQL depends on: the field and the index of the branches, and their number."""
+    return (branches[0].field, branches[0].index, len(branches)) if branches else ("", None, 0)
+
+
+def _branch_values(branches: tuple[UnionBranch, ...]) -> Row:
+    return {f"branch_{number}": branch.value for number, branch in enumerate(branches)}
+
+
+@compiled
+def _select_page(
+    listing: KeysetQuery,
+    names: tuple[str, ...],
+    is_continued: bool,
+    field: str,
+    index: str | None,
+    branches: int,
+) -> Any:
+    conditions = [listing.filters[name] for name in names]
+    if is_continued:
+        key = Tuple(Parameter("after_moment"), Parameter("after_id"))
+        conditions.append(Tuple(listing.moment, listing.model.id) < key)
+    selects = _selects(listing, listing.columns, conditions, field, index, branches)
+    newest_first = SQL(listing.moment.column_name).desc(), SQL("id").desc()
+    return _union_all(selects).order_by(*newest_first).limit(Parameter("limit"))
+
+
+@compiled
+def _select_counts(
+    listing: KeysetQuery, names: tuple[str, ...], field: str, index: str | None, branches: int
+) -> Any:
+    conditions = [listing.filters[name] for name in names]
+    count = [fn.COUNT(SQL("*")).alias("count")]
+    return _union_all(_selects(listing, count, conditions, field, index, branches))
+
+
+def _selects(
+    listing: KeysetQuery,
+    columns: Sequence[Any],
+    conditions: list[Any],
+    field: str,
+    index: str | None,
+    branches: int,
+) -> list[Any]:
+    """A query for each branch, or one for all rows."""
+    source = indexed_by(listing.model, index) if index else listing.model
+    select = listing.model.select(*columns).from_(source)
+    if not branches:
+        return [select.where(*conditions) if conditions else select]
+    column = getattr(listing.model, field)
+    return [select.where(*conditions, column == Parameter(f"branch_{n}")) for n in range(branches)]
+
+
+def _union_all(selects: list[Any]) -> Any:
+    """A union of halves: peewee recurses into the unions of a union, Python not too deeply."""
+    if len(selects) == 1:
+        return selects[0]
+    half = len(selects) // 2
+    return _union_all(selects[:half]).union_all(_union_all(selects[half:]))
+
+
+@compiled
+def _select_one(listing: KeysetQuery) -> Any:
+    return listing.model.select(*listing.columns).where(listing.model.id == Parameter("id"))
+
+
+@compiled
+def _select_beyond(listing: KeysetQuery) -> Any:
+    newest_first = listing.moment.desc(), listing.model.id.desc()
+    query = listing.model.select(listing.moment, listing.model.id).order_by(*newest_first)
+    return query.limit(1).offset(Parameter("rows"))
+
+
+@compiled
+def _count_up_to(listing: KeysetQuery) -> Any:
+    return listing.model.select(fn.COUNT(SQL("*"))).where(_is_up_to(listing))
+
+
+@compiled
+def _delete_up_to(listing: KeysetQuery) -> Any:
+    oldest = listing.model.select(listing.model.id).where(_is_up_to(listing))
+    oldest = oldest.order_by(listing.moment, listing.model.id).limit(Parameter("limit"))
+    return listing.model.delete().where(listing.model.id.in_(oldest))
+
+
+def _is_up_to(listing: KeysetQuery) -> Any:
+    return Tuple(listing.moment, listing.model.id) <= Tuple(Parameter("moment"), Parameter("id"))

@@ -17,7 +17,7 @@ from ..cli.tokens import command_to_create
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
 from ..services.retention import prune
-from ..services.token_usage import uses
+from ..services.tokens import usage
 from ..storage.folders import DRAIN_SECONDS
 from .event_loop import EventLoop
 from .process import notify, set_up
@@ -94,7 +94,7 @@ def start_jobs(app: Flask) -> list[Job]:
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
         Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
-        Job("uses of tokens", USES_SECONDS, uses.write, uses.write),
+        Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
     ]
     if limits:
         jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))

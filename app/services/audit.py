@@ -1,4 +1,4 @@
-"""Who changed what? Every change writes one entry, in the transaction of the change itself."""
+"""Who changed what? Every change writes one audit entry, in the transaction of the change."""
 
 import json
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from ..models import AuditEntry, Row
 
 
 class Caller(NamedTuple):
-    """Who asks for a change: `anonymous`, a token's name or `monitor`, and from where."""
+    """Who makes a change (`anonymous`, a token's name, `monitor` or `cli`), and from where."""
 
     actor: str
     ip_address: str | None = None
@@ -17,12 +17,12 @@ class Caller(NamedTuple):
 
 
 def record(action: str, by: Caller, resource_type: str, resource: Row, details: Row) -> None:
-    """Note that ``by`` did ``action`` to ``resource``, whose ``id`` and ``name`` are kept.
+    """Write an entry: ``by`` did ``action`` to ``resource``, whose ``id`` and ``name`` are kept.
 
-    A token that stands in one of the values is not.
+    To be called inside the change. A token that stands in one of the values is left out.
     """
     name = resource.get("name")
-    AuditEntry.add(
+    AuditEntry.insert_row(
         {
             "timestamp": clock.rfc3339(clock.now()),
             "action": action,

@@ -121,10 +121,9 @@ sightings = Sightings()
 
 def silence_spent(camera_id: str) -> str | None:
     """The last_seen_at whose silence moved the camera's status last, as the audit log knows."""
-    for entry in AuditEntry.newest_of(camera_id, ACTION):
-        details = entry["details"]
-        return details["last_seen_at"] if details["evidence"] == SILENCE else None
-    return None
+    entry = AuditEntry.newest_of(camera_id, ACTION)
+    details = entry["details"] if entry else {}
+    return details["last_seen_at"] if details.get("evidence") == SILENCE else None
 
 
 def _news(camera: Row, sighting: Sighting) -> Row:

@@ -1,7 +1,7 @@
-"""What is old enough to go, and how does it go without anybody waiting?
+"""What is old enough to be deleted, and how without keeping other writers waiting?
 
-In small transactions with a pause between them, in which other writers, of this process or
-another, get their turn: SQLite's busy handler looks again every 0.1 seconds at the latest.
+In small transactions with a pause between them, in which writers of other processes can begin:
+SQLite's busy handler looks again every 0.1 seconds at the latest.
 """
 
 import time
@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..clock import rfc3339
-from ..db import database, writer
-from ..models import fetch
+from ..db import writer
+from ..models import AUDIT, DETECTIONS, EVENTS, KeysetQuery
+from ..models.keyset import Key
 from . import audit
 from .audit import Caller
 
 ROWS_AT_ONCE = 1000
-# An event that goes lets go of its detections, which are up to a thousand of it and seldom more.
+# Deleting an event also updates its detections, up to about a thousand.
 EVENTS_AT_ONCE = 20
 PAUSE_SECONDS = 0.1
-# No row is newer than the last moment that is kept; ids begin at 1.
-Bound = tuple[str, int]
+# Before all rows: ids begin at 1.
+NOTHING: Key = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,78 +41,57 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """The rows of one table that are to go, so many at once: those up to ``bound``."""
+    """The oldest rows of one list, up to the one of this ``key``; deleted so many ``at_once``."""
 
     name: str
-    table: str
-    moment: str
-    # In (moment, id).
-    bound: Bound
+    rows: KeysetQuery
+    key: Key
     at_once: int
-
-    @property
-    def condition(self) -> str:
-        """SQL with two parameters, the bound."""
-        return f"({self.moment}, id) <= (?, ?)"
 
     def count(self) -> int:
         """How many rows are to go."""
-        sql = f"SELECT count(*) AS n FROM {self.table} WHERE {self.condition}"  # noqa: S608
-        return int(fetch(sql, self.bound)[0]["n"])
+        return self.rows.count_up_to(self.key)
 
     def remove(self, progress: Callable[[int], None]) -> int:
-        """Remove them, a few at a time; how many went."""
+        """Delete them, a few at a time; how many went."""
         gone = 0
-        while went := self._remove_some():
+        while went := writer.run(self._remove_some, alone=True):
             gone += went
             progress(went)
             time.sleep(PAUSE_SECONDS)
         return gone
 
     def _remove_some(self) -> int:
-        oldest = f"ORDER BY {self.moment}, id LIMIT {self.at_once}"
-        sql = (
-            f"DELETE FROM {self.table} WHERE id IN "  # noqa: S608 names of our own tables
-            f"(SELECT id FROM {self.table} WHERE {self.condition} {oldest})"
-        )
-        return writer.run(lambda: int(database.execute_sql(sql, self.bound).rowcount), alone=True)
+        return self.rows.delete_up_to(self.key, self.at_once)
 
 
 def excess(limits: Limits, now: datetime) -> list[Excess]:
-    """What the limits leave no room for, by table."""
-    tables = (
-        ("detections", "detection", "detected_at", limits.days, limits.rows, ROWS_AT_ONCE),
-        ("events", "event", "started_at", limits.days, limits.rows, EVENTS_AT_ONCE),
-        ("audit_entries", "audit_entry", "timestamp", limits.audit_days, 0, ROWS_AT_ONCE),
+    """What the limits leave no room for, by list."""
+    lists = (
+        ("detections", DETECTIONS, limits.days, limits.rows, ROWS_AT_ONCE),
+        ("events", EVENTS, limits.days, limits.rows, EVENTS_AT_ONCE),
+        ("audit_entries", AUDIT, limits.audit_days, 0, ROWS_AT_ONCE),
     )
     return [
-        Excess(name, table, moment, _bound(table, moment, now, days, rows), at_once)
-        for name, table, moment, days, rows, at_once in tables
+        Excess(name, rows, _key(rows, now, days, most), at_once)
+        for name, rows, days, most, at_once in lists
     ]
 
 
 def prune(
     limits: Limits, now: datetime, progress: Callable[[int], None] = lambda _: None
 ) -> dict[str, int]:
-    """Remove what the limits leave no room for; how many rows went, by table."""
+    """Delete what the limits leave no room for; how many rows went, by list."""
     went = {part.name: part.remove(progress) for part in excess(limits, now)}
     if any(went.values()):
-        writer.run(
-            lambda: audit.record(
-                "retention_pruned",
-                Caller("monitor"),
-                "system",
-                {"id": "retention", "name": None},
-                went,
-            )
-        )
+        retention = {"id": "retention", "name": None}
+        monitor = Caller("monitor")
+        writer.run(lambda: audit.record("retention_pruned", monitor, "system", retention, went))
     return went
 
 
-def _bound(table: str, moment: str, now: datetime, days: int, rows: int) -> Bound:
-    """The newest row that is to go, or one before all rows."""
-    by_age = (rfc3339(now - timedelta(days=days)), 0) if days else ("", 0)
-    sql = f"SELECT {moment} AS moment, id FROM {table} "  # noqa: S608 names of our own tables
-    beyond = fetch(f"{sql} ORDER BY {moment} DESC, id DESC LIMIT 1 OFFSET ?", [rows])
-    by_number = (beyond[0]["moment"], beyond[0]["id"]) if rows and beyond else ("", 0)
-    return max(by_age, by_number)
+def _key(rows: KeysetQuery, now: datetime, days: int, most: int) -> Key:
+    """The key of the newest row that is to go."""
+    by_age = (rfc3339(now - timedelta(days=days)), 0) if days else NOTHING
+    by_number = rows.key_beyond(most) if most else None
+    return max(by_age, by_number or NOTHING)

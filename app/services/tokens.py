@@ -1,11 +1,17 @@
-"""Who may ask? Bearers of tokens, which are shown once, kept as hashes and revoked at once."""
+"""Who may ask? Bearers of tokens, which are shown once, kept as hashes and revoked at once.
+
+The last use of each waits in memory and is written beside the requests, at most once an hour.
+"""
 
 import hashlib
 import hmac
 import re
 import secrets
+import threading
+from datetime import datetime, timedelta
 
 from .. import clock
+from ..clock import rfc3339
 from ..db import writer
 from ..logs import without_tokens
 from ..models import Row, Token
@@ -16,8 +22,10 @@ ROLES = ("read", "write")
 SECRET_BYTES = 32
 SHAPE = re.compile(r"nvr_[A-Za-z0-9_-]{43}")
 NAME_CHARACTERS = 100
-# Whom the audit log calls so without a token.
+# The audit log uses these names for callers without a token.
 RESERVED = ("anonymous", "monitor", "cli")
+# A use is written no sooner after the last one that was: SD cards wear.
+USAGE_INTERVAL = timedelta(hours=1)
 
 
 class NoToken(Exception):
@@ -36,16 +44,56 @@ class UnknownName(LookupError):
     """There is no token of this name; the text says so."""
 
 
+class TokenUsage:
+    """When tokens were last used, as far as that is not written yet. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, datetime] = {}
+        self._lock = threading.Lock()
+
+    def note(self, token: Row, now: datetime) -> None:
+        """Remember that the token (its row as it is stored) is used ``now``."""
+        last = token["last_used_at"]
+        if last is None or last < rfc3339(now - USAGE_INTERVAL):
+            with self._lock:
+                self._waiting[token["id"]] = now
+
+    def forget(self) -> None:
+        """Drop all uses that are not written."""
+        with self._lock:
+            self._waiting.clear()
+
+    def write(self) -> None:
+        """Write all uses that are not written, if any; on failure they stay."""
+        with self._lock:
+            written = dict(self._waiting)
+        if not written:
+            return
+
+        def note_all() -> None:
+            for token_id, now in written.items():
+                Token.note_use(token_id, rfc3339(now), rfc3339(now - USAGE_INTERVAL))
+
+        writer.run(note_all)
+        with self._lock:
+            for token_id in written:
+                del self._waiting[token_id]
+
+
+# Of this process, as the database is.
+usage = TokenUsage()
+
+
 def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
     """A new token's row and its secret, which nobody can ask for again; raises `BadName`."""
     _refuse_name(name)
     secret = f"nvr_{secrets.token_urlsafe(SECRET_BYTES)}"
-    row = {"name": name, "role": role, "created_at": clock.rfc3339(clock.now())}
+    row = {"name": name, "role": role, "created_at": rfc3339(clock.now())}
 
     def add() -> None:
-        if _named(name):
+        if Token.find(name=name):
             raise BadName("another token has this name: revoke it, or choose another name")
-        token_id = int(Token.insert(row, hash=_digest(secret)).execute())
+        token_id = Token.insert_row({**row, "hash": _digest(secret)})
         audit.record("token_created", by, "token", {"id": token_id, **row}, {"role": role})
 
     writer.run(add)
@@ -56,11 +104,12 @@ def revoke(name: str, by: Caller) -> Row:
     """The row of the token that is no more; raises `UnknownName`."""
 
     def remove() -> Row:
-        for token in _named(name):
-            Token.delete().where(Token.id == token["id"]).execute()
-            audit.record("token_revoked", by, "token", token, {"role": token["role"]})
-            return token
-        raise UnknownName("there is no token of this name")
+        token = Token.find(name=name)
+        if token is None:
+            raise UnknownName("there is no token of this name")
+        Token.remove(token["id"])
+        audit.record("token_revoked", by, "token", token, {"role": token["role"]})
+        return token
 
     return writer.run(remove)
 
@@ -74,10 +123,8 @@ def find(secret: str) -> Row | None:
     if not SHAPE.fullmatch(secret):
         return None
     digest = _digest(secret)
-    for token in Token.of_hash(digest):
-        if hmac.compare_digest(token["hash"], digest):
-            return token
-    return None
+    token = Token.find(hash=digest)
+    return token if token and hmac.compare_digest(token["hash"], digest) else None
 
 
 def _digest(secret: str) -> str:
@@ -96,7 +143,3 @@ def _refuse_name(name: str) -> None:
         raise BadName("the audit log calls somebody else so")
     if without_tokens(name) != name:
         raise BadName("this is a token: give it a name that may be seen")
-
-
-def _named(name: str) -> list[Row]:
-    return [token for token in Token.listing() if token["name"] == name]

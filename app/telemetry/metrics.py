@@ -87,7 +87,7 @@ def _database() -> Iterator[Any]:
     """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
     try:
         db.migrate()
-        cameras: list[Row] | None = camera_service.listing()
+        cameras: list[Row] | None = camera_service.list_cameras()
     except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, db.InvalidDatabaseFile, OSError):
         cameras = None
     readable = cameras is not None

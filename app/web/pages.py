@@ -85,7 +85,7 @@ def init_app(app: Flask) -> None:
 def wall() -> Response:
     """The newest picture of every camera."""
     wishes, refused = read(WALL, request.args.to_dict(flat=False))
-    cameras = _in_order(camera_service.listing(), wishes["order"])
+    cameras = _in_order(camera_service.list_cameras(), wishes["order"])
     return _page("wall.html", cameras=cameras, wishes=wishes, refused=refused)
 
 
@@ -93,7 +93,7 @@ def wall() -> Response:
 def events() -> Response:
     """What happened, and what of it somebody has looked at."""
     wishes, refused = read(EVENTS, request.args.to_dict(flat=False))
-    cameras = _in_order(camera_service.listing(), "name")
+    cameras = _in_order(camera_service.list_cameras(), "name")
     return _page(
         "events.html", cameras=cameras, wishes=wishes, refused=refused, levels=RISK_LEVELS
     )

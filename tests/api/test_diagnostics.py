@@ -66,7 +66,7 @@ def test_outside_the_base_every_other_field_is_null(client, diagnostics, folder)
 
 
 def test_the_status_is_that_of_the_camera(client, diagnostics, camera):
-    camera_service.change(camera["id"], {"status": "error"}, Caller("anonymous"))
+    camera_service.update_camera(camera["id"], {"status": "error"}, Caller("anonymous"))
     assert diagnostics(camera)["status"] == "error"
 
 

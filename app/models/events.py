@@ -1,0 +1,180 @@
+"""What did detectors see, and what did it add up to?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from peewee import SQL, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField, fn
+
+from ..db.compiled import AutoIncrementField, Parameter, Row, compiled, generated
+from .base import BaseModel
+from .cameras import Camera, Progress
+
+RISK_LEVELS = ("low", "medium", "high", "critical")
+RISK_LEVEL = (
+    "CASE WHEN risk_score < 30 THEN 'low' WHEN risk_score < 60 THEN 'medium' "
+    "WHEN risk_score < 85 THEN 'high' WHEN risk_score <= 100 THEN 'critical' END"
+)
+# Twentieths of the confidence: 0 is from 0 to below 0.05, 20 is 1 itself.
+CONFIDENCE_BUCKETS = range(21)
+# Stands around every name in `Event.object_types`; no name holds it (`schemas.fields`).
+SEPARATOR = "\n"
+ROWS_AT_ONCE = 100_000
+
+
+def confidence_bucket(confidence: float) -> int:
+    """The bucket of a confidence from 0 to 1, as the database computes it."""
+    return int(confidence * 20)
+
+
+def encode_types(types: Iterable[str]) -> str:
+    """A set of object types as `Event.object_types` keeps it; empty where there is none."""
+    return SEPARATOR.join(["", *sorted(set(types)), ""]) if types else ""
+
+
+def decode_types(text: str) -> set[str]:
+    """The object types that `encode_types` made ``text`` of."""
+    return set(text.split(SEPARATOR)) - {""}
+
+
+class Event(BaseModel):
+    """Something that happened before one camera: detections that a person reviews as one."""
+
+    # Never used again, even after the newest row is gone (sqlite.org/autoinc.html).
+    id = AutoIncrementField()
+    camera = ForeignKeyField(Camera, on_delete="CASCADE", index=False)
+    started_at = TextField()
+    # Not before started_at; null while the event goes on.
+    ended_at = TextField(null=True)
+    # 0 to 100; null while nobody has judged it.
+    risk_score = IntegerField(null=True)
+    risk_level = TextField(null=True, constraints=[generated(RISK_LEVEL)])
+    summary = TextField()
+    reasoning = TextField()
+    reviewed = BooleanField()
+    notes = TextField(null=True)
+    # What its detections showed when they came (`encode_types`), also after they are deleted.
+    object_types = TextField(constraints=[SQL("DEFAULT ''")])
+
+    class Meta:
+        # Each begins with what a filter fixes, goes on in the order of the list, and ends with
+        # what the other filters look at, so that they need not read the row.
+        indexes = (
+            (("started_at", "id", "camera", "risk_level", "reviewed", "object_types"), False),
+            (("camera", "started_at", "id", "risk_level", "reviewed", "object_types"), False),
+            (("risk_level", "started_at", "id", "camera", "reviewed", "object_types"), False),
+            (("reviewed", "started_at", "id", "camera", "risk_level", "object_types"), False),
+            (("object_types", "started_at", "id", "camera", "risk_level", "reviewed"), False),
+        )
+
+    @classmethod
+    def sets_of_types(cls, most: int) -> list[str] | None:
+        """Every `object_types` that an event has; None where there are more than ``most``.
+
+        Looked up one after the other, so that it costs the same however many events there are.
+        """
+        found: list[str] = []
+        text = _first_types().scalar()
+        while text is not None and len(found) <= most:
+            found.append(text)
+            text = _next_types().scalar(text=text)
+        return found if len(found) <= most else None
+
+
+class Detection(BaseModel):
+    """One object that a detector saw in one picture."""
+
+    id = AutoIncrementField()
+    camera = ForeignKeyField(Camera, on_delete="CASCADE", index=False)
+    # The event that claims it, of the same camera; a detection outlives its event.
+    event = ForeignKeyField(Event, null=True, on_delete="SET NULL", index=False)
+    detected_at = TextField()
+    object_type = TextField()
+    # 0 to 1.
+    confidence = FloatField()
+    # In pixels from the top left corner; all four are null or none is.
+    bbox_x = IntegerField(null=True)
+    bbox_y = IntegerField(null=True)
+    bbox_width = IntegerField(null=True)
+    bbox_height = IntegerField(null=True)
+    # The picture it was seen in: absolute, or relative to the camera's folder.
+    file_path = TextField(null=True)
+    # The detector's own name for it; posting it again for the same camera stores nothing new.
+    external_id = TextField(null=True)
+    # Which of `CONFIDENCE_BUCKETS`: an index has each in the order of the list, so that a least
+    # confidence that hardly a row reaches does not walk through all the others.
+    confidence_bucket = IntegerField(
+        column_name="band",
+        null=True,
+        constraints=[generated("CAST(confidence * 20 AS INTEGER)")],
+    )
+
+    class Meta:
+        indexes = (
+            (("camera", "external_id"), True),
+            (("detected_at", "id"), False),
+            (("confidence_bucket", "detected_at", "id", "confidence"), False),
+            (("camera", "confidence_bucket", "detected_at", "id", "confidence"), False),
+            (("object_type", "confidence_bucket", "detected_at", "id", "confidence"), False),
+            (
+                (
+                    *("camera", "object_type", "confidence_bucket"),
+                    *("detected_at", "id", "confidence"),
+                ),
+                False,
+            ),
+        )
+
+
+# Most detections belong to no event: they stay out of it.
+Detection.add_index(
+    *(Detection.event, Detection.detected_at, Detection.id, Detection.object_type),
+    where=SQL("event_id IS NOT NULL"),
+)
+# What goes with a camera. The detections first: an event's own deletion would otherwise look up
+# and update each detection that it claims.
+CHILDREN: dict[str, type[BaseModel]] = {"detections": Detection, "events": Event}
+
+
+def child_counts(camera_id: str) -> Row:
+    """How many detections and events are the camera's."""
+    return {
+        name: int(_count_children(model).scalar(camera_id=camera_id))
+        for name, model in CHILDREN.items()
+    }
+
+
+def delete_children(camera_id: str, progress: Progress) -> Row:
+    """Delete the camera's detections and events, piece by piece; how many of each went.
+
+    ``progress`` gets how many more went.
+    """
+    return {name: _delete_all(model, camera_id, progress) for name, model in CHILDREN.items()}
+
+
+def _delete_all(model: type[BaseModel], camera_id: str, progress: Progress) -> int:
+    gone = 0
+    while went := _delete_children(model).change(camera_id=camera_id, limit=ROWS_AT_ONCE):
+        gone += went
+        progress(went)
+    return gone
+
+
+@compiled
+def _first_types() -> Any:
+    return Event.select(fn.MIN(Event.object_types))
+
+
+@compiled
+def _next_types() -> Any:
+    return Event.select(fn.MIN(Event.object_types)).where(Event.object_types > Parameter("text"))
+
+
+@compiled
+def _count_children(model: type[Any]) -> Any:
+    return model.select(fn.COUNT(SQL("*"))).where(model.camera == Parameter("camera_id"))
+
+
+@compiled
+def _delete_children(model: type[Any]) -> Any:
+    some = model.select(model.id).where(model.camera == Parameter("camera_id"))
+    return model.delete().where(model.id.in_(some.limit(Parameter("limit"))))

@@ -1,0 +1,135 @@
+"""Which lists grow, by what can each be filtered, and what do its rows look like on the wire?"""
+
+from typing import Any
+
+from peewee import SQL, fn
+
+from ..db.compiled import Parameter, Row, compiled, has_line
+from .audit import AuditEntry, shape_entry
+from .cameras import Camera
+from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, encode_types
+from .keyset import KeysetQuery, UnionBranch
+
+# Where events have more different sets of object types, their own index is not used.
+MOST_SETS_OF_TYPES = 100
+BY_TYPES = "event_object_types_started_at_id_camera_id_risk_level_reviewed"
+
+
+def event_counts_by_level(period: Row) -> dict[str | None, int]:
+    """How many events that began in the ``period`` have each risk level, or none."""
+    rows = _count_by_level(tuple(period)).rows(**period)
+    return {row["risk_level"]: row["count"] for row in rows}
+
+
+def event_counts_by_camera(period: Row) -> list[Row]:
+    """How many events began in the ``period`` before each camera, most first."""
+    return _count_by_camera(tuple(period)).rows(**period)
+
+
+def _detection(row: Row) -> Row:
+    """A detection as it goes to the wire."""
+    box = {side: row.pop(f"bbox_{side}") for side in ("x", "y", "width", "height")}
+    last = {name: row.pop(name) for name in ("file_path", "external_id")}
+    return row | {"bbox": None if box["x"] is None else box} | last
+
+
+def _event(row: Row) -> Row:
+    """An event as it goes to the wire."""
+    return row | {"reviewed": bool(row["reviewed"])}
+
+
+def _bucket_branches(given: Row) -> list[UnionBranch]:
+    """The buckets from the least confidence up; those of one event are few, and by time."""
+    if "event_id" in given or not given.keys() & {"camera_id", "object_type", "min_confidence"}:
+        return []
+    least = confidence_bucket(given.get("min_confidence", 0))
+    return [UnionBranch("confidence_bucket", number) for number in CONFIDENCE_BUCKETS[least:]]
+
+
+def _type_branches(given: Row) -> list[UnionBranch]:
+    """The sets of object types that hold the one asked for, where they are few.
+
+    Where none does, one that no event has, so that not all events are read in vain.
+    """
+    known = Event.sets_of_types(MOST_SETS_OF_TYPES) if "object_type" in given else None
+    if known is None:
+        return []
+    asked = encode_types([given["object_type"]])
+    texts = [text for text in known if asked in text] or [asked]
+    return [UnionBranch("object_types", text, BY_TYPES) for text in texts]
+
+
+DETECTIONS = KeysetQuery(
+    model=Detection,
+    moment=Detection.detected_at,
+    columns=[
+        field for field in Detection._meta.sorted_fields if field.name != "confidence_bucket"
+    ],
+    filters={
+        "camera_id": Detection.camera == Parameter("camera_id"),
+        "event_id": Detection.event == Parameter("event_id"),
+        "object_type": Detection.object_type == Parameter("object_type"),
+        "min_confidence": Detection.confidence >= Parameter("min_confidence"),
+        "start_date": Detection.detected_at >= Parameter("start_date"),
+        "end_date": Detection.detected_at < Parameter("end_date"),
+    },
+    shape=_detection,
+    branches=_bucket_branches,
+)
+EVENTS = KeysetQuery(
+    model=Event,
+    moment=Event.started_at,
+    columns=[
+        *(field for field in Event._meta.sorted_fields if field.name != "object_types"),
+        Detection.select(fn.COUNT(SQL("*")))
+        .where(Detection.event == Event.id)
+        .alias("detection_count"),
+    ],
+    filters={
+        "camera_id": Event.camera == Parameter("camera_id"),
+        "risk_level": Event.risk_level == Parameter("risk_level"),
+        "reviewed": Event.reviewed == Parameter("reviewed"),
+        "object_type": has_line(Event.object_types, Parameter("object_type")),
+        "start_date": Event.started_at >= Parameter("start_date"),
+        "end_date": Event.started_at < Parameter("end_date"),
+    },
+    shape=_event,
+    branches=_type_branches,
+)
+AUDIT = KeysetQuery(
+    model=AuditEntry,
+    moment=AuditEntry.timestamp,
+    columns=AuditEntry._meta.sorted_fields,
+    filters={
+        "action": AuditEntry.action == Parameter("action"),
+        "resource_type": AuditEntry.resource_type == Parameter("resource_type"),
+        "resource_id": AuditEntry.resource_id == Parameter("resource_id"),
+        "actor": AuditEntry.actor == Parameter("actor"),
+        "start_date": AuditEntry.timestamp >= Parameter("start_date"),
+        "end_date": AuditEntry.timestamp < Parameter("end_date"),
+    },
+    shape=shape_entry,
+)
+
+
+@compiled
+def _count_by_level(names: tuple[str, ...]) -> Any:
+    query = Event.select(Event.risk_level, fn.COUNT(SQL("*")).alias("count"))
+    return _where(query, names).group_by(Event.risk_level)
+
+
+@compiled
+def _count_by_camera(names: tuple[str, ...]) -> Any:
+    count = fn.COUNT(SQL("*")).alias("count")
+    counts = _where(Event.select(Event.camera, count), names).group_by(Event.camera)
+    columns = (
+        Camera.id.alias("camera_id"),
+        Camera.name.alias("camera_name"),
+        counts.c.count.alias("event_count"),
+    )
+    query = Camera.select(*columns).join(counts, on=counts.c.camera_id == Camera.id)
+    return query.order_by(counts.c.count.desc(), Camera.name, Camera.id)
+
+
+def _where(query: Any, names: tuple[str, ...]) -> Any:
+    return query.where(*[EVENTS.filters[name] for name in names]) if names else query

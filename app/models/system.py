@@ -1,0 +1,89 @@
+"""What does the service keep for itself? Tokens, its own secrets, the versions of its tables."""
+
+import secrets
+from typing import Any
+
+from peewee import Check, IntegerField, TextField
+
+from ..db.compiled import AutoIncrementField, Parameter, Row, compiled
+from .base import BaseModel
+
+
+class Token(BaseModel):
+    """What lets its bearer in, under a name; the secret itself is stored nowhere."""
+
+    # Never used again, so that the audit log tells two tokens of one name apart.
+    id = AutoIncrementField()
+    name = TextField(unique=True)
+    role = TextField(constraints=[Check("role IN ('read', 'write')")])
+    # SHA-256 of the secret, 64 hexadecimal digits.
+    hash = TextField(unique=True)
+    created_at = TextField()
+    # Right within an hour; null before the first use.
+    last_used_at = TextField(null=True)
+
+    @classmethod
+    def listing(cls) -> list[Row]:
+        """All tokens by name, their hashes left out."""
+        return _all_tokens().rows()
+
+    @classmethod
+    def note_use(cls, token_id: int, used_at: str, due_before: str) -> None:
+        """Write when the token was used, unless a use since ``due_before`` is written."""
+        _note_use().change(id=token_id, used_at=used_at, due_before=due_before)
+
+
+class Secret(BaseModel):
+    """A random key that the service made for itself; it goes where the database goes."""
+
+    name = TextField(primary_key=True)
+    # 64 hexadecimal digits.
+    value = TextField()
+
+    @classmethod
+    def named(cls, name: str) -> str:
+        """The key of this name."""
+        secret = cls.find(name=name)
+        if secret is None:
+            raise LookupError(f"the database holds no secret named {name}")
+        return str(secret["value"])
+
+    @classmethod
+    def write_nothing(cls) -> None:
+        """A write of no row, which fails where the file cannot be written."""
+        cls.remove("")
+
+
+class TableVersion(BaseModel):
+    """A mark of a table's content: while it stays the same, so do the rows.
+
+    Triggers (migration 0004) change it, so that it knows changes of other processes too. Random
+    and no counter, so that a restored backup goes on with marks that nobody has seen.
+    """
+
+    # The table's.
+    name = TextField(primary_key=True)
+    # 64 bits.
+    value = IntegerField()
+
+    class Meta:
+        table_name = "revision"
+
+    @classmethod
+    def of_cameras(cls) -> int:
+        """The mark of all cameras as they are now; a new one each time where the row is gone."""
+        version = cls.find(name="camera")
+        return int(version["value"]) if version else secrets.randbits(64)
+
+
+@compiled
+def _all_tokens() -> Any:
+    shown = (Token.id, Token.name, Token.role, Token.created_at, Token.last_used_at)
+    return Token.select(*shown).order_by(Token.name)
+
+
+@compiled
+def _note_use() -> Any:
+    is_due = Token.last_used_at.is_null() | (Token.last_used_at < Parameter("due_before"))
+    update = Token.update({Token.last_used_at: Parameter("used_at")})
+    return update.where(Token.id == Parameter("id"), is_due)
