@@ -1,4 +1,4 @@
-"""How hard must SQLite work? Plans and steps of its virtual machine: the same on any computer."""
+"""How much work does SQLite do? Query plans and instructions of its virtual machine."""
 
 from app.db import database, writer
 
@@ -21,7 +21,7 @@ def changes():
 
 
 def plans(work):
-    """What SQLite does for each statement of ``work()``: statement → lines of its plan."""
+    """The query plan of each statement in ``work()``: statement → lines of its plan."""
     statements = []
     own, writing = connections()
     for connection in (own, writing):
@@ -39,7 +39,7 @@ def plans(work):
 
 
 def steps(work):
-    """How many instructions SQLite runs for ``work()``, a little rounded down."""
+    """How many instructions SQLite runs for ``work()``, rounded down slightly."""
     calls = 0
 
     def count():

@@ -1,4 +1,4 @@
-"""Random operations on a folder of uploads, as cameras, FTP servers and people do them.
+"""Random operations on an upload folder, like those of cameras, FTP servers and people.
 
 Three things are left out of them, because no event tells of them to who watches folders only:
 link(2) from a watched name to one that is not watched, hiding the second name before the first
@@ -24,7 +24,7 @@ REFUSED = " refused"
 
 
 class Uploads:
-    """Applies one random operation after the other to ``root``; knows no index."""
+    """Applies random operations to ``root``, without using the index."""
 
     def __init__(self, root: Path, outside: Path, seed: int, now: float) -> None:
         self.root, self.outside, self.now = root, outside, now
@@ -48,7 +48,7 @@ class Uploads:
         ]
 
     def step(self) -> str:
-        """One operation; its name. What the system refuses is no operation."""
+        """Do one operation that the system allows; returns its name."""
         operation = self.random.choice(self.operations)
         if self.random.randrange(OVERFLOW_EVERY) == 0:
             operation = self.overflow
@@ -59,7 +59,7 @@ class Uploads:
         return operation.__name__
 
     def some(self) -> list[str]:
-        """One or a few operations before the next question; none comes after a new hard link."""
+        """Do one or a few operations; a new hard link is the last of them."""
         names: list[str] = []
         for _ in range(self.random.choice((1, 1, 1, 3, 20))):
             names.append(self.step())
@@ -74,7 +74,7 @@ class Uploads:
         self.open.clear()
 
     def may_grow(self, path: str) -> bool:
-        """Whether somebody holds the file open for writing, or nobody closed it after writing."""
+        """Whether the file is open for writing, or was not closed after writing."""
         held = {os.fstat(file.fileno()).st_ino for file in self.open}
         return (self.root / path).stat().st_ino in held | self.truncated
 
@@ -122,7 +122,7 @@ class Uploads:
         take_turns(self.folder(), self.folder(), self.root / ".aside")
 
     def exchange(self) -> None:
-        """Two folders, or a folder and a file, in one step."""
+        """Exchange two folders, or a folder and a file, in one step."""
         exchange(self.folder(), self.random.choice((self.folder(), self.path())))
 
     def overflow(self) -> None:
@@ -179,7 +179,7 @@ class Uploads:
         )
 
     def link_folder(self) -> None:
-        """Where a folder was, there is a link to one outside."""
+        """Replace a folder by a link to one outside."""
         folder = self.folder()
         folder.rename(self.outside / f"was{self.random.randrange(10**9)}")
         folder.symlink_to(self.outside)
@@ -188,8 +188,8 @@ class Uploads:
         self.folder().unlink()
 
     def move_root(self) -> None:
-        """Where the camera's folder was there is nothing, a new folder, the one from before, or a
-        link to the folder itself."""
+        """Replace the camera's folder by nothing, a new folder, the one from before, or a link to
+        the folder itself."""
         away, link = self.outside / "root", self.root
         if away.exists() and not link.is_symlink():
             take_turns(self.root, away, self.outside / "aside")
@@ -205,7 +205,7 @@ class Uploads:
 
 
 def take_turns(one: Path, other: Path, aside: Path) -> None:
-    """Each gets the other's name; where that cannot be, both keep theirs."""
+    """Exchange the names of two files; if that is impossible, both keep theirs."""
     one.rename(aside)
     try:
         other.rename(one)

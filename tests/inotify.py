@@ -1,4 +1,4 @@
-"""What does the kernel grant to those who watch, and how much of it is in use?"""
+"""Which limits does the kernel set for inotify, and how much of them is in use?"""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def queue_length() -> int:
-    """How many events the kernel keeps for one reader."""
+    """How many events the kernel queues for one inotify instance."""
     return int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
 
 
@@ -20,7 +20,7 @@ def watches_of(process: int) -> int:
 
 
 def overflow(folder: Path) -> None:
-    """Change what lies in the folder more often than the kernel has room for.
+    """Make more changes in the folder than the kernel can queue.
 
     Equal events that follow each other become one, so two names take turns.
     """

@@ -1,4 +1,4 @@
-"""What do tests post? The smallest valid camera, detection and event, and what a test adds."""
+"""What do tests post? The smallest valid camera, detection and event, with added fields."""
 
 from typing import Any
 
@@ -18,23 +18,23 @@ def event(camera: Row, **fields: Any) -> Row:
 
 
 def post_camera(client: FlaskClient, name: str = "Garden", folder: str = "garden") -> Row:
-    """A new camera as it is answered."""
+    """Create a camera; returns the response's JSON."""
     return _created(client, "/api/cameras", {"name": name, "folder_path": folder})
 
 
 def post_detection(client: FlaskClient, camera: Row, **fields: Any) -> Row:
-    """A new detection as it is answered."""
+    """Create a detection; returns the response's JSON."""
     return _created(client, "/api/detections", detection(camera, **fields))
 
 
 def post_detections(client: FlaskClient, *bodies: Row) -> list[int]:
-    """The ids of new detections, stored as one batch."""
+    """Create detections as one batch; returns their ids."""
     ids = _created(client, "/api/detections", {"detections": list(bodies)})["ids"]
     return [int(detection_id) for detection_id in ids]
 
 
 def post_event(client: FlaskClient, camera: Row, **fields: Any) -> Row:
-    """A new event as it is answered."""
+    """Create an event; returns the response's JSON."""
     return _created(client, "/api/events", event(camera, **fields))
 
 

@@ -1,4 +1,4 @@
-"""The one shape of every failure, asserted in one place."""
+"""Assert the one shape of every error response."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +8,7 @@ from app.schemas.common import ProblemSchema
 
 
 def assert_problem(response: Any, status: int, code: str, **members: Any) -> dict[str, Any]:
-    """``response`` (of Flask's client or of requests) is this problem, and nothing leaks."""
+    """Assert that a response, of Flask's client or requests, is this problem and leaks nothing."""
     content = response.json() if callable(response.json) else response.get_json()
     assert response.status_code == status, content
     assert response.headers["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""What does a user see who may not read everything? Root may, so root becomes nobody."""
+"""How do tests run without root's rights? Root becomes nobody."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def base_of_nobody() -> Iterator[Path]:
-    """A folder that every user may enter; the block's own folders are made before `as_nobody`."""
+    """A folder that every user may enter; make its contents before `as_nobody`."""
     with tempfile.TemporaryDirectory(prefix="nvr-nobody-") as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
@@ -19,7 +19,7 @@ def base_of_nobody() -> Iterator[Path]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Root has no rights of its own inside the block; any other user stays who they are."""
+    """Drop root's rights inside the block; other users keep theirs."""
     was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(NOBODY)

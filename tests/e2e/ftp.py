@@ -1,4 +1,4 @@
-"""How do cameras upload? Through a real FTP server over the base path, with a real FTP client."""
+"""How do tests upload? With an FTP client, through an FTP server over the base path."""
 
 import ftplib
 import io
@@ -20,7 +20,7 @@ DEADLINE_SECONDS = 20
 
 @contextmanager
 def ftp_server(base: Path, *cameras: str) -> Iterator[int]:
-    """A server on a port of its own: each camera is a user whose root is ``base/camera``."""
+    """Start an FTP server; each camera is a user whose root is ``base/camera``."""
     authorizer = DummyAuthorizer()
     for camera in cameras:
         (base / camera).mkdir(exist_ok=True)
@@ -41,7 +41,7 @@ def ftp_server(base: Path, *cameras: str) -> Iterator[int]:
 
 @contextmanager
 def ftp_client(port: int, camera: str) -> Iterator[ftplib.FTP]:
-    """A camera that has logged in."""
+    """Log in as a camera."""
     with ftplib.FTP(timeout=DEADLINE_SECONDS) as client:
         client.connect(HOST, port)
         client.login(camera, PASSWORD)
@@ -49,7 +49,7 @@ def ftp_client(port: int, camera: str) -> Iterator[ftplib.FTP]:
 
 
 def store(client: ftplib.FTP, name: str, data: bytes) -> str:
-    """Upload ``data`` as ``name``; the server's last answer."""
+    """Upload ``data`` as ``name``; returns the server's last reply."""
     return client.storbinary(f"STOR {name}", io.BytesIO(data))
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a request? Bytes of valid ones, changed by chance."""
+"""How are invalid requests made? Valid ones with random changes to their bytes."""
 
 import json
 import random
@@ -178,7 +178,7 @@ WAYS += (_method, _version, _pipeline, _splice, _chunk)
 
 
 def mutate(chance: random.Random, requests: list[bytes]) -> bytes:
-    """One of ``requests``, changed in one to four ways."""
+    """One of ``requests`` with one to four random changes."""
     sent = bytearray(chance.choice(requests))
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         if sent:

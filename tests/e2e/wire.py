@@ -1,4 +1,4 @@
-"""What is on the wire? Bytes sent as they are, and the whole answer until the server closes."""
+"""How do tests send raw bytes? And read the whole response until the server closes."""
 
 import json
 import socket
@@ -30,14 +30,14 @@ def connect(url: str) -> socket.socket:
 
 
 def exchange(url: str, request: bytes) -> Answer:
-    """Send all of ``request``, only then read; the one answer before the server closes."""
+    """Send all of ``request``, then read the one response until the server closes."""
     with connect(url) as connection:
         connection.sendall(request)
         return parse(read_all(connection))
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Everything until the server closes; raises where it resets the connection instead."""
+    """Read until the server closes; raises if it resets the connection instead."""
     received = b""
     while piece := connection.recv(65536):
         received += piece

@@ -1,4 +1,4 @@
-"""Who writes without a pause, what was acknowledged, and what does the file say of it?"""
+"""Clients that write without a pause, and checks of what they were acknowledged."""
 
 import http.client
 import json
@@ -79,6 +79,6 @@ def assert_whole(path: Path) -> dict[str, str]:
 
 
 def assert_kept(writers: Writers, names: dict[str, str]) -> None:
-    """Everything that was acknowledged is in ``names``."""
+    """Check that everything that was acknowledged is in ``names``."""
     for camera, name in dict(writers.made).items():
         assert names[camera] in (name, writers.asked[camera])
