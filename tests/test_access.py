@@ -164,7 +164,7 @@ def test_a_wrong_token_is_refused_also_where_none_is_needed(client, camera):
     for header in (
         *(f"Bearer {WRONG}", basic(WRONG), "", " ", "Bearer", "Bearer ", "Basic", "Basic =", "x"),
         *("Basic bm9jb2xvbg==", "Digest username=x", "Negotiate YII=", WRONG, "Basic \xff\xfe"),
-        *(f"Bearer token={WRONG}", f"Token {WRONG}", "Bearer " + "x" * 10_000),
+        *(f"Bearer token={WRONG}", f"Token {WRONG}", "Bearer " + "x" * 2_000),
     ):
         answer = client.get("/api/cameras", headers={"Authorization": header})
         assert_problem(answer, 401, "unauthorized")

@@ -1,6 +1,8 @@
 """Does every response keep the rules of HTTP that no single view is concerned with?"""
 
+import itertools
 import re
+import time
 import warnings
 from wsgiref.validate import validator
 
@@ -8,6 +10,7 @@ import pytest
 from flask import url_for
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from app.access.headers import LONGEST_HEADER, LONGEST_URL, PARSED
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -157,3 +160,41 @@ def assert_valid(app, builder):
         pieces.close()
     builder.close()
     return int(status.split()[0])
+
+
+# Values that parsers of headers take longest for, of 64 KiB each.
+LONG = 65_536
+COSTLY = (
+    *("a" + " " * LONG, "\t" * LONG, ", " * (LONG // 2), "a;" * (LONG // 2), "1" * LONG),
+    *('"a",' * (LONG // 4), "a/b;q=0.1," * (LONG // 10), "bytes=" + "0-1," * (LONG // 4)),
+    *("Digest " + 'a="b",' * (LONG // 6), "Basic " + "QUJD" * (LONG // 4), '"' * LONG),
+)
+OTHERS = ("Cookie", "Host", "Referer", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host")
+REPEATED = 3
+
+
+@pytest.mark.parametrize("name", [*PARSED, *OTHERS])
+def test_a_header_of_64_kib_costs_less_than_50_ms(client, camera, name):
+    paths = ("/", "/metrics", f"/api/cameras/{camera['id']}/snapshot?placeholder=1")
+    for path, value in itertools.product(paths, COSTLY):
+        seconds = []
+        for _ in range(REPEATED):
+            began = time.thread_time()
+            answer = client.get(path, headers={name: value})
+            seconds.append(time.thread_time() - began)
+        assert min(seconds) < 0.05
+        if name in PARSED:
+            assert_problem(answer, 431, "headers_too_large")
+
+
+def test_a_header_of_the_greatest_length_is_parsed(client):
+    answer = client.get("/api/cameras")
+    tags = f'"a", {answer.headers["ETag"]}'.rjust(LONGEST_HEADER, ",")
+    assert client.get("/api/cameras", headers={"If-None-Match": tags}).status_code == 304
+
+
+@pytest.mark.parametrize("url", ["/{}", "/api/cameras/{}", "/?{}", "/api/cameras?status={}"])
+def test_a_long_url_is_414(client, url):
+    long, longest = (url.format("a" * length) for length in (LONGEST_URL + 1, LONGEST_URL - 20))
+    assert_problem(client.get(long), 414, "uri_too_long")
+    assert client.get(longest).status_code in (200, 404, 422)
