@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import sqlite3
 from typing import Any
 
 import orjson
@@ -70,12 +69,12 @@ STATUSES = {
     416: "range_not_satisfiable",
     431: "headers_too_large",
 }
-# Primary result codes (sqlite.org/rescode.html).
-SQLITE = {
-    sqlite3.SQLITE_BUSY: "database_busy",
-    sqlite3.SQLITE_LOCKED: "database_busy",
-    sqlite3.SQLITE_FULL: "storage_full",
-    sqlite3.SQLITE_READONLY: "database_read_only",
+# By `db.failure_of`.
+DATABASE = {
+    "busy": "database_busy",
+    "full": "storage_full",
+    "read_only": "database_read_only",
+    "unavailable": "database_unavailable",
 }
 OPERATING_SYSTEM = {
     errno.EMFILE: "out_of_resources",
@@ -141,20 +140,10 @@ def _code(error: Exception) -> str:
     if isinstance(error, HTTPException):
         return STATUSES.get(error.code or 500, "internal_error")
     if isinstance(error, peewee.DatabaseError):
-        return _sqlite_code(error)
+        return DATABASE[db.failure_of(error)]
     if isinstance(error, OSError) and error.errno in OPERATING_SYSTEM:
         return OPERATING_SYSTEM[error.errno]
     return EXCEPTIONS.get(type(error), "internal_error")
-
-
-def _sqlite_code(error: Exception | None) -> str:
-    """By the first of the chained exceptions that SQLite gave a result code."""
-    while error is not None:
-        result = getattr(error, "sqlite_errorcode", None)
-        if result is not None:
-            return SQLITE.get(result & 0xFF, "database_unavailable")
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return "database_unavailable"
 
 
 def _members(error: Exception) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from werkzeug import exceptions
 
 from app import db, errors
 from app.access import hosts
-from app.db import writer
+from app.db import connection, writer
 from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
@@ -143,7 +143,7 @@ def test_every_exception_and_status_of_the_tables_is_tried():
     assert set(errors.STATUSES) == statuses
     numbers = {error.errno for error, *_ in FORESEEN if type(error) is OSError}
     assert set(errors.OPERATING_SYSTEM) == numbers
-    assert set(errors.SQLITE) <= {result for result, *_ in RESULTS}
+    assert set(connection.FAILURES) <= {result for result, *_ in RESULTS}
 
 
 def test_the_unforeseen_says_nothing_and_is_logged(raising, caplog, subtests):
@@ -248,7 +248,7 @@ def test_every_problem_has_a_status_of_http_a_stable_word_and_a_sentence():
 
 
 def test_every_code_of_the_tables_is_a_problem():
-    for table in (errors.EXCEPTIONS, errors.STATUSES, errors.SQLITE, errors.OPERATING_SYSTEM):
+    for table in (errors.EXCEPTIONS, errors.STATUSES, errors.DATABASE, errors.OPERATING_SYSTEM):
         assert set(table.values()) <= set(PROBLEMS)
     assert set(errors.HEADERS) <= set(PROBLEMS)
     assert all(PROBLEMS[code].status == status for status, code in errors.STATUSES.items())

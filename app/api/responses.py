@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flask import Response
+from flask import Response, stream_with_context
 from werkzeug.routing import IntegerConverter
 
 from ..models import KeysetQuery, Row
@@ -68,7 +68,9 @@ def tagged_response(cached: CachedBody) -> Response:
 
 def csv_response(rows: Iterable[Row], columns: tuple[str, ...], file_name: str) -> Response:
     """``rows`` as a CSV download with a header line, streamed (RFC 4180)."""
-    response = Response(csv_lines(rows, columns), content_type="text/csv; charset=utf-8")
+    # In the context, whose end gives the connection back.
+    lines = stream_with_context(csv_lines(rows, columns))
+    response = Response(lines, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
 

@@ -1,18 +1,17 @@
 """How does a command fail? With a line that says what to do and exit code 1, not a traceback."""
 
-import sqlite3
 from typing import Any
 
 import click
 import peewee
 from flask.cli import AppGroup
 
-from ..db import InvalidDatabaseFile, files
+from ..db import DriverError, InvalidDatabaseFile, files
 from ..errors import problem_of
 
 IN_USE = "the database is in use: stop the service and every command first"
 # Their own text says what is wrong with which file.
-TELLING = (InvalidDatabaseFile, OSError, sqlite3.Error, peewee.DatabaseError)
+TELLING = (InvalidDatabaseFile, OSError, DriverError, peewee.DatabaseError)
 VAGUE = ("internal_error", "database_unavailable")
 
 

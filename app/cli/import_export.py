@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from .. import db
 from ..logs import one_line
 from ..models import Camera, Row
-from ..schemas.cameras import CameraRosterSchema
+from ..schemas.cameras import CameraImportSchema
 from ..services import cameras as camera_service
 from ..services.cameras import ImportPlan
 from ..strict_json import BadJson, strict
@@ -28,8 +28,9 @@ def export(as_json: bool) -> None:
     """Write every camera as YAML, or as JSON: all that its client chose."""
     db.migrate()
     cameras = camera_service.list_cameras()
-    roster = {"cameras": [_exported(camera) for camera in cameras]}
-    click.echo(json.dumps(roster, ensure_ascii=False) if as_json else dumps(roster), nl=as_json)
+    document = {"cameras": [_exported(camera) for camera in cameras]}
+    text = json.dumps(document, ensure_ascii=False) if as_json else dumps(document)
+    click.echo(text, nl=as_json)
 
 
 def _exported(camera: Row) -> Row:
@@ -66,9 +67,9 @@ def _read(data: bytes) -> Any:
 
 
 def _entries(document: Any) -> list[Row]:
-    """The cameras of a roster, every one right."""
+    """The cameras that the document lists, valid."""
     try:
-        entries: list[Row] = CameraRosterSchema().load(document)["cameras"]
+        entries: list[Row] = CameraImportSchema().load(document)["cameras"]
     except ValidationError as error:
         raise refusal(error.messages) from None
     return entries

@@ -6,19 +6,28 @@ from flask import Flask
 
 from . import connection, files, migrations, writer
 from .backup import InvalidDatabaseFile
-from .connection import BUSY_SECONDS, LOG_SUFFIX, DatabaseBusy, database
+from .connection import (
+    BUSY_SECONDS,
+    LOG_SUFFIX,
+    DatabaseBusy,
+    DriverError,
+    database,
+    failure_of,
+)
 from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
 __all__ = [
     "BUSY_SECONDS",
     "LOG_SUFFIX",
     "DatabaseBusy",
+    "DriverError",
     "FolderNotMade",
     "InvalidDatabaseFile",
     "NewerDatabase",
     "acquire_leader_lock",
     "close_all",
     "database",
+    "failure_of",
     "init_app",
     "known_migrations",
     "leader_lock_is_held",

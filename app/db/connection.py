@@ -28,6 +28,15 @@ PRAGMAS = (
     # In bytes: a log that is in the database is cut, so that its size says what it holds.
     ("journal_size_limit", 0),
 )
+# Primary result codes (sqlite.org/rescode.html).
+FAILURES = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read_only",
+}
+# What the driver raises where peewee is not asked, as in `backup`.
+DriverError = sqlite3.Error
 # A smaller log stays: a page that changes often is then copied once and not each time.
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 # A larger log is copied without waiting for a quiet moment.
@@ -80,9 +89,22 @@ def uri(path: str) -> str:
     return f"file:{quote(path)}?{'immutable=1' if files.is_read_only(path) else 'mode=rw'}"
 
 
+def failure_of(error: BaseException | None) -> str:
+    """Why the database failed: ``busy``, ``full``, ``read_only``, or else ``unavailable``.
+
+    By the first of the chained exceptions that SQLite gave a result code.
+    """
+    while error is not None:
+        result = getattr(error, "sqlite_errorcode", None)
+        if result is not None:
+            return FAILURES.get(result & 0xFF, "unavailable")
+        error = error.__cause__ or error.__context__
+    return "unavailable"
+
+
 def is_busy(error: BaseException) -> bool:
     """Whether another process held the database for longer than SQLite waits."""
-    return int(getattr(error.__context__, "sqlite_errorcode", 0)) & 0xFF == sqlite3.SQLITE_BUSY
+    return failure_of(error) == "busy"
 
 
 def checkpoint() -> bool:

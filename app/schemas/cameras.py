@@ -1,8 +1,13 @@
-"""What crosses the wire about cameras?"""
+"""What crosses the wire about cameras?
+
+A field that a client chooses stands in `CameraSchema`, in `CameraCreateSchema` and in the example.
+"""
+
+from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from ..models import STATUSES
+from ..models import STATUSES, Camera
 from .common import CLEAN, CLEAN_PATTERN, CONTROLS
 from .fields import Name, Text
 
@@ -15,7 +20,7 @@ EXAMPLE_CAMERA = {
     "last_seen_at": "2025-12-23T12:00:00.000000Z",
 }
 EXAMPLE_LIST = {"cameras": [EXAMPLE_CAMERA], "count": 1}
-EXAMPLE_CREATE = {field: EXAMPLE_CAMERA[field] for field in ("name", "folder_path", "status")}
+EXAMPLE_CREATE = Camera.chosen(EXAMPLE_CAMERA)
 EXAMPLE_CREATED = EXAMPLE_CAMERA | {"last_seen_at": None}
 EXAMPLE_UPDATE = {"name": "Front Door Camera - Updated", "status": "offline"}
 EXAMPLE_UPDATED = EXAMPLE_CAMERA | EXAMPLE_UPDATE
@@ -60,7 +65,7 @@ class CameraListResponseSchema(Schema):
 
 
 class CameraCreateSchema(Schema):
-    """What registers a camera."""
+    """What registers a camera: all that its client chooses."""
 
     name = Name(required=True, validate=validate.Length(1, 255), metadata=NAME)
     folder_path = Text(required=True, validate=validate.Length(1, 500), metadata=FOLDER_PATH)
@@ -71,20 +76,21 @@ class CameraCreateSchema(Schema):
     )
 
 
-class CameraRosterSchema(Schema):
-    """A file of cameras."""
-
-    cameras = fields.List(fields.Nested(CameraCreateSchema), required=True)
-
-
-class CameraUpdateSchema(Schema):
+class CameraUpdateSchema(CameraCreateSchema):
     """What changes a camera; fields that are left out stay as they are."""
 
-    name = Name(validate=validate.Length(1, 255), metadata=NAME)
-    folder_path = Text(validate=validate.Length(1, 500), metadata=FOLDER_PATH)
     status = fields.String(
         validate=validate.OneOf(STATUSES), metadata={"description": "New status"}
     )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(partial=True, **options)
+
+
+class CameraImportSchema(Schema):
+    """A file of cameras."""
+
+    cameras = fields.List(fields.Nested(CameraCreateSchema), required=True)
 
 
 class CameraQuerySchema(Schema):
