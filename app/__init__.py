@@ -5,14 +5,20 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from . import api, cli, config, db, errors, setup, strict_json
+from . import api, cli, config, db, errors, strict_json
 from .access import authorize, headers, proxies
+from .diagnostics import camera as diagnosis
+from .services import monitor
+from .storage import folders
 from .telemetry import metering
 from .web import pages
 
 __version__ = "0.1.0"
 
-PARTS = (metering, strict_json, db, setup, proxies, headers, authorize, api, pages, errors, cli)
+PARTS = (
+    *(metering, strict_json, db, folders, monitor, diagnosis),
+    *(proxies, headers, authorize, api, pages, errors, cli),
+)
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:

@@ -184,7 +184,8 @@ SETTINGS = (
         "NVR_LAST_SEEN_FLUSH_SECONDS",
         _whole(0, 3600),
         "30",
-        "sightings of all cameras are written together, at most once in so many seconds",
+        "`last_seen_at` and `status` of all cameras are written together, at most once in so many "
+        "seconds",
     ),
     Setting(
         "NVR_WATCH",

@@ -18,9 +18,9 @@ from app.models import STATUSES, Camera, NotFound
 from app.services import audit
 from app.services import cameras as camera_service
 from app.services.audit import Caller
-from app.services.camera_status import SILENCE, Verdict
+from app.services.camera_status import SILENCE, Decision
 from app.services.cameras import CameraListCache, list_cache
-from app.services.pending_updates import sightings
+from app.services.pending_updates import pending_updates
 from tests.rows import MOMENT, add_camera, add_detection, add_event
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -135,20 +135,20 @@ def test_what_no_list_shows_leaves_it():
 
 def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
     camera, before = Camera.one(add_camera()), list_cache.get()
-    sightings.note(camera, Verdict("offline", LATER, SILENCE))
+    pending_updates.add(camera, Decision("offline", LATER, SILENCE))
     assert_fresh(before)
     assert listed("offline") == [camera | {"status": "offline", "last_seen_at": LATER}]
     waiting = list_cache.get()
-    sightings.flush()
+    pending_updates.flush()
     assert listed("offline") == [Camera.one(camera["id"])] == Camera.listing()
     assert list_cache.get() == waiting
 
 
 def test_what_waits_and_is_dropped_shows_no_more():
     before = Camera.one(add_camera())
-    sightings.note(before, Verdict("online", LATER))
+    pending_updates.add(before, Decision("online", LATER))
     waiting = list_cache.get()
-    sightings.forget()
+    pending_updates.clear()
     assert_fresh(waiting)
     assert listed() == [before]
 

@@ -26,7 +26,7 @@ ROOM_OF_FILE = {
         "yaml_text",
     },
     "errors": {"errors"},
-    "app": {"__main__", "setup"},
+    "app": {"__main__"},
 }
 # What the parts that are set up with the app need of Flask: no request.
 FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}

@@ -12,32 +12,41 @@ from app.models import AUDIT, Camera, NotFound
 from app.services import cameras as camera_service
 from app.services import monitor
 from app.services.audit import Caller
-from app.services.camera_status import SILENCE, Verdict
-from app.services.pending_updates import sightings
+from app.services.camera_status import SILENCE, Decision
+from app.services.monitor import Monitor
+from app.services.pending_updates import pending_updates
 from app.storage import safe_open
+from app.storage.folders import Folders
 from tests import effort
+from tests.inotify import watches_of
 from tests.pictures import picture, put
 from tests.rows import entries_of
 
+DAY = 86400
 SOMEBODY = Caller("anonymous")
 EARLY = "2026-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture
-def watch(app):
-    """The app's monitor; every ``tick`` writes at once."""
-    watch = app.extensions["monitor"]
-    watch._flush_seconds = 0
+def folders(app):
+    """What the app knows of the cameras' folders."""
+    return app.extensions["folders"]
+
+
+@pytest.fixture
+def watch(base, folders):
+    """A monitor whose every ``tick`` writes at once."""
+    watch = Monitor(str(base), folders, DAY, 0)
     yield watch
-    watch._folders.retain(())
     watch.close()
 
 
 @pytest.fixture
-def seldom(watch):
-    """The same, but it writes no second time within the hour."""
-    watch._flush_seconds = 3600
-    return watch
+def seldom(base, folders):
+    """A monitor that writes at its first ``tick`` with news, and then not within the hour."""
+    seldom = Monitor(str(base), folders, DAY, 3600)
+    yield seldom
+    seldom.close()
 
 
 def moves(camera):
@@ -71,7 +80,7 @@ def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camer
     assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
 
 
-def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, camera):
+def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, camera, folders):
     whole = picture()
     put(base / "front" / "old.jpg", whole, age=60)
     put(base / "front" / "new.jpg", whole[:-1000])
@@ -79,7 +88,7 @@ def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, 
     seen = Camera.one(camera["id"])["last_seen_at"]
     old = (base / "front" / "old.jpg").stat()
     assert seen == clock.rfc3339(clock.from_ns(old.st_mtime_ns))
-    watch._folders.retain(())
+    folders.retain(())
     put(base / "front" / "new.jpg", whole)
     watch.tick()
     assert Camera.one(camera["id"])["last_seen_at"] > seen
@@ -93,14 +102,18 @@ def test_a_file_from_the_future_is_not_seen_over_and_over(watch, base, camera):
     assert Camera.one(camera["id"])["last_seen_at"] == seen
 
 
-def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(watch, base, camera):
+def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(
+    watch, base, camera, folders
+):
     put(base / "front" / "a.jpg", b"x", age=90000)
     watch.tick()
     assert moves(camera) == [("online", "offline", "silence")]
     camera_service.update_camera(camera["id"], {"status": "online"}, SOMEBODY)
     watch.tick()
-    watch._memories.clear()  # as after a restart
-    watch.tick()
+    watch.close()
+    restarted = Monitor(str(base), folders, DAY, 0)
+    restarted.tick()
+    restarted.close()
     assert Camera.one(camera["id"])["status"] == "online"
     assert len(moves(camera)) == 1
 
@@ -124,7 +137,7 @@ def test_a_camera_that_was_never_seen_keeps_its_status(watch, base, camera):
     assert Camera.one(camera["id"])["status"] == "online"
 
 
-def test_sightings_wait_in_memory_and_every_answer_shows_them(seldom, base, camera, client):
+def test_pending_updates_wait_in_memory_and_every_answer_shows_them(seldom, base, camera, client):
     url = f"/api/cameras/{camera['id']}"
     put(base / "front" / "a.jpg", b"x", age=60)
     seldom.tick()
@@ -178,24 +191,24 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
         put(base / "front" / f"{number}.jpg", b"x")
         seldom.tick()
     assert len(written) == 1
-    assert len(sightings) == 1
+    assert len(pending_updates) == 1
 
 
 def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
     row = camera_service.get_camera(camera["id"])
-    verdict = Verdict("offline", "2025-01-01T00:00:00.000000Z", SILENCE)
-    sightings.transact(lambda: sightings.note(row, verdict))
-    assert len(sightings) == 1
+    verdict = Decision("offline", "2025-01-01T00:00:00.000000Z", SILENCE)
+    pending_updates.transact(lambda: pending_updates.add(row, verdict))
+    assert len(pending_updates) == 1
     assert Camera.one(camera["id"])["status"] == "online"
-    sightings.flush()
-    assert len(sightings) == 0
+    pending_updates.flush()
+    assert len(pending_updates) == 0
     actions = [entry["action"] for entry in entries_of(camera["id"])]
     assert actions.count("camera_status_changed") == 1
 
 
 def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
     seldom.tick()
-    seldom._flushed_at = float("inf")
+    seldom.flush()
     camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
@@ -209,7 +222,7 @@ def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
 
 def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
     seldom.tick()
-    seldom._flushed_at = float("inf")
+    seldom.flush()
     shutil.rmtree(base / "front", ignore_errors=True)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
@@ -217,24 +230,24 @@ def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
     seldom.tick()
     with pytest.raises(NotFound):
         camera_service.update_camera("gone", {"name": "x"}, SOMEBODY)
-    assert len(sightings) == 1
+    assert len(pending_updates) == 1
     assert moves(camera) == []
     seldom.flush()
     assert moves(camera) == [("online", "error", "folder")]
-    assert len(sightings) == 0
+    assert len(pending_updates) == 0
 
 
 def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twice(app, camera):
     row = Camera.one(camera["id"])
-    sightings.note(row, Verdict("error", None, "folder"))
-    verdict = Verdict("online", EARLY, "upload")
-    sightings.transact(lambda: sightings.note(sightings.shown(row), verdict))
+    pending_updates.add(row, Decision("error", None, "folder"))
+    verdict = Decision("online", EARLY, "upload")
+    pending_updates.transact(lambda: pending_updates.add(pending_updates.apply_to(row), verdict))
     assert moves(camera) == [("online", "error", "folder")]
     assert camera_service.get_camera(camera["id"])["status"] == "online"
-    sightings.flush()
+    pending_updates.flush()
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
     assert camera_service.get_camera(camera["id"])["status"] == "online"
-    assert len(sightings) == 0
+    assert len(pending_updates) == 0
 
 
 def test_a_deleted_camera_is_no_trouble(seldom, base, camera):
@@ -244,8 +257,7 @@ def test_a_deleted_camera_is_no_trouble(seldom, base, camera):
     Camera.remove(camera["id"])
     seldom.flush()
     seldom.tick()
-    assert seldom._memories == {}
-    assert len(sightings) == 0
+    assert len(pending_updates) == 0
 
 
 def test_one_cameras_trouble_is_logged_once_and_the_others_go_on(
@@ -253,14 +265,14 @@ def test_one_cameras_trouble_is_logged_once_and_the_others_go_on(
 ):
     other = client.post("/api/cameras", json={"name": "o", "folder_path": "other"}).get_json()
     put(base / "other" / "a.jpg", b"x")
-    look = watch._look
+    open_folder = safe_open.open_folder
 
-    def fail(row, *rest):
-        if row["id"] == camera["id"]:
+    def fail(base, folder_path):
+        if folder_path == camera["folder_path"]:
             raise OSError("disk on fire")
-        return look(row, *rest)
+        return open_folder(base, folder_path)
 
-    monkeypatch.setattr(watch, "_look", fail)
+    monkeypatch.setattr(safe_open, "open_folder", fail)
     with caplog.at_level(logging.ERROR):
         watch.tick()
         watch.tick()
@@ -286,11 +298,10 @@ def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
     watch.tick()
     assert 0 <= watch.pulse().still < 5
     assert watch.pulse()[1:] == (True, False, 0, 0)
-    look = watch._look
-    monkeypatch.setattr(watch, "_look", lambda *_: 1 / 0)
-    watch.tick()
+    with monkeypatch.context() as broken:
+        broken.setattr(safe_open, "open_folder", lambda *_: 1 / 0)
+        watch.tick()
     assert watch.pulse()[1:] == (True, False, 1, 1)
-    monkeypatch.setattr(watch, "_look", look)
     watch.tick()
     assert watch.pulse()[1:] == (True, False, 0, 1)
     with monkeypatch.context() as broken:
@@ -302,9 +313,9 @@ def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
     assert watch.pulse()[1:] == (True, False, 0, 2)
 
 
-def test_only_one_process_monitors(watch, base, camera, app):
+def test_only_one_process_monitors(watch, base, camera, folders):
     watch.tick()
-    second = monitor.Monitor(str(base), watch._folders, 86400, 0)
+    second = Monitor(str(base), folders, DAY, 0)
     put(base / "front" / "a.jpg", b"x")
     second.tick()
     assert not second.leads
@@ -316,27 +327,27 @@ def test_only_one_process_monitors(watch, base, camera, app):
     second.close()
 
 
-def test_a_folder_that_must_be_walked_is_walked_seldom(watch, base, camera, monkeypatch):
-    watch._folders._watch = False
-    looks = []
-    query = watch._folders.query
-    monkeypatch.setattr(watch._folders, "query", lambda *a: looks.append(1) or query(*a))
+def test_a_folder_that_must_be_walked_is_walked_seldom(base, camera, monkeypatch):
+    folders = Folders(10**6, watch=False)
+    queries, query = [], folders.query
+    monkeypatch.setattr(folders, "query", lambda *a: queries.append(a) or query(*a))
+    polling = Monitor(str(base), folders, DAY, 0)
     for _ in range(5):
-        watch.tick()
-    assert len(looks) == 1
+        polling.tick()
+    polling.close()
+    assert len(queries) == 1
 
 
-def test_folders_of_moved_and_deleted_cameras_are_let_go(watch, base, camera):
+def test_the_folders_of_moved_and_deleted_cameras_are_watched_no_more(watch, base, camera):
+    (base / "side" / "below").mkdir(parents=True)
     watch.tick()
-    (before,) = watch._folders._entries
-    (base / "side").mkdir()
+    assert watches_of(os.getpid()) == 1
     camera_service.update_camera(camera["id"], {"folder_path": "side"}, SOMEBODY)
     watch.tick()
-    (after,) = watch._folders._entries
-    assert before != after
+    assert watches_of(os.getpid()) == 2
     camera_service.delete_camera(camera["id"], SOMEBODY)
     watch.tick()
-    assert watch._folders._entries == {}
+    assert watches_of(os.getpid()) == 0
 
 
 def test_a_tick_without_news_writes_nothing(watch, base, camera):
@@ -352,14 +363,14 @@ def test_a_tick_without_news_writes_nothing(watch, base, camera):
 
 
 def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
-    monkeypatch.setattr(monitor, "BREATH_CAMERAS", 2)
+    monkeypatch.setattr(monitor, "PAUSE_CAMERAS", 2)
     for number in range(6):
         fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
         camera_service.create_camera(fields, SOMEBODY)
     pauses = []
     monkeypatch.setattr(monitor.time, "sleep", pauses.append)
     watch.tick()
-    assert pauses == [monitor.BREATH_SECONDS] * 3
+    assert pauses == [monitor.PAUSE_SECONDS] * 3
 
 
 def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from flask import Flask
+
 from .. import clock
 from ..models import Row
 from ..storage.folders import Folders
@@ -27,6 +29,16 @@ class DiagnosticsContext(NamedTuple):
     folders: Folders
     most_bytes: int
     offline_after: int
+
+
+def init_app(app: Flask) -> None:
+    """Give the app what its diagnostics are made with."""
+    app.extensions["diagnostics"] = DiagnosticsContext(
+        app.config["NVR_FOSCAM_BASE_PATH"],
+        app.extensions["folders"],
+        app.config["NVR_MAX_PICTURE_BYTES"],
+        app.config["NVR_OFFLINE_AFTER_SECONDS"],
+    )
 
 
 def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: datetime) -> Row:

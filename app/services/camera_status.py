@@ -1,58 +1,98 @@
-"""Is the camera alive? What is known of it and the moment decide, and nothing else."""
+"""Is the camera alive? Its folder, its stored row and the moment decide, and nothing else."""
 
+import os
 from datetime import datetime
 from typing import NamedTuple
 
-from ..clock import parse
+from .. import clock
 from ..models import Row
+from ..storage import safe_open
+from ..storage.folders import FolderState
+from ..storage.formats import HEAD_BYTES, SETTLED_SECONDS, SIGNATURES, TAIL_BYTES, has_end_mark
+from ..storage.newest_files import Candidate
 
+# Why a status changed, as the audit entry says.
 UPLOAD, SILENCE, FOLDER = "upload", "silence", "folder"
 
 
-class Evidence(NamedTuple):
-    """What was seen of a camera's folder.
+class Observation(NamedTuple):
+    """What the monitor found when it looked at a camera's folder.
 
-    ``uploaded_at``: the newest upload, as stored times are; ``readable``: whether the folder can
-    be read now; ``was_readable``: whether it could when it was looked at before;
-    ``silence_spent``: the last_seen_at whose silence has moved the status already.
+    ``uploaded_at``: the newest upload, in the form of stored times; ``readable``: whether the
+    folder can be read now; ``was_readable``: whether it could when it was looked at before;
+    ``offline_already_reported``: whether the silence since the stored last_seen_at has made the
+    camera offline already.
     """
 
     uploaded_at: str | None = None
     readable: bool = True
     was_readable: bool = True
-    silence_spent: str | None = None
+    offline_already_reported: bool = False
 
 
-class Verdict(NamedTuple):
-    """What the camera's status and last_seen_at are to be, and what moved the status, if it is
-    to move."""
+class Decision(NamedTuple):
+    """The camera's new status and last_seen_at, and why the status changes, if it does."""
 
     status: str
     last_seen_at: str | None
-    because: str | None = None
+    reason: str | None = None
 
 
-def judge(camera: Row, seen: Evidence, now: datetime, offline_after: int) -> Verdict:
+def decide(camera: Row, seen: Observation, now: datetime, offline_after: int) -> Decision:
     """An upload makes a camera online, silence offline, the loss of its folder an error.
 
     ``offline_after`` in seconds, 0 for never. A camera that was never seen keeps its status, and
-    each piece of evidence moves a status once: what a person set later stays.
+    each observation changes a status once: a status that a person sets later stays.
     """
     status, last_seen_at = camera["status"], camera["last_seen_at"]
     is_new = seen.uploaded_at is not None and seen.uploaded_at > (last_seen_at or "")
     if is_new:
         last_seen_at = seen.uploaded_at
     if last_seen_at is None:
-        return Verdict(status, None)
-    silent = bool(offline_after) and (now - parse(last_seen_at)).total_seconds() >= offline_after
+        return Decision(status, None)
+    age = (now - clock.parse(last_seen_at)).total_seconds()
+    silent = bool(offline_after) and age >= offline_after
     if is_new and not silent:
-        return _move(status, "online", last_seen_at, UPLOAD)
+        return _change(status, "online", last_seen_at, UPLOAD)
     if not seen.readable:
-        return _move(status, "error" if seen.was_readable else status, last_seen_at, FOLDER)
-    if silent and seen.silence_spent != last_seen_at:
-        return _move(status, "offline", last_seen_at, SILENCE)
-    return Verdict(status, last_seen_at)
+        return _change(status, "error" if seen.was_readable else status, last_seen_at, FOLDER)
+    if silent and (is_new or not seen.offline_already_reported):
+        return _change(status, "offline", last_seen_at, SILENCE)
+    return Decision(status, last_seen_at)
 
 
-def _move(old: str, new: str, last_seen_at: str, because: str) -> Verdict:
-    return Verdict(new, last_seen_at, because if new != old else None)
+def newest_upload(folder: int, state: FolderState, now: datetime) -> str | None:
+    """When the newest upload was completed: by the kernel's events, or by the newest file's time.
+
+    A time in the future is not believed. Nor is the time of a picture that is still being
+    uploaded: where the folder is polled, or an upload began before the service did, only the
+    missing end of the file shows that.
+    """
+    until = int(now.timestamp() * 1e9)
+    times = (
+        candidate.mtime_ns
+        for candidate in state.newest
+        if candidate.idle and candidate.mtime_ns <= until and not _is_half(folder, candidate, now)
+    )
+    completed_ns = max(next(times, 0), min(state.uploaded_ns, until))
+    return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
+
+
+def _change(old: str, new: str, last_seen_at: str, reason: str) -> Decision:
+    return Decision(new, last_seen_at, reason if new != old else None)
+
+
+def _is_half(folder: int, candidate: Candidate, now: datetime) -> bool:
+    """Whether it begins as a picture does, has no end mark, and was written just now."""
+    if now.timestamp() - candidate.mtime_ns / 1e9 > SETTLED_SECONDS:
+        return False
+    try:
+        file = safe_open.open_file(folder, candidate.path.split("/"))
+    except (safe_open.FileNotReadable, safe_open.OutsideFolder):
+        return False
+    try:
+        head = os.pread(file, HEAD_BYTES, 0)
+        tail = os.pread(file, TAIL_BYTES, max(0, os.fstat(file).st_size - TAIL_BYTES))
+    finally:
+        os.close(file)
+    return head.startswith(SIGNATURES) and not has_end_mark(head, tail)

@@ -15,7 +15,7 @@ from ..storage.safe_open import normalise
 from ..strict_json import encoded
 from . import audit
 from .audit import Caller
-from .pending_updates import sightings
+from .pending_updates import pending_updates
 
 # What tells imported cameras apart, and what of a known camera its uploads decide.
 NOT_IMPORTED = ("folder_path", "status")
@@ -72,9 +72,9 @@ list_cache = CameraListCache()
 
 def list_cameras(status: str | None = None) -> list[Row]:
     """All cameras, or those of one status, as they were last seen, oldest first."""
-    if not len(sightings):
+    if not len(pending_updates):
         return Camera.listing(status)
-    shown = [sightings.shown(camera) for camera in Camera.listing()]
+    shown = [pending_updates.apply_to(camera) for camera in Camera.listing()]
     return [camera for camera in shown if status in (None, camera["status"])]
 
 
@@ -83,12 +83,12 @@ def cache_version() -> tuple[int, int]:
 
     To be asked for before the list: a change between the two is then only listed sooner.
     """
-    return sightings.version, TableVersion.of_cameras()
+    return pending_updates.version, TableVersion.of_cameras()
 
 
 def get_camera(camera_id: str) -> Row:
     """The camera as it was last seen; raises `models.NotFound`."""
-    return sightings.shown(Camera.one(camera_id))
+    return pending_updates.apply_to(Camera.one(camera_id))
 
 
 def count_children(camera_id: str) -> Row:
@@ -106,7 +106,7 @@ def update_camera(camera_id: str, fields: Row, by: Caller) -> Row:
 
     Raises `models.NotFound`.
     """
-    return sightings.transact(lambda: _update(camera_id, fields, by))
+    return pending_updates.transact(lambda: _update(camera_id, fields, by))
 
 
 def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: None) -> Row:
@@ -122,7 +122,7 @@ def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: Non
         audit.record("camera_deleted", by, "camera", camera, Camera.chosen(camera) | went)
         return went
 
-    return sightings.transact(delete, alone=True)
+    return pending_updates.transact(delete, alone=True)
 
 
 def import_cameras(
@@ -143,7 +143,7 @@ def import_cameras(
             progress(1)
         return plan
 
-    return sightings.transact(apply, alone=True)
+    return pending_updates.transact(apply, alone=True)
 
 
 def plan_import(entries: list[Row], base: str) -> ImportPlan:

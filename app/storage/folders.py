@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from flask import Flask
+
 from . import safe_open
 from .newest_files import Candidate
 from .scan import walk
@@ -60,6 +62,15 @@ class _Entry:
     uploaded_ns: int = 0
     asked_at: float = field(default_factory=time.monotonic)
     retained: bool = True
+
+
+def init_app(app: Flask) -> None:
+    """Give the app its `Folders`; nothing is watched before somebody asks."""
+    app.extensions["folders"] = Folders(
+        app.config["NVR_MAX_PICTURE_BYTES"],
+        watch=app.config["NVR_WATCH"] == "auto",
+        threads=app.config["NVR_THREADS"],
+    )
 
 
 class Folders:

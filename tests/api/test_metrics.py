@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from app import clock, create_app
-from app.services.pending_updates import sightings
+from app.services.pending_updates import pending_updates
 from app.storage import safe_open
 from app.telemetry.counters import BOUNDS, Tally
 from tests.pictures import picture, put
@@ -129,8 +129,8 @@ def test_a_camera_is_there_while_it_is_registered(client, camera, scrape, monkey
     ]
     assert ("nvr_camera_last_upload_age_seconds", name) not in scrape()
     seen = "2025-12-23T11:59:00.000000Z"
-    monkeypatch.setattr(sightings, "shown", lambda row: row | {"last_seen_at": seen})
-    monkeypatch.setattr(type(sightings), "__len__", lambda _: 1)
+    monkeypatch.setattr(pending_updates, "apply_to", lambda row: row | {"last_seen_at": seen})
+    monkeypatch.setattr(type(pending_updates), "__len__", lambda _: 1)
     assert scrape()["nvr_camera_last_upload_age_seconds", name] == 60
     assert scrape()["nvr_camera_last_upload_timestamp_seconds", name] == now.timestamp() - 60
     monkeypatch.undo()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.clock import rfc3339
-from app.services.camera_status import Evidence, Verdict, judge
+from app.services.camera_status import Decision, Observation, decide
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY = 86400
@@ -19,7 +19,7 @@ JUST, HOUR, LONG = ago(1), ago(3600), ago(DAY)
 LOST = {"readable": False}
 
 TABLE = [
-    # status, last_seen_at, evidence, offline_after, verdict
+    # status, last_seen_at, evidence, offline_after, decision
     ("offline", None, {}, DAY, ("offline", None, None)),
     ("error", None, LOST, DAY, ("error", None, None)),
     ("online", None, {"uploaded_at": JUST}, DAY, ("online", JUST, None)),
@@ -32,8 +32,8 @@ TABLE = [
     ("error", LONG, {}, DAY, ("offline", LONG, "silence")),
     ("online", ago(DAY - 1), {}, DAY, ("online", ago(DAY - 1), None)),
     ("online", LONG, {}, 0, ("online", LONG, None)),
-    ("online", LONG, {"silence_spent": LONG}, DAY, ("online", LONG, None)),
-    ("online", LONG, {"silence_spent": ago(2 * DAY)}, DAY, ("offline", LONG, "silence")),
+    ("online", LONG, {"offline_already_reported": True}, DAY, ("online", LONG, None)),
+    ("online", ago(2 * DAY), {"uploaded_at": LONG}, DAY, ("offline", LONG, "silence")),
     ("online", None, {"uploaded_at": LONG}, DAY, ("offline", LONG, "silence")),
     ("online", None, {"uploaded_at": LONG}, 0, ("online", LONG, None)),
     ("online", HOUR, LOST, DAY, ("error", HOUR, "folder")),
@@ -45,22 +45,26 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("status", "last_seen_at", "seen", "offline_after", "verdict"), TABLE)
-def test_the_rule(status, last_seen_at, seen, offline_after, verdict):
+@pytest.mark.parametrize(("status", "last_seen_at", "seen", "offline_after", "decision"), TABLE)
+def test_the_rule(status, last_seen_at, seen, offline_after, decision):
     camera = {"status": status, "last_seen_at": last_seen_at}
-    assert judge(camera, Evidence(**seen), NOW, offline_after) == Verdict(*verdict)
+    assert decide(camera, Observation(**seen), NOW, offline_after) == Decision(*decision)
 
 
-@pytest.mark.parametrize(("status", "last_seen_at", "seen", "offline_after", "verdict"), TABLE)
+@pytest.mark.parametrize(("status", "last_seen_at", "seen", "offline_after", "decision"), TABLE)
 def test_the_same_evidence_never_moves_a_status_twice(
-    status, last_seen_at, seen, offline_after, verdict
+    status, last_seen_at, seen, offline_after, decision
 ):
     camera = {"status": status, "last_seen_at": last_seen_at}
-    first = judge(camera, Evidence(**seen), NOW, offline_after)
-    spent = first.last_seen_at if first.because == "silence" else seen.get("silence_spent")
-    again = Evidence(
-        **{**seen, "was_readable": seen.get("readable", True), "silence_spent": spent}
+    first = decide(camera, Observation(**seen), NOW, offline_after)
+    reported = first.reason == "silence" or seen.get("offline_already_reported", False)
+    again = Observation(
+        **{
+            **seen,
+            "was_readable": seen.get("readable", True),
+            "offline_already_reported": reported,
+        }
     )
     person = {"status": "online", "last_seen_at": first.last_seen_at}
-    if first.because:
-        assert judge(person, again, NOW, offline_after).because is None
+    if first.reason:
+        assert decide(person, again, NOW, offline_after).reason is None
