@@ -17,7 +17,7 @@ NOT_REACHED = {
     "files to follow GET a snapshot",
     "files to follow POST a detection",
     "files to follow an upload that turns a camera online",
-    "places that list a camera's fields",
+    "files that list a camera's fields",
 }
 
 
