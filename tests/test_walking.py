@@ -124,15 +124,14 @@ def test_a_folder_that_vanishes_or_may_not_be_read_is_passed_over(base, monkeypa
 def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
     aged(base / "a.jpg", 0)
     aged(base / "b.jpg", 0)
-    files = scan.files
+    has_suffix = scan.has_suffix
 
-    def vanishing(*args):
-        for parent, prefix, entry in files(*args):
-            if entry.name == "b.jpg":
-                (base / "b.jpg").unlink()
-            yield parent, prefix, entry
+    def delete_meanwhile(name):
+        if name == "b.jpg":
+            (base / name).unlink()
+        return has_suffix(name)
 
-    monkeypatch.setattr(scan, "files", vanishing)
+    monkeypatch.setattr(scan, "has_suffix", delete_meanwhile)
     assert paths(base) == ["a.jpg"]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import newest_files, watched_tree
+from app.storage import newest_files, watched_tree, watches
 from app.storage.scan import walk
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
@@ -109,7 +109,7 @@ def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
     os.close(file)
     os.close(folder)
     state = root.query()
-    assert (names(state), state.polling) == ([f"{name}/" * depth + "a.jpg"], watched_tree.TOO_LONG)
+    assert (names(state), state.polling) == ([f"{name}/" * depth + "a.jpg"], watches.TOO_LONG)
 
 
 def test_a_file_that_is_deleted_while_it_is_written_is_written_no_more(root):
@@ -163,9 +163,9 @@ def test_a_folder_that_moves_while_it_is_read_counts_once(root, monkeypatch):
     files, moved = watched_tree.files, []
 
     def move_meanwhile(*args):
-        for parent, place, entry in files(*args):
-            yield parent, place, entry
-            if entry.name == "a.jpg" and not moved:
+        for found in files(*args):
+            yield found
+            if found[1] == "a.jpg" and not moved:
                 moved.append((root.path / "day").rename(root.path / "new" / "day"))
 
     monkeypatch.setattr(watched_tree, "files", move_meanwhile)

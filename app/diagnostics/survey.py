@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..storage import safe_open
 from ..storage.formats import HEAD_BYTES, SIGNATURES, TAIL_BYTES, describe, has_end_mark, is_whole
 from ..storage.newest_files import Candidate, horizon_ns
-from ..storage.scan import MAX_DEPTH, SUFFIXES, has_suffix, is_candidate, is_readable
+from ..storage.scan import MAX_DEPTH, SUFFIXES, has_suffix, is_candidate, is_readable, status_of
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
@@ -194,7 +194,7 @@ class _Counting:
             self._count_other(os.path.splitext(entry.name)[1].lower())
 
     def _count_temporary(self, components: list[str], entry: os.DirEntry[str]) -> None:
-        status = _stat(entry)
+        status = status_of(entry)
         if status and len(self.survey.temporary) < MOST_LISTED:
             self.survey.temporary.append(_file(components, entry, status))
 
@@ -205,7 +205,7 @@ class _Counting:
             self.pending.append(components)
 
     def _count_picture(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
-        status = _stat(entry)
+        status = status_of(entry)
         if status is None or not entry.is_file(follow_symlinks=False):
             return
         if status.st_size == 0:
@@ -230,11 +230,3 @@ class _Counting:
 
 def _file(components: list[str], entry: os.DirEntry[str], status: os.stat_result) -> File:
     return File("/".join([*components, entry.name]), status.st_mtime_ns, status.st_size)
-
-
-def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """None where the file was deleted since the folder was listed."""
-    try:
-        return entry.stat(follow_symlinks=False)
-    except OSError:
-        return None

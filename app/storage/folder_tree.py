@@ -59,8 +59,7 @@ class FolderTree:
     def attach(self, node: FolderNode, parent: FolderNode, name: str) -> None:
         """Put the folder, with all below it, at this place; what was there leaves it."""
         self.detach(node)
-        if other := parent.children.get(name):
-            self.detach(other)
+        self.detach_at(parent, name)
         node.parent, node.name = parent, name
         parent.children[name] = node
 
@@ -70,6 +69,11 @@ class FolderTree:
             del node.parent.children[node.name]
             node.parent = None
             self._detached.append(node)
+
+    def detach_at(self, parent: FolderNode, name: str) -> None:
+        """The same for what is at this place, if anything is."""
+        if name in parent.children:
+            self.detach(parent.children[name])
 
     def forget(self, node: FolderNode) -> None:
         """The kernel has ended the folder's watch."""

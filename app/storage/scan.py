@@ -16,6 +16,9 @@ READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 # What the caller knows a folder by: its path, for example.
 Place = TypeVar("Place")
+# A file with a picture's name: the place of its folder, its name, its status and whether the
+# service may read it.
+Found = tuple[Place, str, os.stat_result, bool]
 # Called with each subfolder before it is listed: its descriptor, the place of the folder that it
 # is in, and its name. Returns the subfolder's own place, None where it is to be passed over.
 Enter = Callable[[int, Place, str], Place | None]
@@ -24,20 +27,16 @@ Enter = Callable[[int, Place, str], Place | None]
 def walk(folder: int, now: datetime, most_bytes: int) -> list[Candidate]:
     """The newest candidates below the descriptor ``folder``, the first to be tried first."""
     ranking: Ranking[str] = Ranking(now, lambda path: path)
-    for parent, prefix, entry in files(folder, "", lambda _, prefix, name: f"{prefix}{name}/"):
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        if is_candidate(status, most_bytes) and is_readable(parent, entry.name, status):
-            ranking.put(prefix + entry.name, status.st_mtime_ns)
+    for prefix, name, status, readable in files(folder, "", _path_in):
+        if readable and is_candidate(status, most_bytes):
+            ranking.put(prefix + name, status.st_mtime_ns)
     return ranking.answer()
 
 
 def files(
     folder: int, place: Place, enter: Enter[Place], depth: int = 0
-) -> Iterator[tuple[int, Place, os.DirEntry[str]]]:
-    """Parent descriptor, parent place and entry of every file with a picture's name, depth first.
+) -> Iterator[Found[Place]]:
+    """Every file with a picture's name, depth first.
 
     What begins with a dot is passed over, files and folders alike. ``depth``: how many folders
     lie above ``folder`` in the camera's folder.
@@ -48,12 +47,21 @@ def files(
             if entry.name.startswith("."):
                 continue
             if has_suffix(entry.name) and entry.is_file(follow_symlinks=False):
-                yield folder, place, entry
+                if status := status_of(entry):
+                    yield place, entry.name, status, is_readable(folder, entry.name, status)
             elif entry.is_dir(follow_symlinks=False):
                 subfolders.append(entry.name)
     if depth < MAX_DEPTH:
         for name in subfolders:
             yield from _files_in(folder, place, name, enter, depth + 1)
+
+
+def status_of(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """None where the file is gone since its folder was listed."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
 
 
 def has_suffix(name: str) -> bool:
@@ -73,9 +81,18 @@ def is_readable(parent: int, path: str, status: os.stat_result) -> bool:
     return os.access(path, os.R_OK, dir_fd=parent, effective_ids=True)
 
 
+def may_enter(folder: int) -> bool:
+    """Whether the service may look up names in the folder: the right x, beside r for its list."""
+    return os.access(".", os.X_OK, dir_fd=folder, effective_ids=True)
+
+
+def _path_in(_: int, prefix: str, name: str) -> str:
+    return f"{prefix}{name}/"
+
+
 def _files_in(
     parent: int, place: Place, name: str, enter: Enter[Place], depth: int
-) -> Iterator[tuple[int, Place, os.DirEntry[str]]]:
+) -> Iterator[Found[Place]]:
     try:
         folder = safe_open.open_below(parent, [name])
     except (safe_open.OutsideBase, safe_open.FolderNotFound):

@@ -16,25 +16,22 @@ from . import safe_open
 from .filesystems import remote_kind
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
 from .newest_files import KEPT, Candidate, OpenWriters, Ranking
-from .scan import MAX_DEPTH, files, has_suffix, is_candidate, is_readable
-from .watches import Watches, WatchLost
+from .scan import MAX_DEPTH, files, has_suffix, is_candidate, is_readable, may_enter
+from .watches import (
+    CLOSED,
+    FORGOTTEN,
+    HARD_LINKS,
+    MOUNTED_TWICE,
+    MOVED,
+    REMOTE,
+    REPLACED,
+    TOO_LONG,
+    Watches,
+    WatchLost,
+)
 
 GONE = flags.DELETE | flags.MOVED_FROM
 COMPLETED = flags.CLOSE_WRITE | flags.MOVED_TO
-
-FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
-REPLACED = "the folder was deleted, or a disk in it unmounted; it is read anew"
-MOVED_WHILE_READ = "folders were moved while they were read; the folder is read anew"
-MOVED_DEEP = "folders with many others above them were moved; the folder is read anew"
-CLOSED = "the service may not look up files in the folder: give it the right to enter (chmod o+x)"
-HARD_LINKS = (
-    "a picture has a second name (hard link), and a change through that one goes unnoticed: "
-    "delete one of the two names"
-)
-MOUNTED_TWICE = (
-    "a folder is mounted at two places in it, and events name only one of them: unmount one"
-)
-TOO_LONG = "the path of a picture is too long to be followed: use fewer or shorter sub-folders"
 
 
 class WatchedTree:
@@ -43,9 +40,7 @@ class WatchedTree:
     def __init__(self, watches: Watches, folder: int, now: datetime, most_bytes: int) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
         if kind := remote_kind(folder):
-            raise WatchLost(
-                f"the folder lies on {kind}, where changes made elsewhere raise no event"
-            )
+            raise WatchLost(REMOTE.format(kind))
         self._most_bytes = most_bytes
         self._ranking: Ranking[Entry] = Ranking(now, path_of)
         self._writers: OpenWriters[Entry] = OpenWriters()
@@ -62,7 +57,11 @@ class WatchedTree:
         self._watches = watches
         self._queue = watches.open_queue()
         try:
-            self._read_all()
+            if not may_enter(folder):
+                raise WatchLost(CLOSED)
+            self._tree.set_root(self._watches.add(self._queue, folder))
+            self._read(folder, self._tree.root)
+            self._release()
         except BaseException:  # raised again: the watches must not leak
             self.close()
             raise
@@ -124,7 +123,10 @@ class WatchedTree:
         elif has_suffix(name):
             file = (node, name)
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
-            self._note_writer(file, mask)
+            if mask & flags.MODIFY:
+                self._writers.put(file)
+            elif mask & (COMPLETED | GONE):
+                self._writers.drop(file)
 
     def _note_end(self, node: FolderNode, mask: int) -> None:
         """The kernel watches the folder no more."""
@@ -136,19 +138,12 @@ class WatchedTree:
 
     def _note_folder(self, place: Entry, mask: int) -> None:
         """A folder came to this place, left it, or got other rights."""
-        parent, name = place
-        if name in parent.children and not mask & flags.ATTRIB:
-            self._tree.detach(parent.children[name])
+        if not mask & flags.ATTRIB:
+            self._tree.detach_at(*place)
         if mask & flags.DELETE:
             self._doubtful.pop(place, None)
         else:
             self._doubtful[place] = None
-
-    def _note_writer(self, file: Entry, mask: int) -> None:
-        if mask & flags.MODIFY:
-            self._writers.put(file)
-        elif mask & (COMPLETED | GONE):
-            self._writers.drop(file)
 
     def _check_folders(self) -> None:
         """Look at every doubtful place; those in a folder that left wait until it is found."""
@@ -170,7 +165,7 @@ class WatchedTree:
         components = [*parent.components(), name]
         folder = self._open(components)
         if folder is None:
-            self._leave(parent, name)
+            self._tree.detach_at(parent, name)
             return
         try:
             node = self._enter(folder, parent, name) if len(components) <= MAX_DEPTH else None
@@ -179,26 +174,16 @@ class WatchedTree:
         finally:
             os.close(folder)
 
-    def _read_all(self) -> None:
-        if not may_enter(self._folder):
-            raise WatchLost(CLOSED)
-        self._tree.set_root(self._watches.add(self._queue, self._folder))
-        self._read(self._folder, self._tree.root)
-        self._release()
-
     def _read(self, folder: int, node: FolderNode) -> None:
         """Watch, and only then list, every folder from here down."""
-        for parent, place, entry in files(folder, node, self._enter, len(node.components())):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            self._rank((place, entry.name), status, is_readable(parent, entry.name, status))
+        depth = len(node.components())
+        for place, name, status, readable in files(folder, node, self._enter, depth):
+            self._rank((place, name), status, readable)
 
     def _enter(self, folder: int, parent: FolderNode, name: str) -> FolderNode | None:
         """Watch the folder that was found at this place; None where it need not be listed."""
         if not may_enter(folder):
-            self._leave(parent, name)
+            self._tree.detach_at(parent, name)
             return None
         wd = self._watches.add(self._queue, folder)
         node = self._tree.find(wd)
@@ -209,18 +194,12 @@ class WatchedTree:
             self._move(node, folder, parent, name)
         return None
 
-    def _leave(self, parent: FolderNode, name: str) -> None:
-        if name in parent.children:
-            self._tree.detach(parent.children[name])
-
     def _move(self, node: FolderNode, folder: int, parent: FolderNode, name: str) -> None:
         """A folder that was known at another place was found open at this one."""
-        if self._is_deep:
-            raise WatchLost(MOVED_DEEP)
         if self._is_still_there(node, folder):
             raise WatchLost(MOUNTED_TWICE)
-        if node in parent.ancestors():
-            raise WatchLost(MOVED_WHILE_READ)
+        if self._is_deep or node in parent.ancestors():
+            raise WatchLost(MOVED)
         self._tree.attach(node, parent, name)
         self._ranking.forget_ties()
 
@@ -237,6 +216,7 @@ class WatchedTree:
             os.close(there)
 
     def _open(self, components: list[str]) -> int | None:
+        """A descriptor of the folder there, None where there is none that may be listed."""
         try:
             return safe_open.open_below(self._folder, components)
         except (safe_open.OutsideBase, safe_open.FolderNotFound):
@@ -273,8 +253,3 @@ class WatchedTree:
             return False
         self._ranking.put(file, status.st_mtime_ns)
         return True
-
-
-def may_enter(folder: int) -> bool:
-    """Whether the service may look up names in the folder."""
-    return os.access(".", os.X_OK, dir_fd=folder, effective_ids=True)

@@ -23,12 +23,26 @@ MAX_WAITING = 100_000
 # The lock is held for the removal of so many watches: about 5 ms.
 REMOVED_AT_ONCE = 1000
 
+# Why a folder is not watched, and behind a colon what to do about it.
 OVERFLOW = "too many changes came at once; the folder is read anew"
 NO_WATCHES = "the kernel has no inotify watch left: raise fs.inotify.max_user_watches with sysctl"
 NO_INSTANCES = (
     "the kernel has no inotify instance left: raise fs.inotify.max_user_instances with sysctl"
 )
 NO_INOTIFY = "this system has no inotify: new pictures are found by reading the folder"
+REMOTE = "the folder lies on {}, where changes made elsewhere raise no event"
+FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
+REPLACED = "the folder was deleted, or a disk in it unmounted; it is read anew"
+MOVED = "folders were moved while they were read, or far below others; the folder is read anew"
+CLOSED = "the service may not look up files in the folder: give it the right to enter (chmod o+x)"
+HARD_LINKS = (
+    "a picture has a second name (hard link), and a change through that one goes unnoticed: "
+    "delete one of the two names"
+)
+MOUNTED_TWICE = (
+    "a folder is mounted at two places in it, and events name only one of them: unmount one"
+)
+TOO_LONG = "the path of a picture is too long to be followed: use fewer or shorter sub-folders"
 
 
 class WatchLost(Exception):
