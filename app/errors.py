@@ -1,4 +1,4 @@
-"""Which exception is which problem, and how is it answered? One table, one responder."""
+"""Which problem is the response to which exception? One table, and the handler that uses it."""
 
 import errno
 import logging
@@ -83,7 +83,7 @@ OPERATING_SYSTEM = {
     errno.ENOSPC: "storage_full",
 }
 TRY_AGAIN = [("Retry-After", "1")]
-# Both challenges: the first is the one that browsers answer, with a dialog.
+# Browsers ask for a password where the first challenge is Basic.
 CHALLENGES = [
     ("WWW-Authenticate", 'Basic realm="NVR cameras", charset="UTF-8"'),
     ("WWW-Authenticate", 'Bearer realm="NVR cameras"'),
@@ -97,13 +97,13 @@ HEADERS = {
 
 
 def init_app(app: Flask) -> None:
-    """Answer every exception of the app from the table, Flask's own included."""
+    """Let `respond` handle every exception, those of Flask and Werkzeug too."""
     app.register_error_handler(HTTPException, respond)
     app.register_error_handler(Exception, respond)
 
 
 def respond(error: Exception) -> Response:
-    """The one answer to an exception; what nobody foresaw is logged and says nothing."""
+    """The problem that stands for ``error``; only the log says what an unforeseen error was."""
     problem = problem_of(error)
     g.problem = problem.code
     if problem.code in ("internal_error", "database_unavailable"):
@@ -116,17 +116,17 @@ def respond(error: Exception) -> Response:
 
 
 def problem_of(error: Exception) -> Problem:
-    """The row of the table that an exception is; ``internal_error`` if nobody foresaw it."""
+    """The problem that stands for ``error``; ``internal_error`` where the table has none."""
     return PROBLEMS[_code(error)]
 
 
 def problem_response(problem: Problem, **members: Any) -> Response:
-    """``problem`` as no cache keeps it: of its own media type, or a page for a person."""
+    """``problem`` as ``application/problem+json``, or as a page where the client wants one."""
     body = problem.body(**members)
     if problem_page.is_wanted():
         response = problem_page.page(problem, body["detail"])
     else:
-        # A message may repeat what the client sent.
+        # A message may repeat a token that the client sent.
         shown = without_tokens(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode())
         response = Response(shown, problem.status, content_type=CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
@@ -147,7 +147,7 @@ def _code(error: Exception) -> str:
 
 
 def _members(error: Exception) -> dict[str, Any]:
-    """What this one problem adds to its row of the table."""
+    """The members that ``error`` itself adds to its problem."""
     if isinstance(error, BadJson):
         return {"detail": f"The body is not one valid JSON document: {error}."}
     if isinstance(error, ValidationFailed):

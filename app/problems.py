@@ -1,4 +1,4 @@
-"""Which failures exist? One table (RFC 9457)."""
+"""Which problems can a response report? One table, in the terms of RFC 9457."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,14 +9,14 @@ CONTENT_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row of the table: the stable word, its status, and a sentence that helps."""
+    """A row: a stable code for programs, its HTTP status, and a sentence for people."""
 
     code: str
     status: int
     detail: str
 
     def body(self, detail: str = "", **members: Any) -> dict[str, Any]:
-        """The members of RFC 9457, then ``code`` and what this problem adds."""
+        """The members of RFC 9457, then ``code`` and the ``members`` of this one problem."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -35,28 +35,32 @@ PROBLEMS = {
         Problem(
             "unauthorized",
             401,
-            "Show a token of this service, as Authorization: Bearer or as the password of HTTP "
-            "Basic: there is none, or it is not known.",
+            "The request shows no token, or one that is not known. Send a token of this "
+            "service as Authorization: Bearer, or as the password of HTTP Basic.",
         ),
         Problem("forbidden", 403, "This token may only read; changes need one that may write."),
         Problem(
             "foreign_page",
             403,
-            "A page of another origin may change nothing here (Origin, Sec-Fetch-Site).",
+            "A page of another origin must not change anything here (Origin, Sec-Fetch-Site).",
         ),
         Problem(
             "folder_outside_base",
             403,
-            "The camera's folder_path is not inside the configured base path, or a link stands on "
-            "the way to it. Change folder_path to a folder inside the base path.",
+            "The camera's folder_path is not inside the configured base path, or the way to "
+            "it leads through a link. Change folder_path to a folder inside the base path.",
         ),
         Problem(
             "picture_outside_folder",
             403,
-            "The detection's file_path is not inside its camera's folder, or a link stands on the "
-            "way to it.",
+            "The detection's file_path is not inside its camera's folder, or the way to it "
+            "leads through a link.",
         ),
-        Problem("not_found", 404, "There is nothing at this URL. /docs lists what there is."),
+        Problem(
+            "not_found",
+            404,
+            "There is nothing at this URL. The page /docs lists what there is.",
+        ),
         Problem("camera_not_found", 404, "There is no camera with this id."),
         Problem("detection_not_found", 404, "There is no detection with this id."),
         Problem("event_not_found", 404, "There is no event with this id."),
@@ -69,14 +73,14 @@ PROBLEMS = {
         Problem(
             "folder_not_found",
             404,
-            "The camera's folder does not exist or may not be read. Create it, or let the camera "
-            "upload once.",
+            "The camera's folder does not exist or cannot be read. Create it, or let the "
+            "camera upload once.",
         ),
         Problem(
             "no_snapshot",
             404,
-            "The camera's folder holds no picture yet. Let the camera upload one (.jpg, .jpeg, "
-            ".png or .gif).",
+            "The camera's folder holds no picture yet. Let the camera upload one (.jpg, "
+            ".jpeg, .png or .gif).",
         ),
         Problem(
             "snapshot_too_old",
@@ -86,53 +90,64 @@ PROBLEMS = {
         Problem(
             "method_not_allowed",
             405,
-            "This URL does not know the method. The Allow header lists those that it knows.",
+            "This URL does not support the method. The Allow header lists the methods that it"
+            " supports.",
         ),
-        Problem("precondition_failed", 412, "The resource is not the one that If-Match names."),
+        Problem(
+            "precondition_failed",
+            412,
+            "The resource has changed: none of the tags in If-Match is its ETag.",
+        ),
         Problem("payload_too_large", 413, "The body is larger than this service takes."),
         Problem("uri_too_long", 414, "The URL is longer than this service takes."),
         Problem(
             "unsupported_media_type",
             415,
-            "Send the body as JSON in UTF-8, with Content-Type: application/json and without a "
-            "Content-Encoding.",
+            "Send the body as JSON in UTF-8, with Content-Type: application/json and without "
+            "a Content-Encoding.",
         ),
         Problem("range_not_satisfiable", 416, "The Range begins beyond the end of the picture."),
         Problem(
             "unknown_host",
             421,
-            "The box is not called so. Ask for it by its address or its host name, or add the "
-            "name to NVR_TRUSTED_HOSTS.",
+            "The Host header names another host. Ask for this service by its address or its "
+            "host name, or add the name to NVR_TRUSTED_HOSTS.",
         ),
         Problem("validation_failed", 422, "Some values cannot be used; errors lists every one."),
         Problem(
             "picture_not_resizable",
             422,
-            "The picture cannot be decoded, or is larger than 17 megapixels. Ask for it as it is, "
-            "without width and height.",
+            "The picture cannot be decoded, or is larger than 17 megapixels. Ask for it as it"
+            " is, without width and height.",
         ),
-        Problem("headers_too_large", 431, "The headers are larger than this service takes."),
         Problem(
-            "internal_error", 500, "The service failed; its log says how. Nothing was changed."
+            "headers_too_large",
+            431,
+            "A header is longer than this service takes, or all of them together are.",
+        ),
+        Problem(
+            "internal_error",
+            500,
+            "The service failed; its log says how. Nothing was changed.",
         ),
         Problem(
             "resizing_not_installed",
             501,
-            "This service cannot make pictures smaller. In its folder, run .venv/bin/python -m "
-            "pip install -e '.[images]', or ask without width and height.",
+            "This service cannot make pictures smaller. In its folder, run .venv/bin/python "
+            "-m pip install -e '.[images]', or ask without width and height.",
         ),
         Problem(
             "base_path_missing",
             503,
-            "The base path of the uploads does not exist or may not be read. Create or mount it, "
-            "and let the service's user read it.",
+            "The base path of the uploads does not exist or cannot be read. Create or mount "
+            "it, and let the service's user read it.",
         ),
         Problem("database_busy", 503, "Another writer holds the database. Try again in a moment."),
         Problem(
             "folder_busy",
             503,
-            "Other requests about this camera's folder take long, and more would keep the other "
-            "cameras waiting. Try again in a moment.",
+            "Other requests about this camera's folder take long, and more of them would keep"
+            " the other cameras waiting. Try again in a moment.",
         ),
         Problem(
             "database_read_only",

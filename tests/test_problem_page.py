@@ -94,7 +94,7 @@ def test_an_unknown_name_of_the_box_is_said(client):
 
 
 def test_what_fails_unforeseen_is_said_and_nothing_of_it_is_shown(client, monkeypatch):
-    monkeypatch.setattr("app.services.cameras.listing", lambda: 1 / 0)
+    monkeypatch.setattr("app.services.cameras.list_cameras", lambda: 1 / 0)
     answer = client.get("/", headers=TYPED)
     assert answer.status_code == 500
     said = texts_of(answer)

@@ -5,7 +5,7 @@ response only documents it, and tests compare the two.
 """
 
 from collections.abc import Callable
-from functools import reduce, wraps
+from functools import wraps
 from typing import Any
 
 import flask_smorest
@@ -13,13 +13,14 @@ from flask import Response, request
 
 from ..schemas.common import NothingSchema
 from ..storage.formats import CONTENT_TYPES
-from .openapi import ETAG, PICTURE_HEADERS, problem_responses
+from .openapi import NOT_MODIFIED, PICTURE_HEADERS, problem_responses
 from .parsing import StrictParser
 from .responses import json_response
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
-NOT_MODIFIED = "The client already has this"
+# The attribute of a view that reads its query string itself.
+TAKES_QUERY = "takes_query"
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -37,20 +38,20 @@ class Blueprint(flask_smorest.Blueprint):
         parse: Decorator = super().arguments(schema, **options)
         if options.get("location") != "query":
             return parse
-        required = any(field.required for field in schema.fields.values())
-        defaults = {} if required else schema.load({})
+        if any(field.required for field in schema.fields.values()):
+            return lambda view: _mark(parse(view))
+        defaults = schema.load({})
 
         def decorator(view: View) -> View:
             parsing = parse(view)
 
             @wraps(parsing)
             def respond(*args: Any, **kwargs: Any) -> Any:
-                if required or request.query_string:
+                if request.query_string:
                     return parsing(*args, **kwargs)
                 return view(*args, dict(defaults), **kwargs)
 
-            respond.takes_query = True  # type: ignore[attr-defined]
-            return respond
+            return _mark(respond)
 
         return decorator
 
@@ -58,36 +59,19 @@ class Blueprint(flask_smorest.Blueprint):
         self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
         """As flask-smorest's; a view without query arguments refuses any query string."""
-        if not hasattr(view_func, "takes_query"):
+        if not hasattr(view_func, TAKES_QUERY):
             view_func = self._without_query(view_func)
         super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
     def response(
-        self,
-        status_code: int,
-        schema: Any = None,
-        *,
-        problems: tuple[str, ...] = (),
-        also: int | None = None,
-        tagged: bool = False,
-        **doc: Any,
+        self, status_code: int, schema: Any = None, *, problems: tuple[str, ...] = (), **doc: Any
     ) -> Decorator:
-        """Declare a view's response: its status, the schema of its body, its own problems.
+        """As flask-smorest's, for a view that returns what `json_response` takes or a `Response`.
 
-        ``also`` is a second status with the same body. ``tagged``: the response has an `ETag`,
-        and 304 is possible. The view returns what `json_response` takes, or a `Response`.
+        ``schema`` only documents the body. ``problems``: the codes of the view's own problems.
         """
-        if tagged:
-            doc["headers"] = ETAG
-            problems += ("precondition_failed",)
-        documented = [super().response(status_code, schema, **doc)]
-        if also:
-            shown = doc if also < 400 else {}
-            documented.append(self.alt_response(also, schema=schema, success=True, **shown))
-        if tagged:
-            documented.append(self.alt_response(304, description=NOT_MODIFIED))
-        if problems:
-            documented.append(self.doc(responses=problem_responses(problems)))
+        document: Decorator = super().response(status_code, schema, **doc)
+        add_problems: Decorator = self.doc(responses=problem_responses(problems))
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -95,7 +79,7 @@ class Blueprint(flask_smorest.Blueprint):
                 value = view(*args, **kwargs)
                 return value if isinstance(value, Response) else json_response(value, status_code)
 
-            return reduce(lambda wrapped, document: document(wrapped), documented, respond)
+            return add_problems(document(respond))
 
         return decorator
 
@@ -106,12 +90,12 @@ class Blueprint(flask_smorest.Blueprint):
         responses = {
             200: {"description": "The picture", "content": content, "headers": PICTURE_HEADERS},
             206: {"description": "The requested range of it", "content": content},
-            304: {"description": NOT_MODIFIED},
+            304: NOT_MODIFIED,
         }
         common = ("precondition_failed", "range_not_satisfiable")
         resizing = ("picture_not_resizable", "resizing_not_installed")
         respond = self.response(200, problems=(*problems, *common, *resizing))
-        document = self.doc(responses=responses)
+        document: Decorator = self.doc(responses=responses)
         return lambda view: document(respond(view))
 
     def text_response(
@@ -124,7 +108,8 @@ class Blueprint(flask_smorest.Blueprint):
         """Declare that a view responds with a text of one of ``media_types``."""
         content = dict.fromkeys(media_types, {} if example is None else {"example": example})
         respond = self.response(200, problems=problems)
-        document = self.doc(responses={200: {"description": description, "content": content}})
+        responses = {200: {"description": description, "content": content}}
+        document: Decorator = self.doc(responses=responses)
         return lambda view: document(respond(view))
 
     def _without_query(self, view: View) -> View:
@@ -135,3 +120,9 @@ class Blueprint(flask_smorest.Blueprint):
             return view(*args, **kwargs)
 
         return respond
+
+
+def _mark(view: View) -> View:
+    """``view``, known to read its query string itself."""
+    setattr(view, TAKES_QUERY, True)
+    return view

@@ -18,6 +18,7 @@ from ..services import homeassistant
 from ..services.homeassistant import Urls
 from ..storage import snapshots
 from .blueprint import Blueprint
+from .openapi import TAGGED
 from .pictures import snapshot_response
 from .responses import tagged_response
 
@@ -34,7 +35,8 @@ UNKNOWN = ("camera_not_found",)
 
 @blp.get("")
 @blp.arguments(schemas.CameraQuerySchema, location="query")
-@blp.response(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST, tagged=True)
+@blp.doc(responses=TAGGED)
+@blp.response(200, schemas.CameraListResponseSchema, example=schemas.EXAMPLE_LIST)
 def list_cameras(query: Row) -> Response:
     """List all cameras, oldest first, or those of one status"""
     return tagged_response(camera_service.list_cache.get(**query))

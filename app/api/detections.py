@@ -32,7 +32,8 @@ ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}
 @blp.post("")
 @blp.arguments(schemas.PostedDetectionsSchema)
 @blp.doc(requestBody=ONE_OR_MANY)
-@blp.response(201, ONE_OR_IDS, also=200, examples=examples.STORED)
+@blp.alt_response(200, schema=ONE_OR_IDS, examples=examples.STORED, success=True)
+@blp.response(201, ONE_OR_IDS, examples=examples.STORED)
 def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     """Store one detection, or a batch of up to 1,000, all or nothing
 

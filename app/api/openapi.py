@@ -14,6 +14,7 @@ from ..schemas.common import ProblemSchema
 DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
 WRITING = ("post", "put", "patch", "delete")
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"}}
+NOT_MODIFIED = {"description": "The client already has this"}
 PICTURE_HEADERS = {
     **ETAG,
     "Last-Modified": {"schema": {"type": "string"}, "description": "The file's time"},
@@ -106,6 +107,14 @@ def problem_responses(codes: Iterable[str]) -> dict[int, Any]:
         examples[code] = {"value": problem.body()}
         response["description"] = ", ".join(f"`{name}`" for name in examples)
     return responses
+
+
+# What is added to a view whose 200 has an `ETag`.
+TAGGED = {
+    200: {"headers": ETAG},
+    304: NOT_MODIFIED,
+    **problem_responses(("precondition_failed",)),
+}
 
 
 def _common_problems(endpoint: str, writes: bool, has_body: bool) -> list[str]:

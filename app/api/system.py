@@ -41,7 +41,8 @@ def get_alive() -> Row:
 
 
 @blp.get("/api/system/health")
-@blp.response(200, schemas.HealthSchema, also=503, example=examples.HEALTH)
+@blp.alt_response(503, schema=schemas.HealthSchema, success=True)
+@blp.response(200, schemas.HealthSchema, example=examples.HEALTH)
 def get_health() -> tuple[Row, int]:
     """Look at everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()

@@ -108,7 +108,7 @@ def test_a_revoked_token_is_reported_and_tried_less_and_less_often(closed, visit
     expect(visit.page.locator(".state").first).to_have_text("LIVE")
     closed.flask("tokens", "revoke", "guest")
     trouble = visit.page.locator("#trouble")
-    expect(trouble).to_contain_text("Show a token of this service")
+    expect(trouble).to_contain_text("Send a token of this service")
     expect(trouble).to_contain_text("Next attempt in 8 s.")
 
 
