@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import peewee
@@ -166,10 +166,9 @@ def test_a_folder_that_cannot_be_made_says_so_over_http(tmp_path):
 
 def test_the_migrated_schema_is_that_of_the_models(app, tmp_path):
     models = peewee.SqliteDatabase(tmp_path / "models.db")
-    with models.bind_ctx(MODELS):
+    with closing(models), models.bind_ctx(MODELS):
         models.create_tables(MODELS)
         assert schema(database.connection()) == schema(models.connection())
-    models.close()
 
 
 def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..db.compiled import Row
 from .audit import AuditEntry
 from .base import BaseModel, ConflictError, NotFound
-from .cameras import STATUSES, Camera
+from .cameras import ASSIGNED, STATUSES, Camera
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -29,6 +29,7 @@ INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token)
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
+    "ASSIGNED",
     "AUDIT",
     "CONFIDENCE_BUCKETS",
     "DETECTIONS",

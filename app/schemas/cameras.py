@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from ..models import STATUSES, Camera
+from ..models import ASSIGNED, STATUSES
 from .common import CLEAN, CLEAN_PATTERN, CONTROLS
 from .fields import Name, Text
 
@@ -20,7 +20,7 @@ EXAMPLE_CAMERA = {
     "last_seen_at": "2025-12-23T12:00:00.000000Z",
 }
 EXAMPLE_LIST = {"cameras": [EXAMPLE_CAMERA], "count": 1}
-EXAMPLE_CREATE = Camera.chosen(EXAMPLE_CAMERA)
+EXAMPLE_CREATE = {name: value for name, value in EXAMPLE_CAMERA.items() if name not in ASSIGNED}
 EXAMPLE_CREATED = EXAMPLE_CAMERA | {"last_seen_at": None}
 EXAMPLE_UPDATE = {"name": "Front Door Camera - Updated", "status": "offline"}
 EXAMPLE_UPDATED = EXAMPLE_CAMERA | EXAMPLE_UPDATE

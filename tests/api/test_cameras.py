@@ -10,6 +10,7 @@ from tests.problems import assert_problem
 from tests.rows import entries_of
 
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"
+# Of the contract; later fields follow them.
 FIELDS = ["id", "name", "folder_path", "status", "created_at", "last_seen_at"]
 
 
@@ -18,7 +19,7 @@ def test_create_answers_the_camera_in_the_documented_order(client):
     answer = client.post("/api/cameras", json=body)
     assert answer.status_code == 201
     camera = answer.get_json()
-    assert list(camera) == FIELDS
+    assert list(camera)[: len(FIELDS)] == FIELDS
     assert CameraSchema().validate(camera) == {}
     assert camera | body == camera
     assert camera["last_seen_at"] is None
