@@ -208,15 +208,15 @@ def test_a_path_longer_than_the_kernel_takes_is_walked(tree):
 def test_a_folder_swapped_for_a_link_on_the_way_serves_nothing_from_outside(
     tree, outside, monkeypatch
 ):
-    enter = safe_open._enter
+    open_file = os.open
 
-    def swap_then_enter(folder, component):
-        if component == "deep":
+    def swap_then_open(path, *how, **where):
+        if path == "deep":
             (tree / "front").rename(tree / "moved")
             (tree / "front").symlink_to(outside)
-        return enter(folder, component)
+        return open_file(path, *how, **where)
 
-    monkeypatch.setattr(safe_open, "_enter", swap_then_enter)
+    monkeypatch.setattr(os, "open", swap_then_open)
     assert opened(tree, "front/deep") == str(tree / "moved" / "deep")
 
 

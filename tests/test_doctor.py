@@ -142,12 +142,14 @@ def test_a_clock_without_ntp_is_a_warning(monkeypatch):
 def test_inotify_limits_that_are_too_low_are_a_warning_with_the_command(monkeypatch):
     granted = {"max_user_watches": 8192, "max_user_instances": 128}
     monkeypatch.setattr(filesystems, "inotify_limit", granted.get)
-    assert doctor.check_inotify(120).status == HEALTHY
-    check = doctor.check_inotify(121)
+    assert doctor.check_inotify(128).status == HEALTHY
+    check = doctor.check_inotify(129)
     assert check.status == DEGRADED
-    assert "sysctl -w fs.inotify.max_user_instances=258;" in check.message
+    assert "sysctl -w fs.inotify.max_user_watches=16512;" in check.message
     granted["max_user_watches"] = 100
     assert "fs.inotify.max_user_watches is 100" in doctor.check_inotify(1).message
+    granted |= {"max_user_watches": 8192, "max_user_instances": 4}
+    assert "fs.inotify.max_user_instances is 4" in doctor.check_inotify(1).message
 
 
 def test_the_inotify_limits_are_those_of_the_kernel(monkeypatch):

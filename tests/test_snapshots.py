@@ -218,7 +218,7 @@ def test_a_file_that_became_empty_or_too_large_after_the_walk_is_passed_over(
 @pytest.mark.parametrize("most", [1, 1000])
 def test_a_file_over_the_cap_is_never_read(base, monkeypatch, most):
     add(base, "a.jpg", picture())
-    monkeypatch.setattr(snapshots, "_read", forbidden)
+    monkeypatch.setattr(snapshots, "read_up_to", forbidden)
     with pytest.raises(NoSnapshot):
         latest(base, most_bytes=most)
 
@@ -280,14 +280,14 @@ def test_age_is_asked_of_the_picture_that_would_be_served(base):
 
 def test_what_the_client_has_is_not_read_again(base, monkeypatch):
     add(base, "a.jpg", picture())
-    monkeypatch.setattr(snapshots, "_read", forbidden)
+    monkeypatch.setattr(snapshots, "read_up_to", forbidden)
     known = latest(base, is_known=lambda shown: shown.name == "a.jpg")
     assert known.data is None
 
 
 def changing_reads(monkeypatch, path, times, change):
     """The first ``times`` reads find that the file at ``path`` changes meanwhile."""
-    read, reads = snapshots._read, []
+    read, reads = snapshots.read_up_to, []
 
     def read_and_change(file, size):
         data = read(file, size)
@@ -296,7 +296,7 @@ def changing_reads(monkeypatch, path, times, change):
             change(path, len(reads))
         return data
 
-    monkeypatch.setattr(snapshots, "_read", read_and_change)
+    monkeypatch.setattr(snapshots, "read_up_to", read_and_change)
     return reads
 
 
@@ -359,22 +359,24 @@ def test_a_lone_file_that_never_stands_still_has_the_length_it_says(base, monkey
 def test_a_read_that_ends_early_passes_on_to_the_next_newest(base, monkeypatch):
     cut = add(base, "cut.jpg", picture(), 60).stat().st_ino
     add(base, "next.jpg", picture(), 100)
-    read = snapshots._read
+    read = snapshots.read_up_to
     monkeypatch.setattr(
-        snapshots, "_read", lambda file, size: read(file, size - (os.fstat(file).st_ino == cut))
+        snapshots,
+        "read_up_to",
+        lambda file, size: read(file, size - (os.fstat(file).st_ino == cut)),
     )
     assert latest(base).name == "next.jpg"
 
 
 def test_a_lone_file_that_shrinks_before_each_read_has_the_length_it_says(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
-    read = snapshots._read
+    read = snapshots.read_up_to
 
     def shrink_and_read(file, size):
         shorten(path, 1)
         return read(file, size)
 
-    monkeypatch.setattr(snapshots, "_read", shrink_and_read)
+    monkeypatch.setattr(snapshots, "read_up_to", shrink_and_read)
     shown = latest(base, now=datetime.now(UTC))
     assert shown.size == len(shown.data) == path.stat().st_size
 

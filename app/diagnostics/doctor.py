@@ -22,8 +22,10 @@ from .folder_access import service_user
 
 # What Linux grants to a user by default on small boxes (inotify(7)).
 FEWEST_WATCHES = 8192
-# What the service itself needs beside one instance for each camera.
-SPARE_INSTANCES = 8
+# A camera's folder and the folders below it, one for each day of two months.
+WATCHES_PER_CAMERA = 64
+# The service needs one instance for all cameras; other programs of the same user need some too.
+FEWEST_INSTANCES = 8
 # How many checks `check_box` makes.
 BOX_CHECKS = 7
 # The clock cannot be right before this: the service did not exist then.
@@ -94,8 +96,8 @@ def check_clock(now: datetime, last_entry: str | None) -> Check:
 def check_inotify(cameras: int) -> Check:
     """Whether the kernel lets one user watch the folders of so many cameras."""
     needed = {
-        "max_user_watches": FEWEST_WATCHES,
-        "max_user_instances": cameras + SPARE_INSTANCES,
+        "max_user_watches": max(FEWEST_WATCHES, cameras * WATCHES_PER_CAMERA),
+        "max_user_instances": FEWEST_INSTANCES,
     }
     for name, least in needed.items():
         limit = filesystems.inotify_limit(name)

@@ -137,13 +137,13 @@ def _read_whole(file: int, name: str, request: SnapshotRequest, whole: bool) -> 
             raise SnapshotTooOld(int(picture.age(request.now)))
         if request.is_known(picture):
             return picture
-        data = _read(file, picture.size)
+        data = read_up_to(file, picture.size)
         if len(data) == picture.size and describe(file, name) == picture:
             return picture._replace(data=data)
     return None if whole or not data else picture._replace(size=len(data), data=data)
 
 
-def _read(file: int, size: int) -> bytes:
+def read_up_to(file: int, size: int) -> bytes:
     """At most ``size`` bytes from the start; fewer where the file became shorter."""
     data = os.pread(file, size, 0)
     while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
