@@ -13,6 +13,8 @@ from .parser import RequestParser
 from .response import AppTask, ErrorResponseTask
 
 LINGER_SECONDS = 5
+# After a refusal, so many times so many bytes are read at the most.
+LINGER_READS, LINGER_BYTES = 500, 64 * 1024
 # A connection without a request is kept for so long, for the client's next one.
 IDLE_SECONDS = 120
 # Bytes a second that a client must send of a body on average, after its first NVR_CLIENT_SECONDS.
@@ -32,6 +34,7 @@ class Channel(HTTPChannel):
     error_task_class = ErrorResponseTask
     refused = False
     lingers_until = 0.0
+    linger_reads = 0
     has_answered = False
     # Bytes that the client has not acknowledged yet, when `note_delivery` looked.
     undelivered = 0
@@ -146,11 +149,14 @@ class Channel(HTTPChannel):
         """Read; while lingering only to throw it away."""
         if not self.lingers_until:
             super().handle_read()
-        elif not self._discard() or time.monotonic() > self.lingers_until:
-            self.handle_close()
+            return
+        self.linger_reads += 1
+        is_over = time.monotonic() > self.lingers_until or self.linger_reads > LINGER_READS
+        if not self._discard() or is_over:
+            self.close_now()
 
     def _discard(self) -> bytes:
         try:
-            return bytes(self.recv(self.adj.recv_bytes))
+            return bytes(self.recv(LINGER_BYTES))
         except OSError:
             return b""

@@ -25,7 +25,7 @@ HEADER_BYTES = 64 * 1024
 LINE_BYTES = 8 * 1024
 HEADER_LINES = 100
 # Each read costs a turn of the event loop: 64 KiB that come byte by byte would cost seconds.
-HEADER_READS = 500
+HEADER_READS = 200
 # Sizes of chunks, their extensions and the trailer of one body, in bytes. A chunk of one byte
 # takes five more, and each costs 6 µs.
 FRAMING_BYTES = 64 * 1024
@@ -95,6 +95,8 @@ class RequestParser(HTTPRequestParser):
         before = len(self._head)
         self._head += data[start:]
         self._reads += 1
+        if self._head.startswith(b"HEAD "):  # a refusal must have no body either
+            self.command = "HEAD"
         end = self._head.find(b"\r\n\r\n", max(0, before - 3))
         if end < 0:
             if len(self._head) > HEADER_BYTES or self._reads > HEADER_READS:
@@ -111,10 +113,11 @@ class RequestParser(HTTPRequestParser):
             self._refuse(BadRequest(str(error)))
         except HeaderTooLarge:
             self._refuse(too_large(head))
+        largest = self.adj.max_request_body_size - FRAMING_BYTES
+        if self.content_length > largest and not self.error:
+            self._refuse(RequestEntityTooLarge("the body is too large"))
         if self.completed:  # nothing follows that the client has to be asked for
             self.expect_continue = False
-        if self.error and head.startswith(b"HEAD "):
-            self.command = "HEAD"
 
     def _receive_body(self, data: bytes) -> int:
         consumed = int(super().received(data))

@@ -204,33 +204,6 @@ def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
         assert process.peak_mib(server.process.pid) < 300
 
 
-REFUSED = {
-    "300 kB of headers": (
-        b"GET / HTTP/1.1\r\n" + b"X: %b\r\n" % (b"y" * 1000) * 300 + b"\r\n",
-        431,
-        "headers_too_large",
-    ),
-    "100 kB of URL": (b"GET /%b HTTP/1.1\r\n\r\n" % (b"y" * 100_000), 414, "uri_too_long"),
-    "chunks in HTTP/1.0": (
-        b"POST /api/cameras HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        400,
-        "bad_request",
-    ),
-    "length and chunks": (
-        b"POST /api/cameras HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-        400,
-        "bad_request",
-    ),
-}
-
-
-@pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_told_apart_or_is_too_much_is_refused_and_closed(hasty, sent, status, code):
-    assert_problem(wire.exchange(hasty.url, sent), status, code)
-    others_are_served(hasty)
-
-
 @pytest.mark.slow
 def test_a_refused_client_that_never_stops_sending_is_cut_off(hasty, crowd):
     connection = crowd.enter_context(wire.connect(hasty.url))

@@ -219,37 +219,6 @@ def test_too_large_a_body_is_answered_before_it_is_sent(shared_server):
     assert_problem(answer, 413, "payload_too_large")
 
 
-REFUSED = {
-    "rubbish": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "bad_request"),
-    "no version": (b"rubbish\r\n\r\n", 400, "bad_request"),
-    "bad header": (b"GET / HTTP/1.1\r\nHost : nvr\r\n\r\n", 400, "bad_request"),
-    "bad length": (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "bad_request"),
-    "two lengths": (
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        400,
-        "bad_request",
-    ),
-    "coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "bad_request"),
-    "bad chunk": (
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n0\r\n\r\n",
-        400,
-        "bad_request",
-    ),
-    "headers": (
-        b"GET / HTTP/1.1\r\n" + b"X: %b\r\n" % (b"y" * 8000) * 400 + b"\r\n",
-        431,
-        "headers_too_large",
-    ),
-}
-
-
-@pytest.mark.parametrize(("request_", "status", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_http_is_refused_in_the_one_shape(shared_server, request_, status, code):
-    answer = wire.exchange(shared_server.url, request_)
-    assert_problem(answer, status, code)
-    assert answer.headers["Server"] is None
-
-
 def test_keep_alive_survives_304_and_204(server):
     put(server.base / "front" / "a.jpg", picture())
     location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]
