@@ -1,4 +1,4 @@
-"""Is the box well? Each thing that is looked at is really broken here, and must be noticed."""
+"""Does each health check notice what the test breaks, and say what to do about it?"""
 
 import os
 import shutil
@@ -10,11 +10,10 @@ import pytest
 from app import create_app, db
 from app.db import files, migrations
 from app.services import health
-from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
-from app.services.pulse import Pulse, ServerPulse
+from app.services.health import DEGRADED, HEALTHY, UNHEALTHY, Pulse, ServerPulse
 from tests import effort
 
-WELL = Pulse(still=0.5, leads=True)
+WELL = Pulse(seconds_since_tick=0.5, leads=True)
 
 
 @pytest.fixture
@@ -24,16 +23,16 @@ def path(app):
 
 
 def test_a_database_that_can_be_written_is_healthy(app):
-    assert health.database() == (HEALTHY, "The database can be written.")
+    assert health.check_database() == (HEALTHY, "The database can be written.")
 
 
-def test_looking_writes_nothing_to_the_disk(app, path):
-    health.database()
+def test_the_checks_write_nothing_to_the_disk(app, path):
+    health.check_database()
     files = [path, Path(f"{path}-wal")]
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = effort.changes()
     for _ in range(3):
-        health.look(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL)
+        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL)
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert effort.changes() == changes
 
@@ -69,7 +68,7 @@ def test_a_database_that_cannot_be_written_is_unhealthy(app, environ, path, brea
     breaks(path, monkeypatch)
     if breaks is not query_only:
         create_app(environ)
-    check = health.database()
+    check = health.check_database()
     assert check.status == UNHEALTHY
     assert check.message.startswith("The database cannot be written. ")
     assert str(path) not in check.message
@@ -79,31 +78,31 @@ def test_a_folder_of_the_database_that_cannot_be_made_is_unhealthy(app, path, mo
     migrations.forget()
     db.database.close()
     db.database.init("/dev/null/nvr.db")
-    assert health.database().status == UNHEALTHY
+    assert health.check_database().status == UNHEALTHY
 
 
 def test_a_database_of_a_newer_version_is_unhealthy(app, monkeypatch):
     db.database.execute_sql("UPDATE schema_migration SET name = '9999_future' WHERE id = 1")
     migrations.forget()
-    assert health.database().status == UNHEALTHY
+    assert health.check_database().status == UNHEALTHY
 
 
 def test_a_database_that_is_held_for_long_is_degraded(app):
     with db.database.atomic("IMMEDIATE"):
-        assert health.database().status == DEGRADED
+        assert health.check_database().status == DEGRADED
 
 
-def test_a_base_path_that_is_missing_or_no_folder_is_unhealthy(app, base):
-    assert health.base_path(str(base)).status == HEALTHY
+def test_a_base_path_that_is_missing_or_a_file_is_unhealthy(app, base):
+    assert health.check_base_path(str(base)).status == HEALTHY
     base.rmdir()
-    missing = health.base_path(str(base))
+    missing = health.check_base_path(str(base))
     base.write_text("a file")
-    for check in (missing, health.base_path(str(base))):
+    for check in (missing, health.check_base_path(str(base))):
         assert check.status == UNHEALTHY
         assert str(base) not in check.message
 
 
-def test_little_space_is_degraded_and_named_in_mebibytes(base, monkeypatch):
+def test_little_free_space_is_degraded_with_the_number_of_mebibytes(base, monkeypatch):
     block = 4096
     for free, status in (
         (health.LITTLE_SPACE, HEALTHY),
@@ -112,13 +111,13 @@ def test_little_space_is_degraded_and_named_in_mebibytes(base, monkeypatch):
         fields = list(os.statvfs(base))
         fields[1], fields[4] = block, free // block
         monkeypatch.setattr(os, "statvfs", lambda _, fields=fields: os.statvfs_result(fields))
-        check = health.free_space(str(base))
+        check = health.check_free_space(str(base))
         assert (check.status, f"{free // 2**20} MiB" in check.message) == (status, True)
 
 
 def test_free_space_is_unknown_without_the_base_path(base):
     shutil.rmtree(base)
-    assert health.free_space(str(base)).status == DEGRADED
+    assert health.check_free_space(str(base)).status == DEGRADED
 
 
 @pytest.mark.parametrize(
@@ -130,73 +129,80 @@ def test_free_space_is_unknown_without_the_base_path(base):
         ((HEALTHY, UNHEALTHY, HEALTHY), UNHEALTHY),
     ],
 )
-def test_the_whole_is_as_well_as_its_worst_part(monkeypatch, statuses, worst):
+def test_the_overall_status_is_the_worst_of_the_checks(monkeypatch, statuses, worst):
     parts = ("database", "base_path", "free_space")
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
-        monkeypatch.setattr(health, part, lambda *_, check=check: check)
-    seen = health.look("/base", [], WELL)
+        monkeypatch.setattr(health, f"check_{part}", lambda *_, check=check: check)
+    seen = health.check_all("/base", [], WELL)
     assert seen["status"] == worst
     assert list(seen["checks"]) == [*parts, "watcher", "server"]
     assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
 
 
-def test_a_folder_that_must_be_read_degrades_and_says_why():
-    assert health.watcher([]).status == "healthy"
-    check = health.watcher(["the folder lies on NFS"] * 2)
+def test_folders_that_are_not_watched_are_degraded_with_the_reasons():
+    assert health.check_watcher([]).status == "healthy"
+    check = health.check_watcher(["the folder lies on NFS"] * 2)
     assert check.status == "degraded"
-    assert check.message == "2 folders are polling: the folder lies on NFS."
+    assert (
+        check.message
+        == "Folders that are read again and again instead of watched: 2 (the folder lies on NFS)."
+    )
 
 
 @pytest.mark.parametrize(
     ("pulse", "status", "words"),
     [
-        (WELL, HEALTHY, "The monitor looks after the cameras."),
+        (WELL, HEALTHY, "The monitor follows the uploads"),
         (WELL._replace(failures=3), HEALTHY, "It has failed 3 times since the start."),
-        (WELL._replace(leads=False), HEALTHY, "Another process on this database monitors"),
-        (Pulse(), DEGRADED, "Nobody monitors"),
-        (WELL._replace(still=61.5), DEGRADED, "has stood still for 61 seconds"),
-        (WELL._replace(faulty=True, failures=7), DEGRADED, "The monitor fails, 7 times"),
-        (WELL._replace(failing=2, failures=9), DEGRADED, "Looking after 2 cameras fails, 9 times"),
+        (WELL._replace(leads=False), HEALTHY, "Another process on this database follows"),
+        (Pulse(), DEGRADED, "No process follows the uploads"),
+        (
+            WELL._replace(seconds_since_tick=61.5),
+            DEGRADED,
+            "has not finished its round for 61 seconds",
+        ),
+        (WELL._replace(faulty=True, failures=7), DEGRADED, "The monitor fails; 7 failures"),
+        (WELL._replace(failing=2, failures=9), DEGRADED, "fails for 2 of the cameras; 9 failures"),
     ],
 )
-def test_a_monitor_that_does_not_work_degrades_and_says_why(app, pulse, status, words):
-    check = health.monitor(pulse)
+def test_a_monitor_that_does_not_work_is_degraded_with_the_reason(app, pulse, status, words):
+    check = health.check_monitor(pulse)
     assert (check.status, words in check.message) == (status, True), check.message
 
 
-def test_a_process_without_a_monitor_asks_whether_another_one_has_it(app, path):
+def test_a_process_without_a_monitor_is_healthy_while_another_one_monitors(app, path):
     before = sorted(path.parent.iterdir())
-    assert health.monitor(Pulse()).status == DEGRADED
+    assert health.check_monitor(Pulse()).status == DEGRADED
     assert sorted(path.parent.iterdir()) == before
     lead = db.acquire_leader_lock()
-    assert health.monitor(Pulse()) == (
+    assert health.check_monitor(Pulse()) == (
         HEALTHY,
-        "Another process on this database monitors the cameras.",
+        "Another process on this database follows the uploads.",
     )
     os.close(lead)
-    assert health.monitor(Pulse()).status == DEGRADED
+    assert health.check_monitor(Pulse()).status == DEGRADED
     again = db.acquire_leader_lock()
     assert again is not None
     os.close(again)
 
 
-def test_two_checks_become_one_with_both_sentences():
+def test_combined_checks_have_the_worse_status_and_both_sentences():
     polled, well = health.Check(DEGRADED, "Polled."), health.Check(HEALTHY, "Well.")
-    assert health.both(polled, well) == (DEGRADED, "Polled. Well.")
-    assert health.both(well, well).status == HEALTHY
+    assert health.combine(polled, well) == (DEGRADED, "Polled. Well.")
+    assert health.combine(well, well).status == HEALTHY
 
 
 @pytest.mark.parametrize(
     ("pulse", "status", "message"),
     [
         (ServerPulse(), HEALTHY, "Requests are answered."),
-        (ServerPulse(answers=False), DEGRADED, "Requests wait in vain"),
+        (ServerPulse(answers=False), DEGRADED, "no worker thread answers"),
         (ServerPulse(failures=3, seconds_since_failure=9), DEGRADED, "failed 3 times"),
         (ServerPulse(failures=3, seconds_since_failure=9999), HEALTHY, "failed 3 times"),
     ],
 )
-def test_a_failure_of_the_event_loop_shows(pulse, status, message):
-    check = health.server(pulse)
+def test_a_failure_of_the_event_loop_is_degraded_for_a_while(pulse, status, message):
+    check = health.check_server(pulse)
     assert check.status == status
     assert message in check.message

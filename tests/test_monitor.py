@@ -294,9 +294,9 @@ def test_a_failed_write_is_tried_again(watch, base, camera, monkeypatch):
 def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
     watch, base, camera, monkeypatch
 ):
-    assert watch.pulse().still is None
+    assert watch.pulse().seconds_since_tick is None
     watch.tick()
-    assert 0 <= watch.pulse().still < 5
+    assert 0 <= watch.pulse().seconds_since_tick < 5
     assert watch.pulse()[1:] == (True, False, 0, 0)
     with monkeypatch.context() as broken:
         broken.setattr(safe_open, "open_folder", lambda *_: 1 / 0)

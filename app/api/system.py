@@ -48,7 +48,7 @@ def get_health() -> tuple[Row, int]:
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = (loop.pulse(),) if loop else ()
-    found = health.look(base_path(), folders().polling(), pulse, *server)
+    found = health.check_all(base_path(), folders().polling(), pulse, *server)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 

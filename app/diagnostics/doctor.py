@@ -14,7 +14,15 @@ import peewee
 from .. import clock
 from ..db import backup
 from ..models import AuditEntry, Row
-from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, base_path, database, free_space
+from ..services.health import (
+    DEGRADED,
+    HEALTHY,
+    UNHEALTHY,
+    Check,
+    check_base_path,
+    check_database,
+    check_free_space,
+)
 from ..services.stats import existing
 from ..storage import filesystems
 from . import folder_access
@@ -35,11 +43,11 @@ EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 def check_box(base: str, path: str, cameras: int, now: datetime) -> Iterator[tuple[str, Check]]:
     """Each check of the box by its name; ``path``: the database's file, ``cameras``: how many."""
     exists = Path(path).exists()
-    yield "base path", _prefixed(base, base_path(base))
+    yield "base path", _prefixed(base, check_base_path(base))
     yield "permissions", check_permissions(path)
-    yield "database", _check_database(path) if exists else _no_database(path)
-    yield "free space", _prefixed(base, free_space(base))
-    yield "free space of the database", _prefixed(path, free_space(existing(path)))
+    yield "database", _check_integrity(path) if exists else _no_database(path)
+    yield "free space", _prefixed(base, check_free_space(base))
+    yield "free space of the database", _prefixed(path, check_free_space(existing(path)))
     yield "clock", check_clock(now, _last_audit_entry() if exists else None)
     yield "inotify", check_inotify(cameras)
 
@@ -112,9 +120,9 @@ def check_inotify(cameras: int) -> Check:
     return Check(HEALTHY, "The kernel lets all cameras' folders be watched.")
 
 
-def _check_database(path: str) -> Check:
+def _check_integrity(path: str) -> Check:
     """Whether the database can be written and is not damaged."""
-    found = database()
+    found = check_database()
     if found.status != HEALTHY:
         return found
     if result := backup.damage(path):

@@ -16,8 +16,8 @@ WIDTH, HEIGHT = 640, 360
 TITLE = "NO PICTURE"
 REASONS: dict[type[Exception], str] = {
     FolderNotFound: "The camera's folder is missing.",
-    NoSnapshot: "The camera has not uploaded one yet.",
-    PictureNotFound: "It is no longer in the camera's folder.",
+    NoSnapshot: "The camera has not uploaded a picture yet.",
+    PictureNotFound: "The picture is no longer in the camera's folder.",
 }
 BACKGROUND, TEXT, ACCENT = range(3)
 PALETTE = ((24, 28, 34), (240, 240, 240), (255, 176, 32))
@@ -91,7 +91,7 @@ class Card(NamedTuple):
 def reason(missing: Exception) -> str:
     """The sentence on the card for the exception ``missing``."""
     if isinstance(missing, SnapshotTooOld):
-        return f"The newest one is {clock.duration(missing.age)} old."
+        return f"The newest picture is {clock.duration(missing.age)} old."
     return REASONS[type(missing)]
 
 

@@ -17,7 +17,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from ..services.pulse import ServerPulse
+from ..services.health import ServerPulse
 from .channel import Channel
 from .limits import ConnectionLimits
 from .parser import FRAMING_BYTES, HEADER_BYTES

@@ -1,4 +1,4 @@
-"""Is the box well? Each check answers with a status and a sentence that a person can act on."""
+"""Can the service do its work? Each check answers with a status and a sentence on what to do."""
 
 import os
 from typing import NamedTuple
@@ -9,39 +9,66 @@ from .. import db
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
-from .pulse import Pulse, ServerPulse
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
-# Who asks for the health must not wait long for another writer.
+# A request for the health waits at most so many seconds for another write.
 PATIENCE_SECONDS = 0.1
-# Below this, in bytes, the cameras' next uploads are in danger.
+# With less free space than this, in bytes, the cameras' next uploads may fail.
 LITTLE_SPACE = 256 * 1024 * 1024
-# A round of the monitor that takes longer than this, in seconds, hangs: its next one is due after
-# a second.
-STILL_SECONDS = 60
+# A tick of the monitor that takes longer than this, in seconds, hangs: one is due every second.
+HANGING_SECONDS = 60
 # A failure of the event loop is a warning for so long, in seconds.
 RECENT_FAILURE_SECONDS = 600
-# Of a WSGI server that says nothing of itself.
-OTHER_SERVER = ServerPulse()
 
 
 class Check(NamedTuple):
-    """What one look found."""
+    """The result of one check."""
 
     status: str
     message: str
 
 
-def look(
+class Pulse(NamedTuple):
+    """How the monitor is.
+
+    ``seconds_since_tick``: since its last tick began, None before the first; ``leads``: whether
+    this process is the one that monitors; ``faulty``: whether the last tick failed; ``failing``:
+    for how many cameras it fails; ``failures``: of all kinds, since the start.
+    """
+
+    seconds_since_tick: float | None = None
+    leads: bool = False
+    faulty: bool = False
+    failing: int = 0
+    failures: int = 0
+
+
+class ServerPulse(NamedTuple):
+    """How the event loop is.
+
+    ``answers``: whether waiting requests are answered; ``failures``: how often the loop has
+    failed since the start; ``seconds_since_failure``: since the last time.
+    """
+
+    answers: bool = True
+    failures: int = 0
+    seconds_since_failure: float = float("inf")
+
+
+# Stands for any other WSGI server, of which nothing is known.
+OTHER_SERVER = ServerPulse()
+
+
+def check_all(
     base: str, polling: list[str], pulse: Pulse, server_pulse: ServerPulse = OTHER_SERVER
 ) -> Row:
-    """All checks and the worst of their statuses; ``polling`` as `watcher` takes it."""
+    """All checks and the worst of their statuses; ``polling`` as in `check_watcher`."""
     checks = {
-        "database": database(),
-        "base_path": base_path(base),
-        "free_space": free_space(base),
-        "watcher": both(watcher(polling), monitor(pulse)),
-        "server": server(server_pulse),
+        "database": check_database(),
+        "base_path": check_base_path(base),
+        "free_space": check_free_space(base),
+        "watcher": combine(check_watcher(polling), check_monitor(pulse)),
+        "server": check_server(server_pulse),
     }
     return {
         "status": worst(*checks.values()),
@@ -49,27 +76,27 @@ def look(
     }
 
 
-def database() -> Check:
-    """Whether a write could happen now; makes none that reaches the disk.
+def check_database() -> Check:
+    """Whether the database can be written; the check itself writes nothing to the disk.
 
-    BEGIN IMMEDIATE alone succeeds on a file that was opened read-only, a write of no row does not.
+    BEGIN IMMEDIATE alone succeeds on a file that was opened read-only; a change of no row fails.
     """
     try:
         db.migrate()
         db.writer.run(Secret.write_nothing, patience=PATIENCE_SECONDS)
     except db.DatabaseBusy:
-        return Check(DEGRADED, "Another writer has held the database for long; it may recover.")
+        return Check(DEGRADED, "The database is busy with another write; this may pass.")
     except (peewee.DatabaseError, db.NewerDatabase, db.InvalidDatabaseFile, OSError):
         return Check(
             UNHEALTHY,
-            "The database cannot be written. Check that its disk is there, not full, and that the "
-            "service may write to the file and its folder.",
+            "The database cannot be written. Check that its disk is there and not full, and that "
+            "the service may write to the file and its folder.",
         )
     return Check(HEALTHY, "The database can be written.")
 
 
-def base_path(base: str) -> Check:
-    """Whether the cameras' folders can be listed."""
+def check_base_path(base: str) -> Check:
+    """Whether the folder of the cameras' folders can be listed."""
     try:
         os.close(safe_open.open_folder(base, base))
     except (safe_open.FolderNotFound, safe_open.OutsideBase):
@@ -81,7 +108,7 @@ def base_path(base: str) -> Check:
     return Check(HEALTHY, "The base path of the uploads can be read.")
 
 
-def free_space(base: str) -> Check:
+def check_free_space(base: str) -> Check:
     """Whether there is room for more uploads."""
     try:
         system = os.statvfs(base)
@@ -93,46 +120,52 @@ def free_space(base: str) -> Check:
     return Check(HEALTHY, f"{free // 2**20} MiB are free for uploads.")
 
 
-def watcher(polling: list[str]) -> Check:
-    """How new pictures are noticed; ``polling``: why some folders must be read instead."""
+def check_watcher(polling: list[str]) -> Check:
+    """How new pictures are noticed; ``polling``: for each folder that is not watched, why."""
     if polling:
-        return Check(DEGRADED, f"{len(polling)} folders are polling: {'; '.join(set(polling))}.")
-    return Check(HEALTHY, "The kernel tells of every new picture in the folders in use.")
-
-
-def monitor(pulse: Pulse) -> Check:
-    """Whether somebody lets ``last_seen_at`` and ``status`` follow the uploads."""
-    if pulse.still is None and not db.leader_lock_is_held():
         return Check(
             DEGRADED,
-            "Nobody monitors: last_seen_at and status stand still. "
+            f"Folders that are read again and again instead of watched: {len(polling)} "
+            f"({'; '.join(sorted(set(polling)))}).",
+        )
+    return Check(HEALTHY, "The kernel reports new pictures in all folders in use (inotify).")
+
+
+def check_monitor(pulse: Pulse) -> Check:
+    """Whether some process updates ``last_seen_at`` and ``status`` when the cameras upload."""
+    seconds = pulse.seconds_since_tick
+    if seconds is None and not db.leader_lock_is_held():
+        return Check(
+            DEGRADED,
+            "No process follows the uploads, so last_seen_at and status do not change. "
             f"Run {START} itself; under another WSGI server the service only answers requests.",
         )
-    if pulse.still is not None and pulse.still > STILL_SECONDS:
+    if seconds is not None and seconds > HANGING_SECONDS:
         return Check(
             DEGRADED,
-            f"The monitor has stood still for {int(pulse.still)} seconds: a disk or a network "
-            "folder may hang. Check the mounts, then restart the service.",
+            f"The monitor has not finished its round for {int(seconds)} seconds: a disk or a "
+            "network folder may not answer. Check the mounts, then restart the service.",
         )
     if pulse.faulty or pulse.failing:
-        what = "The monitor" if pulse.faulty else f"Looking after {pulse.failing} cameras"
+        what = "" if pulse.faulty else f" for {pulse.failing} of the cameras"
         return Check(
             DEGRADED,
-            f"{what} fails, {pulse.failures} times since the start. The service's log says why; "
-            "it tries again every second.",
+            f"The monitor fails{what}; {pulse.failures} failures since the start. The service's "
+            "log says why. The monitor tries again every second.",
         )
     if not pulse.leads:
-        return Check(HEALTHY, "Another process on this database monitors the cameras.")
+        return Check(HEALTHY, "Another process on this database follows the uploads.")
     past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
-    return Check(HEALTHY, f"The monitor looks after the cameras.{past}")
+    return Check(HEALTHY, f"The monitor follows the uploads of all cameras.{past}")
 
 
-def server(pulse: ServerPulse) -> Check:
-    """Whether the event loop runs without failures and no request waits in vain."""
+def check_server(pulse: ServerPulse) -> Check:
+    """Whether requests are answered and the event loop has not failed recently."""
     if not pulse.answers:
         return Check(
             DEGRADED,
-            "Requests wait in vain for a worker thread. If that lasts, restart the service.",
+            "Requests wait, but no worker thread answers them. If this lasts, restart the "
+            "service.",
         )
     past = f" The event loop has failed {pulse.failures} times since the start."
     if pulse.seconds_since_failure < RECENT_FAILURE_SECONDS:
@@ -140,11 +173,11 @@ def server(pulse: ServerPulse) -> Check:
     return Check(HEALTHY, f"Requests are answered.{past if pulse.failures else ''}")
 
 
-def both(one: Check, other: Check) -> Check:
-    """Two checks as one: the worse status and both sentences."""
+def combine(one: Check, other: Check) -> Check:
+    """Two checks as one, with the worse status and both sentences."""
     return Check(worst(one, other), f"{one.message} {other.message}")
 
 
 def worst(*checks: Check) -> str:
-    """The worst of their statuses."""
+    """The worst status of the ``checks``."""
     return max((check.status for check in checks), key=[HEALTHY, DEGRADED, UNHEALTHY].index)

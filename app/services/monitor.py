@@ -14,8 +14,8 @@ from ..models import Camera, Row
 from ..storage import safe_open
 from ..storage.folders import FolderId, Folders, folder_id
 from .camera_status import SILENCE, Observation, decide, newest_upload
+from .health import Pulse
 from .pending_updates import pending_updates, reported_offline_at
-from .pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ class Monitor:
 
     def pulse(self) -> Pulse:
         """How the loop itself is."""
-        still = None if self._ticked_at is None else time.monotonic() - self._ticked_at
-        return Pulse(still, self.leads, self._faulty, len(self._failing), self.failures)
+        seconds = None if self._ticked_at is None else time.monotonic() - self._ticked_at
+        return Pulse(seconds, self.leads, self._faulty, len(self._failing), self.failures)
 
     def tick(self) -> None:
         """Look at every camera, and write what was found when it is due."""

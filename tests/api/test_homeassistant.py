@@ -1,4 +1,4 @@
-"""Is the configuration for Home Assistant YAML that says what it should, and does it lead here?"""
+"""Is the configuration for Home Assistant valid YAML, and do its URLs work?"""
 
 import io
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ HOSTILE = [
 
 @pytest.fixture
 def get(client, camera):
-    """The configuration: the answer."""
+    """Asks for the camera's configuration."""
 
     def ask(**options):
         return client.get(f"/api/cameras/{camera['id']}/homeassistant", **options)
@@ -43,19 +43,19 @@ def get(client, camera):
 
 
 def entities(text):
-    """The sensor's resource, the image, and the camera for the form, which stands in comments."""
+    """The sensor's resource, the image, and the values for the form, which are in comments."""
     active = yaml.safe_load(text)
     assert list(active) == ["rest", "template"]
-    form = text.partition("in no file.\n")[2].replace("\n# ", "\n").removeprefix("# ")
+    form = text.partition("in a file.\n")[2].replace("\n# ", "\n").removeprefix("# ")
     return active["rest"][0], active["template"][0]["image"][0], yaml.safe_load(form)["camera"][0]
 
 
 def rendered(template):
-    """What Home Assistant makes of a template."""
+    """The text that Home Assistant renders a template as."""
     return Environment().from_string(template).render()
 
 
-def test_it_is_yaml_that_nobody_keeps(get):
+def test_the_configuration_is_yaml_that_is_not_cached(get):
     answer = get()
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/yaml"
@@ -69,7 +69,7 @@ def test_the_example_of_the_description_is_what_the_service_makes():
     assert made == homeassistant.EXAMPLE
 
 
-def test_it_names_a_sensor_an_image_and_a_camera(get, camera):
+def test_the_configuration_has_a_sensor_an_image_and_values_for_a_camera(get, camera):
     resource, image, generic = entities(get(base_url="http://nvr.local:8000").text)
     url = f"http://nvr.local:8000/api/cameras/{camera['id']}"
     assert resource == {
@@ -98,7 +98,7 @@ def test_it_names_a_sensor_an_image_and_a_camera(get, camera):
     }
 
 
-def test_what_it_names_answers_as_home_assistant_needs_it(client, base, camera, get):
+def test_the_urls_answer_what_home_assistant_needs(client, base, camera, get):
     resource, image, generic = entities(get().text)
     sensor = Environment().from_string(resource["binary_sensor"][0]["value_template"])
     for status, shown in (("online", "True"), ("offline", "False"), ("error", "False")):
@@ -113,7 +113,7 @@ def test_what_it_names_answers_as_home_assistant_needs_it(client, base, camera, 
         assert client.get(url).data == picture()
 
 
-def test_the_urls_begin_as_the_one_that_was_asked(get):
+def test_the_urls_begin_like_that_of_the_request(get):
     for root in ("https://nvr.local", "http://[::1]:8000", "https://box.lan:8443"):
         resource, image, generic = entities(get(base_url=root).text)
         for url in (resource["resource"], image["url"], generic["still_image_url"]):
@@ -121,7 +121,7 @@ def test_the_urls_begin_as_the_one_that_was_asked(get):
         assert generic["verify_ssl"] == root.startswith("https")
 
 
-def test_no_name_is_more_than_a_name(client, camera, get, subtests):
+def test_no_name_of_a_camera_acts_as_yaml_or_as_a_template(client, camera, get, subtests):
     for name in HOSTILE:
         with subtests.test(name):
             stored = client.patch(f"/api/cameras/{camera['id']}", json={"name": name}).get_json()
@@ -138,7 +138,7 @@ def secret(app):
 
 
 @pytest.mark.parametrize("way", ["bearer", "basic"])
-def test_the_token_that_was_shown_stands_in_it(get, way, secret):
+def test_the_token_of_the_request_is_in_the_configuration(get, way, secret):
     shown = {
         "bearer": {"headers": {"Authorization": f"Bearer {secret}"}},
         "basic": {"auth": ("anybody", secret)},
@@ -152,7 +152,7 @@ def test_the_token_that_was_shown_stands_in_it(get, way, secret):
     assert secret not in generic["still_image_url"]
 
 
-def test_without_a_token_none_stands_in_it(get, secret):
+def test_without_a_token_the_configuration_has_none(get, secret):
     text = get().text
     assert secret not in text
     assert "Bearer" not in text
