@@ -1,4 +1,4 @@
-"""Which folders are watched, which are walked, and does one ever wait for another?"""
+"""Which folders are watched, which are walked, and does a query of one wait for another?"""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from tests.pictures import put
 from tests.watched import fail, names
 
 
-def test_a_failure_half_way_through_the_changes_loses_none(root, monkeypatch):
+def test_a_failure_while_events_are_applied_loses_no_change(root, monkeypatch):
     root.query()
     put(root.path / "day" / "a.jpg", b"x")
     with monkeypatch.context() as patched:
@@ -32,7 +32,9 @@ def test_a_failure_half_way_through_the_changes_loses_none(root, monkeypatch):
     ("error", "said"),
     [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances"), (38, "no inotify")],
 )
-def test_what_the_kernel_refuses_is_walked_and_said(root, monkeypatch, error, said):
+def test_a_folder_that_the_kernel_does_not_watch_is_walked_with_the_reason(
+    root, monkeypatch, error, said
+):
     monkeypatch.setattr(
         watches.INotify, "add_watch" if error == errno.ENOSPC else "__init__", fail(error)
     )
@@ -93,14 +95,14 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
     assert watches_of(os.getpid()) == 1
 
 
-def test_switched_off_every_question_is_a_walk(root):
+def test_without_watching_every_query_walks_the_folder(root):
     known = Folders(10**6, watch=False)
     put(root.path / "a.jpg", b"x")
     state = known.query(root.folder, datetime.now(UTC))
     assert (names(state), state.polling) == (["a.jpg"], folders.OFF)
 
 
-def test_folders_that_nobody_needs_are_let_go(root):
+def test_folders_that_are_not_retained_are_watched_no_more(root):
     put(root.path / "day" / "a.jpg", b"x")
     before = watches_of(os.getpid())
     root.query()
@@ -124,7 +126,7 @@ def test_a_folder_that_nobody_asks_about_is_dropped_when_a_new_one_comes(
     os.close(other)
 
 
-def test_why_folders_are_polled_is_known(root, monkeypatch):
+def test_the_reason_for_polling_is_reported(root, monkeypatch):
     root.query()
     assert root.known.polling() == []
     root.known.retain(())
@@ -134,7 +136,7 @@ def test_why_folders_are_polled_is_known(root, monkeypatch):
     assert "NFS" in reason
 
 
-def test_while_a_folder_is_read_anew_the_reason_is_known(root, monkeypatch):
+def test_the_reason_is_reported_while_a_folder_is_read_anew(root, monkeypatch):
     root.query()
     reasons, files = [], watched_tree.files
     overflow(root.path)

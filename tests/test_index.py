@@ -1,4 +1,4 @@
-"""Does the index answer what a walk would, whatever happens to the files?"""
+"""Does a watched folder give the same answer as a walk, whatever happens to the files?"""
 
 import os
 import tempfile

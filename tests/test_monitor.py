@@ -1,4 +1,4 @@
-"""Does the loop see what happens to the folders, and write it seldom and truly?"""
+"""Does the monitor notice what happens in the folders, and does it write seldom and truly?"""
 
 import logging
 import os
@@ -80,7 +80,9 @@ def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camer
     assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
 
 
-def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, camera, folders):
+def test_half_a_picture_that_was_there_at_the_start_does_not_count_as_an_upload(
+    watch, base, camera, folders
+):
     whole = picture()
     put(base / "front" / "old.jpg", whole, age=60)
     put(base / "front" / "new.jpg", whole[:-1000])
@@ -94,7 +96,7 @@ def test_half_a_picture_is_no_upload_where_nobody_knows_its_writer(watch, base, 
     assert Camera.one(camera["id"])["last_seen_at"] > seen
 
 
-def test_a_file_from_the_future_is_not_seen_over_and_over(watch, base, camera):
+def test_a_file_with_a_time_in_the_future_counts_as_an_upload_once(watch, base, camera):
     put(base / "front" / "a.jpg", b"x", age=-3600)
     watch.tick()
     seen = Camera.one(camera["id"])["last_seen_at"]
@@ -102,7 +104,7 @@ def test_a_file_from_the_future_is_not_seen_over_and_over(watch, base, camera):
     assert Camera.one(camera["id"])["last_seen_at"] == seen
 
 
-def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(
+def test_silence_makes_a_camera_offline_once_and_a_status_set_by_hand_stays(
     watch, base, camera, folders
 ):
     put(base / "front" / "a.jpg", b"x", age=90000)
@@ -118,7 +120,7 @@ def test_silence_makes_offline_once_and_what_a_person_sets_then_stays(
     assert len(moves(camera)) == 1
 
 
-def test_a_lost_folder_makes_error_and_the_next_upload_online(watch, base, camera):
+def test_a_lost_folder_makes_a_camera_error_and_the_next_upload_online(watch, base, camera):
     put(base / "front" / "a.jpg", b"x")
     watch.tick()
     shutil.rmtree(base / "front")
@@ -158,7 +160,7 @@ def test_pending_updates_wait_in_memory_and_every_answer_shows_them(seldom, base
     assert moves(camera) == [("offline", "online", "upload")]
 
 
-def test_every_move_that_waits_becomes_an_entry_of_its_own(seldom, base, camera):
+def test_each_status_change_that_waits_becomes_an_audit_entry(seldom, base, camera):
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
     shutil.rmtree(base / "front")
@@ -172,7 +174,7 @@ def test_every_move_that_waits_becomes_an_entry_of_its_own(seldom, base, camera)
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
 
 
-def test_moves_that_another_process_overruled_are_no_entries(seldom, base, camera):
+def test_status_changes_that_another_process_overrode_are_not_recorded(seldom, base, camera):
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
     shutil.rmtree(base / "front")
@@ -194,7 +196,7 @@ def test_many_uploads_are_one_transaction(seldom, base, camera, monkeypatch):
     assert len(pending_updates) == 1
 
 
-def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(app, camera):
+def test_an_update_added_during_another_change_waits_for_the_next_transaction(app, camera):
     row = camera_service.get_camera(camera["id"])
     verdict = Decision("offline", "2025-01-01T00:00:00.000000Z", SILENCE)
     pending_updates.transact(lambda: pending_updates.add(row, verdict))
@@ -206,7 +208,7 @@ def test_what_is_seen_during_a_change_that_others_may_join_waits_for_the_next(ap
     assert actions.count("camera_status_changed") == 1
 
 
-def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
+def test_a_status_set_by_hand_wins_over_earlier_observations(seldom, base, camera):
     seldom.tick()
     seldom.flush()
     camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
@@ -220,7 +222,7 @@ def test_who_sets_a_status_wins_over_what_was_seen_before(seldom, base, camera):
     assert camera_service.get_camera(camera["id"])["last_seen_at"] is not None
 
 
-def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
+def test_pending_updates_survive_a_change_that_fails(seldom, base, camera):
     seldom.tick()
     seldom.flush()
     shutil.rmtree(base / "front", ignore_errors=True)
@@ -237,7 +239,7 @@ def test_a_change_that_fails_leaves_what_was_seen_waiting(seldom, base, camera):
     assert len(pending_updates) == 0
 
 
-def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twice(app, camera):
+def test_an_update_added_while_others_are_written_is_written_once(app, camera):
     row = Camera.one(camera["id"])
     pending_updates.add(row, Decision("error", None, "folder"))
     verdict = Decision("online", EARLY, "upload")
@@ -250,7 +252,7 @@ def test_what_is_seen_while_the_rest_is_written_waits_and_nothing_is_written_twi
     assert len(pending_updates) == 0
 
 
-def test_a_deleted_camera_is_no_trouble(seldom, base, camera):
+def test_the_update_of_a_deleted_camera_is_dropped(seldom, base, camera):
     seldom.tick()
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
@@ -260,7 +262,7 @@ def test_a_deleted_camera_is_no_trouble(seldom, base, camera):
     assert len(pending_updates) == 0
 
 
-def test_one_cameras_trouble_is_logged_once_and_the_others_go_on(
+def test_the_failure_of_one_camera_is_logged_once_and_the_others_are_checked(
     watch, base, camera, client, monkeypatch, caplog
 ):
     other = client.post("/api/cameras", json={"name": "o", "folder_path": "other"}).get_json()
@@ -350,7 +352,7 @@ def test_the_folders_of_moved_and_deleted_cameras_are_watched_no_more(watch, bas
     assert watches_of(os.getpid()) == 0
 
 
-def test_a_tick_without_news_writes_nothing(watch, base, camera):
+def test_a_tick_without_changes_writes_nothing(watch, base, camera):
     put(base / "front" / "a.jpg", b"x")
     watch.tick()
     version = database.execute_sql("PRAGMA data_version").fetchone()
@@ -362,7 +364,7 @@ def test_a_tick_without_news_writes_nothing(watch, base, camera):
     assert database.execute_sql("PRAGMA data_version").fetchone() == version
 
 
-def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
+def test_the_monitor_pauses_between_many_cameras(watch, camera, monkeypatch):
     monkeypatch.setattr(monitor, "PAUSE_CAMERAS", 2)
     for number in range(6):
         fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
@@ -373,7 +375,9 @@ def test_many_cameras_are_looked_after_with_pauses(watch, camera, monkeypatch):
     assert pauses == [monitor.PAUSE_SECONDS] * 3
 
 
-def test_a_folder_that_is_missing_is_tried_once_a_round(watch, base, camera, monkeypatch):
+def test_a_missing_folder_of_several_cameras_is_tried_once_a_tick(
+    watch, base, camera, monkeypatch
+):
     for name in ("Second", "Third"):
         camera_service.create_camera(
             {"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY

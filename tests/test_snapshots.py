@@ -80,14 +80,14 @@ def test_half_an_upload_loses_to_the_whole_picture_before_it(base, suffix, part)
 
 @pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("age", [1, 60])
-def test_what_is_no_picture_loses_to_a_picture(base, data, age):
+def test_a_file_of_another_kind_loses_to_a_picture(base, data, age):
     add(base, "real.jpg", picture(), 1000)
     add(base, "other.jpg", data, age)
     assert latest(base).name == "real.jpg"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_an_upload_that_stood_still_for_five_seconds_is_over(base, suffix):
+def test_an_upload_that_has_not_grown_for_five_seconds_counts_as_complete(base, suffix):
     data = picture(suffix)
     add(base, "before.jpg", picture(), 60)
     for age, shown in ((4.9, "before.jpg"), (5, "before.jpg"), (5.1, f"half{suffix}")):
@@ -96,7 +96,7 @@ def test_an_upload_that_stood_still_for_five_seconds_is_over(base, suffix):
 
 
 @pytest.mark.parametrize("age", [0, -1, -3600, -100_000])
-def test_a_time_ahead_of_the_clock_does_not_settle_an_upload(base, age):
+def test_an_upload_with_a_time_in_the_future_does_not_count_as_complete(base, age):
     add(base, "before.jpg", picture(), 60)
     add(base, "half.jpg", picture()[:-2], age)
     assert latest(base).name == "before.jpg"
@@ -118,7 +118,7 @@ def test_a_semicolon_inside_a_gif_is_not_its_end(base):
     assert latest(base).name == "before.jpg"
 
 
-def test_the_bytes_decide_which_end_mark_counts(base):
+def test_the_signature_decides_which_end_mark_counts(base):
     add(base, "before.jpg", picture(), 60)
     add(base, "a.jpg", picture(".png")[:-12] + b"\xff\xd9;", 1)
     assert latest(base).name == "before.jpg"
@@ -133,7 +133,7 @@ def test_without_any_whole_picture_the_newest_is_shown_as_it_is(base, data):
     assert latest(base).data == data
 
 
-def test_only_the_32_newest_are_asked_whether_they_are_whole(base):
+def test_only_the_32_newest_are_checked_for_being_whole(base):
     add(base, "whole.jpg", picture(), 1000)
     for number in range(31):
         add(base, f"{number}.jpg", PAGE, number + 1)
@@ -143,7 +143,7 @@ def test_only_the_32_newest_are_asked_whether_they_are_whole(base):
 
 
 @pytest.mark.parametrize("folder", ["", "missing", "file.jpg/x", "../x", "link"])
-def test_every_folder_has_its_answer(base, tmp_path, folder):
+def test_each_kind_of_wrong_folder_raises_its_exception(base, tmp_path, folder):
     add(tmp_path, "secret/a.jpg", picture())
     (base / "link").symlink_to(tmp_path / "secret")
     answers = {"": NoSnapshot, "../x": safe_open.OutsideBase, "link": safe_open.OutsideBase}
@@ -223,7 +223,7 @@ def test_a_file_over_the_cap_is_never_read(base, monkeypatch, most):
         latest(base, most_bytes=most)
 
 
-def test_a_disk_error_passes_on_to_the_next_newest(base, monkeypatch):
+def test_after_a_disk_error_the_next_newest_is_shown(base, monkeypatch):
     broken = add(base, "broken.jpg", picture(), 10).stat().st_ino
     add(base, "next.jpg", picture(), 20)
     pread = os.pread
@@ -270,7 +270,7 @@ def test_an_older_picture_than_wanted_is_refused_with_its_age(base, age, served)
         assert caught.value.age == int(age)
 
 
-def test_age_is_asked_of_the_picture_that_would_be_served(base):
+def test_the_age_limit_applies_to_the_picture_that_would_be_served(base):
     add(base, "whole.jpg", picture(), 100)
     add(base, "half.jpg", picture()[:-2], 1)
     with pytest.raises(SnapshotTooOld) as caught:
@@ -278,7 +278,7 @@ def test_age_is_asked_of_the_picture_that_would_be_served(base):
     assert caught.value.age == 100
 
 
-def test_what_the_client_has_is_not_read_again(base, monkeypatch):
+def test_a_picture_that_the_client_has_is_not_read_again(base, monkeypatch):
     add(base, "a.jpg", picture())
     monkeypatch.setattr(snapshots, "read_up_to", forbidden)
     known = latest(base, is_known=lambda shown: shown.name == "a.jpg")
@@ -340,7 +340,7 @@ def test_a_file_that_changes_behind_an_unchanged_time_and_size_is_read_again(bas
     assert latest(base).data == bytes(other)
 
 
-def test_a_file_that_never_stands_still_loses_to_one_that_does(base, monkeypatch):
+def test_a_file_that_changes_during_each_read_loses_to_one_that_does_not(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
     add(base, "next.jpg", picture(), 100)
     reads = changing_reads(monkeypatch, path, snapshots.READ_ATTEMPTS, rewrite)
@@ -349,14 +349,16 @@ def test_a_file_that_never_stands_still_loses_to_one_that_does(base, monkeypatch
 
 
 @pytest.mark.parametrize("change", [rewrite, rewrite_longer, shorten])
-def test_a_lone_file_that_never_stands_still_has_the_length_it_says(base, monkeypatch, change):
+def test_a_lone_file_that_changes_during_each_read_has_the_stated_length(
+    base, monkeypatch, change
+):
     path = add(base, "a.jpg", picture(), 60)
     changing_reads(monkeypatch, path, 99, change)
     shown = latest(base, now=datetime.now(UTC))
     assert len(shown.data) == shown.size > 0
 
 
-def test_a_read_that_ends_early_passes_on_to_the_next_newest(base, monkeypatch):
+def test_after_a_read_that_ends_early_the_next_newest_is_shown(base, monkeypatch):
     cut = add(base, "cut.jpg", picture(), 60).stat().st_ino
     add(base, "next.jpg", picture(), 100)
     read = snapshots.read_up_to
@@ -368,7 +370,7 @@ def test_a_read_that_ends_early_passes_on_to_the_next_newest(base, monkeypatch):
     assert latest(base).name == "next.jpg"
 
 
-def test_a_lone_file_that_shrinks_before_each_read_has_the_length_it_says(base, monkeypatch):
+def test_a_lone_file_that_shrinks_before_each_read_has_the_stated_length(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
     read = snapshots.read_up_to
 
@@ -400,7 +402,7 @@ def forbidden(*_):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_no_picture_is_whole_before_its_very_end(suffix):
+def test_a_picture_that_is_cut_off_anywhere_is_not_whole(suffix):
     data = picture(suffix, size=(16, 16))
     head = data[:HEAD_BYTES]
     assert has_end_mark(head, data)

@@ -1,4 +1,4 @@
-"""What do the tests of the index ask? A folder, and what is known of it."""
+"""A folder, and what `Folders` knows of it, for the tests of watching."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ MOST_BYTES = 10**6
 
 
 class Watched:
-    """An empty folder at ``path``, its descriptor, and an index that knows it once it is asked."""
+    """An empty folder at ``path``, its descriptor, and `Folders` that learn of it when asked."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir()
@@ -19,7 +19,7 @@ class Watched:
         self.folder = os.open(path, os.O_RDONLY)
 
     def query(self) -> FolderState:
-        """What the index answers now."""
+        """What is known of the folder now."""
         return self.known.query(self.folder, datetime.now(UTC))
 
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Does anything lead out of the base path, or make an open wait?"""
+"""Does any path lead out of the base path, or make an open wait?"""
 
 import errno
 import os
@@ -114,7 +114,7 @@ def test_what_lies_outside_is_refused_whether_or_not_it_exists(tree, path):
             safe_open.open_folder(str(tree), existing)
 
 
-def test_the_root_of_the_process_is_no_way_round(tree):
+def test_paths_through_proc_are_outside(tree):
     for trick in ("/proc/self/root", "/proc/thread-self/root", "/dev/fd/../../proc/self/root"):
         with pytest.raises(OutsideBase):
             safe_open.open_folder(str(tree), f"{trick}{tree}/front")
@@ -134,13 +134,13 @@ def test_no_link_is_followed_to_a_folder_wherever_it_leads(tree, link):
                 safe_open.open_folder(str(tree), written)
 
 
-def test_a_dangling_link_tells_nothing_of_where_it_leads(tree):
+def test_a_dangling_link_gives_the_same_answer_as_any_link(tree):
     (tree / "dangling").symlink_to("/nowhere")
     with pytest.raises(OutsideBase):
         safe_open.open_folder(str(tree), "dangling")
 
 
-def test_a_chain_of_links_is_no_way_round(tree, outside):
+def test_a_chain_of_links_is_not_followed(tree, outside):
     (tree / "link0").symlink_to(outside)
     for number in range(1, 41):
         (tree / f"link{number}").symlink_to(f"link{number - 1}")
@@ -150,13 +150,13 @@ def test_a_chain_of_links_is_no_way_round(tree, outside):
 
 
 @pytest.mark.parametrize("path", ["missing", "missing/x", "front/picture.jpg", "fifo", "x" * 300])
-def test_what_is_inside_but_no_folder_is_not_found(tree, path):
+def test_a_file_or_nothing_inside_the_base_is_not_found(tree, path):
     for written in (path, f"{path}/", f"{path}/x"):
         with pytest.raises(FolderNotFound):
             safe_open.open_folder(str(tree), written)
 
 
-def test_a_missing_base_is_not_found_and_still_has_an_outside(tmp_path):
+def test_with_a_missing_base_folders_inside_are_not_found_and_others_outside(tmp_path):
     gone = str(tmp_path / "gone")
     for inside in ("", "front", gone):
         with pytest.raises(FolderNotFound):
@@ -166,7 +166,7 @@ def test_a_missing_base_is_not_found_and_still_has_an_outside(tmp_path):
             safe_open.open_folder(gone, outside)
 
 
-def test_a_base_that_is_a_link_goes_by_both_names(tree, tmp_path):
+def test_a_base_that_is_a_link_may_be_named_by_the_link_or_its_target(tree, tmp_path):
     (tmp_path / "link").symlink_to("link2")
     (tmp_path / "link2").symlink_to(tree)
     for path in ("front", tmp_path / "link" / "front", tree / "front"):
@@ -257,7 +257,7 @@ def test_a_file_is_reached_below_its_folder(tree, front):
     ],
     ids=ascii,
 )
-def test_what_is_no_plain_file_is_never_opened(tree, front, components):
+def test_only_regular_files_are_opened(tree, front, components):
     (tree / "front" / "deep" / "a.jpg").write_bytes(b"a")
     os.mkfifo(tree / "front" / "fifo.jpg")
     os.mkfifo(tree / "front" / "deep" / "fifo.jpg")
@@ -279,7 +279,7 @@ def test_no_link_is_followed_to_a_file(tree, front, outside, components):
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])
-def test_what_may_not_be_opened_is_not_found(tree, front, monkeypatch, number):
+def test_a_file_that_may_not_be_read_is_not_found(tree, front, monkeypatch, number):
     refuse_opening(monkeypatch, "deep", number)
     refuse_opening(monkeypatch, "picture.jpg", number)
     with pytest.raises(FolderNotFound):
@@ -290,7 +290,7 @@ def test_what_may_not_be_opened_is_not_found(tree, front, monkeypatch, number):
 
 @pytest.mark.parametrize("number", EXHAUSTED)
 @pytest.mark.parametrize("at", ["base", "front", "deep", "."])
-def test_to_be_out_of_descriptors_is_not_to_be_without_a_folder(tree, monkeypatch, number, at):
+def test_without_descriptors_a_folder_is_not_reported_missing(tree, monkeypatch, number, at):
     """As deep as all of the way is gone; one component alone is opened at once."""
     refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
     with pytest.raises(OSError, match=os.strerror(number)):
@@ -298,7 +298,7 @@ def test_to_be_out_of_descriptors_is_not_to_be_without_a_folder(tree, monkeypatc
 
 
 @pytest.mark.parametrize("number", EXHAUSTED)
-def test_to_be_out_of_descriptors_is_not_to_be_without_a_file(front, monkeypatch, number):
+def test_without_descriptors_a_file_is_not_reported_missing(front, monkeypatch, number):
     refuse_opening(monkeypatch, "picture.jpg", number)
     with pytest.raises(OSError, match=os.strerror(number)):
         safe_open.open_file(front, ["picture.jpg"])
@@ -329,7 +329,7 @@ def test_no_descriptor_is_passed_on_to_another_program(tree, front):
 @example(pieces=["out", "..", "outside"], start="")
 @example(pieces=["in", "deep"], start="{base}/")
 @example(pieces=["..", "outside"], start="")
-def test_no_path_leads_out(tree, pieces, start):
+def test_no_generated_path_leads_out_of_the_base(tree, pieces, start):
     path = start.replace("{base}", str(tree)) + "/".join(pieces)
     try:
         reached = opened(tree, path)
@@ -350,13 +350,13 @@ def test_no_path_leads_out(tree, pieces, start):
     ],
     ids=ascii,
 )
-def test_the_way_is_known_as_far_as_it_led(tree, folder_path, depth, reason):
+def test_the_error_says_how_many_components_were_passed(tree, folder_path, depth, reason):
     with pytest.raises(FolderNotFound) as refused:
         safe_open.open_folder(str(tree), folder_path)
     assert (refused.value.depth, refused.value.reason) == (depth, reason)
 
 
-def test_a_link_is_told_by_its_place_and_a_missing_base_by_none(tree, base, monkeypatch):
+def test_the_error_says_where_the_link_is(tree, base, monkeypatch):
     for folder_path, depth in (("out", 0), ("front/in/inner", 1), ("/etc", None)):
         with pytest.raises(OutsideBase) as outside:
             safe_open.open_folder(str(tree), folder_path)
@@ -371,7 +371,7 @@ def test_a_link_is_told_by_its_place_and_a_missing_base_by_none(tree, base, monk
 
 
 @given(st.text(), st.text())
-def test_two_ways_to_write_a_folder_are_one(name, other):
+def test_different_spellings_of_a_folder_are_normalised_to_one(name, other):
     plain = safe_open.normalise("/b", f"x{name}")
     assert safe_open.normalise("/b", f"./x{name}//.") == plain
     assert safe_open.normalise("/b", f"//b/x{name}/") == plain

@@ -63,7 +63,7 @@ def test_a_name_that_is_not_utf8_is_a_candidate_like_any_other(base):
     assert paths(base) == [os.fsdecode(b"\xff\xfe.jpg")]
 
 
-def test_folders_below_are_searched_however_they_are_called(base):
+def test_subfolders_of_any_name_are_searched(base):
     aged(base / "2025" / "12" / "23" / "10.jpg", 30)
     aged(base / "2025" / "12" / "24" / "09.jpg", 20)
     aged(base / "album.jpg" / "a.jpg", 10)
@@ -135,7 +135,7 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
     assert paths(base) == ["a.jpg"]
 
 
-def test_what_is_no_regular_file_is_passed_over(base, monkeypatch):
+def test_pipes_and_sockets_are_passed_over(base, monkeypatch):
     monkeypatch.chdir(base)
     os.mkfifo("fifo.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -192,7 +192,7 @@ def test_the_time_of_access_or_creation_does_not_count(base):
     assert paths(base) == ["new.jpg", "old.jpg"]
 
 
-def test_ties_go_to_the_greatest_path(base):
+def test_of_files_of_the_same_time_the_greatest_path_comes_first(base):
     for name in ("b.jpg", "a.jpg", "c/a.jpg", "B.jpg", "b/z.jpg"):
         aged(base / name, 7)
     assert paths(base) == ["c/a.jpg", "b/z.jpg", "b.jpg", "a.jpg", "B.jpg"]

@@ -1,4 +1,4 @@
-"""What does the watched tree make of each change, and when does it say that it cannot know?"""
+"""Which answer does the watched tree give after each change, and when must it be walked?"""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
     assert root.names() == ["new.jpg", "old.jpg"]
 
 
-def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
+def test_an_upload_that_takes_an_hour_counts_as_being_written_throughout(root, monkeypatch):
     now = time.monotonic()
     put(root.path / "old.jpg", b"old", age=60)
     root.query()
@@ -38,7 +38,7 @@ def test_an_upload_of_minutes_is_being_written_all_the_time(root, monkeypatch):
     assert root.names() == ["new.jpg", "old.jpg"]
 
 
-def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(root, tmp_path):
+def test_another_file_under_the_name_of_one_that_moved_away_is_not_being_written(root, tmp_path):
     put(root.path / "day" / "old.jpg", b"old", age=60)
     root.query()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
@@ -51,7 +51,7 @@ def test_a_name_that_moved_away_while_it_was_written_is_free_for_another_file(ro
         assert root.names() == ["day/a.jpg", "day/old.jpg"]
 
 
-def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
+def test_an_upload_goes_on_while_its_folders_rights_change(root):
     put(root.path / "day" / "old.jpg", b"old", age=60)
     root.query()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
@@ -63,7 +63,7 @@ def test_the_rights_of_a_folder_change_and_its_upload_goes_on(root):
     assert root.names() == ["day/a.jpg", "day/old.jpg"]
 
 
-def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, monkeypatch):
+def test_a_file_that_was_not_written_for_15_minutes_counts_as_closed(root, monkeypatch):
     root.query()
     (root.path / "a.jpg").write_bytes(b"abc")
     put(root.path / "old.jpg", b"old", age=60)
@@ -73,7 +73,7 @@ def test_a_writer_that_stands_still_for_a_quarter_of_an_hour_is_no_writer(root, 
     assert root.names() == ["a.jpg", "old.jpg"]
 
 
-def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
+def test_the_newest_of_many_files_may_be_deleted_one_by_one(root):
     for number in range(300):
         put(root.path / f"{number:03}.jpg", b"x", age=300 - number)
     root.query()
@@ -84,7 +84,7 @@ def test_more_files_than_are_remembered_and_the_newest_deleted_one_by_one(root):
 
 
 @pytest.mark.parametrize("hours", [12, -12])
-def test_what_lies_in_the_future_is_judged_anew_as_the_clock_moves(root, hours):
+def test_files_with_a_time_in_the_future_are_ranked_again_as_the_clock_moves(root, hours):
     now, day = datetime.now(UTC), 24 * 3600
     put(root.path / "a.jpg", b"x", age=-day - 3600)
     put(root.path / "b.jpg", b"x", age=-day + 3600)
@@ -94,7 +94,7 @@ def test_what_lies_in_the_future_is_judged_anew_as_the_clock_moves(root, hours):
         assert root.known.query(root.folder, moment).polling is None
 
 
-def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
+def test_a_file_whose_path_is_too_long_for_stat_is_found_by_a_walk(root):
     root.query()
     name, depth = "d" * 250, 17  # together more than PATH_MAX, 4096 bytes
     folder = os.dup(root.folder)
@@ -112,7 +112,7 @@ def test_a_path_that_is_too_long_to_be_asked_about_is_walked_to(root):
     assert (names(state), state.polling) == ([f"{name}/" * depth + "a.jpg"], watches.TOO_LONG)
 
 
-def test_a_file_that_is_deleted_while_it_is_written_is_written_no_more(root):
+def test_a_file_that_was_deleted_while_it_was_written_counts_as_closed(root):
     put(root.path / "old.jpg", b"old", age=60)
     root.query()
     with (root.path / "a.jpg").open("wb", buffering=0) as file:
@@ -174,7 +174,7 @@ def test_a_folder_that_moves_while_it_is_read_counts_once(root, monkeypatch):
     assert root.names() == ["new/day/a.jpg", "new/b.jpg"]
 
 
-def test_a_folder_that_left_is_watched_no_more(root, tmp_path):
+def test_a_folder_that_was_moved_out_is_watched_no_more(root, tmp_path):
     root.query()
     before = watches_of(os.getpid())
     for number in range(20):
@@ -224,7 +224,7 @@ def test_a_folder_that_the_service_may_not_enter_shows_nothing_until_it_may():
         watched.close()
 
 
-def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
+def test_a_link_in_the_place_of_a_folder_is_not_followed(root, tmp_path):
     put(root.path / "day" / "a.jpg", b"x")
     put(root.path / "day" / "b.jpg", b"x", age=60)
     root.query()
@@ -237,7 +237,7 @@ def test_behind_a_link_in_a_folders_place_is_nothing(root, tmp_path):
     assert root.names() == []
 
 
-def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_path):
+def test_a_link_in_a_folder_whose_rights_changed_is_not_followed(root, tmp_path):
     put(root.path / "2025" / "day" / "a.jpg", b"x")
     root.query()
     (root.path / "2025" / "day" / "a.jpg").unlink()
@@ -248,7 +248,7 @@ def test_behind_a_link_in_a_folder_whose_rights_changed_is_nothing(root, tmp_pat
     assert root.names() == []
 
 
-def test_a_hard_link_makes_the_folder_be_walked_until_it_is_gone(root, at_once):
+def test_a_folder_with_a_hard_link_is_walked_until_the_link_is_gone(root, at_once):
     put(root.path / "a.jpg", b"x")
     os.link(root.path / "a.jpg", root.path / "b.jpg")
     assert "hard link" in root.query().polling
@@ -258,7 +258,7 @@ def test_a_hard_link_makes_the_folder_be_walked_until_it_is_gone(root, at_once):
     assert root.query().polling is None
 
 
-def test_a_second_name_elsewhere_of_the_newest_is_noticed(root, tmp_path, at_once):
+def test_a_hard_link_to_the_newest_picture_from_elsewhere_is_noticed(root, tmp_path, at_once):
     put(root.path / "a.jpg", b"x", age=60)
     root.query()
     os.link(root.path / "a.jpg", tmp_path / "second.jpg")  # no event tells of it
@@ -267,7 +267,7 @@ def test_a_second_name_elsewhere_of_the_newest_is_noticed(root, tmp_path, at_onc
     assert root.query().newest == walk(root.folder, datetime.now(UTC), 10**6)
 
 
-def test_the_newest_grows_through_a_descriptor_whose_name_was_deleted(root, at_once):
+def test_the_newest_picture_may_grow_through_a_name_that_was_deleted(root, at_once):
     put(root.path / "a.jpg", b"x", age=60)
     os.link(root.path / "a.jpg", root.path / "b.jpg")
     root.query()
