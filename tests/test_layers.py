@@ -45,6 +45,8 @@ OPTIONAL_IMPORTS = {"app.images.resize": ["from PIL import Image, ImageOps"]}
 IN_MEMORY = "Image.open(io.BytesIO("
 # To look a name up is not to open it: what it means may have changed in between.
 FOLLOWERS = {"realpath", "readlink", "resolve", "walk", "fwalk", "listdir", "glob", "rglob"}
+# What only SQLite says, and a way around peewee's queries.
+SQLITE_WORDS = ("PRAGMA", "INDEXED BY", "instr(", "char(10)", "random()", "execute_sql")
 RECORD = """
 import importlib, os, pkgutil, sys
 made = []
@@ -155,6 +157,15 @@ def test_the_lower_rooms_do_not_know_http(module):
         web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress"}
         known = {name for name in imports(TREES[module]) if name.split(".")[0] in web}
         assert known <= FLASK
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_only_the_room_of_the_database_knows_that_it_is_sqlite(module):
+    if room_of(module) != "db":
+        known = {name.split(".")[0] for name in imports(TREES[module])}
+        assert not known & {"playhouse", "sqlite3"}
+        code = ast.unparse(TREES[module])
+        assert [word for word in SQLITE_WORDS if word in code] == []
 
 
 @pytest.mark.parametrize("module", TREES)

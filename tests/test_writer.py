@@ -1,12 +1,14 @@
 """Are changes that wait committed together, and is no caller answered too soon?"""
 
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager
 
 import peewee
 import pytest
@@ -81,16 +83,30 @@ def outcome(change, **options):
     return None
 
 
-def together(*changes):
-    """The outcomes of changes that all wait while another one is made."""
-    with ThreadPoolExecutor(len(changes) + 1) as pool, ExitStack() as stack:
-        may_end = threading.Event()
-        stack.callback(may_end.set)
-        first = pool.submit(outcome, lambda: may_end.wait(5))
-        waiting = [pool.submit(outcome, change) for change in changes]
-        time.sleep(0.1)
+@contextmanager
+def busy(pool):
+    """Inside, the writer thread is in a change of its own."""
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def wait():
+        has_begun.set()
+        may_end.wait(5)
+
+    first = pool.submit(outcome, wait)
+    assert has_begun.wait(5)
+    try:
+        yield
+    finally:
         may_end.set()
         first.result()
+
+
+def together(*changes):
+    """The outcomes of changes that all wait while another one is made."""
+    with ThreadPoolExecutor(len(changes) + 1) as pool:
+        with busy(pool):
+            waiting = [pool.submit(outcome, change) for change in changes]
+            time.sleep(0.2)
         return [future.result() for future in waiting]
 
 
@@ -185,27 +201,32 @@ def test_a_transaction_that_sqlite_undoes_is_lost_for_all_its_changes():
 
 
 def test_a_long_change_has_a_transaction_of_its_own(commits):
-    def alone():
-        return outcome(named("b"), alone=True)
-
     with ThreadPoolExecutor(3) as pool:
-        may_end = threading.Event()
-        first = pool.submit(outcome, lambda: may_end.wait(5))
-        others = [pool.submit(outcome, named("a")), pool.submit(alone)]
-        time.sleep(0.1)
-        may_end.set()
-        assert [future.result() for future in (first, *others)] == [None] * 3
+        with busy(pool):
+            short = pool.submit(outcome, named("a"))
+            long = pool.submit(outcome, named("b"), alone=True)
+            time.sleep(0.2)
+        assert (short.result(), long.result()) == (None, None)
     assert commits() == 3
 
 
 def test_a_change_that_could_not_begin_in_time_is_busy_and_never_made():
-    may_end = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(outcome, lambda: may_end.wait(5))
-        time.sleep(0.1)
+    with ThreadPoolExecutor(1) as pool, busy(pool):
         assert isinstance(outcome(named("late"), patience=0.05), db.DatabaseBusy)
-        may_end.set()
-        first.result()
+    assert outcome(named("next")) is None
+    assert names() == ["next"]
+
+
+def test_an_interrupted_caller_keeps_nothing_of_its_change():
+    """As a command that a person ends with Ctrl-C."""
+
+    def change():
+        add_camera("half")
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.run(change)
     assert outcome(named("next")) is None
     assert names() == ["next"]
 
@@ -252,14 +273,20 @@ def test_a_change_inside_a_change_is_a_mistake_that_is_told_at_once():
 
 
 def test_readers_do_not_wait_for_a_writer():
-    may_end = threading.Event()
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def change():
+        add_camera("b")
+        has_begun.set()
+        may_end.wait(5)
+
     add_camera("a")
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(outcome, lambda: (add_camera("b"), may_end.wait(5)))
-        time.sleep(0.1)
+        writing = pool.submit(outcome, change)
+        assert has_begun.wait(5)
         assert names() == ["a"]
         may_end.set()
-        writing.result()
+        assert writing.result() is None
     assert names() == ["a", "b"]
 
 
