@@ -12,6 +12,7 @@ from app.layout import PROJECT
 from app.problems import PROBLEMS
 from app.schemas.pages import WallQuerySchema
 from app.schemas.system import ChecksSchema
+from benchmarks.design import private_names
 from tests.test_layers import ROOMS
 
 DOCUMENTS = {
@@ -163,6 +164,11 @@ def test_every_file_that_is_named_exists(document):
     for name in re.findall(named, DOCUMENTS[document]):
         path = PROJECT / name
         assert path.is_dir() if name.endswith("/") else path.is_file(), name
+
+
+def test_every_private_name_of_a_library_has_its_reason():
+    used = [line.partition(":")[0] for line in private_names().counted]
+    assert [name for name in used if f"`{name}`" not in page("upstream")] == []
 
 
 def test_the_table_of_rooms_is_in_the_order_of_their_imports():
