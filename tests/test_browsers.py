@@ -198,7 +198,7 @@ def test_pictures_lists_downloads_and_refusals_are_marked_too(client, camera, ba
 
 
 def test_a_failure_that_nobody_foresaw_is_marked_too(app, client, monkeypatch):
-    monkeypatch.setattr("app.services.cameras.listing", lambda **_: 1 / 0)
+    monkeypatch.setattr("app.services.cameras.list_cameras", lambda **_: 1 / 0)
     answer = client.get("/api/cameras")
     assert answer.get_json()["code"] == PROBLEMS["internal_error"].code
     assert_marked(answer, None)

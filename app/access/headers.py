@@ -9,6 +9,11 @@ PARSED = (
     *("Accept", "Accept-Encoding", "Authorization", "Content-Type", "Origin", "Range"),
     *("If-Match", "If-None-Match", "If-Modified-Since", "If-Range"),
 )
+# The same in the WSGI environment (PEP 3333).
+PARSED_KEYS = tuple(
+    key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+    for key in (name.upper().replace("-", "_") for name in PARSED)
+)
 LONGEST_HEADER = 2048
 # Of the path, and of the query string: a longer one costs 100 ms, and the page that repeats what
 # it cannot use of it a megabyte. RFC 9110, section 4.1, asks for at least 8,000.
@@ -18,33 +23,34 @@ EVERY = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer
 # For what is no page: nothing in it may run or load, no other page may frame it.
 POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 # Without a validator a stored copy could not be asked about again.
-CACHE_CONTROL = "no-store"
+CACHE_CONTROL = ("Cache-Control", "no-store")
 
 
 def init_app(app: Flask) -> None:
     """Check every request before it is parsed, and complete every response, errors included."""
-    app.before_request(_refuse_long_headers)
-    app.before_request(_refuse_long_urls)
+    app.before_request(_refuse_what_is_long)
     app.after_request(_complete)
 
 
-def _refuse_long_headers() -> None:
-    """Raises `RequestHeaderFieldsTooLarge`; what is too long is not there for error handlers."""
-    too_long = [name for name in PARSED if len(request.headers.get(name, "")) > LONGEST_HEADER]
-    for name in too_long:
-        key = name.upper().replace("-", "_")
-        del request.environ[key if name == "Content-Type" else f"HTTP_{key}"]
+def _refuse_what_is_long() -> None:
+    """Raises `RequestURITooLarge` and `RequestHeaderFieldsTooLarge`.
+
+    A header that is too long is taken away: the error handler parses Accept, too.
+    """
+    environ = request.environ
+    if max(len(environ["PATH_INFO"]), len(environ["QUERY_STRING"])) > LONGEST_URL:
+        raise RequestURITooLarge
+    too_long = [key for key in PARSED_KEYS if len(environ.get(key, "")) > LONGEST_HEADER]
+    for key in too_long:
+        del environ[key]
     if too_long:
         raise RequestHeaderFieldsTooLarge
 
 
-def _refuse_long_urls() -> None:
-    if max(len(request.path), len(request.query_string)) > LONGEST_URL:
-        raise RequestURITooLarge
-
-
 def _complete(response: Response) -> Response:
-    response.headers.update(EVERY)
-    response.headers.setdefault(*POLICY)
-    response.headers.setdefault("Cache-Control", CACHE_CONTROL)
+    for name, value in EVERY:
+        response.headers.add(name, value)
+    for name, value in (POLICY, CACHE_CONTROL):
+        if name not in response.headers:
+            response.headers.add(name, value)
     return response

@@ -5,7 +5,7 @@ response only documents it, and tests compare the two.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any
 
 import flask_smorest
@@ -70,8 +70,9 @@ class Blueprint(flask_smorest.Blueprint):
 
         ``schema`` only documents the body. ``problems``: the codes of the view's own problems.
         """
-        document: Decorator = super().response(status_code, schema, **doc)
-        add_problems: Decorator = self.doc(responses=problem_responses(problems))
+        documents: list[Decorator] = [super().response(status_code, schema, **doc)]
+        if problems:
+            documents.append(self.doc(responses=problem_responses(problems)))
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -79,7 +80,7 @@ class Blueprint(flask_smorest.Blueprint):
                 value = view(*args, **kwargs)
                 return value if isinstance(value, Response) else json_response(value, status_code)
 
-            return add_problems(document(respond))
+            return reduce(lambda wrapped, document: document(wrapped), documents, respond)
 
         return decorator
 
