@@ -1,4 +1,4 @@
-"""Does every failure become its own problem, and the unforeseen one say nothing?"""
+"""Does every exception become its own problem, and is nothing of an unforeseen one shown?"""
 
 import errno
 import logging
@@ -146,7 +146,7 @@ def test_every_exception_and_status_of_the_tables_is_tried():
     assert set(connection.FAILURES) <= {result for result, *_ in RESULTS}
 
 
-def test_the_unforeseen_says_nothing_and_is_logged(raising, caplog, subtests):
+def test_an_unforeseen_exception_is_logged_and_not_shown(raising, caplog, subtests):
     for error in UNFORESEEN:
         with subtests.test(error=repr(error)):
             problem = assert_problem(raising(error), 500, "internal_error")
@@ -159,7 +159,7 @@ def test_the_unforeseen_says_nothing_and_is_logged(raising, caplog, subtests):
 
 
 @pytest.mark.parametrize("chain", ["cause", "context"])
-def test_what_sqlite_answers_is_told_apart(raising, caplog, subtests, chain):
+def test_each_result_code_of_sqlite_has_its_problem(raising, caplog, subtests, chain):
     for result, status, code in RESULTS:
         with subtests.test(result=result):
             problem = assert_problem(raising(from_sqlite(result, chain)), status, code)
@@ -210,7 +210,7 @@ def test_a_database_that_another_program_holds_is_busy(client, environ, monkeypa
     other.close()
 
 
-def test_each_problem_brings_what_only_it_knows(raising):
+def test_some_problems_have_members_of_their_own(raising):
     missing = raising(NotFound("camera"))
     assert "Retry-After" not in missing.headers
     too_old = raising(snapshots.SnapshotTooOld(7))
@@ -223,7 +223,7 @@ def test_each_problem_brings_what_only_it_knows(raising):
 
 
 @pytest.mark.parametrize("error", [db.DatabaseBusy(), OSError(errno.EMFILE, ""), MemoryError()])
-def test_what_passes_says_when_to_try_again(raising, error):
+def test_a_passing_problem_has_a_retry_after_header(raising, error):
     assert raising(error).headers["Retry-After"] == "1"
 
 
@@ -238,7 +238,7 @@ def test_only_these_headers_of_an_exception_are_kept(raising):
         assert answer.content_length == len(answer.data)
 
 
-def test_every_problem_has_a_status_of_http_a_stable_word_and_a_sentence():
+def test_every_problem_has_an_http_status_a_code_and_a_sentence():
     for code, problem in PROBLEMS.items():
         assert code == problem.code == code.lower()
         assert code.replace("_", "").isalpha()

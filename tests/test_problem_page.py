@@ -1,4 +1,4 @@
-"""Does a person whose browser wanted a page get one that says what is wrong and what to do?"""
+"""Does a browser that asks for a page get one that says what is wrong and what to do?"""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -50,7 +50,7 @@ def test_a_kiosk_loads_the_page_again_until_there_is_something_to_show(broken):
     assert "reloads every 30 seconds" in texts_of(answer)
 
 
-def test_it_stands_on_no_other_file_and_its_policy_allows_just_its_style(broken):
+def test_the_page_loads_no_other_file_and_its_policy_allows_only_its_style(broken):
     answer = broken.get("/", headers=TYPED)
     page = Markup(answer.text)
     named = [a.get("src") or a.get("href") for _, a in page.tags if "src" in a or "href" in a]
@@ -64,7 +64,7 @@ def test_it_stands_on_no_other_file_and_its_policy_allows_just_its_style(broken)
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/problem+json", ""])
-def test_whoever_did_not_ask_for_a_page_gets_the_one_shape(broken, accept):
+def test_a_client_that_does_not_ask_for_html_gets_problem_json(broken, accept):
     answer = broken.get("/", headers={"Accept": accept})
     assert_problem(answer, 503, "database_unavailable")
 
@@ -72,11 +72,11 @@ def test_whoever_did_not_ask_for_a_page_gets_the_one_shape(broken, accept):
 @pytest.mark.parametrize(
     ("path", "code"), [("/api/events/1", "event_not_found"), ("/wall", "not_found")]
 )
-def test_what_is_no_page_keeps_its_shape_for_browsers_too(client, path, code):
+def test_browsers_get_problem_json_outside_the_pages(client, path, code):
     assert_problem(client.get(path, headers=TYPED), 404, code)
 
 
-def test_who_shows_no_token_is_told_how_to_get_one(environ):
+def test_a_request_without_a_token_gets_the_command_that_makes_one(environ):
     client = create_app(environ | {"NVR_ANONYMOUS": "none"}).test_client()
     answer = client.get("/", headers=TYPED)
     assert answer.status_code == 401
@@ -87,13 +87,13 @@ def test_who_shows_no_token_is_told_how_to_get_one(environ):
     assert "Refresh" not in client.get("/?kiosk=1", headers=TYPED).headers
 
 
-def test_an_unknown_name_of_the_box_is_said(client):
+def test_an_unknown_host_gets_the_setting_that_allows_it(client):
     answer = client.get("/", headers=TYPED | {"Host": "evil.com"})
     assert answer.status_code == 421
     assert "add the name to NVR_TRUSTED_HOSTS" in texts_of(answer)
 
 
-def test_what_fails_unforeseen_is_said_and_nothing_of_it_is_shown(client, monkeypatch):
+def test_the_page_of_an_unforeseen_failure_shows_no_details(client, monkeypatch):
     monkeypatch.setattr("app.services.cameras.list_cameras", lambda: 1 / 0)
     answer = client.get("/", headers=TYPED)
     assert answer.status_code == 500

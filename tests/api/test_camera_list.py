@@ -1,4 +1,4 @@
-"""Does a client that has the list learn so in few bytes, and never once it has changed?"""
+"""Does a client that has the current list get 304, and a new list after every change?"""
 
 import pytest
 
@@ -21,7 +21,7 @@ def ask(client, camera):
     )
 
 
-def test_who_has_the_list_is_told_so_without_a_body(ask):
+def test_a_client_that_has_the_list_gets_304(ask):
     first = ask()
     tag = first.headers["ETag"]
     assert ask().headers["ETag"] == tag
@@ -56,7 +56,7 @@ def test_tags_are_compared_weakly(ask, given, status):
     assert bool(answer.data) == (status == 200)
 
 
-def test_who_wants_another_list_is_refused(ask):
+def test_an_if_match_of_another_list_is_412(ask):
     tag = ask().headers["ETag"]
     assert ask(If_Match=tag).status_code == 200
     assert ask(If_Match="*").status_code == 200
@@ -65,7 +65,7 @@ def test_who_wants_another_list_is_refused(ask):
         assert_problem(ask(If_Match=other), 412, "precondition_failed")
 
 
-def test_the_list_has_no_date_to_ask_by(ask):
+def test_the_list_has_no_last_modified_date(ask):
     assert "Last-Modified" not in ask().headers
     assert ask(If_Modified_Since="Tue, 23 Dec 2036 12:00:00 GMT").status_code == 200
 
@@ -89,12 +89,12 @@ def test_each_filter_is_a_list_of_its_own(ask):
 
 
 @pytest.mark.parametrize("query", ["?status=broken", "?status=", "?page=1"])
-def test_a_question_that_cannot_be_answered_is_not_answered_with_304(ask, query):
+def test_a_request_that_is_not_valid_is_never_304(ask, query):
     assert_problem(ask(query, If_None_Match="*"), 422, "validation_failed")
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong"])
-def test_who_may_not_read_is_told_so_and_not_304(environ, ask, authorization):
+def test_a_client_without_a_token_never_gets_304(environ, ask, authorization):
     tag = ask().headers["ETag"]
     closed = create_app(environ | {"NVR_ANONYMOUS": "none"}).test_client()
     shown = {"Authorization": authorization} if authorization else {}
@@ -104,7 +104,7 @@ def test_who_may_not_read_is_told_so_and_not_304(environ, ask, authorization):
         assert "ETag" not in answer.headers
 
 
-def test_every_change_is_a_new_list_at_once(ask, client, camera, base):
+def test_every_change_changes_the_tag_of_the_list_at_once(ask, client, camera, base):
     url, monitor = f"{URL}/{camera['id']}", client.application.extensions["monitor"]
     changes = (
         lambda: client.post(URL, json={"name": "b", "folder_path": "b"}),
@@ -126,7 +126,7 @@ def test_every_change_is_a_new_list_at_once(ask, client, camera, base):
     monitor.close()
 
 
-def test_what_changes_nothing_leaves_the_list(ask, client, camera):
+def test_a_request_that_changes_nothing_leaves_the_tag_of_the_list(ask, client, camera):
     tag = ask().headers["ETag"]
     client.patch(f"{URL}/{camera['id']}", json={"name": "Front Door"})
     client.patch(UNKNOWN, json={"name": "x"})

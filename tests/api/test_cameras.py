@@ -1,4 +1,4 @@
-"""The registry over HTTP: the contract, then hostile input."""
+"""The cameras over HTTP: the contract, then hostile input."""
 
 import re
 
@@ -65,13 +65,13 @@ def test_patch_changes_only_what_is_given_and_says_so_in_the_audit_log(client, c
 
 
 @pytest.mark.parametrize("body", [{}, {"name": "Front Door"}, {"status": "online"}])
-def test_patch_without_a_change_leaves_no_trace(client, camera, body):
+def test_a_patch_without_a_change_writes_no_audit_entry(client, camera, body):
     answer = client.patch(f"/api/cameras/{camera['id']}", json=body)
     assert (answer.status_code, answer.get_json()) == (200, camera)
     assert [entry["action"] for entry in entries_of(camera["id"])] == ["camera_created"]
 
 
-def test_delete_answers_nothing(client, camera):
+def test_a_deletion_is_204_without_a_body(client, camera):
     answer = client.delete(f"/api/cameras/{camera['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
     assert "Content-Type" not in answer.headers

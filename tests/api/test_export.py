@@ -34,7 +34,7 @@ def add_events(camera, number):
     Event.insert_many([row] * number).execute()
 
 
-def test_the_answer_is_a_dated_download_that_nobody_keeps(client, monkeypatch):
+def test_the_response_is_a_dated_download_that_is_not_cached(client, monkeypatch):
     late = datetime(2025, 12, 31, 23, 59, tzinfo=UTC)
     monkeypatch.setattr("app.clock.now", lambda: late)
     answer = client.get(URL)
@@ -51,7 +51,7 @@ def test_head_is_get_without_the_body(client):
     assert re.search(r"events-\d{4}-\d\d-\d\d\.csv", answer.headers["Content-Disposition"])
 
 
-def test_a_row_is_the_event_that_the_api_answers(client, camera):
+def test_a_row_has_the_values_of_the_event_in_json(client, camera):
     ids = post_detections(client, detection(camera))
     full = post_event(
         client,
@@ -134,13 +134,13 @@ STARTS = "=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
 STARTS += "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 
 
-def test_a_cell_that_would_run_becomes_text():
+def test_a_cell_that_begins_as_a_formula_becomes_text():
     for start, blank in product(STARTS, ("", " ", "\u00a0", " \t ")):
         assert responses.escape_formula(f"{blank}{start}1+1") == f"'{blank}{start}1+1"
         assert responses.escape_formula(f"x{blank}{start}1") == f"x{blank}{start}1"
 
 
-def test_a_cell_that_would_run_behind_a_semicolon_becomes_text_there():
+def test_a_formula_behind_a_semicolon_becomes_text_there():
     for start in STARTS:
         assert responses.escape_formula(f"a;{start}1;b;  {start}2") == f"a;'{start}1;b;'  {start}2"
     assert responses.escape_formula("a; b;c") == "a; b;c"

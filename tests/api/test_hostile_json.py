@@ -115,7 +115,7 @@ def unchanged(camera):
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_not_one_json_document_is_400(write, subtests):
+def test_a_body_that_is_not_one_json_document_is_400(write, subtests):
     for name, body in MALFORMED.items():
         with subtests.test(name):
             problem = assert_problem(write(body), 400, "malformed_json")
@@ -123,7 +123,7 @@ def test_what_is_not_one_json_document_is_400(write, subtests):
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_not_an_object_is_422(write, subtests):
+def test_a_json_value_that_is_not_an_object_is_422(write, subtests):
     for body in ([], [GOOD], "name", None, True, 1, 1.5, 10**400):
         with subtests.test(body=body):
             problem = assert_problem(write(body), 422, "validation_failed")
@@ -132,7 +132,7 @@ def test_what_is_not_an_object_is_422(write, subtests):
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("field", ["name", "folder_path", "status"])
-def test_no_value_is_made_into_text(write, field, subtests):
+def test_no_value_is_coerced_to_a_string(write, field, subtests):
     for value in (None, 1, 1.5, True, [], ["Side"], ["online"], {}, {"a": "b"}, 10**400):
         with subtests.test(value=value):
             problem = assert_problem(write(GOOD | {field: value}), 422, "validation_failed")
@@ -232,14 +232,14 @@ def test_any_other_unicode_round_trips_exactly(client, name, path, escaped):
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_body_that_does_not_call_itself_json_is_415(write, subtests):
+def test_a_body_whose_content_type_is_not_json_is_415(write, subtests):
     for media in OTHER_TYPES:
         with subtests.test(media=media):
             answer = write(GOOD, content_type=media)
             assert_problem(answer, 415, "unsupported_media_type")
 
 
-def test_json_may_be_called_json_in_other_ways(write, subtests):
+def test_other_json_media_types_are_accepted(write, subtests):
     for media in JSON_TYPES:
         with subtests.test(media=media):
             assert write(GOOD, content_type=media).status_code < 300
@@ -346,7 +346,7 @@ def test_head_is_get_without_the_body(client, camera, subtests):
             assert get.content_length == len(get.data)
 
 
-def test_no_foreign_site_is_granted_anything(client, subtests):
+def test_no_cors_header_is_sent_to_a_foreign_site(client, subtests):
     asked = {
         "Origin": "https://evil.example",
         "Access-Control-Request-Method": "PATCH",
@@ -362,7 +362,7 @@ def test_no_foreign_site_is_granted_anything(client, subtests):
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_a_foreign_site_may_send_unasked_changes_nothing(client, camera):
+def test_a_request_that_needs_no_preflight_changes_nothing(client, camera):
     headers = {"Origin": "https://evil.example", "X-HTTP-Method-Override": "DELETE"}
     for path in ("/api/cameras", f"/api/cameras/{camera['id']}"):
         for method in ("GET", "HEAD", "POST"):

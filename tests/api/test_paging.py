@@ -68,7 +68,7 @@ def test_fifty_rows_are_a_page_unless_a_limit_is_given(client, camera):
 
 
 @pytest.mark.parametrize("url", LISTS)
-def test_a_limit_or_count_that_cannot_be_meant_is_422(client, url):
+def test_a_limit_or_count_that_is_not_valid_is_422(client, url):
     for name, values in (
         ("limit", ("0", "1001", "-1", "1.0", "ten", "", " 1", "1e2", "٣", "9" * 30)),
         ("count", ("0", "no", "", "FALSE", "null")),
@@ -231,7 +231,7 @@ def test_a_cursor_of_another_list_is_422(client, camera, cursor):
         assert_bad_cursor(client, url, cursor)
 
 
-def test_a_cursor_that_nobody_gave_out_is_422(client, cursor):
+def test_a_cursor_that_the_service_did_not_make_is_422(client, cursor):
     payload, _, signature = cursor.rpartition(".")
     for bad in (
         *("", " ", ".", "..", "x", "null", "None", "0", "[]", "é", "🐞", "\x00", "\ud7ff" * 9),

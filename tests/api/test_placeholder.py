@@ -33,7 +33,7 @@ def words(answer):
     return [text.text for text in ElementTree.fromstring(answer.data).findall(".//{*}text")]
 
 
-def test_the_card_is_a_png_that_is_marked_and_not_cached(get):
+def test_the_card_is_a_marked_png_that_is_not_cached(get):
     answer = get()
     image = Image.open(io.BytesIO(answer.data))
     image.load()

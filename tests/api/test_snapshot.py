@@ -85,7 +85,9 @@ def test_head_is_get_without_the_body(shown, get):
     assert dict(head.headers) == dict(whole.headers)
 
 
-def test_outside_is_said_before_missing(client, camera, get, base, tmp_path):
+def test_a_folder_outside_the_base_is_403_whether_it_exists_or_not(
+    client, camera, get, base, tmp_path
+):
     (tmp_path / "outside").mkdir()
     (base / "out").symlink_to(tmp_path / "outside")
     (base / "in").symlink_to("front")
@@ -108,7 +110,7 @@ def test_a_missing_folder_and_an_empty_one_are_told_apart(client, camera, get, b
 
 
 @pytest.mark.parametrize("folder", ["front", "front/", "./front", "{base}/front", "", "."])
-def test_the_folder_may_be_named_either_way(client, camera, get, base, shown, folder):
+def test_a_folder_path_may_be_absolute_or_relative(client, camera, get, base, shown, folder):
     point(client, camera, folder.replace("{base}", str(base)) or str(base))
     assert get().data == DATA
 
@@ -128,7 +130,7 @@ def test_a_folder_with_nothing_to_serve_is_no_snapshot(get, base, tmp_path, came
 @pytest.mark.parametrize(
     "environ_change", [{"NVR_MAX_PICTURE_BYTES": str(len(DATA))}], ids=["cap"]
 )
-def test_the_cap_is_the_configured_one(environ, environ_change, request):
+def test_the_largest_size_of_a_picture_is_the_configured_one(environ, environ_change, request):
     environ |= environ_change
     get, base, camera = (request.getfixturevalue(name) for name in ("get", "base", "camera"))
     assert camera
@@ -138,7 +140,7 @@ def test_the_cap_is_the_configured_one(environ, environ_change, request):
     assert get().data == DATA
 
 
-def test_a_page_in_a_pictures_clothes_can_do_nothing(get, base, camera):
+def test_a_page_named_as_a_picture_can_run_nothing(get, base, camera):
     put(base / "front" / "a.jpg", b"<script>alert(1)</script>")
     answer = get("?disposition=inline")
     assert answer.headers["Content-Type"] == "image/jpeg"
@@ -212,14 +214,14 @@ def test_a_deleted_picture_is_not_kept_alive_by_its_date(shown, get, base):
 
 @pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("value", ['"a"', 'W/"a"', '"a", "b"', "W/{0}"])
-def test_a_picture_that_is_not_the_one_named_is_412(shown, get, value):
+def test_an_if_match_of_another_picture_is_412(shown, get, value):
     value = value.format(tag_of(shown))
     assert_problem(get(If_Match=value), 412, "precondition_failed")
     assert_problem(get(If_Match=value, If_None_Match="*"), 412, "precondition_failed")
 
 
 @pytest.mark.parametrize("template", ["{0}", "*", '"a", {0}'])
-def test_the_picture_that_is_named_is_served(shown, get, template):
+def test_an_if_match_of_the_picture_gets_it(shown, get, template):
     wanted = template.format(tag_of(shown))
     assert get(If_Match=wanted).data == DATA
     assert get(If_Match=wanted, Range="bytes=0-1").data == DATA[:2]
@@ -297,7 +299,7 @@ def test_a_range_of_another_picture_is_the_whole_picture(shown, get, shift):
         assert "Content-Range" not in answer.headers
 
 
-def test_it_is_shown_or_saved_as_asked(shown, get):
+def test_the_disposition_is_the_requested_one(shown, get):
     for kind in ("inline", "attachment"):
         answer = get(f"?disposition={kind}")
         assert answer.headers["Content-Disposition"] == f'{kind}; filename="image_name.jpg"'

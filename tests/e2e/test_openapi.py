@@ -150,7 +150,7 @@ def test_every_operation_is_explained(operations):
         assert ({"400", "413"} <= problems) == ("requestBody" in operation), name
 
 
-def test_the_examples_are_right(schema, operations):
+def test_the_examples_are_valid_for_their_schemas(schema, operations):
     components = schema.raw_schema["components"]
     for name, operation in operations.items():
         for content in json_bodies(operation):
@@ -189,7 +189,7 @@ def test_every_request_body_has_an_example(operations):
             assert content.get("examples") or content.get("example"), name
 
 
-def test_all_who_ask_first_get_the_whole_description(tmp_path):
+def test_concurrent_first_requests_get_the_whole_description(tmp_path):
     app, together = create_app(Server(tmp_path).environ()), threading.Barrier(8)
 
     def ask(_):
