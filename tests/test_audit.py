@@ -41,7 +41,7 @@ def test_an_entry_says_who_what_when_and_where(app, monkeypatch):
     ]
 
 
-def test_what_is_not_known_is_null(app):
+def test_unknown_facts_of_an_entry_are_null(app):
     audit.record("event_updated", Caller("monitor"), "event", {"id": 7}, {})
     (entry,) = entries_of("7")
     assert (entry["resource_id"], entry["resource_name"]) == ("7", None)

@@ -1,4 +1,4 @@
-"""Is a backup whole or not there, and does a restore lose nothing?"""
+"""Is a backup complete or absent, and does a restore lose nothing?"""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_a_backup_into_a_folder_that_is_not_there_is_one_line(run, tmp_path):
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
 
 
-def test_a_backup_is_on_the_disk_with_its_name_before_it_says_so(app, path, tmp_path, monkeypatch):
+def test_a_backup_and_its_name_are_synced_before_it_is_reported(app, path, tmp_path, monkeypatch):
     synced, real = [], files.sync
     monkeypatch.setattr(files, "sync", lambda name: (real(name), synced.append(name)))
     backup_files.backup(path, str(tmp_path / "kept.db"))
@@ -217,7 +217,7 @@ def rubbish(file):
 
 
 @pytest.mark.parametrize("spoil", [newer, truncated, empty, another_programs, rubbish, os.unlink])
-def test_what_is_no_good_backup_is_refused_and_the_database_stays(kept, path, run, spoil):
+def test_an_unusable_backup_is_refused_and_the_database_stays(kept, path, run, spoil):
     spoil(kept)
     result = run("restore", kept)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)

@@ -1,4 +1,4 @@
-"""Is the list that is kept thrown away by every change of a camera, and by nothing else?"""
+"""Does every change of a camera, and nothing else, invalidate the cached list?"""
 
 import json
 import sqlite3
@@ -42,7 +42,7 @@ connection.close()
 
 
 def by_hand(sql):
-    """Somebody else's sqlite3, which knows nothing of the service."""
+    """Run a statement as another program does, which knows nothing of the service."""
     with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
         connection.execute(sql)
 
@@ -52,7 +52,7 @@ def listed(status=None):
 
 
 def assert_fresh(before):
-    """What is kept is just what is stored and seen, and not ``before``."""
+    """The cached lists differ from ``before`` and hold what is stored and seen."""
     assert list_cache.get().tag != before.tag
     for status in (None, *STATUSES):
         assert listed(status) == camera_service.list_cameras(status)
@@ -115,7 +115,7 @@ def test_every_change_by_hand_shows_at_once(sql):
     assert_fresh(before)
 
 
-def test_a_change_that_is_undone_shows_never():
+def test_a_change_that_is_rolled_back_never_shows():
     camera, before = add_camera(), list_cache.get()
     with suppress(NotFound), database.atomic():
         Camera.change(camera, {"name": "x"})
@@ -124,7 +124,7 @@ def test_a_change_that_is_undone_shows_never():
     assert Camera.one(camera)["name"] == "Front Door"
 
 
-def test_what_no_list_shows_leaves_it():
+def test_changes_of_other_tables_keep_the_cached_list():
     camera = add_camera()
     before = list_cache.get()
     with database.atomic():
@@ -133,7 +133,7 @@ def test_what_no_list_shows_leaves_it():
     assert list_cache.get() is before
 
 
-def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
+def test_a_pending_update_shows_at_once_and_still_after_it_is_written():
     camera, before = Camera.one(add_camera()), list_cache.get()
     pending_updates.add(camera, Decision("offline", LATER, SILENCE))
     assert_fresh(before)
@@ -144,7 +144,7 @@ def test_what_waits_to_be_written_shows_at_once_and_goes_on_showing():
     assert list_cache.get() == waiting
 
 
-def test_what_waits_and_is_dropped_shows_no_more():
+def test_a_pending_update_that_is_dropped_no_longer_shows():
     before = Camera.one(add_camera())
     pending_updates.add(before, Decision("online", LATER))
     waiting = list_cache.get()
@@ -153,7 +153,7 @@ def test_what_waits_and_is_dropped_shows_no_more():
     assert listed() == [before]
 
 
-def test_no_more_is_kept_than_one_answer_for_each_status_and_one_for_all():
+def test_the_cache_keeps_one_answer_for_each_status_and_one_for_all():
     camera, cameras = add_camera(), CameraListCache()
     for number in range(20):
         Camera.change(camera, {"name": str(number)})
@@ -162,7 +162,7 @@ def test_no_more_is_kept_than_one_answer_for_each_status_and_one_for_all():
         assert len(cameras._kept[1]) == len(STATUSES) + 1
 
 
-def test_a_restored_database_goes_on_with_marks_that_nobody_has_seen(tmp_path):
+def test_a_restored_database_continues_with_versions_that_were_never_used(tmp_path):
     """A counter would come to the same number again, with other cameras."""
     path, kept = str(database.path), str(tmp_path / "kept.db")
     camera = add_camera()
@@ -188,7 +188,7 @@ def test_another_database_is_another_list(tmp_path):
     assert len(marks) == 3
 
 
-def test_without_the_mark_nothing_is_kept():
+def test_without_the_table_version_nothing_is_cached():
     add_camera()
     by_hand("DELETE FROM revision")
     before = list_cache.get()

@@ -1,4 +1,4 @@
-"""Does the log move into the database at a quiet moment, and only then?"""
+"""Is the log copied into the database at a quiet moment, and only then?"""
 
 import os
 import time
@@ -32,13 +32,13 @@ def age(log, seconds):
     os.utime(log, (moment, moment))
 
 
-def test_a_small_log_is_left_alone(log):
+def test_a_small_log_is_not_copied(log):
     age(log, 60)
     assert not checkpoint()
     assert not in_the_file()
 
 
-def test_a_log_that_grew_waits_for_a_quiet_second(log, monkeypatch):
+def test_a_medium_log_is_copied_after_a_quiet_second(log, monkeypatch):
     monkeypatch.setattr(connection, "CHECKPOINT_BYTES", 1)
     assert not checkpoint()
     assert not in_the_file()
@@ -47,7 +47,7 @@ def test_a_log_that_grew_waits_for_a_quiet_second(log, monkeypatch):
     assert in_the_file()
 
 
-def test_a_log_that_grew_large_does_not_wait(log, monkeypatch):
+def test_a_large_log_is_copied_without_a_quiet_second(log, monkeypatch):
     monkeypatch.setattr(connection, "CHECKPOINT_BYTES", 1)
     monkeypatch.setattr(connection, "LARGE_LOG_BYTES", 1)
     assert checkpoint()
@@ -63,7 +63,7 @@ def test_the_writer_thread_copies_the_log_by_itself(log, monkeypatch):
     assert in_the_file()
 
 
-def test_the_log_is_cut_once_it_has_moved(log, monkeypatch):
+def test_the_log_is_cut_after_it_is_copied(log, monkeypatch):
     monkeypatch.setattr(connection, "CHECKPOINT_BYTES", 1)
     monkeypatch.setattr(connection, "LARGE_LOG_BYTES", 1)
     for number in range(5):
@@ -74,7 +74,7 @@ def test_the_log_is_cut_once_it_has_moved(log, monkeypatch):
     assert 0 < waiting() < before
 
 
-def test_without_a_database_nothing_is_due(environ, app):
+def test_without_a_database_no_checkpoint_is_due(environ, app):
     database.close()
     database.init("/nowhere/nvr.db")
     assert not checkpoint()

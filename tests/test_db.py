@@ -171,8 +171,8 @@ def test_the_migrated_schema_is_that_of_the_models(app, tmp_path):
         assert schema(database.connection()) == schema(models.connection())
 
 
-def test_rows_that_were_there_before_a_column_get_its_value(environ, steps):
-    """Bands are computed; an event learns what its detections show."""
+def test_older_rows_get_the_value_of_a_new_column(environ, steps):
+    """Confidence buckets are computed, and object types are collected from the detections."""
     shutil.copy(PROJECT / "migrations/0001_initial.py", steps)
     create_app(environ)
     db.migrate()
@@ -246,7 +246,7 @@ def ask(workers, line, answers):
         assert [worker.stdout.readline().rstrip() for _ in answers] == answers
 
 
-def test_a_new_file_that_another_process_makes_is_waited_for(impatient, environ):
+def test_a_migration_waits_for_a_process_that_creates_the_file(impatient, environ):
     create_app(environ)
     with files.exclusive_lock(database.path), pytest.raises(db.DatabaseBusy):
         db.migrate()

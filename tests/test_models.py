@@ -1,4 +1,4 @@
-"""Do the tables keep their promises? Order, keys, cascades, and what each query costs."""
+"""Do the tables keep order, keys and cascades, and what does each query cost?"""
 
 import peewee
 import pytest
@@ -100,7 +100,7 @@ def test_any_number_of_detections_may_lack_an_external_id():
     assert count(Detection, camera) == 3
 
 
-def test_an_event_that_goes_leaves_its_detections_behind():
+def test_deleting_an_event_keeps_its_detections():
     camera = add_camera()
     gone, kept = add_event(camera), add_event(camera)
     detections = [add_detection(camera, event) for event in (gone, kept)]
@@ -109,7 +109,7 @@ def test_an_event_that_goes_leaves_its_detections_behind():
     assert list(rows) == [(detections[0], None), (detections[1], kept)]
 
 
-def test_a_camera_that_goes_takes_what_is_its_own_and_says_how_much():
+def test_deleting_a_camera_deletes_and_counts_its_detections_and_events():
     one, other = add_camera("one"), add_camera("other")
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)
@@ -120,7 +120,7 @@ def test_a_camera_that_goes_takes_what_is_its_own_and_says_how_much():
     assert Detection.select().where(Detection.event.is_null()).count() == 0
 
 
-def test_a_row_deleted_past_the_service_cascades_too():
+def test_deleting_a_camera_in_sql_cascades():
     one, other = add_camera("one"), add_camera("other")
     for camera in (one, other):
         add_detection(camera, add_event(camera))
@@ -131,14 +131,14 @@ def test_a_row_deleted_past_the_service_cascades_too():
 
 
 @pytest.mark.parametrize("status", [None, "online"])
-def test_the_list_comes_sorted_from_an_index(status):
+def test_the_camera_list_is_read_in_order_from_an_index(status):
     add_camera()
     (plan,) = plans(lambda: Camera.listing(status)).values()
     assert len(plan) == 1
     assert plan[0].endswith("USING INDEX camera_created_at_id")
 
 
-def test_one_camera_is_looked_up():
+def test_one_camera_is_found_by_an_index():
     camera = add_camera()
     (plan,) = plans(lambda: Camera.one(camera)).values()
     assert len(plan) == 1
@@ -146,7 +146,7 @@ def test_one_camera_is_looked_up():
     assert plan[0].endswith("USING INDEX sqlite_autoindex_camera_1 (id=?)")
 
 
-def test_removing_a_camera_looks_everything_up():
+def test_deleting_a_camera_finds_its_rows_by_indexes():
     camera = add_camera()
     add_many(camera, detections=2, events=1)
     found = plans(lambda: remove(camera))
@@ -169,7 +169,7 @@ def test_removing_a_camera_looks_everything_up():
     ],
     ids=["remove", "cascade"],
 )
-def test_removing_a_camera_costs_as_much_as_it_has_and_nothing_for_the_others(remove):
+def test_deleting_a_camera_costs_nothing_for_the_rows_of_others(remove):
     def cost(detections):
         camera = add_camera()
         add_many(camera, detections, events=detections // 10)

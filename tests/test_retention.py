@@ -1,4 +1,4 @@
-"""Does what is too old go, only that, and without making anybody wait?"""
+"""Is what is too old deleted, nothing else, and without keeping writers waiting?"""
 
 import statistics
 import threading
@@ -42,7 +42,7 @@ def stored(camera):
     return camera
 
 
-def test_nothing_goes_without_a_limit(stored):
+def test_without_a_limit_nothing_is_deleted(stored):
     assert retention.prune(Limits(0, 0, 0), NOW) == {
         "detections": 0,
         "events": 0,
@@ -71,21 +71,21 @@ def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
     assert EVENTS.count({}) == left
 
 
-def test_one_entry_says_what_went(stored):
+def test_one_audit_entry_says_how_much_was_deleted(stored):
     retention.prune(Limits(10, 0, 0), NOW)
     (entry,) = AUDIT.page({"action": "retention_pruned"}, 9, None)[0]
     assert entry["actor"] == "monitor"
     assert entry["details"] == {"detections": 19, "events": 19, "audit_entries": 0}
 
 
-def test_audit_entries_go_by_their_own_limit(stored):
+def test_audit_entries_have_a_limit_of_their_own(stored):
     AuditEntry.update(timestamp=rfc3339(NOW - timedelta(days=9))).execute()
     assert retention.prune(Limits(0, 0, 10), NOW)["audit_entries"] == 0
     assert retention.prune(Limits(0, 0, 8), NOW)["audit_entries"] == 1
     assert [entry["action"] for entry in AUDIT.iterate({})] == ["retention_pruned"]
 
 
-def test_a_writer_gets_its_turn_between_two_small_transactions(stored, monkeypatch):
+def test_other_changes_are_committed_between_two_pieces(stored, monkeypatch):
     monkeypatch.setattr(retention, "ROWS_AT_ONCE", 5)
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.01)
     seen = []
@@ -100,7 +100,7 @@ def test_a_writer_gets_its_turn_between_two_small_transactions(stored, monkeypat
     assert seen[:4] == [25, 20, 15, 10]
 
 
-def test_what_is_removed_is_found_by_an_index(stored):
+def test_rows_to_delete_are_found_by_an_index(stored):
     for part in retention.excess(Limits(10, 0, 1), NOW):
         for work in (part.count, lambda part=part: part.rows.delete_up_to(part.key, 5)):
             for plan in plans(work).values():

@@ -10,7 +10,7 @@ from app.services import events as event_service
 from app.services import stats
 from app.services.audit import Caller
 from tests import effort
-from tests.test_intake import happened, seen
+from tests.test_detections import happened, seen
 
 NOBODY = Caller("anonymous")
 

@@ -1,4 +1,4 @@
-"""Are tokens shown once, found by nothing but themselves, and gone when they are revoked?"""
+"""Are tokens shown once, found only by their whole secret, and useless once revoked?"""
 
 import hashlib
 import hmac
@@ -112,7 +112,7 @@ def test_a_name_is_unique_until_it_is_free_again(secret):
     assert tokens.find(secret) is None
 
 
-def test_making_and_revoking_are_in_the_audit_log_and_the_secret_is_not(secret):
+def test_the_audit_log_holds_creation_and_revocation_but_no_secret(secret):
     (made,) = stored()
     tokens.revoke("phone", BY)
     entries = entries_of(str(made[0]))
@@ -140,7 +140,7 @@ def test_a_use_is_written_beside_the_requests_at_most_once_an_hour(secret):
     assert moments == ["10:00:00"] * 4 + ["11:01:00"] * 3 + ["12:02:00"]
 
 
-def test_nothing_is_written_while_nothing_waits(secret):
+def test_without_a_new_use_nothing_is_written(secret):
     changes = effort.changes()
     assert plans(tokens.usage.write) == {}
     tokens.usage.note(tokens.find(secret), clock.now())
@@ -149,7 +149,7 @@ def test_nothing_is_written_while_nothing_waits(secret):
     assert effort.changes() == changes + 1
 
 
-def test_a_use_that_cannot_be_written_waits(secret):
+def test_a_use_that_could_not_be_written_is_written_later(secret):
     tokens.usage.note(tokens.find(secret), clock.now())
     connection = effort.writer_connection()
     connection.execute("PRAGMA query_only = 1")
@@ -160,7 +160,7 @@ def test_a_use_that_cannot_be_written_waits(secret):
     assert Token.listing()[0]["last_used_at"]
 
 
-def test_a_use_within_the_hour_does_not_even_wait(secret):
+def test_a_use_within_the_hour_is_not_remembered(secret):
     tokens.usage.note(tokens.find(secret), clock.now())
     tokens.usage.write()
     tokens.usage.note(tokens.find(secret), clock.now() + tokens.USAGE_INTERVAL / 2)

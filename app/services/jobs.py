@@ -1,4 +1,4 @@
-"""What runs beside the requests? Jobs that come round by the clock and survive their failures."""
+"""What runs beside the requests? Jobs that run again and again, also after they have failed."""
 
 import logging
 import threading
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class Job(threading.Thread):
-    """Calls ``work`` at once and then every ``seconds``, until it is stopped, then ``end``.
+    """Calls ``work`` at once and then every ``seconds`` until it is stopped, then ``end``.
 
-    ``failures`` counts the exceptions that ``work`` raised. The job goes on, and the log says so
-    when they begin and when they end: a disk that is full must not be filled with the news.
+    ``failures`` counts the exceptions that they raised. The job goes on; the log has a line for
+    the first failure and one for the next success, so that it does not fill a full disk.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Job(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Until `stop`; leaves no connection open."""
+        """Run until `stop`, then give the connection back to the pool."""
         while True:
             self._survive(self.work)
             if self._stopped.wait(self.seconds):
@@ -43,7 +43,7 @@ class Job(threading.Thread):
     def _survive(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except Exception:  # whatever fails now may succeed at the next turn
+        except Exception:  # whatever fails now may succeed the next time
             self.failures += 1
             self._in_a_row += 1
             if self._in_a_row == 1:
@@ -54,10 +54,10 @@ class Job(threading.Thread):
         self._in_a_row = 0
 
     def ask_to_stop(self) -> None:
-        """Let it end after the call that it may be in."""
+        """End the job after the call that it may be in, without waiting."""
         self._stopped.set()
 
     def stop(self, seconds: float | None = None) -> None:
-        """End it after the call that it may be in; wait at most so many seconds for that."""
+        """End the job after the call that it may be in; wait at most so many seconds for that."""
         self.ask_to_stop()
         self.join(seconds)

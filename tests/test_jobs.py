@@ -1,4 +1,4 @@
-"""Does a job come round, and does it survive its own failures?"""
+"""Does a job run again and again, also after it has failed?"""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Which rows does a page hold, and at what price? Plans of every query, walks while rows move."""
+"""Which rows does a page hold, and what does it cost? Query plans, paging while rows change."""
 
 import random
 import re
@@ -40,7 +40,7 @@ NOON = "2025-12-23T12:00:00.000000Z"
 
 
 def all_filters(listing):
-    """Every combination of a listing's filters, none and all of them included."""
+    """Every combination of a list's filters, none and all of them included."""
     for size in range(len(listing.filters) + 1):
         for names in combinations(listing.filters, size):
             yield {name: VALUES[name] for name in names}
@@ -57,7 +57,7 @@ MERGING |= {"LEFT-MOST SUBQUERY"}
 
 
 def looks(listing, query, values):
-    """How each branch of the query gets at its rows."""
+    """How each branch of the query finds its rows, by SQLite's query plan."""
     lines = [re.sub(r"\bt\d+\b", listing.name, line) for line in plan(query, values)]
     return [line for line in lines if line not in MERGING]
 
@@ -104,13 +104,13 @@ def test_a_filter_with_an_index_of_its_own_is_searched_by_it(app):
             assert line.endswith(f"({' AND '.join(fixed)})"), line
 
 
-def test_a_least_confidence_leaves_out_the_bands_below_it(app):
+def test_a_least_confidence_leaves_out_the_buckets_below_it(app):
     for confidence, parts in ((0, 21), (0.049, 21), (0.05, 20), (0.85, 4), (0.99, 2), (1, 1)):
         lines = looks(DETECTIONS, *DETECTIONS.page_query({"min_confidence": confidence}, 50, None))
         assert len(lines) == parts, confidence
 
 
-def test_every_confidence_is_in_the_band_that_is_looked_up(app):
+def test_every_confidence_is_in_the_bucket_that_is_looked_up(app):
     """SQLite computes the stored one and Python the one that is asked for."""
     numbers = sorted({n / 1000 for n in range(1001)} | {n / 20 for n in range(21)} | {0.1 + 0.2})
     for number in numbers:
@@ -123,7 +123,7 @@ def test_every_confidence_is_in_the_band_that_is_looked_up(app):
 
 
 @LISTINGS
-def test_ties_are_ordered_by_id_in_words_too(listing):
+def test_the_query_itself_orders_ties_by_id(listing):
     query, _ = listing.page_query({}, 50, None)
     assert query.sql.endswith(f"ORDER BY {listing.moment.name} DESC, id DESC LIMIT ?")
 
@@ -173,7 +173,7 @@ def test_the_sets_that_hold_a_type_are_searched_and_no_others(events_of_types):
         assert lines == [search] * sets
 
 
-def test_a_type_that_hardly_an_event_has_is_not_looked_for_among_the_others(app):
+def test_a_rare_object_type_is_found_without_reading_the_other_events(app):
     given = {"object_type": "bear", "camera_id": "c", "reviewed": False}
     add_events([NOON] * 10)
     few = steps(lambda: EVENTS.page(given, 50, None))
@@ -242,7 +242,7 @@ def test_a_page_reads_one_row_more_than_it_answers_and_skips_none(app):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_walk_repeats_no_row_and_skips_none_that_was_there_all_along(app, seed):
+def test_pages_repeat_no_row_and_skip_none_that_was_there_throughout(app, seed):
     """Between two pages others insert and delete, many rows of the same moment among them."""
     dice = random.Random(seed)
     moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
@@ -302,7 +302,7 @@ def test_one_is_the_row_or_not_found(app, listing):
         listing.one(1)
 
 
-def test_parts_are_merged_to_the_one_order_whatever_the_filters(app):
+def test_union_branches_are_merged_into_one_order_whatever_the_filters(app):
     """Every combination, page by page, against all rows sorted and filtered in Python."""
     dice = random.Random(7)
     add_events([])

@@ -101,7 +101,7 @@ def test_a_batch_posted_again_inserts_nothing(front, statements):
     assert of_kind(statements, "INSERT") == []
 
 
-def test_what_fails_in_the_database_stores_nothing(front, monkeypatch):
+def test_an_event_whose_claims_fail_is_not_stored(front, monkeypatch):
     def fail(*_):
         raise RuntimeError
 
@@ -182,7 +182,7 @@ def test_an_event_and_its_claims_are_one_transaction(front, statements):
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
 
 
-def test_a_review_writes_just_the_changed_columns_with_its_entry(front, statements):
+def test_a_review_writes_only_the_changed_columns_and_an_audit_entry(front, statements):
     event = event_service.create_event(happened(front, notes="old"))
     statements.clear()
     event_service.update_event(event["id"], {"notes": "new", "reviewed": False}, NOBODY)
@@ -194,7 +194,7 @@ def test_a_review_writes_just_the_changed_columns_with_its_entry(front, statemen
     assert entry["details"] == {"changes": {"notes": {"old": "old", "new": "new"}}}
 
 
-def test_a_review_without_its_audit_entry_does_not_happen(front, monkeypatch):
+def test_without_its_audit_entry_a_review_is_not_kept(front, monkeypatch):
     def fail(*_):
         raise RuntimeError
 
@@ -210,7 +210,7 @@ def test_an_unknown_event_cannot_be_reviewed(app):
         event_service.update_event(1, {"notes": "new"}, NOBODY)
 
 
-def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
+def test_deleting_a_camera_deletes_its_own_rows_only(front, side):
     kept = detection_service.create_detections([seen(side), seen(side)]).ids
     kept_event = event_service.create_event(happened(side, kept[:1]))
     gone = detection_service.create_detections([seen(front) for _ in range(3)]).ids
@@ -229,7 +229,7 @@ def test_a_cameras_removal_takes_what_is_its_own_and_nothing_else(front, side):
     }
 
 
-def test_the_database_itself_keeps_rows_with_their_camera(front, side):
+def test_the_database_itself_cascades_from_a_camera(front, side):
     """Whatever deletes a camera, foreign keys are on and cascade, on every connection anew."""
     ids = detection_service.create_detections([seen(front), seen(side)]).ids
     event_service.create_event(happened(front, ids[:1]))
@@ -286,7 +286,7 @@ def test_an_event_is_found_by_a_whole_name_and_no_other(front):
         assert EVENTS.count({"object_type": name}) == found, name
 
 
-def test_an_event_keeps_its_types_when_its_detections_have_gone(front):
+def test_an_event_keeps_its_types_after_its_detections_are_deleted(front):
     ids = detection_service.create_detections([seen(front)]).ids
     event = event_service.create_event(happened(front, ids))
     Detection.delete().execute()

@@ -1,4 +1,4 @@
-"""Is each change of a camera whole? With its audit entry or not at all, and beside others."""
+"""Is each change of a camera kept with its audit entry or not at all, also under races?"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ def test_a_camera_is_registered_with_its_entry():
     assert (entry["action"], entry["details"]) == ("camera_created", Camera.chosen(camera))
 
 
-def test_a_change_notes_what_differs_and_nothing_else():
+def test_an_update_audits_the_fields_that_differ():
     camera = camera_service.create_camera(FIELDS, BY)
     changed = camera_service.update_camera(camera["id"], {"name": "Side", "status": "online"}, BY)
     assert changed == Camera.one(camera["id"]) == camera | {"name": "Side"}
@@ -44,7 +44,7 @@ def test_a_change_notes_what_differs_and_nothing_else():
     assert entry["details"] == {"changes": {"name": {"old": "Front Door", "new": "Side"}}}
 
 
-def test_a_change_writes_the_columns_that_differ_and_no_other():
+def test_an_update_writes_only_the_columns_that_differ():
     camera = camera_service.create_camera(FIELDS, BY)["id"]
     found = plans(lambda: camera_service.update_camera(camera, FIELDS | {"status": "error"}, BY))
     (update,) = [statement for statement in found if statement.startswith("UPDATE")]
@@ -52,7 +52,7 @@ def test_a_change_writes_the_columns_that_differ_and_no_other():
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "Front Door"}, FIELDS])
-def test_a_change_of_nothing_writes_nothing(fields):
+def test_an_update_without_a_difference_writes_nothing(fields):
     camera = camera_service.create_camera(FIELDS, BY)
     before, changes = everything(), effort.changes()
     assert camera_service.update_camera(camera["id"], fields, BY) == camera
@@ -60,7 +60,7 @@ def test_a_change_of_nothing_writes_nothing(fields):
     assert effort.changes() == changes
 
 
-def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monkeypatch):
+def test_deleting_a_camera_counts_its_rows_and_reports_progress(monkeypatch):
     monkeypatch.setattr(events, "ROWS_AT_ONCE", 4)
     one, other = add_camera("One"), add_camera("Other")
     add_many(one, detections=7, events=3)
@@ -74,7 +74,7 @@ def test_a_removal_counts_what_went_with_the_camera_and_tells_how_far_it_is(monk
     assert (Detection.select().count(), Event.select().count()) == (5, 2)
 
 
-def test_entries_outlive_their_camera_under_the_name_it_had():
+def test_audit_entries_outlive_their_camera_under_its_name_then():
     camera = camera_service.create_camera(FIELDS, BY)["id"]
     camera_service.update_camera(camera, {"name": "Side"}, BY)
     camera_service.delete_camera(camera, BY)
@@ -111,7 +111,7 @@ def test_an_unknown_camera_leaves_no_trace(work):
     ],
     ids=["register", "change", "remove"],
 )
-def test_nothing_changes_without_its_entry(monkeypatch, work):
+def test_without_its_audit_entry_no_change_is_kept(monkeypatch, work):
     camera = add_camera()
     add_many(camera, detections=2, events=1)
     before = everything()
@@ -133,7 +133,7 @@ def test_nothing_changes_without_its_entry(monkeypatch, work):
         ("remove", lambda camera: camera_service.delete_camera(camera, BY)),
     ],
 )
-def test_there_is_no_entry_without_its_change(monkeypatch, method, work):
+def test_without_its_change_no_audit_entry_is_kept(monkeypatch, method, work):
     camera = add_camera()
     before = everything()
 
@@ -146,7 +146,7 @@ def test_there_is_no_entry_without_its_change(monkeypatch, method, work):
     assert everything() == before
 
 
-def test_changes_of_different_fields_at_once_both_survive():
+def test_concurrent_updates_of_different_fields_both_survive():
     camera, both = add_camera(), threading.Barrier(2, timeout=30)
 
     def change(field):
@@ -168,7 +168,7 @@ def test_changes_of_different_fields_at_once_both_survive():
     assert all(len(entry["details"]["changes"]) == 1 for entry in entries)
 
 
-def test_the_audit_log_tells_every_step_of_changes_at_once():
+def test_the_audit_log_holds_every_step_of_concurrent_updates():
     camera, both = add_camera(), threading.Barrier(4, timeout=30)
 
     def change(thread):
