@@ -10,7 +10,9 @@ import pytest
 from flask import url_for
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from app.access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS
 from app.access.headers import LONGEST_HEADER, LONGEST_URL, PARSED
+from app.api import WITHOUT_DATABASE
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -100,6 +102,11 @@ def test_the_host_that_is_asked_is_the_one_of_external_urls(client, camera):
         f"/api/cameras/{camera['id']}/homeassistant", headers={"Host": "NVR.local:8080"}
     )
     assert "http://nvr.local:8080/api/cameras/" in answer.text.lower()
+
+
+def test_every_endpoint_that_is_treated_specially_exists(app):
+    special = {*OPEN_ENDPOINTS, *QUERY_TOKEN_ENDPOINTS, *WITHOUT_DATABASE}
+    assert special <= app.view_functions.keys()
 
 
 def test_no_cookie_is_set(client, urls):

@@ -150,6 +150,13 @@ def test_every_operation_is_explained(operations):
         assert ({"400", "413"} <= problems) == ("requestBody" in operation), name
 
 
+def test_pictures_and_nothing_else_take_a_token_in_the_query(operations):
+    for name, operation in operations.items():
+        success = operation["responses"].get("200", {})
+        is_picture = "image/jpeg" in success.get("content", {})
+        assert ({"token": []} in operation["security"]) == is_picture, name
+
+
 def test_the_examples_are_valid_for_their_schemas(schema, operations):
     components = schema.raw_schema["components"]
     for name, operation in operations.items():
