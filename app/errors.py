@@ -26,11 +26,15 @@ BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or lea
 
 
 class ValidationFailed(Exception):
-    """Values of a request that cannot be used: location → field → list of messages."""
+    """Values of a request that cannot be used: location → field → list of messages.
 
-    def __init__(self, errors: dict[str, dict[str, list[str]]]) -> None:
+    ``unlisted``: how many more fields are bad.
+    """
+
+    def __init__(self, errors: dict[str, dict[str, list[str]]], unlisted: int = 0) -> None:
         super().__init__(errors)
         self.errors = errors
+        self.unlisted = unlisted
 
 
 EXCEPTIONS: dict[type[Exception], str] = {
@@ -151,7 +155,8 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, BadJson):
         return {"detail": f"The body is not one valid JSON document: {error}."}
     if isinstance(error, ValidationFailed):
-        return {"errors": error.errors}
+        more = f"Some values cannot be used; errors lists all but {error.unlisted} of them."
+        return {"detail": more if error.unlisted else "", "errors": error.errors}
     if isinstance(error, models.ConflictError):
         return {"errors": {"json": error.fields}}
     if isinstance(error, models.BadCursor):

@@ -1,7 +1,8 @@
-"""What is JSON here? Strict on the way in, fast and in the given order on the way out."""
+"""How is JSON read and written? Read by RFC 8259 alone, written with keys in the given order."""
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import orjson
@@ -11,6 +12,10 @@ from flask.json.provider import JSONProvider
 
 class BadJson(ValueError):
     """The bytes are not one JSON document of RFC 8259 in UTF-8; the text says why."""
+
+
+class TooManyMembers(ValueError):
+    """The objects of the document have more members than are allowed."""
 
 
 class FastJson(JSONProvider):
@@ -40,17 +45,18 @@ def encoded(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def strict(body: bytes) -> Any:
-    """The one JSON value in ``body``.
+def strict(body: bytes, most_members: float = math.inf) -> Any:
+    """The value of the one JSON document in ``body``.
 
-    Raises `BadJson` for what RFC 8259 leaves to the parser too: duplicate keys, NaN and Infinity,
-    numbers too large for a double, absurd nesting, absurdly long integers.
+    Raises `BadJson`, also for what RFC 8259 leaves to the parser: duplicate keys, NaN and
+    Infinity, numbers beyond a double, too deep nesting, integers of too many digits. Raises
+    `TooManyMembers` where all objects together have more than ``most_members``.
     """
     try:
         return json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
+            object_pairs_hook=_object_builder(most_members),
+            parse_constant=_refuse_constant,
             parse_float=_finite,
         )
     except UnicodeDecodeError as error:
@@ -58,21 +64,32 @@ def strict(body: bytes) -> Any:
     except RecursionError:
         raise BadJson("it is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise BadJson(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
-    except BadJson:
+        # Not its message: that differs between versions of Python.
+        raise BadJson(f"syntax error at line {error.lineno}, column {error.colno}") from None
+    except (BadJson, TooManyMembers):
         raise
-    except ValueError:  # int() refuses more than sys.get_int_max_str_digits() digits
+    except ValueError:  # int() takes no more than sys.get_int_max_str_digits() digits
         raise BadJson("it holds an integer of too many digits") from None
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise BadJson("an object has the same key twice")
-    return members
+def _object_builder(most_members: float) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """What makes the objects of one document of their members."""
+    left = most_members
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal left
+        left -= len(pairs)
+        if left < 0:
+            raise TooManyMembers
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            raise BadJson("an object has the same key twice")
+        return members
+
+    return build
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise BadJson(f"{name} is not a JSON number")
 
 

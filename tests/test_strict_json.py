@@ -1,4 +1,4 @@
-"""Is only one JSON document of RFC 8259 read, and written back as it was?"""
+"""Is exactly one JSON document of RFC 8259 read, and written back unchanged?"""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.strict_json import BadJson, FastJson, strict
+from app.strict_json import BadJson, FastJson, TooManyMembers, strict
 from tests.api.test_hostile_json import MALFORMED
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -19,13 +19,23 @@ VALUES = st.recursive(
 ).filter(lambda value: "inf" not in repr(value))
 
 
+def objects(value):
+    """Every JSON object in ``value``."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from objects(inner)
+
+
 @given(VALUES, st.booleans())
-def test_every_document_is_read_as_it_is(value, escaped):
+def test_every_document_is_read_unchanged(value, escaped):
     assert strict(json.dumps(value, ensure_ascii=escaped).encode()) == value
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
-def test_everything_else_is_refused_with_a_reason(body):
+def test_malformed_documents_are_refused_with_a_reason(body):
     with pytest.raises(BadJson) as caught:
         strict(body)
     assert 10 < len(str(caught.value)) < 100
@@ -40,30 +50,44 @@ def test_everything_else_is_refused_with_a_reason(body):
         (b"[1e999]", "it holds a number that is too large"),
         (b"[" * 100_000, "it is nested too deeply"),
         (b"9" * 5000, "it holds an integer of too many digits"),
-        (b"[1,\n2,]", "Expecting value (line 2, column 3)"),
+        (b"[1,\n2 3]", "syntax error at line 2, column 3"),
+        (b"{'a': 1}", "syntax error at line 1, column 2"),
+        (b'["a', "syntax error at line 1, column 2"),
+        (b"", "syntax error at line 1, column 1"),
+        (b"[] []", "syntax error at line 1, column 4"),
     ],
-    ids=range(7),
+    ids=range(11),
 )
-def test_the_reason_helps(body, reason):
+def test_the_reason_is_the_same_on_every_python(body, reason):
     with pytest.raises(BadJson) as caught:
         strict(body)
     assert str(caught.value) == reason
 
 
+@given(VALUES, st.integers(0, 20))
+def test_the_members_of_all_objects_together_can_be_limited(value, most):
+    body = json.dumps(value).encode()
+    if sum(map(len, objects(value))) <= most:
+        assert strict(body, most) == value
+    else:
+        with pytest.raises(TooManyMembers):
+            strict(body, most)
+
+
 @given(st.binary(max_size=50) | st.text('{}[]",:\\u0d8e1-.Nafrulse \n').map(str.encode))
-def test_no_bytes_raise_anything_else(body):
+def test_bytes_raise_no_other_exception(body):
     with contextlib.suppress(BadJson):
         strict(body)
 
 
 @pytest.mark.parametrize("value", [10**300, -(10**300), 1e308, 5e-324, "\ud800", [[[[]]]]])
-def test_what_is_only_unusual_is_read(value):
+def test_unusual_documents_are_read(value):
     assert strict(json.dumps(value).encode()) == value
 
 
 @settings(max_examples=30)
 @given(VALUES)
-def test_what_is_written_reads_back_in_the_same_order(value):
+def test_written_json_reads_back_in_the_same_order(value):
     provider = FastJson(Flask("app"))
     for indent in (None, 2):
         text = provider.dumps(value, indent=indent)

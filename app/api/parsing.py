@@ -1,6 +1,7 @@
 """How are a JSON body and a query string read? Strictly, into the values of a schema."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from flask import Request, current_app
@@ -13,9 +14,14 @@ from werkzeug.wsgi import get_input_stream
 
 from ..errors import ValidationFailed
 from ..logs import without_tokens
-from ..strict_json import strict
+from ..strict_json import TooManyMembers, strict
 
 ECHOED_CHARACTERS = 100
+# Of all objects in a body together: 1,000 detections have 12,001 members, and marshmallow takes
+# 3 to 6 µs to refuse one.
+MOST_MEMBERS = 20_000
+# More bad fields are only counted.
+LISTED_FIELDS = 1000
 
 
 class StrictParser(FlaskParser):
@@ -32,7 +38,11 @@ class StrictParser(FlaskParser):
         charset = req.mimetype_params.get("charset", "utf-8").lower()
         if not is_json(req.mimetype) or charset != "utf-8":
             raise UnsupportedMediaType
-        return strict(_body(req))
+        try:
+            return strict(_body(req), MOST_MEMBERS)
+        except TooManyMembers:
+            message = f"Give at most {MOST_MEMBERS} fields in all."
+            raise ValidationFailed({"json": {"_schema": [message]}}) from None
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """The parameters of the query string; raises `ValidationFailed` for one given twice."""
@@ -42,19 +52,23 @@ class StrictParser(FlaskParser):
         return super().load_querystring(req, schema)
 
     def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
-        """Raise `ValidationFailed` with the messages of all bad fields."""
-        raise ValidationFailed(
-            {location: dict(_flat(messages)) for location, messages in error.messages.items()}
+        """Raise `ValidationFailed` with every bad field, in one shape."""
+        found = (
+            (at, *field) for at, messages in error.messages.items() for field in _flat(messages)
         )
+        errors: dict[str, dict[str, list[str]]] = {}
+        for location, path, messages in islice(found, LISTED_FIELDS):
+            errors.setdefault(location, {})[".".join(map(_echo, path))] = messages
+        raise ValidationFailed(errors, unlisted=sum(1 for _ in found))
 
 
-def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Field → messages, a field inside others by its path: ``detections.3.bbox.x``."""
+def _flat(messages: Any, *path: Any) -> Iterator[tuple[tuple[Any, ...], list[str]]]:
+    """Every bad field as its path and messages; ``detections.3.bbox.x`` has four parts."""
     if isinstance(messages, list):
-        yield path.removesuffix("."), messages
+        yield path, messages
         return
     for field, inner in messages.items():
-        yield from _flat(inner, f"{path}{_echo(field)}.")
+        yield from _flat(inner, *path, field)
 
 
 def _body(req: Request) -> bytes:

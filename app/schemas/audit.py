@@ -1,27 +1,25 @@
 """What crosses the wire about the audit log?"""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from .common import PageQuerySchema, PageSchema, PeriodQuerySchema
+from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
 
 
-class AuditEntrySchema(Schema):
+class AuditEntrySchema(ResponseSchema):
     """One change and who made it."""
 
-    id = fields.Integer(required=True)
-    timestamp = fields.AwareDateTime(required=True)
-    action = fields.String(required=True, metadata={"description": "camera_created, …"})
-    resource_type = fields.String(required=True)
-    resource_id = fields.String(required=True)
+    id = fields.Integer()
+    timestamp = fields.AwareDateTime()
+    action = fields.String(metadata={"description": "camera_created, …"})
+    resource_type = fields.String()
+    resource_id = fields.String()
     resource_name = fields.String(
-        required=True, allow_none=True, metadata={"description": "The name as it was then"}
+        allow_none=True, metadata={"description": "The name at that time"}
     )
-    actor = fields.String(
-        required=True, metadata={"description": "anonymous, a token's name, monitor or cli"}
-    )
-    ip_address = fields.String(required=True, allow_none=True)
-    user_agent = fields.String(required=True, allow_none=True)
-    details = fields.Dict(required=True, metadata={"description": "What belongs to the action"})
+    actor = fields.String(metadata={"description": "anonymous, a token's name, monitor or cli"})
+    ip_address = fields.String(allow_none=True)
+    user_agent = fields.String(allow_none=True)
+    details = fields.Dict(metadata={"description": "Depends on the action"})
 
 
 class AuditListSchema(PageSchema):
@@ -31,7 +29,7 @@ class AuditListSchema(PageSchema):
 
 
 class AuditQuerySchema(PageQuerySchema, PeriodQuerySchema):
-    """What the audit log can be filtered by."""
+    """The filters of the audit log."""
 
     action = fields.String()
     resource_type = fields.String()

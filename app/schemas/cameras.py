@@ -1,15 +1,13 @@
 """What crosses the wire about cameras?
 
-A field that a client chooses stands in `CameraSchema`, in `CameraCreateSchema` and in the example.
+A field that a client chooses is declared in `CameraCreateSchema` and stands in the example.
 """
-
-from typing import Any
 
 from marshmallow import Schema, fields, validate
 
 from ..models import ASSIGNED, STATUSES
-from .common import CLEAN, CLEAN_PATTERN, CONTROLS
-from .fields import Name, Text
+from .common import ResponseSchema, UpdateSchema
+from .fields import CLEAN, CLEAN_PATTERN, CONTROLS, CleanString, StrippedString
 
 EXAMPLE_CAMERA = {
     "id": "123e4567-e89b-12d3-a456-426614174000",
@@ -34,57 +32,40 @@ FOLDER_PATH = {
 }
 
 
-class CameraSchema(Schema):
-    """A camera as it is answered."""
+class CameraCreateSchema(Schema):
+    """The body that registers a camera."""
 
-    id = fields.UUID(required=True, metadata={"description": "Camera UUID"})
-    name = fields.String(required=True, metadata={"description": "Camera display name"})
-    folder_path = fields.String(
-        required=True, metadata={"description": "Filesystem path for camera uploads"}
+    name = StrippedString(required=True, validate=validate.Length(1, 255), metadata=NAME)
+    folder_path = CleanString(
+        required=True, validate=validate.Length(1, 500), metadata=FOLDER_PATH
     )
     status = fields.String(
-        required=True,
+        load_default="online",
         validate=validate.OneOf(STATUSES),
         metadata={"description": "Current status"},
     )
-    created_at = fields.AwareDateTime(
-        required=True, metadata={"description": "When the camera was created, UTC"}
-    )
+
+
+class CameraUpdateSchema(UpdateSchema, CameraCreateSchema):
+    """The body that changes a camera; fields that are left out stay as they are."""
+
+
+class CameraSchema(ResponseSchema, CameraCreateSchema):
+    """A camera in a response."""
+
+    id = fields.UUID(metadata={"description": "Camera UUID"})
+    created_at = fields.AwareDateTime(metadata={"description": "When the camera was created, UTC"})
     last_seen_at = fields.AwareDateTime(
-        required=True,
         allow_none=True,
         metadata={"description": "Last upload that completed, UTC; null before the first"},
     )
 
 
-class CameraListResponseSchema(Schema):
+class CameraListResponseSchema(ResponseSchema):
     """All cameras that match, oldest first."""
 
-    cameras = fields.List(fields.Nested(CameraSchema), required=True)
-    count = fields.Integer(required=True, metadata={"description": "How many cameras match"})
-
-
-class CameraCreateSchema(Schema):
-    """What registers a camera: all that its client chooses."""
-
-    name = Name(required=True, validate=validate.Length(1, 255), metadata=NAME)
-    folder_path = Text(required=True, validate=validate.Length(1, 500), metadata=FOLDER_PATH)
-    status = fields.String(
-        load_default="online",
-        validate=validate.OneOf(STATUSES),
-        metadata={"description": "Initial status"},
-    )
-
-
-class CameraUpdateSchema(CameraCreateSchema):
-    """What changes a camera; fields that are left out stay as they are."""
-
-    status = fields.String(
-        validate=validate.OneOf(STATUSES), metadata={"description": "New status"}
-    )
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(partial=True, **options)
+    cameras = fields.List(fields.Nested(CameraSchema))
+    count = fields.Integer(metadata={"description": "How many cameras match"})
 
 
 class CameraImportSchema(Schema):
@@ -94,7 +75,7 @@ class CameraImportSchema(Schema):
 
 
 class CameraQuerySchema(Schema):
-    """What the camera list can be filtered by."""
+    """The filters of the camera list."""
 
     status = fields.String(
         validate=validate.OneOf(STATUSES),

@@ -1,47 +1,60 @@
-"""What do several resources share: problems, pages, periods, pictures?"""
+"""Which schemas do several resources share? Pages, periods, pictures, problems."""
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, missing, validate
 
 from ..images.resize import LEAST, MOST
-from .fields import Moment, QueryFlag, QueryWhole
+from .fields import QueryBoolean, QueryInteger, RFC3339DateTime
 
-# JSON Schema's way of saying what `fields.Text` refuses.
-CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
-CLEAN = f"[^{CONTROLS}]*"
-CLEAN_PATTERN = {"pattern": f"^{CLEAN}$"}
+
+class UpdateSchema(Schema):
+    """The body of a PATCH: every field may be left out, and none has a default."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Adapt a field, so that one declared for creating a resource serves here too."""
+        field_obj.required, field_obj.load_default = False, missing
+
+
+class ResponseSchema(Schema):
+    """The body of a response: every field is always there."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Adapt a field, so that one declared for creating a resource serves here too."""
+        field_obj.required, field_obj.load_default = True, missing
 
 
 class NothingSchema(Schema):
-    """A query string that must be empty."""
+    """A query string without parameters."""
 
 
 class PageQuerySchema(Schema):
-    """Which page of a list that grows."""
+    """Which page of a list."""
 
-    limit = QueryWhole(
+    limit = QueryInteger(
         load_default=50,
         validate=validate.Range(1, 1000),
-        metadata={"description": "How many rows at the most"},
+        metadata={"description": "Largest number of rows in the page"},
     )
     cursor = fields.String(
         load_default=None,
         metadata={"description": "`next_cursor` of the page before, with the same filters"},
     )
-    count = QueryFlag(
+    count = QueryBoolean(
         load_default=True,
         metadata={"description": "`false` leaves `count` out, which spares counting the rows"},
     )
 
 
 class PeriodQuerySchema(Schema):
-    """From when until when; both are RFC 3339 with an offset."""
+    """A period of time."""
 
-    start_date = Moment(metadata={"description": "Not before this moment"})
-    end_date = Moment(metadata={"description": "Before this moment"})
+    start_date = RFC3339DateTime(metadata={"description": "Not before this moment (RFC 3339)"})
+    end_date = RFC3339DateTime(metadata={"description": "Before this moment (RFC 3339)"})
 
 
 class PageSchema(Schema):
-    """What every page says beside its rows."""
+    """What every page has beside its rows."""
 
     count = fields.Integer(metadata={"description": "How many rows match, on all pages together"})
     next_cursor = fields.String(
@@ -50,7 +63,7 @@ class PageSchema(Schema):
 
 
 class SnapshotQuerySchema(Schema):
-    """How a picture is wanted; other parameters are ignored, so that cache busters work."""
+    """How a picture is sent; unknown parameters are ignored, because people add cache busters."""
 
     class Meta:
         unknown = EXCLUDE
@@ -60,12 +73,12 @@ class SnapshotQuerySchema(Schema):
         validate=validate.OneOf(("attachment", "inline")),
         metadata={"description": "Whether a browser saves the picture or shows it"},
     )
-    max_age = QueryWhole(
+    max_age = QueryInteger(
         load_default=None,
         validate=validate.Range(min=0),
         metadata={"description": "Greatest acceptable age of the picture, in seconds"},
     )
-    width = QueryWhole(
+    width = QueryInteger(
         load_default=None,
         validate=validate.Range(LEAST, MOST),
         metadata={
@@ -74,7 +87,7 @@ class SnapshotQuerySchema(Schema):
             "example": 320,
         },
     )
-    height = QueryWhole(
+    height = QueryInteger(
         load_default=None,
         validate=validate.Range(LEAST, MOST),
         metadata={
@@ -82,24 +95,23 @@ class SnapshotQuerySchema(Schema):
             "example": 240,
         },
     )
-    placeholder = QueryWhole(
+    placeholder = QueryInteger(
         load_default=0,
         validate=validate.Range(0, 1),
         metadata={
-            "description": "`1`: where 404 would say that there is no picture, a card that says "
-            "so, with the camera's name; PNG, or SVG where Accept prefers it",
+            "description": "`1`: instead of 404 because there is no picture, a card that says so, "
+            "with the camera's name; PNG, or SVG where Accept prefers it",
             "example": 1,
         },
     )
 
 
-class PicturesSchema(Schema):
-    """How many pictures lie in a folder and below it."""
+class PicturesSchema(ResponseSchema):
+    """How many pictures a folder and its sub-folders hold."""
 
-    count = fields.Integer(required=True)
+    count = fields.Integer()
     complete = fields.Boolean(
-        required=True,
-        metadata={"description": "False where counting was cut short: there are at least so many"},
+        metadata={"description": "False where counting was cut short: there are at least so many"}
     )
 
 

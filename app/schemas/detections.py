@@ -5,53 +5,56 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from .common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
-from .fields import Identity, Moment, Number, QueryNumber, QueryWhole, Text, Whole
-from .glance import LARGEST_PIXEL, is_box, plain
+from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
+from .fields import (
+    CLEAN_PATTERN,
+    BoundedList,
+    CleanString,
+    QueryFloat,
+    QueryInteger,
+    RFC3339DateTime,
+    StrictFloat,
+    StrictInteger,
+    UUIDString,
+)
 
-MOST_AT_ONCE = 1000
+LARGEST_BATCH = 1000
+PIXELS = validate.Range(0, 2**31 - 1)
 
 
-class BoxSchema(Schema):
+class BoundingBoxSchema(Schema):
     """Where in the picture, in pixels from its top left corner."""
 
-    x = Whole(required=True, validate=validate.Range(0, LARGEST_PIXEL))
-    y = Whole(required=True, validate=validate.Range(0, LARGEST_PIXEL))
-    width = Whole(required=True, validate=validate.Range(0, LARGEST_PIXEL))
-    height = Whole(required=True, validate=validate.Range(0, LARGEST_PIXEL))
-
-
-class Box(fields.Nested):
-    """A box; one without a fault is known at a glance."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return value if is_box(value) else super()._deserialize(value, *args, **kwargs)
+    x = StrictInteger(required=True, validate=PIXELS)
+    y = StrictInteger(required=True, validate=PIXELS)
+    width = StrictInteger(required=True, validate=PIXELS)
+    height = StrictInteger(required=True, validate=PIXELS)
 
 
 class DetectionCreateSchema(Schema):
     """What a detector saw."""
 
-    camera_id = Identity(required=True, metadata={"description": "The camera that saw it"})
-    event_id = Whole(
+    camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
+    event_id = StrictInteger(
         load_default=None,
         allow_none=True,
         metadata={"description": "The event that it belongs to, of the same camera"},
     )
-    detected_at = Moment(
+    detected_at = RFC3339DateTime(
         load_default=None,
         allow_none=False,
         metadata={"description": "When; the moment of storing if left out"},
     )
-    object_type = Text(
+    object_type = CleanString(
         required=True,
         validate=validate.Length(1, 50),
         metadata={"description": "What: person, car, …", **CLEAN_PATTERN},
     )
-    confidence = Number(
+    confidence = StrictFloat(
         required=True, validate=validate.Range(0, 1), metadata={"description": "How sure"}
     )
-    bbox = Box(BoxSchema, load_default=None, allow_none=True)
-    file_path = Text(
+    bbox = fields.Nested(BoundingBoxSchema, load_default=None, allow_none=True)
+    file_path = CleanString(
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 500),
@@ -60,7 +63,7 @@ class DetectionCreateSchema(Schema):
             **CLEAN_PATTERN,
         },
     )
-    external_id = Text(
+    external_id = CleanString(
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 100),
@@ -71,43 +74,36 @@ class DetectionCreateSchema(Schema):
     )
 
 
-class Seen(fields.Nested):
-    """A detection of a batch; one that is plainly right is known at a glance."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        return plain(value) or super()._deserialize(value, *args, **kwargs)
-
-
 class DetectionBatchSchema(Schema):
     """Many detections at once; all are stored or none."""
 
-    detections = fields.List(
-        Seen(DetectionCreateSchema),
+    detections = BoundedList(
+        fields.Nested(DetectionCreateSchema),
         required=True,
-        validate=validate.Length(1, MOST_AT_ONCE),
+        validate=validate.Length(1, LARGEST_BATCH),
     )
 
 
 class PostedDetectionsSchema(DetectionBatchSchema):
-    """One detection, or a batch; ``single`` says which it was."""
+    """One detection, or a batch."""
 
     def load(self, data: Any, **options: Any) -> Any:
-        """``detections``: a list in either case."""
+        """``detections``, a list in either case, and ``single``: whether it was one object."""
         if not isinstance(data, Mapping) or "detections" in data:
             return {**super().load(data, **options), "single": False}
         return {"detections": [DetectionCreateSchema().load(data, **options)], "single": True}
 
 
-class DetectionSchema(DetectionCreateSchema):
-    """A detection as it is answered."""
+class DetectionSchema(ResponseSchema, DetectionCreateSchema):
+    """A detection in a response."""
 
-    id = fields.Integer(required=True)
+    id = fields.Integer()
 
 
-class StoredSchema(Schema):
-    """The ids of a batch, in its order; those known already by their external_id included."""
+class StoredSchema(ResponseSchema):
+    """The ids of a batch in its order, also of those that were stored before."""
 
-    ids = fields.List(fields.Integer(), required=True)
+    ids = fields.List(fields.Integer())
 
 
 class DetectionListSchema(PageSchema):
@@ -117,14 +113,14 @@ class DetectionListSchema(PageSchema):
 
 
 class EventDetectionsQuerySchema(PageQuerySchema, PeriodQuerySchema):
-    """What the detections of one event can be filtered by."""
+    """The filters of one event's detections."""
 
-    camera_id = Identity()
+    camera_id = UUIDString()
     object_type = fields.String()
-    min_confidence = QueryNumber(validate=validate.Range(0, 1))
+    min_confidence = QueryFloat(validate=validate.Range(0, 1))
 
 
 class DetectionQuerySchema(EventDetectionsQuerySchema):
-    """What the detections can be filtered by."""
+    """The filters of the detections."""
 
-    event_id = QueryWhole(validate=validate.Range(min=0))
+    event_id = QueryInteger(validate=validate.Range(min=0))

@@ -1,10 +1,10 @@
 """What crosses the wire about a camera that shows nothing new?"""
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from ..diagnostics.survey import BEING_WRITTEN, CUT_SHORT, TEMPORARY_NAME
 from ..models import STATUSES
-from .common import PicturesSchema
+from .common import PicturesSchema, ResponseSchema
 
 EXAMPLE_DIAGNOSTICS = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",
@@ -43,92 +43,75 @@ EXAMPLE_DIAGNOSTICS = {
 UNKNOWN = "Null where the folder cannot be read"
 
 
-class NeighbourSchema(Schema):
+class NeighbourSchema(ResponseSchema):
     """Another camera."""
 
-    id = fields.UUID(required=True)
-    name = fields.String(required=True)
+    id = fields.UUID()
+    name = fields.String()
 
 
-class FileSchema(Schema):
+class FileSchema(ResponseSchema):
     """A file in the camera's folder."""
 
-    name = fields.String(
-        required=True, metadata={"description": "Path below the folder, made printable"}
-    )
-    modified_at = fields.AwareDateTime(required=True)
-    bytes = fields.Integer(required=True)
+    name = fields.String(metadata={"description": "Path below the folder, made printable"})
+    modified_at = fields.AwareDateTime()
+    bytes = fields.Integer()
 
 
 class NewestSchema(FileSchema):
     """The picture that the snapshot shows."""
 
     age_seconds = fields.Integer(
-        required=True, metadata={"description": "Negative where its time lies in the future"}
+        metadata={"description": "Negative where its time lies in the future"}
     )
 
 
 class UnfinishedSchema(FileSchema):
     """An upload that is not complete."""
 
-    because = fields.String(
-        required=True, validate=validate.OneOf((TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT))
-    )
+    because = fields.String(validate=validate.OneOf((TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT)))
 
 
-class WatchingSchema(Schema):
+class WatchingSchema(ResponseSchema):
     """How new pictures are noticed."""
 
-    mode = fields.String(required=True, validate=validate.OneOf(("watching", "polling")))
-    reason = fields.String(required=True, allow_none=True)
-    remedy = fields.String(required=True, allow_none=True)
+    mode = fields.String(validate=validate.OneOf(("watching", "polling")))
+    reason = fields.String(allow_none=True)
+    remedy = fields.String(allow_none=True)
 
 
-class TroubleSchema(Schema):
+class TroubleSchema(ResponseSchema):
     """Something that is wrong."""
 
-    code = fields.String(required=True, metadata={"description": "A stable word for programs"})
-    message = fields.String(
-        required=True, metadata={"description": "What is wrong and what to do about it"}
-    )
+    code = fields.String(metadata={"description": "A stable word for programs"})
+    message = fields.String(metadata={"description": "What is wrong and what to do about it"})
 
 
-class DiagnosticsSchema(Schema):
+class DiagnosticsSchema(ResponseSchema):
     """What a person needs to mend a silent camera."""
 
-    camera_id = fields.UUID(required=True)
-    folder = fields.String(
-        required=True, metadata={"description": "folder_path joined with the base path"}
-    )
+    camera_id = fields.UUID()
+    folder = fields.String(metadata={"description": "folder_path joined with the base path"})
     inside_base = fields.Boolean(
-        required=True, metadata={"description": "Where it is false nothing else was looked at"}
+        metadata={"description": "Where it is false nothing else was looked at"}
     )
-    exists = fields.Boolean(required=True, allow_none=True)
-    readable = fields.Boolean(required=True, allow_none=True)
+    exists = fields.Boolean(allow_none=True)
+    readable = fields.Boolean(allow_none=True)
     shared_with = fields.List(
         fields.Nested(NeighbourSchema),
-        required=True,
         metadata={"description": "The other cameras of the same folder"},
     )
-    newest = fields.Nested(
-        NewestSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
-    )
-    pictures = fields.Nested(
-        PicturesSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
-    )
+    newest = fields.Nested(NewestSchema, allow_none=True, metadata={"description": UNKNOWN})
+    pictures = fields.Nested(PicturesSchema, allow_none=True, metadata={"description": UNKNOWN})
     unfinished_uploads = fields.List(
         fields.Nested(UnfinishedSchema),
-        required=True,
         allow_none=True,
         metadata={"description": UNKNOWN},
     )
-    watching = fields.Nested(
-        WatchingSchema, required=True, allow_none=True, metadata={"description": UNKNOWN}
-    )
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
-    last_seen_at = fields.AwareDateTime(required=True, allow_none=True)
+    watching = fields.Nested(WatchingSchema, allow_none=True, metadata={"description": UNKNOWN})
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    last_seen_at = fields.AwareDateTime(allow_none=True)
     problems = fields.List(
         fields.Nested(TroubleSchema),
-        required=True,
         metadata={"description": "What stands in the way comes first; none where all is well"},
     )

@@ -3,69 +3,85 @@
 from marshmallow import Schema, fields, validate
 
 from ..models import RISK_LEVELS
-from .common import CLEAN_PATTERN, PageQuerySchema, PageSchema, PeriodQuerySchema
-from .detections import MOST_AT_ONCE
-from .fields import Identity, Moment, QueryFlag, Text, Truth, Whole
+from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema, UpdateSchema
+from .detections import LARGEST_BATCH
+from .fields import (
+    CLEAN_PATTERN,
+    BoundedList,
+    CleanString,
+    QueryBoolean,
+    RFC3339DateTime,
+    StrictBoolean,
+    StrictInteger,
+    UUIDString,
+)
 
-LEVELS = "low 0-29, medium 30-59, high 60-84, critical 85-100; null without a score"
 
+class EventFieldsSchema(Schema):
+    """What can be said of an event when it is created, and changed later."""
 
-class EventUpdateSchema(Schema):
-    """What a review changes; fields that are left out stay as they are."""
-
-    ended_at = Moment(allow_none=True, metadata={"description": "Not before started_at"})
-    risk_score = Whole(
-        allow_none=True, validate=validate.Range(0, 100), metadata={"description": "0 to 100"}
+    ended_at = RFC3339DateTime(
+        load_default=None, allow_none=True, metadata={"description": "Not before started_at"}
     )
-    summary = Text(validate=validate.Length(max=2000), metadata=CLEAN_PATTERN)
-    reasoning = Text(validate=validate.Length(max=10000), metadata=CLEAN_PATTERN)
-    reviewed = Truth(metadata={"description": "Whether a person has looked at it"})
-    notes = Text(allow_none=True, validate=validate.Length(max=2000), metadata=CLEAN_PATTERN)
-
-
-class EventCreateSchema(EventUpdateSchema):
-    """Something that happened before a camera."""
-
-    camera_id = Identity(required=True, metadata={"description": "The camera that saw it"})
-    started_at = Moment(required=True)
-    ended_at = Moment(load_default=None, allow_none=True)
-    risk_score = Whole(load_default=None, allow_none=True, validate=validate.Range(0, 100))
-    summary = Text(load_default="", validate=validate.Length(max=2000), metadata=CLEAN_PATTERN)
-    reasoning = Text(load_default="", validate=validate.Length(max=10000), metadata=CLEAN_PATTERN)
-    reviewed = Truth(load_default=False)
-    notes = Text(
+    risk_score = StrictInteger(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, 100),
+        metadata={"description": "0 to 100"},
+    )
+    summary = CleanString(
+        load_default="", validate=validate.Length(max=2000), metadata=CLEAN_PATTERN
+    )
+    reasoning = CleanString(
+        load_default="", validate=validate.Length(max=10000), metadata=CLEAN_PATTERN
+    )
+    reviewed = StrictBoolean(
+        load_default=False, metadata={"description": "Whether a person has looked at it"}
+    )
+    notes = CleanString(
         load_default=None,
         allow_none=True,
         validate=validate.Length(max=2000),
         metadata=CLEAN_PATTERN,
     )
-    detection_ids = fields.List(
-        Whole(validate=validate.Range(min=1)),
+
+
+class EventCreateSchema(EventFieldsSchema):
+    """Something that happened before a camera."""
+
+    camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
+    started_at = RFC3339DateTime(required=True)
+    detection_ids = BoundedList(
+        StrictInteger(validate=validate.Range(min=1)),
         load_default=list,
-        validate=validate.Length(max=MOST_AT_ONCE),
+        validate=validate.Length(max=LARGEST_BATCH),
         metadata={"description": "Unclaimed detections of the same camera"},
     )
 
 
-class EventSchema(Schema):
-    """An event as it is answered."""
+class EventUpdateSchema(UpdateSchema, EventFieldsSchema):
+    """What a review changes; fields that are left out stay as they are."""
 
-    id = fields.Integer(required=True)
-    camera_id = fields.UUID(required=True)
-    started_at = fields.AwareDateTime(required=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
-    risk_score = fields.Integer(required=True, allow_none=True)
+
+class EventSchema(ResponseSchema, EventCreateSchema):
+    """An event in a response."""
+
+    class Meta:
+        fields = (
+            *("id", "camera_id", "started_at", "ended_at", "risk_score", "risk_level"),
+            *("summary", "reasoning", "reviewed", "notes", "detection_count"),
+        )
+
+    id = fields.Integer()
     risk_level = fields.String(
-        required=True,
         allow_none=True,
         validate=validate.OneOf((*RISK_LEVELS, None)),
-        metadata={"description": LEVELS},
+        metadata={
+            "description": "Of the score: low 0-29, medium 30-59, high 60-84, critical 85-100; "
+            "null without a score"
+        },
     )
-    summary = fields.String(required=True)
-    reasoning = fields.String(required=True)
-    reviewed = fields.Boolean(required=True)
-    notes = fields.String(required=True, allow_none=True)
-    detection_count = fields.Integer(required=True)
+    detection_count = fields.Integer()
 
 
 class EventListSchema(PageSchema):
@@ -75,40 +91,38 @@ class EventListSchema(PageSchema):
 
 
 class EventFilterSchema(PeriodQuerySchema):
-    """What the events can be filtered by; the period is that of started_at."""
+    """The filters of the events; the period is that of started_at."""
 
-    camera_id = Identity()
+    camera_id = UUIDString()
     risk_level = fields.String(validate=validate.OneOf(RISK_LEVELS))
-    reviewed = QueryFlag()
-    object_type = fields.String(
-        metadata={"description": "Of one of the detections that it was given"}
-    )
+    reviewed = QueryBoolean()
+    object_type = fields.String(metadata={"description": "Of one of the event's detections"})
 
 
 class EventQuerySchema(EventFilterSchema, PageQuerySchema):
     """Which events, and which page of them."""
 
 
-class LevelsSchema(Schema):
-    """How many events of each level."""
+class LevelsSchema(ResponseSchema):
+    """How many events of each risk level."""
 
-    low = fields.Integer(required=True)
-    medium = fields.Integer(required=True)
-    high = fields.Integer(required=True)
-    critical = fields.Integer(required=True)
+    low = fields.Integer()
+    medium = fields.Integer()
+    high = fields.Integer()
+    critical = fields.Integer()
 
 
-class CameraEventsSchema(Schema):
+class CameraEventsSchema(ResponseSchema):
     """How many events of one camera."""
 
-    camera_id = fields.UUID(required=True)
-    camera_name = fields.String(required=True)
-    event_count = fields.Integer(required=True)
+    camera_id = fields.UUID()
+    camera_name = fields.String()
+    event_count = fields.Integer()
 
 
-class EventStatsSchema(Schema):
-    """The events of a period in numbers; events without a score have no level."""
+class EventStatsSchema(ResponseSchema):
+    """The number of events in a period; an event without a score has no level."""
 
-    total_events = fields.Integer(required=True)
-    events_by_risk_level = fields.Nested(LevelsSchema, required=True)
-    events_by_camera = fields.List(fields.Nested(CameraEventsSchema), required=True)
+    total_events = fields.Integer()
+    events_by_risk_level = fields.Nested(LevelsSchema)
+    events_by_camera = fields.List(fields.Nested(CameraEventsSchema))

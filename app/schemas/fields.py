@@ -1,4 +1,4 @@
-"""How strictly is a value read? Nothing is coerced: a number is no string, ``"1"`` no integer."""
+"""Which values does a field take? JSON types are never converted: ``"1"`` is not an integer."""
 
 import math
 import re
@@ -10,17 +10,26 @@ from marshmallow import ValidationError, fields
 from ..clock import rfc3339
 from ..models.base import UNCLEAN
 
-# RFC 3339, section 5.6; its hour 23:59:60 of a leap second is taken as the second after :59.
-MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
-    re.ASCII,
+# RFC 3339, section 5.6, with the ranges of its fields; the day is checked by the calendar.
+DATE_TIME = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]"
+    r"(?P<minute>(?:[01][0-9]|2[0-3]):[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
+    r"(?:\.(?P<fraction>[0-9]+))?"
+    r"(?P<offset>[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
-IDENTITY = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-LARGEST_INTEGER = 2**63 - 1  # of SQLite
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+LARGEST_INTEGER = 2**63 - 1  # SQLite's integers have 64 bits.
+# JSON Schema's pattern for what `CleanString` takes.
+CONTROLS = "\\u0000-\\u001f\\u007f-\\u009f"
+CLEAN = f"[^{CONTROLS}]*"
+CLEAN_PATTERN = {"pattern": f"^{CLEAN}$"}
 
 
-class Text(fields.String):
-    """A string that UTF-8 and SQLite can hold exactly: no control characters, no surrogates."""
+class CleanString(fields.String):
+    """A string without control characters and lone surrogates.
+
+    UTF-8 cannot encode a lone surrogate, and SQLite's functions end a text at NUL.
+    """
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -29,15 +38,15 @@ class Text(fields.String):
         return text
 
 
-class Name(Text):
-    """A name for people: outer blanks do not count."""
+class StrippedString(CleanString):
+    """A clean string whose outer blanks are removed before it is validated."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, attr, data, **kwargs).strip()
 
 
-class Whole(fields.Integer):
-    """A JSON integer that SQLite can hold."""
+class StrictInteger(fields.Integer):
+    """A JSON integer that fits into a column of SQLite."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
         if type(value) is not int or abs(value) > LARGEST_INTEGER:
@@ -45,17 +54,8 @@ class Whole(fields.Integer):
         return value
 
 
-class QueryWhole(Whole):
-    """An integer in a query string: digits and nothing else; beyond SQLite's, its largest."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        if not re.fullmatch("[0-9]+", value):
-            raise self.make_error("invalid", input=value)
-        return int(value) if len(value) <= 18 else LARGEST_INTEGER
-
-
-class Number(fields.Float):
-    """A JSON number."""
+class StrictFloat(fields.Float):
+    """A JSON number, no larger than the largest integer."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
         if type(value) not in (int, float) or abs(value) > LARGEST_INTEGER:
@@ -63,8 +63,62 @@ class Number(fields.Float):
         return float(value)
 
 
-class QueryNumber(fields.Float):
-    """A number in a query string, as JSON writes it."""
+class StrictBoolean(fields.Boolean):
+    """A JSON boolean."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class UUIDString(fields.UUID):
+    """A UUID in its canonical form of 36 characters, loaded as a string in lower case."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str) or not UUID.fullmatch(value):
+            raise self.make_error("invalid_uuid")
+        return value.lower()
+
+
+class RFC3339DateTime(fields.AwareDateTime):
+    """A date and time of RFC 3339 with an offset, loaded as text in UTC (`clock.rfc3339`).
+
+    Digits beyond microseconds are cut off. A leap second (23:59:60 UTC) is loaded as the second
+    after it, because `datetime` has none.
+    """
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        parts = DATE_TIME.fullmatch(value) if isinstance(value, str) else None
+        if parts is None:
+            raise ValidationError("Give a time of RFC 3339 with Z or an offset.")
+        try:
+            return rfc3339(_moment(**parts.groupdict()))
+        except (ValueError, OverflowError):  # no such day, or a year outside 1 to 9999 in UTC
+            raise ValidationError("There is no such time.") from None
+
+
+class BoundedList(fields.List[Any]):
+    """A list whose validators run before its items are read, so that a long one costs nothing."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list):
+            for validator in self.validators:
+                validator(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class QueryInteger(StrictInteger):
+    """Decimal digits in a query string; what SQLite cannot hold becomes its largest integer."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if not re.fullmatch("[0-9]+", value):
+            raise self.make_error("invalid", input=value)
+        return int(value) if len(value) <= 18 else LARGEST_INTEGER
+
+
+class QueryFloat(fields.Float):
+    """A number in a query string, written as in JSON."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> float:
         if not re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", value):
@@ -74,16 +128,7 @@ class QueryNumber(fields.Float):
         return number
 
 
-class Truth(fields.Boolean):
-    """A JSON boolean."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
-        if type(value) is not bool:
-            raise self.make_error("invalid", input=value)
-        return value
-
-
-class QueryFlag(fields.Boolean):
+class QueryBoolean(fields.Boolean):
     """``true`` or ``false`` in a query string."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
@@ -92,29 +137,14 @@ class QueryFlag(fields.Boolean):
         return bool(value == "true")
 
 
-class Identity(fields.UUID):
-    """A UUID, kept as its canonical text."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str) or not IDENTITY.fullmatch(value):
-            raise self.make_error("invalid_uuid")
-        return value.lower()
-
-
-class Moment(fields.AwareDateTime):
-    """A moment of RFC 3339 with its offset, kept as the text of the same moment in UTC."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        parts = MOMENT.fullmatch(value) if isinstance(value, str) else None
-        if parts is None:
-            raise ValidationError("Give a time of RFC 3339 with Z or an offset.")
-        day, minute, second, fraction, offset = parts.groups()
-        leap = second == "60"
-        try:
-            moment = datetime.fromisoformat(
-                f"{day}T{minute}:{'59' if leap else second}.{(fraction or '0')[:6]:0<6}"
-                f"{offset.upper().replace('Z', '+00:00')}"
-            )
-            return rfc3339((moment + timedelta(seconds=leap)).astimezone(UTC))
-        except (ValueError, OverflowError):
-            raise ValidationError("There is no such time.") from None
+def _moment(date: str, minute: str, second: str, fraction: str | None, offset: str) -> datetime:
+    """The moment in UTC of what `DATE_TIME` matched."""
+    is_leap = second == "60"
+    microseconds = (fraction or "0")[:6].ljust(6, "0")
+    moment = datetime.fromisoformat(
+        f"{date}T{minute}:{'59' if is_leap else second}.{microseconds}"
+        f"{offset.upper().replace('Z', '+00:00')}"
+    ).astimezone(UTC)
+    if is_leap and (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("leap seconds are inserted at the end of a day of UTC")
+    return moment + timedelta(seconds=is_leap)

@@ -1,8 +1,8 @@
 """What crosses the wire about the folders below the base path?"""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from .common import PicturesSchema
+from .common import PicturesSchema, ResponseSchema
 
 EXAMPLE_FOLDER = {
     "name": "garden",
@@ -13,23 +13,20 @@ EXAMPLE_FOLDER = {
 EXAMPLE_FOLDERS = {"folders": [EXAMPLE_FOLDER], "count": 1}
 
 
-class FolderSchema(Schema):
+class FolderSchema(ResponseSchema):
     """A folder that no camera uses."""
 
-    name = fields.String(required=True)
-    folder_path = fields.String(
-        required=True, metadata={"description": "Ready to be sent to POST /api/cameras"}
-    )
-    pictures = fields.Nested(PicturesSchema, required=True)
+    name = fields.String()
+    folder_path = fields.String(metadata={"description": "Ready to be sent to POST /api/cameras"})
+    pictures = fields.Nested(PicturesSchema)
     newest_at = fields.AwareDateTime(
-        required=True,
         allow_none=True,
         metadata={"description": "Time of the newest picture counted; null where there is none"},
     )
 
 
-class FolderListSchema(Schema):
+class FolderListSchema(ResponseSchema):
     """All such folders, by name."""
 
-    folders = fields.List(fields.Nested(FolderSchema), required=True)
-    count = fields.Integer(required=True, metadata={"description": "How many folders there are"})
+    folders = fields.List(fields.Nested(FolderSchema))
+    count = fields.Integer(metadata={"description": "How many folders there are"})

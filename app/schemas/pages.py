@@ -12,7 +12,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from ..models import RISK_LEVELS, Row
-from .fields import Identity, QueryFlag, QueryWhole
+from .fields import QueryBoolean, QueryInteger, UUIDString
 
 MOST_COLUMNS = 12
 ECHOED_CHARACTERS = 40
@@ -26,11 +26,13 @@ def words(*allowed: str, default: str | None = None) -> fields.String:
     )
 
 
-def whole(least: int, most: int, default: int | None) -> QueryWhole:
+def whole(least: int, most: int, default: int | None) -> QueryInteger:
     """A whole number of a range."""
     sentence = f"Give a whole number from {least} to {most}."
     within = validate.Range(least, most, error=sentence)
-    return QueryWhole(load_default=default, validate=within, error_messages={"invalid": sentence})
+    return QueryInteger(
+        load_default=default, validate=within, error_messages={"invalid": sentence}
+    )
 
 
 class Day(fields.Date):
@@ -56,9 +58,11 @@ class WallQuerySchema(Schema):
 class EventsPageQuerySchema(Schema):
     """Which events are wanted."""
 
-    camera_id = Identity(load_default=None, error_messages={"invalid_uuid": "Give a camera's id."})
+    camera_id = UUIDString(
+        load_default=None, error_messages={"invalid_uuid": "Give a camera's id."}
+    )
     risk_level = words(*RISK_LEVELS)
-    reviewed = QueryFlag(load_default=None, error_messages={"invalid": "Give true or false."})
+    reviewed = QueryBoolean(load_default=None, error_messages={"invalid": "Give true or false."})
     day = Day(load_default=None)
 
 

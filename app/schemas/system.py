@@ -1,6 +1,8 @@
 """What crosses the wire about the box?"""
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
+
+from .common import ResponseSchema
 
 EXAMPLE_METRICS = """\
 # HELP nvr_snapshots_total Snapshots asked for, by what was answered.
@@ -10,71 +12,66 @@ nvr_snapshots_total{outcome="no_snapshot"} 1.0
 """
 
 
-class AliveSchema(Schema):
+class AliveSchema(ResponseSchema):
     """The process answers."""
 
-    status = fields.Constant("alive", required=True)
+    status = fields.Constant("alive")
 
 
-class CheckSchema(Schema):
+class CheckSchema(ResponseSchema):
     """One thing that was looked at, and a sentence about it."""
 
-    status = fields.String(
-        required=True, validate=validate.OneOf(("healthy", "degraded", "unhealthy"))
-    )
-    message = fields.String(required=True)
+    status = fields.String(validate=validate.OneOf(("healthy", "degraded", "unhealthy")))
+    message = fields.String()
 
 
-class ChecksSchema(Schema):
+class ChecksSchema(ResponseSchema):
     """Everything that is looked at."""
 
-    database = fields.Nested(CheckSchema, required=True)
-    base_path = fields.Nested(CheckSchema, required=True)
-    free_space = fields.Nested(CheckSchema, required=True)
-    watcher = fields.Nested(CheckSchema, required=True)
-    server = fields.Nested(CheckSchema, required=True)
+    database = fields.Nested(CheckSchema)
+    base_path = fields.Nested(CheckSchema)
+    free_space = fields.Nested(CheckSchema)
+    watcher = fields.Nested(CheckSchema)
+    server = fields.Nested(CheckSchema)
 
 
-class HealthSchema(Schema):
+class HealthSchema(ResponseSchema):
     """Whether the service can do its work: the worst of its checks."""
 
-    status = fields.String(
-        required=True, validate=validate.OneOf(("healthy", "degraded", "unhealthy"))
-    )
-    checks = fields.Nested(ChecksSchema, required=True)
-    timestamp = fields.AwareDateTime(required=True)
+    status = fields.String(validate=validate.OneOf(("healthy", "degraded", "unhealthy")))
+    checks = fields.Nested(ChecksSchema)
+    timestamp = fields.AwareDateTime()
 
 
-class StatusesSchema(Schema):
+class StatusesSchema(ResponseSchema):
     """How many cameras of each status."""
 
-    online = fields.Integer(required=True)
-    offline = fields.Integer(required=True)
-    error = fields.Integer(required=True)
+    online = fields.Integer()
+    offline = fields.Integer()
+    error = fields.Integer()
 
 
-class StatsSchema(Schema):
+class StatsSchema(ResponseSchema):
     """What is stored, and since when the service runs."""
 
-    total_cameras = fields.Integer(required=True)
-    cameras_by_status = fields.Nested(StatusesSchema, required=True)
-    total_detections = fields.Integer(required=True)
-    total_events = fields.Integer(required=True)
-    uptime_seconds = fields.Integer(required=True)
-    version = fields.String(required=True)
+    total_cameras = fields.Integer()
+    cameras_by_status = fields.Nested(StatusesSchema)
+    total_detections = fields.Integer()
+    total_events = fields.Integer()
+    uptime_seconds = fields.Integer()
+    version = fields.String()
 
 
-class StorageSchema(Schema):
+class StorageSchema(ResponseSchema):
     """Bytes and rows."""
 
     free_bytes = fields.Integer(
-        required=True, metadata={"description": "Of the file system that holds the base path"}
+        metadata={"description": "Of the file system that holds the base path"}
     )
-    used_bytes = fields.Integer(required=True)
-    database_bytes = fields.Integer(required=True, metadata={"description": "With its WAL"})
+    used_bytes = fields.Integer()
+    database_bytes = fields.Integer(metadata={"description": "With its WAL"})
     rows = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
-        required=True,
         metadata={"description": "By table"},
     )
