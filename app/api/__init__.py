@@ -12,7 +12,7 @@ BLUEPRINTS = (
     *(cameras.blp, cameras.folders_blp, detections.blp, events.blp, audit.blp),
     *(system.blp, system.metrics_blp),
 )
-# They say whether the service is alive and well, also while the database cannot be used.
+# Endpoints that respond also while the database cannot be used.
 WITHOUT_DATABASE = ("system.get_alive", "system.get_health", "metrics.get_metrics")
 
 
@@ -38,6 +38,6 @@ def init_app(app: Flask) -> None:
 
 
 def _migrate() -> None:
-    """Under any WSGI server the first request finds the tables there."""
+    """Create or upgrade the tables before the first request, under any WSGI server."""
     if request.endpoint not in WITHOUT_DATABASE:
         db.migrate()

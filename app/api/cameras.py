@@ -1,4 +1,4 @@
-"""The cameras: their registry, and what each one sees right now."""
+"""The cameras, and what each one sees right now."""
 
 from typing import Any
 from uuid import UUID
@@ -82,10 +82,9 @@ def delete_camera(camera_id: UUID) -> str:
     "The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE
 )
 def get_homeassistant(camera_id: UUID) -> Response:
-    """Get what shows the camera in Home Assistant, as YAML for its configuration
+    """Get the configuration that shows the camera in Home Assistant, as YAML
 
-    Its URLs begin as the one that is asked; the token that the request shows, if it shows one,
-    stands in it.
+    Its URLs begin as the URL of the request. A token that the request shows is part of it.
     """
     views = ("cameras.get_camera", "cameras.get_camera_snapshot")
     urls = Urls(*(url_for(view, camera_id=camera_id, _external=True) for view in views))
@@ -112,7 +111,7 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     problems=(*UNKNOWN, "folder_busy"),
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
-    """Say what a person needs to know to mend a camera that shows nothing new"""
+    """Diagnose a camera that shows nothing new, and say what to do about it"""
     camera, context = (
         camera_service.get_camera(str(camera_id)),
         current_app.extensions["diagnostics"],

@@ -49,7 +49,7 @@ SECURITY_SCHEMES = {
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's, with the one shape of problems in place of its own errors."""
+    """flask-smorest's, which describes errors as problems."""
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -130,7 +130,7 @@ def _common_problems(endpoint: str, writes: bool, has_body: bool) -> list[str]:
 
 
 def _with_problems(responses: dict[Any, Any], codes: list[str]) -> dict[Any, Any]:
-    """``responses`` with these problems beside their own, in place of references to errors."""
+    """``responses`` with these problems too, in place of flask-smorest's references to errors."""
     kept = {status: said for status, said in responses.items() if not isinstance(said, str)}
     own = [
         code

@@ -1,4 +1,4 @@
-"""The box: is it well, and how full is it?"""
+"""The box: its health, its numbers and its storage."""
 
 import time
 from importlib.metadata import version
@@ -36,7 +36,7 @@ docs_blp = flask.Blueprint("docs", __name__, url_prefix="/docs")
 @blp.get("/health")
 @blp.response(200, schemas.AliveSchema, example=examples.ALIVE)
 def get_alive() -> Row:
-    """Say that the process answers; touches no disk"""
+    """Report that the process responds; reads no disk"""
     return {"status": "alive"}
 
 
@@ -44,7 +44,7 @@ def get_alive() -> Row:
 @blp.alt_response(503, schema=schemas.HealthSchema, success=True)
 @blp.response(200, schemas.HealthSchema, example=examples.HEALTH)
 def get_health() -> tuple[Row, int]:
-    """Look at everything that the service needs; 503 where it cannot do its work"""
+    """Check everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = (loop.pulse(),) if loop else ()
@@ -67,7 +67,7 @@ def get_stats() -> Row:
 @blp.get("/api/system/storage")
 @blp.response(200, schemas.StorageSchema, example=examples.STORAGE)
 def get_storage() -> Row:
-    """Say how many bytes are free and used, and how many rows are stored"""
+    """Get how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path())
 
 
@@ -76,14 +76,14 @@ def get_storage() -> Row:
     "The metrics", "text/plain", OPENMETRICS, example=schemas.EXAMPLE_METRICS
 )
 def get_metrics() -> Response:
-    """Get requests, snapshots, cameras, index, database and memory in numbers
+    """Get the metrics of requests, snapshots, cameras, index, database and memory
 
     In Prometheus' own text format, or in OpenMetrics where Accept asks for it.
     """
     app = current_app
     watch, version = app.config["NVR_WATCH"] == "auto", app.config["API_VERSION"]
     metrics = Metrics(app.extensions["tally"], folders(), watch, version)
-    # Prometheus names it with parameters; whoever names it at all can read it.
+    # Prometheus names it with parameters, which do not matter here.
     accepted = {kind.partition(";")[0].strip() for kind in request.accept_mimetypes.values()}
     text, kind = exposition(metrics, OPENMETRICS in accepted)
     return Response(text, content_type=kind)
