@@ -1,15 +1,21 @@
-"""What is shown where there is no picture? A card with the camera's name and the reason."""
+"""What is shown where there is no picture? A card with the camera's name and the reason.
+
+It is an SVG document, or a PNG file that is drawn without a library (W3C, Portable Network
+Graphics, third edition, sections 5 and 11).
+"""
 
 import hashlib
+import struct
 import textwrap
+import zlib
 from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from .. import clock
 from ..storage.safe_open import FolderNotFound
 from ..storage.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
-from .drawing import Canvas, advance, line_height, strip_accents
 
 # The card's size in pixels, in the shape of most cameras' pictures.
 WIDTH, HEIGHT = 640, 360
@@ -25,6 +31,76 @@ PALETTE = ((24, 28, 34), (240, 240, 240), (255, 176, 32))
 MOST_LINES = 2
 # Characters that XML cannot hold (XML 1.0, section 2.2). A name holds no control characters.
 NOT_XML = str.maketrans({"\ufffe": "\ufffd", "\uffff": "\ufffd"})
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Bit depth 8, colour type 3 (each byte is an index into the palette), and no interlacing.
+PNG_FORM = (8, 3, 0, 0, 0)
+# A letter's width and height, and the gap between two of them, in pixels.
+LETTER_WIDTH, LETTER_HEIGHT, GAP = 5, 7, 1
+# Printable ASCII, drawn by hand: two hexadecimal digits for each row of a letter from the top,
+# whose five lowest bits are its pixels from the left.
+FIRST = " "
+HEXADECIMAL = """
+00000000000000 04040404040004 0A0A0A00000000 0A0A1F0A1F0A0A 040F140E051E04 18190204081303
+0C12140815120D 04040400000000 02040808080402 08040202020408 0004150E150400 0004041F040400
+000000000C0408 0000001F000000 00000000000C0C 00010204081000 0E11131519110E 040C040404040E
+0E11010204081F 1F02040201110E 02060A121F0202 1F101E0101110E 0608101E11110E 1F010204080808
+0E11110E11110E 0E11110F01020C 000C0C000C0C00 000C0C000C0408 02040810080402 00001F001F0000
+08040201020408 0E110102040004 0E11010D15150E 0E1111111F1111 1E11111E11111E 0E11101010110E
+1C12111111121C 1F10101E10101F 1F10101E101010 0E11101711110F 1111111F111111 0E04040404040E
+0702020202120C 11121418141211 1010101010101F 111B1515111111 11111915131111 0E11111111110E
+1E11111E101010 0E11111115120D 1E11111E141211 0F10100E01011E 1F040404040404 1111111111110E
+11111111110A04 1111111515150A 11110A040A1111 1111110A040404 1F01020408101F 0E08080808080E
+00100804020100 0E02020202020E 040A1100000000 0000000000001F 08040200000000 00000E010F110F
+1010161911111E 00000E1010110E 01010D1311110F 00000E111F100E 0609081C080808 000F11110F010E
+10101619111111 04000C0404040E 0200060202120C 10101214181412 0C04040404040E 00001A15151111
+00001619111111 00000E1111110E 00001E111E1010 00000D130F0101 00001619101010 00000E100E011E
+08081C08080906 0000111111130D 00001111110A04 0000111115150A 0000110A040A11 000011110F010E
+00001F0204081F 02040408040402 04040404040404 08040402040408 00000815020000
+"""
+GLYPHS = {chr(ord(FIRST) + i): bytes.fromhex(rows) for i, rows in enumerate(HEXADECIMAL.split())}
+# An empty rectangle.
+UNKNOWN = bytes.fromhex("1F11111111111F")
+
+Colour = tuple[int, int, int]
+
+
+class Canvas:
+    """Pixels that are indices into a palette; what is drawn beyond an edge is cut off."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._rows = [bytearray(width) for _ in range(height)]
+
+    def fill(self, x: int, y: int, width: int, height: int, index: int) -> None:
+        """Draw a rectangle of one colour."""
+        left, right = max(0, x), min(self.width, x + width)
+        if left < right:
+            for row in self._rows[max(0, y) : max(0, y + height)]:
+                row[left:right] = bytes([index]) * (right - left)
+
+    def write(self, x: int, y: int, text: str, scale: int, index: int) -> None:
+        """Draw one line of text from its top left corner, each pixel a square of ``scale``."""
+        for character in text:
+            for down, row in enumerate(GLYPHS.get(character, UNKNOWN)):
+                for across in range(LETTER_WIDTH):
+                    if row >> (LETTER_WIDTH - 1 - across) & 1:
+                        left, top = x + across * scale, y + down * scale
+                        self.fill(left, top, scale, scale, index)
+            x += _advance(scale)
+
+    def png(self, palette: tuple[Colour, ...]) -> bytes:
+        """The picture as a PNG file."""
+        header = struct.pack(">II5B", self.width, self.height, *PNG_FORM)
+        colours = bytes(channel for colour in palette for channel in colour)
+        # Filter 0 before each row: its bytes are not transformed.
+        pixels = b"".join(b"\0" + row for row in self._rows)
+        return (
+            PNG_SIGNATURE
+            + _chunk(b"IHDR", header)
+            + _chunk(b"PLTE", colours)
+            + _chunk(b"IDAT", zlib.compress(pixels))
+            + _chunk(b"IEND", b"")
+        )
 
 
 class Line(NamedTuple):
@@ -68,8 +144,8 @@ class Card(NamedTuple):
         canvas.fill(frame, frame, width - 2 * frame, height - 2 * frame, BACKGROUND)
         for line in self.lines():
             scale = max(1, line.scale * width // WIDTH)
-            text = strip_accents(line.text)
-            left = (width - len(text) * advance(scale)) // 2
+            text = _strip_accents(line.text)
+            left = (width - len(text) * _advance(scale)) // 2
             canvas.write(max(frame, left), line.top * height // HEIGHT, text, scale, line.colour)
         return canvas.png(PALETTE)
 
@@ -81,10 +157,10 @@ class Card(NamedTuple):
             (self.name, 4, TEXT),
             (self.reason, 3, TEXT),
         ):
-            columns = (WIDTH - 40) // advance(scale)
+            columns = (WIDTH - 40) // _advance(scale)
             for part in textwrap.wrap(text, columns, max_lines=MOST_LINES, placeholder="..."):
                 yield Line(part, scale, top, colour)
-                top += line_height(scale)
+                top += _line_height(scale)
             top += 20
 
 
@@ -108,3 +184,22 @@ def tag(body: bytes) -> str:
 
 def _xml(text: str) -> str:
     return escape(text.translate(NOT_XML))
+
+
+def _advance(scale: int) -> int:
+    """The distance from one letter to the next, in pixels."""
+    return (LETTER_WIDTH + GAP) * scale
+
+
+def _line_height(scale: int) -> int:
+    """The distance from one line to the next, in pixels."""
+    return (LETTER_HEIGHT + LETTER_HEIGHT // 2) * scale
+
+
+def _strip_accents(text: str) -> str:
+    """``text`` with its letters reduced to their base letters, most of which can be drawn."""
+    return "".join(c for c in normalize("NFKD", text) if not combining(c))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -153,10 +153,13 @@ def check_monitor(pulse: Pulse) -> Check:
             f"The monitor fails{what}; {pulse.failures} failures since the start. The service's "
             "log says why. The monitor tries again every second.",
         )
-    if not pulse.leads:
-        return Check(HEALTHY, "Another process on this database follows the uploads.")
-    past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
-    return Check(HEALTHY, f"The monitor follows the uploads of all cameras.{past}")
+    message = "Another process on this database follows the uploads."
+    if pulse.leads:
+        past = f" It has failed {pulse.failures} times since the start."
+        message = (
+            f"The monitor follows the uploads of all cameras.{past if pulse.failures else ''}"
+        )
+    return Check(HEALTHY, message)
 
 
 def check_server(pulse: ServerPulse) -> Check:

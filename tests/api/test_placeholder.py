@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from app.images import placeholder
-from app.images.drawing import GLYPHS
-from app.images.placeholder import Card
+from app.images.placeholder import GLYPHS, Card
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem
