@@ -158,7 +158,7 @@ def limit():
 
 
 def test_a_folder_gets_no_more_threads_than_the_limit(limit, monkeypatch):
-    monkeypatch.setattr(folders, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(folders, "SLOT_SECONDS", 0)
     with limit.slot("a"), limit.slot("a"), limit.slot("b"):
         with pytest.raises(FolderBusy), limit.slot("a"):
             pass
@@ -191,21 +191,26 @@ def test_a_short_question_waits_for_one_before_it(limit):
     assert answers == ["in time"]
 
 
-def test_once_the_questions_before_it_are_slow_the_next_is_refused_at_once(limit, monkeypatch):
-    monkeypatch.setattr(folders, "SLOW_SECONDS", 0.05)
-    with limit.slot("a"), limit.slot("a"):
-        time.sleep(0.1)
+def test_after_one_that_waited_in_vain_the_next_is_refused_at_once(limit):
+    def seconds_until_refused():
         began = time.monotonic()
         with pytest.raises(FolderBusy), limit.slot("a"):
             pass
-        assert time.monotonic() - began < 0.04
+        return time.monotonic() - began
+
+    patience = folders.SLOT_WAITS * folders.SLOT_SECONDS
+    with limit.slot("a"), limit.slot("a"):
+        assert seconds_until_refused() >= patience
+        assert seconds_until_refused() < patience / 2
+    with limit.slot("a"), limit.slot("a"):
+        assert seconds_until_refused() >= patience
 
 
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 32)])
 def test_a_folder_may_occupy_half_of_the_threads_but_always_one(
     tmp_path, monkeypatch, threads, most
 ):
-    monkeypatch.setattr(folders, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(folders, "SLOT_SECONDS", 0)
     known = Folders(10**6, threads=threads)
     with ExitStack() as stack:
         for path in ("front", "./front//", f"{tmp_path}/front", *["front"] * most)[:most]:

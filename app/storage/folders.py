@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +22,9 @@ from .watches import Watches, WatchLost
 RETRY_SECONDS = 60
 # How long a question waits for another thread that reads the same folder anew, before it walks.
 PATIENCE_SECONDS = 0.05
-# A question that takes longer than this, in seconds, makes the next ones be refused at once.
-SLOW_SECONDS = 0.25
+# How often, and for how many seconds each time, one waits for one of the threads that the folder
+# may occupy. Several short waits: a process that gets no CPU for a while does not end them all.
+SLOT_WAITS, SLOT_SECONDS = 10, 0.025
 # The watches of a folder that nobody has asked about for so long, in seconds, are given back when
 # a new folder comes.
 IDLE_SECONDS = 600
@@ -194,38 +195,38 @@ class ConcurrencyLimit:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._began: defaultdict[str, list[float]] = defaultdict(list)
+        self._occupied: Counter[str] = Counter()
+        # Keys for whose slots a thread has waited in vain since one of them was given back.
+        self._slow: set[str] = set()
         self._ended = threading.Condition()
 
     @contextlib.contextmanager
     def slot(self, key: str) -> Iterator[None]:
         """A slot of the key for the block. Raises `FolderBusy`.
 
-        Waits for a slot only while the slots may have been taken for a short time: a thread that
-        waits is occupied too.
+        A thread that waits for a slot is occupied too, so it waits a short time only.
         """
-        began = time.monotonic()
         with self._ended:
-            if not self._ended.wait_for(lambda: self._is_free(key), self._patience(key, began)):
+            if not self._wait(key):
                 raise FolderBusy
-            self._began[key].append(began)
+            self._occupied[key] += 1
         try:
             yield
         finally:
             with self._ended:
-                self._began[key].remove(began)
-                if not self._began[key]:
-                    del self._began[key]
+                self._occupied[key] -= 1
+                if not self._occupied[key]:
+                    del self._occupied[key]
+                self._slow.discard(key)
                 self._ended.notify_all()
 
-    def _is_free(self, key: str) -> bool:
-        return key not in self._began or len(self._began[key]) < self._most
-
-    def _patience(self, key: str, now: float) -> float:
-        """For how many seconds to wait: while the last slot was taken a short time ago."""
-        if key not in self._began:
-            return 0
-        return max(0, max(self._began[key]) + SLOW_SECONDS - now)
+    def _wait(self, key: str) -> bool:
+        """Whether a slot is free, now or soon."""
+        for _ in range(0 if key in self._slow else SLOT_WAITS):
+            if self._ended.wait_for(lambda: self._occupied[key] < self._most, SLOT_SECONDS):
+                return True
+        self._slow.add(key)
+        return False
 
 
 def folder_id(folder: int) -> FolderId:

@@ -72,7 +72,8 @@ def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, snapshots):
     with ThreadPoolExecutor(CLIENTS + 2) as pool:
         asking = [pool.submit(ask_again_and_again, number) for number in range(CLIENTS)]
         others = [pool.submit(longest, url) for url in (fast, f"{server.url}/health")]
-        assert [other.result() < 1.5 for other in others] == [True, True]
+        # With all threads occupied they would wait for five times as long as the disk takes.
+        assert max(other.result() for other in others) < 2 * SLOW_SECONDS
         assert [future.result() for future in asking] == [None] * CLIENTS
     # Two threads for so many seconds, each for as long as the disk takes.
     assert 4 <= answers[200] <= 2 * (WATCHED_SECONDS // SLOW_SECONDS + 1)
