@@ -53,7 +53,7 @@ def test_a_terminal_is_told_from_a_file(monkeypatch):
 
 
 def test_a_backup_tells_how_far_its_copying_is(app, camera, tmp_path, monkeypatch):
-    monkeypatch.setattr(backup_files, "INSTRUCTIONS", 1000)
+    monkeypatch.setattr(backup_files, "PROGRESS_INSTRUCTIONS", 1000)
     add_many(camera["id"], detections=20_000, events=10)
     told = []
     path = app.config["NVR_DATABASE_URL"]
