@@ -49,7 +49,7 @@ def unread(monkeypatch):
     def forbidden(*_):
         raise AssertionError("the file is read")
 
-    monkeypatch.setattr(snapshots, "_read", forbidden)
+    monkeypatch.setattr(snapshots, "read_up_to", forbidden)
 
 
 def point(client, camera, folder):
@@ -274,7 +274,7 @@ def test_what_is_not_one_range_of_bytes_is_ignored(shown, get, subtests):
     for wanted in (
         *("bytes=0-1,5-6", "bytes=0-1, -5", "pages=0-1", "bytes=5-2", "bytes=a-b", "bytes=", "x"),
         *("bytes", "bytes=--5", "bytes=0-1;", "bytes 0-1", "=0-1", "bytes=-", ""),
-        *("bytes=0-1," * 1000 + "2-3", "bytes=" + "9" * 5000 + "-x", "bytes=1_0-20"),
+        *("bytes=0-1," * 100 + "2-3", "bytes=" + "9" * 1000 + "-x", "bytes=1_0-20"),
         *("bytes=+1-2", "bytes=\xb2-3"),
     ):
         with subtests.test(wanted=wanted[:20]):
@@ -349,7 +349,7 @@ def test_an_age_is_never_negative(get, base, camera, age):
 def test_body_length_and_tag_belong_together_while_the_file_changes(
     shown, get, monkeypatch, grown, times
 ):
-    versions, read = {tag_of(shown): DATA}, snapshots._read
+    versions, read = {tag_of(shown): DATA}, snapshots.read_up_to
 
     def read_and_change(file, size):
         data = read(file, size)
@@ -360,7 +360,7 @@ def test_body_length_and_tag_belong_together_while_the_file_changes(
             versions[tag_of(shown)] = shown.read_bytes()
         return data
 
-    monkeypatch.setattr(snapshots, "_read", read_and_change)
+    monkeypatch.setattr(snapshots, "read_up_to", read_and_change)
     answer = get()
     assert answer.status_code == 200
     assert answer.content_length == len(answer.data)
