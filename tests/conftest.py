@@ -1,8 +1,11 @@
 """The one chain of fixtures: environ → app → client → camera."""
 
+import contextlib
 import gc
 import multiprocessing
 import os
+import traceback
+import warnings
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
@@ -17,17 +20,47 @@ from app.storage import folders
 from tests.watched import Watched
 
 JSON = "application/json"
+HAS_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(autouse=True)
-def no_leaked_descriptors() -> Iterator[None]:
-    """A test that leaves a file, a socket or a connection open fails."""
-    before = len(os.listdir("/proc/self/fd"))
+def no_leaked_descriptors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that leaves a file, a socket or a connection open fails, unless it failed already."""
+    before = open_descriptors()
     yield
     db.close_all()
-    if len(os.listdir("/proc/self/fd")) > before:
+    if len(open_descriptors()) > len(before):
         gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= before
+    after = open_descriptors()
+    leaked = [name for fd, name in after.items() if before.get(fd) != name]
+    if request.node.stash.get(HAS_FAILED, False):
+        return  # its traceback may hold what it had open
+    assert len(after) <= len(before), f"left open: {', '.join(leaked)}"
+
+
+def open_descriptors() -> dict[str, str]:
+    """Each descriptor of this process, and what it is open on."""
+    names = {}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one that lists them
+            names[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    return names
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Let go of what a failed test held, so that its failure is all that is reported.
+
+    Its traceback would keep sockets open until some other test gets the blame.
+    """
+    report = yield
+    if call.excinfo:
+        item.stash[HAS_FAILED] = True
+    if call.excinfo and not item.config.getoption("usepdb"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            traceback.clear_frames(call.excinfo.tb)
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,67 @@
+"""Is a descriptor that a test leaves open reported once, for that test?"""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from app.layout import PROJECT
+
+CONFTEST = "from tests.conftest import no_leaked_descriptors, pytest_runtest_makereport\n"
+TESTS = """
+import os, socket
+
+kept = []
+
+def test_fails_with_an_open_socket():
+    s = socket.socket()
+    assert s is None
+
+def test_after_a_failure():
+    pass
+
+def test_leaks_a_socket():
+    kept.append(socket.socket())
+
+def test_after_a_leak():
+    pass
+
+def test_leaks_a_descriptor():
+    os.dup(1)
+
+def test_after_another_leak():
+    pass
+
+def test_closes_a_socket():
+    socket.socket().close()
+"""
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """What pytest says of the tests above: FAILED for the test, ERROR for its end."""
+    folder = tmp_path_factory.mktemp("leaks")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_leaking.py").write_text(TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+    return re.findall(r"^(FAILED|ERROR) test_leaking.py::(\w+) - (.*)$", done.stdout, re.MULTILINE)
+
+
+def test_each_fault_is_reported_once_for_its_own_test(reported):
+    assert [(how, test) for how, test, _ in reported] == [
+        ("FAILED", "test_fails_with_an_open_socket"),
+        ("ERROR", "test_leaks_a_socket"),
+        ("ERROR", "test_leaks_a_descriptor"),
+    ]
+
+
+def test_a_leak_says_what_was_left_open(reported):
+    assert reported[2][2].startswith("AssertionError: left open: ")
