@@ -5,18 +5,18 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from . import api, cli, config, db, errors, strict_json
+from . import api, cli, config, db, errors
 from .access import authorize, headers, proxies
 from .diagnostics import camera as diagnosis
 from .services import monitor
 from .storage import folders
-from .telemetry import metering
+from .telemetry import counters
 from .web import pages
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(metering, strict_json, db, folders, monitor, diagnosis),
+    *(counters, db, folders, monitor, diagnosis),
     *(proxies, headers, authorize, api, pages, errors, cli),
 )
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import orjson
-from flask import Flask
-from flask.json.provider import JSONProvider
 
 
 class BadJson(ValueError):
@@ -18,34 +16,12 @@ class TooManyMembers(ValueError):
     """The objects of the document have more members than are allowed."""
 
 
-class FastJson(JSONProvider):
-    """Flask's JSON by orjson: keys keep their order, text stays UTF-8."""
-
-    def dumps(self, obj: Any, *, indent: int | None = None, **_: Any) -> str:
-        """``obj`` as JSON text, compact or indented by two."""
-        return orjson.dumps(obj, option=orjson.OPT_INDENT_2 if indent else None).decode()
-
-    def loads(self, s: str | bytes, **_: Any) -> Any:
-        """The value of a JSON text, as strictly as a request's body is read."""
-        return strict(s.encode() if isinstance(s, str) else s)
-
-    def response(self, *args: Any, **kwargs: Any) -> Any:
-        """A JSON response; the body's bytes are encoded once."""
-        value = self._prepare_response_obj(args, kwargs)
-        return self._app.response_class(encoded(value), mimetype="application/json")  # type: ignore[arg-type]
-
-
-def init_app(app: Flask) -> None:
-    """Make every JSON answer of the app come from here."""
-    app.json = FastJson(app)
-
-
-def encoded(value: Any) -> bytes:
-    """``value`` as the body of an answer."""
+def dump_json(value: Any) -> bytes:
+    """``value`` as JSON in UTF-8 with a line feed, its keys in their order."""
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def strict(body: bytes, most_members: float = math.inf) -> Any:
+def load_json(body: bytes, most_members: float = math.inf) -> Any:
     """The value of the one JSON document in ``body``.
 
     Raises `BadJson`, also for what RFC 8259 leaves to the parser: duplicate keys, NaN and

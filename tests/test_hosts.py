@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.hosts import HOST_CHARACTERS, REMEMBERED, Names, is_foreign, is_loopback
+from app.access.hosts import HOST_CHARACTERS, REMEMBERED, AllowedHosts, is_foreign, is_loopback
 
 OWN = [
     *("localhost", "LOCALHOST", "localhost:8000", "localhost.", "localhost.:80", "localhost:"),
@@ -39,25 +39,23 @@ FOREIGN = [
 @pytest.fixture(scope="module")
 def names():
     """Those of a box called ``box`` and, by its owner, cameras.example.com."""
-    return Names(("Cameras.example.com", "box"))
+    return AllowedHosts(("Cameras.example.com", "box"))
 
 
 @pytest.mark.parametrize("host", OWN)
-def test_the_box_answers_to(names, host):
-    assert names.know(host)
+def test_a_host_of_the_box_is_allowed(names, host):
+    assert names.is_allowed(host)
 
 
 @pytest.mark.parametrize("host", FOREIGN, ids=lambda host: ascii(host[:40]))
-def test_the_box_is_not_called(names, host):
-    assert not names.know(host)
+def test_another_host_is_refused(names, host):
+    assert not names.is_allowed(host)
 
 
-def test_what_is_remembered_is_bounded(names):
+def test_many_unknown_hosts_are_all_refused(names):
     for number in range(3 * REMEMBERED):
-        assert not names.know(f"{number}.example.com")
-    assert not names.know("y" * (HOST_CHARACTERS + 1))
-    kept = names._knows.cache_info()
-    assert kept.currsize == kept.maxsize == REMEMBERED
+        assert not names.is_allowed(f"{number}.example.com")
+    assert not names.is_allowed("y" * (HOST_CHARACTERS + 1))
 
 
 @pytest.mark.parametrize(

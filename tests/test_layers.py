@@ -29,7 +29,7 @@ ROOM_OF_FILE = {
     "app": {"__main__"},
 }
 # What the parts that are set up with the app need of Flask: no request.
-FLASK = {"flask.Flask", "flask.json.provider.JSONProvider"}
+FLASK = {"flask.Flask"}
 # What chooses the picture.
 CHOOSING = (
     "app.storage.safe_open",

@@ -1,4 +1,4 @@
-"""May this request pass, and who asks?"""
+"""Is this request allowed, and who is its client?"""
 
 import socket
 from typing import Any
@@ -14,8 +14,8 @@ from ..models import Token
 from ..services import tokens
 from ..services.audit import Caller
 from ..services.tokens import NotAllowed, NoToken, usage
-from .hosts import ForeignPage, Names, UnknownHost, is_foreign, is_loopback
-from .proxies import ASKED_AS
+from .hosts import AllowedHosts, ForeignPage, UnknownHost, is_foreign, is_loopback
+from .proxies import PROXY_HOST
 
 USER_AGENT_CHARACTERS = 500
 READING = ("GET", "HEAD", "OPTIONS")
@@ -29,10 +29,10 @@ ANONYMOUS = {"write": ("read", "write"), "read": ("read",), "none": ()}
 
 
 class TokenInQuery(HTTPTokenAuth):
-    """``?token=``, for what can only be given a URL: an img tag, a dashboard."""
+    """``?token=``, for clients that can only be given a URL: an img tag, a dashboard."""
 
     def get_auth(self) -> Authorization:
-        """What the query string holds; nothing where it holds several."""
+        """The token in the query string; an empty one if there are several."""
         given = request.args.getlist("token")
         return Authorization("Bearer", token=given[0] if len(given) == 1 else "")
 
@@ -41,70 +41,76 @@ basic, bearer, in_query = HTTPBasicAuth(), HTTPTokenAuth("Bearer"), TokenInQuery
 SCHEMES = {"basic": basic, "bearer": bearer}
 
 
-class Gate:
-    """What every request passes before its view."""
+class Authorizer:
+    """Decides whether a request reaches its view."""
 
     def __init__(self, app: Flask) -> None:
-        self._anonymous = anonymous_may(app)
-        self._names = Names((*app.config["NVR_TRUSTED_HOSTS"], socket.gethostname()))
+        self._anonymous = anonymous_rights(app)
+        self._hosts = AllowedHosts((*app.config["NVR_TRUSTED_HOSTS"], socket.gethostname()))
 
-    def admit(self) -> None:
-        """Let the request through, or say why not."""
+    def authorize(self) -> None:
+        """Return if the request may pass.
+
+        Raises `UnknownHost`, `ForeignPage`, `NoToken`, `NotAllowed`, `BadRequest` without a Host,
+        `UnsupportedMediaType` for an encoded body.
+        """
         environ = request.environ
         needed = "read" if environ["REQUEST_METHOD"] in READING else "write"
-        self._refuse_strangers_names(environ)
+        self._check_host(environ)
         if needed == "write":
-            _refuse_foreign_pages(environ)
-        self._refuse_unknown(environ, needed)
-        # Nothing here unpacks a body: a small one could become gigabytes.
+            _check_origin(environ)
+        self._check_token(environ, needed)
+        # Bodies are not decompressed: a small one could become gigabytes.
         if "HTTP_CONTENT_ENCODING" in environ:
             raise UnsupportedMediaType
 
-    def _refuse_strangers_names(self, environ: dict[str, Any]) -> None:
-        """Only HTTP/1.0, which no browser speaks, may leave Host out (RFC 9112, section 3.2)."""
+    def _check_host(self, environ: dict[str, Any]) -> None:
+        """Only HTTP/1.0, which no browser speaks, may omit Host (RFC 9112, section 3.2)."""
         host = environ.get("HTTP_HOST")
         if host is None:
             if environ["SERVER_PROTOCOL"] != "HTTP/1.0":
                 raise BadRequest
-        elif not (self._names.know(host) and self._names.know(environ.get(ASKED_AS, host))):
+        elif not (
+            self._hosts.is_allowed(host) and self._hosts.is_allowed(environ.get(PROXY_HOST, host))
+        ):
             raise UnknownHost
 
-    def _refuse_unknown(self, environ: dict[str, Any], needed: str) -> None:
-        """A token that is given must be right, also where none is needed."""
+    def _check_token(self, environ: dict[str, Any], needed: str) -> None:
+        """A token that is given must be valid, also where none is needed."""
         scheme = _scheme(environ)
         if (scheme is None and needed in self._anonymous) or request.endpoint in OPEN_ENDPOINTS:
             return
-        _show_token(scheme, needed)
+        _authenticate(scheme, needed)
 
 
-def anonymous_may(app: Flask) -> tuple[str, ...]:
+def anonymous_rights(app: Flask) -> tuple[str, ...]:
     """What a request without a token may do, of `tokens.ROLES`."""
     policy = app.config["NVR_ANONYMOUS"]
     if policy == "auto":
-        policy = "none" if _is_reached_from_beyond(app) else "write"
+        policy = "none" if _listens_on_network(app) else "write"
     return ANONYMOUS[policy]
 
 
 def may_write() -> bool:
-    """Whether whoever makes the request may change things too."""
+    """Whether the client of this request may also write."""
     if "token" in g:
         return bool(g.token["role"] == "write")
-    return "write" in anonymous_may(current_app)
+    return "write" in anonymous_rights(current_app)
 
 
-def lets_nobody_in(app: Flask) -> bool:
-    """Whether the service is reached from beyond the box and nobody has a token yet."""
-    return _is_reached_from_beyond(app) and not anonymous_may(app) and not Token.listing()
+def is_locked_out(app: Flask) -> bool:
+    """Whether the service listens on the network, needs a token, and has none yet."""
+    return _listens_on_network(app) and not anonymous_rights(app) and not Token.listing()
 
 
 def init_app(app: Flask) -> None:
-    """Look at every request before its view does."""
+    """Check every request before its view runs."""
     usage.forget()
-    app.before_request(Gate(app).admit)
+    app.before_request(Authorizer(app).authorize)
 
 
 def request_token() -> str | None:
-    """The token that the request was let in with, as it was shown; None where it showed none."""
+    """The secret that this request was authorized by, or None without one."""
     if "token" not in g:
         return None
     shown = request.authorization
@@ -112,39 +118,39 @@ def request_token() -> str | None:
 
 
 def caller() -> Caller:
-    """Who makes the request: the token's name, and the peer of the connection."""
+    """The client of this request for the audit log: token name, address and user agent."""
     agent = without_tokens(request.headers.get("User-Agent", ""))
     agent = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in agent)
     actor = g.token["name"] if "token" in g else "anonymous"
     return Caller(actor, request.remote_addr, agent[:USER_AGENT_CHARACTERS] or None)
 
 
-def _is_reached_from_beyond(app: Flask) -> bool:
+def _listens_on_network(app: Flask) -> bool:
     return not is_loopback(app.config["NVR_HOST"]) or bool(app.config["NVR_TRUSTED_PROXIES"])
 
 
 @basic.verify_password
-def _of_password(_: str, password: str) -> Any:
-    return _of_secret(password)
+def _verify_password(_: str, password: str) -> Any:
+    return _verify_secret(password)
 
 
 @bearer.verify_token
 @in_query.verify_token
-def _of_secret(secret: str) -> Any:
+def _verify_secret(secret: str) -> Any:
     db.migrate()
     return tokens.find(secret)
 
 
-def _refuse_foreign_pages(environ: dict[str, Any]) -> None:
+def _check_origin(environ: dict[str, Any]) -> None:
     site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
     if is_foreign(site, origin, environ.get("HTTP_HOST", "")):
         raise ForeignPage
 
 
 def _scheme(environ: dict[str, Any]) -> Any:
-    """How the request shows a token, or None where it shows none.
+    """How the request carries a token, or None if it carries none.
 
-    A scheme that nobody here knows goes to `bearer`, which finds no token in it.
+    An unknown scheme counts as `bearer`, which then finds no token.
     """
     header = environ.get("HTTP_AUTHORIZATION")
     if header is not None:
@@ -154,7 +160,7 @@ def _scheme(environ: dict[str, Any]) -> Any:
     return None
 
 
-def _show_token(scheme: Any, needed: str) -> None:
+def _authenticate(scheme: Any, needed: str) -> None:
     token = scheme and scheme.authenticate(scheme.get_auth(), None)
     if not token:
         raise NoToken

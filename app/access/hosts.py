@@ -1,4 +1,4 @@
-"""By which names is the box called, and did a page of another origin send the browser here?
+"""Is the request meant for this box, and does it come from a page of another origin?
 
 A browser tells both, and no page can make it lie: ``Host`` names whom the page meant to ask (DNS
 rebinding brings it here under a foreign name), ``Origin`` and ``Sec-Fetch-Site`` whose page asked.
@@ -24,25 +24,25 @@ OWN_SITES = ("same-origin", "none")
 
 
 class UnknownHost(Exception):
-    """The request is meant for somebody else."""
+    """The Host header names another machine."""
 
 
 class ForeignPage(Exception):
-    """A page of another origin wants something changed."""
+    """A page of another origin sent a writing request."""
 
 
-class Names:
-    """The names that the box answers to, besides addresses and those of a household."""
+class AllowedHosts:
+    """The accepted Host headers: addresses, household names, and the trusted names."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._trusted = frozenset(name.lower() for name in trusted)
-        self._knows = lru_cache(REMEMBERED)(self._look_up)
+        self._is_allowed = lru_cache(REMEMBERED)(self._check)
 
-    def know(self, host: str) -> bool:
+    def is_allowed(self, host: str) -> bool:
         """Whether a ``Host`` header's value, with or without a port, means this box."""
-        return len(host) <= HOST_CHARACTERS and self._knows(host)
+        return len(host) <= HOST_CHARACTERS and self._is_allowed(host)
 
-    def _look_up(self, host: str) -> bool:
+    def _check(self, host: str) -> bool:
         found = HOST.fullmatch(host.lower())
         if found is None:
             return False

@@ -2,7 +2,6 @@
 
 from ..models import AUDIT, Row
 from ..schemas import audit as schemas
-from ..schemas import examples
 from .blueprint import Blueprint
 from .responses import ROW_ID, page
 
@@ -13,14 +12,14 @@ UNKNOWN = ("audit_entry_not_found",)
 
 @blp.get("")
 @blp.arguments(schemas.AuditQuerySchema, location="query")
-@blp.response(200, schemas.AuditListSchema, example=examples.ENTRIES)
+@blp.response(200, schemas.AuditListSchema, example=schemas.EXAMPLE_LIST)
 def list_entries(query: Row) -> Row:
     """List the entries that match every filter, newest first"""
     return page(AUDIT, "entries", query)
 
 
 @blp.get(f"/<{ROW_ID}:entry_id>")
-@blp.response(200, schemas.AuditEntrySchema, example=examples.ENTRY, problems=UNKNOWN)
+@blp.response(200, schemas.AuditEntrySchema, example=schemas.EXAMPLE_ENTRY, problems=UNKNOWN)
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""
     return AUDIT.one(entry_id)

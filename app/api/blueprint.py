@@ -11,7 +11,7 @@ from typing import Any
 import flask_smorest
 from flask import Response, request
 
-from ..schemas.common import NothingSchema
+from ..schemas.common import EmptyQuerySchema
 from ..storage.formats import CONTENT_TYPES
 from .openapi import NOT_MODIFIED, PICTURE_HEADERS, problem_responses
 from .parsing import StrictParser
@@ -117,7 +117,7 @@ class Blueprint(flask_smorest.Blueprint):
         @wraps(view)
         def respond(*args: Any, **kwargs: Any) -> Any:
             if request.query_string:
-                self.ARGUMENTS_PARSER.parse(NothingSchema(), request, location="query")
+                self.ARGUMENTS_PARSER.parse(EmptyQuerySchema(), request, location="query")
             return view(*args, **kwargs)
 
         return respond

@@ -11,7 +11,7 @@ from ..diagnostics.camera import diagnose
 from ..diagnostics.unassigned_folders import find_unassigned
 from ..models import Camera, Row
 from ..schemas import cameras as schemas
-from ..schemas import diagnostics, folders
+from ..schemas import diagnostics
 from ..schemas.common import SnapshotQuerySchema
 from ..services import cameras as camera_service
 from ..services import homeassistant
@@ -122,8 +122,8 @@ def get_camera_diagnostics(camera_id: UUID) -> Row:
 @folders_blp.get("")
 @folders_blp.response(
     200,
-    folders.FolderListSchema,
-    example=folders.EXAMPLE_FOLDERS,
+    diagnostics.FolderListSchema,
+    example=diagnostics.EXAMPLE_FOLDERS,
     problems=("base_path_missing",),
 )
 def list_folders() -> Row:

@@ -7,7 +7,6 @@ from flask import Response, url_for
 
 from ..models import DETECTIONS, Camera, Row
 from ..schemas import detections as schemas
-from ..schemas import examples
 from ..schemas.common import SnapshotQuerySchema
 from ..services import detections as detection_service
 from ..storage import snapshots
@@ -22,18 +21,18 @@ ONE_OR_MANY = {
     "content": {
         "application/json": {
             "schema": {"oneOf": [schemas.DetectionCreateSchema, schemas.DetectionBatchSchema]},
-            "examples": examples.ONE_OR_MANY,
+            "examples": schemas.EXAMPLES_REQUEST,
         }
     }
 }
-ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.StoredSchema]}
+ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.BatchResultSchema]}
 
 
 @blp.post("")
 @blp.arguments(schemas.PostedDetectionsSchema)
 @blp.doc(requestBody=ONE_OR_MANY)
-@blp.alt_response(200, schema=ONE_OR_IDS, examples=examples.STORED, success=True)
-@blp.response(201, ONE_OR_IDS, examples=examples.STORED)
+@blp.alt_response(200, schema=ONE_OR_IDS, examples=schemas.EXAMPLES_RESPONSE, success=True)
+@blp.response(201, ONE_OR_IDS, examples=schemas.EXAMPLES_RESPONSE)
 def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     """Store one detection, or a batch of up to 1,000, all or nothing
 
@@ -52,14 +51,14 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.DetectionQuerySchema, location="query")
-@blp.response(200, schemas.DetectionListSchema, example=examples.DETECTIONS)
+@blp.response(200, schemas.DetectionListSchema, example=schemas.EXAMPLE_LIST)
 def list_detections(query: Row) -> Row:
     """List the detections that match every filter, newest first"""
     return page(DETECTIONS, "detections", query)
 
 
 @blp.get(f"/<{ROW_ID}:detection_id>")
-@blp.response(200, schemas.DetectionSchema, example=examples.DETECTION, problems=UNKNOWN)
+@blp.response(200, schemas.DetectionSchema, example=schemas.EXAMPLE_DETECTION, problems=UNKNOWN)
 def get_detection(detection_id: int) -> Row:
     """Get a detection by its id"""
     return DETECTIONS.one(detection_id)

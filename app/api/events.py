@@ -5,7 +5,7 @@ from flask import Response, url_for
 from .. import clock
 from ..access.authorize import caller
 from ..models import DETECTIONS, EVENTS, Row
-from ..schemas import detections, examples
+from ..schemas import detections
 from ..schemas import events as schemas
 from ..schemas.common import PeriodQuerySchema
 from ..services import events as event_service
@@ -21,8 +21,8 @@ UNKNOWN = ("event_not_found",)
 
 
 @blp.post("")
-@blp.arguments(schemas.EventCreateSchema, example=examples.EVENT_CREATE)
-@blp.response(201, schemas.EventSchema, example=examples.EVENT)
+@blp.arguments(schemas.EventCreateSchema, example=schemas.EXAMPLE_CREATE)
+@blp.response(201, schemas.EventSchema, example=schemas.EXAMPLE_EVENT)
 def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create an event that claims detections of the same camera"""
     event = event_service.create_event(fields)
@@ -31,22 +31,22 @@ def create_event(fields: Row) -> tuple[Row, dict[str, str]]:
 
 @blp.get("")
 @blp.arguments(schemas.EventQuerySchema, location="query")
-@blp.response(200, schemas.EventListSchema, example=examples.EVENTS)
+@blp.response(200, schemas.EventListSchema, example=schemas.EXAMPLE_LIST)
 def list_events(query: Row) -> Row:
     """List the events that match every filter, newest first"""
     return page(EVENTS, "events", query)
 
 
 @blp.get(f"/<{ROW_ID}:event_id>")
-@blp.response(200, schemas.EventSchema, example=examples.EVENT, problems=UNKNOWN)
+@blp.response(200, schemas.EventSchema, example=schemas.EXAMPLE_EVENT, problems=UNKNOWN)
 def get_event(event_id: int) -> Row:
     """Get an event by its id"""
     return EVENTS.one(event_id)
 
 
 @blp.patch(f"/<{ROW_ID}:event_id>")
-@blp.arguments(schemas.EventUpdateSchema, example=examples.EVENT_UPDATE)
-@blp.response(200, schemas.EventSchema, example=examples.EVENT_UPDATED, problems=UNKNOWN)
+@blp.arguments(schemas.EventUpdateSchema, example=schemas.EXAMPLE_UPDATE)
+@blp.response(200, schemas.EventSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
     """Review an event: change the fields that are given, and only those"""
     return event_service.update_event(event_id, fields, caller())
@@ -54,7 +54,9 @@ def update_event(fields: Row, event_id: int) -> Row:
 
 @blp.get(f"/<{ROW_ID}:event_id>/detections")
 @blp.arguments(detections.EventDetectionsQuerySchema, location="query")
-@blp.response(200, detections.DetectionListSchema, example=examples.CLAIMED, problems=UNKNOWN)
+@blp.response(
+    200, detections.DetectionListSchema, example=detections.EXAMPLE_EVENT_LIST, problems=UNKNOWN
+)
 def list_event_detections(query: Row, event_id: int) -> Row:
     """List the detections that the event claims, newest first"""
     event = EVENTS.one(event_id)
@@ -63,7 +65,7 @@ def list_event_detections(query: Row, event_id: int) -> Row:
 
 @blp.get("/stats")
 @blp.arguments(PeriodQuerySchema, location="query")
-@blp.response(200, schemas.EventStatsSchema, example=examples.EVENT_STATS)
+@blp.response(200, schemas.EventStatsSchema, example=schemas.EXAMPLE_STATS)
 def get_event_stats(query: Row) -> Row:
     """Count the events of a period, by risk level and by camera"""
     return stats.events(query)

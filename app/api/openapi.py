@@ -7,7 +7,7 @@ import flask_smorest
 from apispec import APISpec, BasePlugin
 from flask import Flask
 
-from ..access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS, anonymous_may
+from ..access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS, anonymous_rights
 from ..problems import CONTENT_TYPE, PROBLEMS
 from ..schemas.common import ProblemSchema
 
@@ -59,7 +59,7 @@ class CommonDescription(BasePlugin):
     """Adds to each operation the problems and the security that its method and access imply."""
 
     def __init__(self, app: Flask) -> None:
-        self._anonymous = anonymous_may(app)
+        self._anonymous = anonymous_rights(app)
 
     def init_spec(self, spec: APISpec) -> None:
         """Name the schema that every problem refers to."""

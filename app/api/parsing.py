@@ -7,6 +7,7 @@ from typing import Any
 from flask import Request, current_app
 from marshmallow import Schema
 from marshmallow import ValidationError as SchemaError
+from marshmallow.exceptions import SCHEMA
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -14,7 +15,7 @@ from werkzeug.wsgi import get_input_stream
 
 from ..errors import ValidationFailed
 from ..logs import without_tokens
-from ..strict_json import TooManyMembers, strict
+from ..strict_json import TooManyMembers, load_json
 
 ECHOED_CHARACTERS = 100
 # Of all objects in a body together: 1,000 detections have 12,001 members, and marshmallow takes
@@ -39,10 +40,10 @@ class StrictParser(FlaskParser):
         if not is_json(req.mimetype) or charset != "utf-8":
             raise UnsupportedMediaType
         try:
-            return strict(_body(req), MOST_MEMBERS)
+            return load_json(_body(req), MOST_MEMBERS)
         except TooManyMembers:
             message = f"Give at most {MOST_MEMBERS} fields in all."
-            raise ValidationFailed({"json": {"_schema": [message]}}) from None
+            raise ValidationFailed({"json": {SCHEMA: [message]}}) from None
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """The parameters of the query string; raises `ValidationFailed` for one given twice."""

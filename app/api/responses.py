@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter
 
 from ..models import KeysetQuery, Row
 from ..services.cameras import CachedBody
-from ..strict_json import encoded
+from ..strict_json import dump_json
 from ..web.conditions import is_not_modified
 
 JSON = "application/json"
@@ -47,7 +47,7 @@ def json_response(value: Any, status: int) -> Response:
         response = Response(status=status, headers=headers)
         del response.headers["Content-Type"]
         return response
-    return Response(encoded(body), status, headers, mimetype=JSON)
+    return Response(dump_json(body), status, headers, mimetype=JSON)
 
 
 def page(listing: KeysetQuery, key: str, query: Row) -> Row:

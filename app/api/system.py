@@ -10,7 +10,6 @@ from flask import Response, current_app, make_response, render_template, request
 
 from .. import clock
 from ..models import Row
-from ..schemas import examples
 from ..schemas import system as schemas
 from ..services import health, stats
 from ..telemetry.metrics import Metrics, exposition
@@ -34,7 +33,7 @@ docs_blp = flask.Blueprint("docs", __name__, url_prefix="/docs")
 
 
 @blp.get("/health")
-@blp.response(200, schemas.AliveSchema, example=examples.ALIVE)
+@blp.response(200, schemas.AliveSchema, example=schemas.EXAMPLE_ALIVE)
 def get_alive() -> Row:
     """Report that the process responds; reads no disk"""
     return {"status": "alive"}
@@ -42,7 +41,7 @@ def get_alive() -> Row:
 
 @blp.get("/api/system/health")
 @blp.alt_response(503, schema=schemas.HealthSchema, success=True)
-@blp.response(200, schemas.HealthSchema, example=examples.HEALTH)
+@blp.response(200, schemas.HealthSchema, example=schemas.EXAMPLE_HEALTH)
 def get_health() -> tuple[Row, int]:
     """Check everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
@@ -54,7 +53,7 @@ def get_health() -> tuple[Row, int]:
 
 
 @blp.get("/api/system/stats")
-@blp.response(200, schemas.StatsSchema, example=examples.STATS)
+@blp.response(200, schemas.StatsSchema, example=schemas.EXAMPLE_STATS)
 def get_stats() -> Row:
     """Count what is stored"""
     uptime = int(time.monotonic() - STARTED)
@@ -65,7 +64,7 @@ def get_stats() -> Row:
 
 
 @blp.get("/api/system/storage")
-@blp.response(200, schemas.StorageSchema, example=examples.STORAGE)
+@blp.response(200, schemas.StorageSchema, example=schemas.EXAMPLE_STORAGE)
 def get_storage() -> Row:
     """Get how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path())
@@ -82,7 +81,7 @@ def get_metrics() -> Response:
     """
     app = current_app
     watch, version = app.config["NVR_WATCH"] == "auto", app.config["API_VERSION"]
-    metrics = Metrics(app.extensions["tally"], folders(), watch, version)
+    metrics = Metrics(app.extensions["counters"], folders(), watch, version)
     # Prometheus names it with parameters, which do not matter here.
     accepted = {kind.partition(";")[0].strip() for kind in request.accept_mimetypes.values()}
     text, kind = exposition(metrics, OPENMETRICS in accepted)

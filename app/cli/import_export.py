@@ -13,7 +13,7 @@ from ..models import Camera, Row
 from ..schemas.cameras import CameraImportSchema
 from ..services import cameras as camera_service
 from ..services.cameras import ImportPlan
-from ..strict_json import BadJson, strict
+from ..strict_json import BadJson, load_json
 from ..yaml_text import BadYaml, dumps, loads
 from . import progress
 from .cameras import BY, as_json, cameras, refusal, titled
@@ -61,7 +61,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
 def _read(data: bytes) -> Any:
     """A document that begins as JSON does is read as strictly as the API reads it."""
     try:
-        return strict(data) if data.lstrip()[:1] in (b"{", b"[") else loads(data)
+        return load_json(data) if data.lstrip()[:1] in (b"{", b"[") else loads(data)
     except (BadJson, BadYaml) as error:
         raise click.ClickException(one_line(f"the file cannot be read: {error}")) from None
 

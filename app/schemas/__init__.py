@@ -1,5 +1,5 @@
-"""What crosses the wire? One schema per body and per query string, by resource.
+"""What crosses the wire? A schema for each body and each query string, in a module per resource.
 
-They check what comes in, strictly, and describe what goes out. Unknown fields are refused
-(marshmallow's default) and all bad fields are reported at once. Nothing here touches the database.
+A schema validates what comes in and documents what goes out. Unknown fields are refused
+(marshmallow's default). Nothing here reads the database.
 """

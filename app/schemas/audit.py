@@ -4,6 +4,20 @@ from marshmallow import fields
 
 from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
 
+EXAMPLE_ENTRY = {
+    "id": 2,
+    "timestamp": "2025-12-23T12:05:00.000000Z",
+    "action": "event_updated",
+    "resource_type": "event",
+    "resource_id": "1",
+    "resource_name": None,
+    "actor": "anonymous",
+    "ip_address": "192.168.1.20",
+    "user_agent": "curl/8.5.0",
+    "details": {"changes": {"reviewed": {"old": False, "new": True}}},
+}
+EXAMPLE_LIST = {"entries": [EXAMPLE_ENTRY], "count": 1, "next_cursor": None}
+
 
 class AuditEntrySchema(ResponseSchema):
     """One change and who made it."""

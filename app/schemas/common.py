@@ -24,7 +24,7 @@ class ResponseSchema(Schema):
         field_obj.required, field_obj.load_default = True, missing
 
 
-class NothingSchema(Schema):
+class EmptyQuerySchema(Schema):
     """A query string without parameters."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from .cameras import EXAMPLE_CAMERA
 from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
 from .fields import (
     CLEAN_PATTERN,
@@ -20,6 +21,32 @@ from .fields import (
 
 LARGEST_BATCH = 1000
 PIXELS = validate.Range(0, 2**31 - 1)
+EXAMPLE_CREATE = {
+    "camera_id": EXAMPLE_CAMERA["id"],
+    "detected_at": "2025-12-23T13:00:00+01:00",
+    "object_type": "person",
+    "confidence": 0.93,
+    "bbox": {"x": 120, "y": 80, "width": 64, "height": 128},
+    "file_path": "20251223/120000.jpg",
+    "external_id": "yolo-000001",
+}
+EXAMPLE_DETECTION = {
+    "id": 1,
+    "camera_id": EXAMPLE_CAMERA["id"],
+    "event_id": None,
+    **EXAMPLE_CREATE,
+    "detected_at": "2025-12-23T12:00:00.000000Z",
+}
+EXAMPLE_LIST = {"detections": [EXAMPLE_DETECTION], "count": 1, "next_cursor": None}
+EXAMPLE_EVENT_LIST = EXAMPLE_LIST | {"detections": [EXAMPLE_DETECTION | {"event_id": 1}]}
+EXAMPLES_REQUEST: dict[str, Any] = {
+    "one": {"value": EXAMPLE_CREATE},
+    "batch": {"value": {"detections": [EXAMPLE_CREATE]}},
+}
+EXAMPLES_RESPONSE: dict[str, Any] = {
+    "one": {"value": EXAMPLE_DETECTION},
+    "batch": {"value": {"ids": [1, 2, 3]}},
+}
 
 
 class BoundingBoxSchema(Schema):
@@ -100,7 +127,7 @@ class DetectionSchema(ResponseSchema, DetectionCreateSchema):
     id = fields.Integer()
 
 
-class StoredSchema(ResponseSchema):
+class BatchResultSchema(ResponseSchema):
     """The ids of a batch in its order, also of those that were stored before."""
 
     ids = fields.List(fields.Integer())

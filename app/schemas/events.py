@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from ..models import RISK_LEVELS
+from .cameras import EXAMPLE_CAMERA
 from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema, UpdateSchema
 from .detections import LARGEST_BATCH
 from .fields import (
@@ -15,6 +16,38 @@ from .fields import (
     StrictInteger,
     UUIDString,
 )
+
+EXAMPLE_CREATE = {
+    "camera_id": EXAMPLE_CAMERA["id"],
+    "started_at": "2025-12-23T12:00:00Z",
+    "ended_at": "2025-12-23T12:00:40Z",
+    "risk_score": 72,
+    "summary": "A person at the front door",
+    "detection_ids": [1, 2],
+}
+EXAMPLE_EVENT = {
+    "id": 1,
+    "camera_id": EXAMPLE_CAMERA["id"],
+    "started_at": "2025-12-23T12:00:00.000000Z",
+    "ended_at": "2025-12-23T12:00:40.000000Z",
+    "risk_score": 72,
+    "risk_level": "high",
+    "summary": "A person at the front door",
+    "reasoning": "",
+    "reviewed": False,
+    "notes": None,
+    "detection_count": 2,
+}
+EXAMPLE_LIST = {"events": [EXAMPLE_EVENT], "count": 1, "next_cursor": None}
+EXAMPLE_UPDATE = {"reviewed": True, "notes": "The postman"}
+EXAMPLE_UPDATED = EXAMPLE_EVENT | EXAMPLE_UPDATE
+EXAMPLE_STATS = {
+    "total_events": 3,
+    "events_by_risk_level": {"low": 2, "medium": 0, "high": 1, "critical": 0},
+    "events_by_camera": [
+        {"camera_id": EXAMPLE_CAMERA["id"], "camera_name": "Front Door Camera", "event_count": 3}
+    ],
+}
 
 
 class EventFieldsSchema(Schema):

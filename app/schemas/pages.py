@@ -1,7 +1,6 @@
-"""What may a person type after the address of a page?
+"""Which query parameters do the pages take?
 
-A wall that hangs in the hall shows its cameras whatever was mistyped: a value that cannot be used
-counts as left out, and the page says so.
+A page is shown even if a value is invalid: the value is ignored, and the page says so.
 """
 
 import re
@@ -19,7 +18,7 @@ ECHOED_CHARACTERS = 40
 
 
 def words(*allowed: str, default: str | None = None) -> fields.String:
-    """One of a few words."""
+    """A field that takes one of ``allowed``."""
     return fields.String(
         load_default=default,
         validate=validate.OneOf(allowed, error=f"Give {' or '.join(allowed)}."),
@@ -27,7 +26,7 @@ def words(*allowed: str, default: str | None = None) -> fields.String:
 
 
 def whole(least: int, most: int, default: int | None) -> QueryInteger:
-    """A whole number of a range."""
+    """A field that takes an integer from ``least`` to ``most``."""
     sentence = f"Give a whole number from {least} to {most}."
     within = validate.Range(least, most, error=sentence)
     return QueryInteger(
@@ -46,7 +45,7 @@ class Day(fields.Date):
 
 
 class WallQuerySchema(Schema):
-    """How the wall is wanted."""
+    """The options of the wall."""
 
     refresh = whole(1, 3600, default=10)  # seconds from one round of questions to the next
     stale = whole(1, 10**7, default=600)  # seconds; an older picture is STALE
@@ -56,7 +55,7 @@ class WallQuerySchema(Schema):
 
 
 class EventsPageQuerySchema(Schema):
-    """Which events are wanted."""
+    """The filters of the page of events."""
 
     camera_id = UUIDString(
         load_default=None, error_messages={"invalid_uuid": "Give a camera's id."}
@@ -67,7 +66,7 @@ class EventsPageQuerySchema(Schema):
 
 
 def read(schema: Schema, given: dict[str, list[str]]) -> tuple[Row, list[tuple[str, str, str]]]:
-    """The values that can be used, and of every other its name, its text and what is wrong.
+    """The valid values, and for each invalid one its name, its text and what is wrong.
 
     ``given``: parameter → its texts, in the order of the address.
     """

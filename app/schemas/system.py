@@ -10,6 +10,38 @@ EXAMPLE_METRICS = """\
 nvr_snapshots_total{outcome="200"} 97.0
 nvr_snapshots_total{outcome="no_snapshot"} 1.0
 """
+EXAMPLE_ALIVE = {"status": "alive"}
+EXAMPLE_HEALTH = {
+    "status": "healthy",
+    "checks": {
+        "database": {"status": "healthy", "message": "The database can be written."},
+        "base_path": {
+            "status": "healthy",
+            "message": "The base path of the uploads can be read.",
+        },
+        "free_space": {"status": "healthy", "message": "20480 MiB are free for uploads."},
+        "watcher": {
+            "status": "healthy",
+            "message": "The kernel tells of every new picture in the folders in use.",
+        },
+        "server": {"status": "healthy", "message": "Requests are answered."},
+    },
+    "timestamp": "2025-12-23T12:00:00.000000Z",
+}
+EXAMPLE_STATS = {
+    "total_cameras": 3,
+    "cameras_by_status": {"online": 2, "offline": 1, "error": 0},
+    "total_detections": 1200,
+    "total_events": 37,
+    "uptime_seconds": 86400,
+    "version": "0.1.0",
+}
+EXAMPLE_STORAGE = {
+    "free_bytes": 21474836480,
+    "used_bytes": 10737418240,
+    "database_bytes": 1048576,
+    "rows": {"camera": 3, "event": 37, "detection": 1200, "audit_entry": 51},
+}
 
 
 class AliveSchema(ResponseSchema):

@@ -11,7 +11,7 @@ from flask import Flask
 from peewee import DatabaseError
 
 from .. import clock, db, logs
-from ..access.authorize import lets_nobody_in
+from ..access.authorize import is_locked_out
 from ..cli.prune import limits_of
 from ..cli.tokens import command_to_create
 from ..services.jobs import Job
@@ -129,7 +129,7 @@ def _announce(app: Flask, loop: EventLoop) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.config["NVR_DATABASE_URL"],
     )
-    if lets_nobody_in(app):
+    if is_locked_out(app):
         log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
 
 

@@ -12,7 +12,7 @@ from .. import clock
 from ..db import writer
 from ..models import Camera, Row, TableVersion, child_counts, delete_children
 from ..storage.safe_open import normalise
-from ..strict_json import encoded
+from ..strict_json import dump_json
 from . import audit
 from .audit import Caller
 from .pending_updates import pending_updates
@@ -196,5 +196,5 @@ def _update(camera_id: str, fields: Row, by: Caller) -> Row:
 
 def _encode(status: str | None) -> CachedBody:
     cameras = list_cameras(status)
-    body = encoded({"cameras": cameras, "count": len(cameras)})
+    body = dump_json({"cameras": cameras, "count": len(cameras)})
     return CachedBody(body, hashlib.sha256(body).hexdigest()[:32])

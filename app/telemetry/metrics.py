@@ -1,4 +1,4 @@
-"""What does Prometheus get to see? Everything that is known already, read at the moment it asks.
+"""Which metrics does Prometheus collect? What is known already, read when it asks.
 
 Names and units follow prometheus.io/docs/practices/naming.
 """
@@ -18,15 +18,15 @@ from ..models import STATUSES, Row
 from ..services import cameras as camera_service
 from ..services import stats
 from ..storage.folders import Folders
-from .counters import BOUNDS, Tally
+from .counters import BOUNDS, RequestCounters
 
 MODES = ("watching", "polling", "off")
 
 
 class Metrics(NamedTuple):
-    """Where the numbers come from; prometheus-client calls it a collector."""
+    """The sources of the metrics: a collector of prometheus-client."""
 
-    tally: Tally
+    counters: RequestCounters
     folders: Folders
     watch: bool
     version: str
@@ -45,20 +45,20 @@ class Metrics(NamedTuple):
         requests = core.CounterMetricFamily(
             "nvr_http_requests", "Requests answered.", labels=["method", "route", "status"]
         )
-        for (method, route, status), count in self.tally.requests().items():
+        for (method, route, status), count in self.counters.requests().items():
             requests.add_metric([method, route, str(status)], count)
         durations = core.HistogramMetricFamily(
             "nvr_http_request_duration_seconds",
-            "From the first look at a request to its answer.",
+            "From the start of a request to its response.",
             labels=["method", "route"],
         )
-        for labels, counted in self.tally.durations().items():
-            counts = zip((*map(str, BOUNDS), "+Inf"), accumulate(counted.classes), strict=True)
+        for labels, counted in self.counters.durations().items():
+            counts = zip((*map(str, BOUNDS), "+Inf"), accumulate(counted.buckets), strict=True)
             durations.add_metric(labels, buckets=list(counts), sum_value=counted.seconds)
         snapshots = core.CounterMetricFamily(
             "nvr_snapshots", "Snapshots asked for, by what was answered.", labels=["outcome"]
         )
-        for outcome, count in self.tally.snapshots().items():
+        for outcome, count in self.counters.snapshots().items():
             snapshots.add_metric([outcome], count)
         return iter((requests, durations, snapshots))
 
@@ -84,7 +84,7 @@ def exposition(metrics: Metrics, as_openmetrics: bool) -> tuple[bytes, str]:
 
 
 def _database() -> Iterator[Any]:
-    """Of the cameras nothing while the database cannot be read: the rest is wanted then most."""
+    """The cameras are left out while the database cannot be read; the other metrics stay."""
     try:
         db.migrate()
         cameras: list[Row] | None = camera_service.list_cameras()
@@ -99,7 +99,7 @@ def _database() -> Iterator[Any]:
 
 
 def _cameras(cameras: list[Row]) -> Iterable[Any]:
-    """A series for each camera that is registered, by its id."""
+    """A time series for each camera, labelled with its id."""
 
     def family(name: str, what: str, *more: str) -> Any:
         return core.GaugeMetricFamily(f"nvr_camera_{name}", what, labels=["camera", *more])

@@ -1,6 +1,6 @@
-"""How is a problem said to a person whose browser wanted a page?
+"""How is a problem shown in a browser?
 
-The page stands on nothing: what failed may be all that another file would come from.
+The page loads no other file, because what failed may concern those files too.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from flask import Response, render_template, request
 from ..layout import COMMAND
 from ..problems import CONTENT_TYPE, Problem
 
-# Of the blueprints that send pages; everywhere else a problem has one shape.
+# The blueprints with pages; every other one answers problems as JSON only.
 PAGES = ("web", "docs")
 PAGE = "text/html"
 STYLE = (
@@ -26,13 +26,13 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Nobody touches a screen in the hall: what may pass is asked for again there.
+# Nobody reloads a kiosk screen by hand, so it tries again by itself.
 AGAIN_SECONDS = 30
 TROUBLE = 500
 
 
 def is_wanted() -> bool:
-    """Whether a page was asked for, by a client that would rather have one than JSON."""
+    """Whether the client prefers HTML to JSON, for a URL of a page."""
     if request.blueprint not in PAGES:
         return False
     offered = (CONTENT_TYPE, "application/json", PAGE)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.schemas.examples import DETECTION_CREATE as DETECTION_EXAMPLE
+from app.schemas.detections import EXAMPLE_CREATE
 from tests.problems import assert_problem
 
 LARGEST_BODY = 1024 * 1024
@@ -116,7 +116,7 @@ def test_a_costly_body_is_refused_cheaply(cpu_seconds, camera, name):
 
 
 def test_the_largest_batch_is_stored_cheaply(cpu_seconds, camera):
-    detection = DETECTION_EXAMPLE | {"camera_id": camera["id"], "file_path": "x" * 500}
+    detection = EXAMPLE_CREATE | {"camera_id": camera["id"], "file_path": "x" * 500}
     body = {"detections": [detection | {"external_id": f"{n:0100}"} for n in range(1000)]}
     seconds, response = cpu_seconds("POST", "/api/detections", json.dumps(body))
     assert response.status_code == 201

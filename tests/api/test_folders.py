@@ -1,7 +1,7 @@
 """Does the API list the folders that no camera uses yet?"""
 
 from app import clock
-from app.schemas.folders import FolderListSchema
+from app.schemas.diagnostics import FolderListSchema
 from tests.pictures import picture, put
 from tests.posting import post_camera
 from tests.problems import assert_problem

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from app import clock, create_app
 from app.services.pending_updates import pending_updates
 from app.storage import safe_open
-from app.telemetry.counters import BOUNDS, Tally
+from app.telemetry.counters import BOUNDS, RequestCounters
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -185,29 +185,29 @@ def test_it_takes_no_query_and_no_change(client):
     assert_problem(client.post("/metrics"), 405, "method_not_allowed")
 
 
-def test_durations_fall_into_the_first_class_that_holds_them():
-    tally = Tally()
+def test_durations_fall_into_the_first_bucket_that_holds_them():
+    counters = RequestCounters()
     for seconds in (0.0, BOUNDS[0], BOUNDS[0] * 1.01, BOUNDS[-1], 99.0):
-        tally.count(("GET", "/", 200), seconds)
-    tally.count(("GET", "/", 404), 99.0)
-    counted = tally.durations()["GET", "/"]
-    assert counted.classes == [2, 1, *[0] * (len(BOUNDS) - 3), 1, 2]
+        counters.count(("GET", "/", 200), seconds)
+    counters.count(("GET", "/", 404), 99.0)
+    counted = counters.durations()["GET", "/"]
+    assert counted.buckets == [2, 1, *[0] * (len(BOUNDS) - 3), 1, 2]
     assert counted.seconds == pytest.approx(BOUNDS[0] * 2.01 + BOUNDS[-1] + 198)
-    assert tally.requests() == {("GET", "/", 200): 5, ("GET", "/", 404): 1}
+    assert counters.requests() == {("GET", "/", 200): 5, ("GET", "/", 404): 1}
 
 
 def test_no_request_is_lost_between_threads():
-    tally = Tally()
+    counters = RequestCounters()
 
     def count():
         for _ in range(5000):
-            tally.count(("GET", "/", 200), 0.1)
-            tally.count_snapshot("200")
+            counters.count(("GET", "/", 200), 0.1)
+            counters.count_snapshot("200")
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert tally.requests() == {("GET", "/", 200): 20000}
-    assert tally.snapshots() == {"200": 20000}
+    assert counters.requests() == {("GET", "/", 200): 20000}
+    assert counters.snapshots() == {"200": 20000}
