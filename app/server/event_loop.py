@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 SEND_BUFFER_BYTES = 128 * 1024
 # While what was asked before the end is answered.
 SHORT_TURN_SECONDS = 0.02
+# A client may stand still for so long once the service stops.
+LAST_PATIENCE_SECONDS = 1
 # For so long no connection is accepted where there is no descriptor for it.
 PAUSE_SECONDS = 1.0
 # The loop waits for so long after a failure, which may come again at once.
@@ -189,9 +191,11 @@ class EventLoop:
         deadline = time.monotonic() + seconds
         for listener in self._listeners:
             listener.stop_listening()
+        self._limits.patience = min(self._limits.patience, LAST_PATIENCE_SECONDS)
         self.turn(0)
         while self._limits.close_free() and time.monotonic() < deadline:
             self.turn(SHORT_TURN_SECONDS)
+        self._limits.close_all()
         self._pools.shutdown(timeout=max(0.1, deadline - time.monotonic()))
         wasyncore.close_all(self._sockets, ignore_all=True)
 

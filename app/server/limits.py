@@ -36,7 +36,7 @@ class ConnectionLimits:
     ) -> None:
         self._channels = channels
         self._pools = pools
-        self._patience = patience
+        self.patience = patience
         self._held_bytes = max(HELD_BYTES, 4 * largest_picture_bytes)
         self._connections = min(CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._checked_at = time.monotonic()
@@ -53,7 +53,7 @@ class ConnectionLimits:
             self._checked_at = now
             for channel in channels:
                 channel.note_delivery(now)
-                if channel.is_overdue(now, self._patience):
+                if channel.is_overdue(now, self.patience):
                     channel.close_now()
 
     def close_idlest(self, why: str) -> bool:
@@ -73,6 +73,11 @@ class ConnectionLimits:
             if not channel.is_busy():
                 channel.close_now()
         return any(channel.is_busy() for channel in channels)
+
+    def close_all(self) -> None:
+        """Close all connections, which also releases the worker threads that wait for them."""
+        for channel in list(self._channels.values()):
+            channel.close_now()
 
     def _limit_memory(self, channels: list[Channel]) -> None:
         """Close those that hold the most, of equals those that stood still for longer."""

@@ -34,7 +34,7 @@ ANSWER_SECONDS = 5.2
 # All jobs together have so long to end; one that does not ends with the process.
 STOP_JOBS_SECONDS = 0.5
 # So long after the signal the process ends in any case, and the log shows what every thread did.
-STOP_SECONDS = 7.5
+STOP_SECONDS = 7.0
 # The loop waits at most so long before limits and deadlines are looked at.
 TURN_SECONDS = 1.0
 # systemd is told a few times per WatchdogSec= of the unit that requests are still answered.

@@ -85,8 +85,8 @@ def wait_for_end(pid: int) -> int | None:
     return None
 
 
-def stop_once(app: Flask, log: Path) -> int | None:
-    """Start a service and its load, stop it at any moment, mostly by two signals."""
+def stop_once(app: Flask, log: Path) -> tuple[int | None, float]:
+    """Stop a service under load at any moment, mostly by two signals; its code and seconds."""
     log.unlink(missing_ok=True)
     service = start_service(app, log)
     load = start_load(wait_for_port(log))
@@ -96,10 +96,12 @@ def stop_once(app: Flask, log: Path) -> int | None:
         time.sleep(random.choice((0, random.uniform(0, 0.05))))
         with suppress(ProcessLookupError):
             os.kill(service, random.choice((signal.SIGTERM, signal.SIGINT)))
+    began = time.monotonic()
     code = wait_for_end(service)
+    seconds = time.monotonic() - began
     os.kill(load, signal.SIGKILL)
     os.waitpid(load, 0)
-    return code
+    return code, seconds
 
 
 def run(count: int, folder: Path) -> int:
@@ -112,12 +114,14 @@ def run(count: int, folder: Path) -> int:
             "NVR_CLIENT_SECONDS": "2",
         }
     )
-    log, failed = folder / "stderr.log", 0
+    log, failed, longest = folder / "stderr.log", 0, 0.0
     for number in range(count):
-        code = stop_once(app, log)
+        code, seconds = stop_once(app, log)
+        longest = max(longest, seconds)
         if code != 0 or "Traceback" in log.read_text():
             failed += 1
             print(f"stop {number}: exit code {code}\n{log.read_text()}")
+    print(f"the longest of {count} stops took {longest:.1f} s")
     return failed
 
 
