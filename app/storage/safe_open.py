@@ -1,8 +1,8 @@
 """How is a file below the base path reached without ever leaving it?
 
 By descriptor, one component at a time: the base is opened (it may be a link), every component
-below it with ``O_NOFOLLOW`` relative to the descriptor before. What was checked is therefore what
-is open; swapping a name for a link changes nothing that is already held (open(2), openat(2)).
+below it with ``O_NOFOLLOW`` relative to the descriptor before. So what was checked is what is
+open: a name that is swapped for a link changes no open descriptor (open(2), openat(2)).
 No other module opens a file of the cameras.
 """
 
@@ -18,9 +18,9 @@ BASE_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 BELOW_FLAGS = BASE_FLAGS | os.O_NOFOLLOW
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait for a writer (fifo(7)).
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# The service's own trouble, never said to be the file's.
-# How many paths are remembered by what they are lexically; each camera has one.
-REMEMBERED = 1024
+# How many normalised paths are kept; each camera has one.
+CACHED_PATHS = 1024
+# Errors of the service itself, which do not mean that the file or folder is missing.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -55,7 +55,7 @@ class FileNotReadable(Exception):
     """The file is gone, not a regular file, or may not be read."""
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(CACHED_PATHS)
 def normalise(base: str, folder_path: str) -> str:
     """``folder_path`` joined with ``base``, lexically without ``.``, ``..``, ``//``, end slash."""
     path = os.path.normpath(os.path.join(base, folder_path))
