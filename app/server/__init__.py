@@ -1,1 +1,1 @@
-"""How are many connections, slow and broken ones too, served by one process? On waitress."""
+"""How are many connections, slow and broken ones too, served by one process? By waitress."""

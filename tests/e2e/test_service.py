@@ -296,21 +296,11 @@ def test_requests_that_come_together_are_answered_together(shared_server):
     assert time.monotonic() - began < 1
 
 
-def test_a_thread_that_waits_soon_gets_the_interpreter(environ):
-    code = """if True:
-        import sys
-        from app import create_app
-        from app.server import main as server
-        server._prepare = lambda app: sys.exit()
-        try:
-            server.main(create_app())
-        except SystemExit:
-            print(sys.getswitchinterval())
-    """
+def test_a_thread_that_waits_soon_gets_the_interpreter():
+    code = "import sys; from app.server import process; process.set_up(one_processor=False)"
     ran = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{code}; print(sys.getswitchinterval())"],
         cwd=PROJECT,
-        env=os.environ | environ,
         capture_output=True,
         text=True,
         check=True,
