@@ -54,7 +54,7 @@ def _option(name: str, field: fields.Field[Any]) -> Callable[..., Any]:
         type=click.Choice(list(choices[0])) if choices else str,
         default=None if field.load_default is missing else field.load_default,
         show_default=True,
-        help=field.metadata["description"],
+        help=field.metadata.get("description"),
     )
 
 
