@@ -51,7 +51,7 @@ def test_make_runs_it():
         text=True,
         check=True,
     )
-    assert listed.stdout.split() == [".venv/bin/python", "-m", "tests.demo"]
+    assert listed.stdout.split()[1:] == ["-m", "tests.demo"]
 
 
 @needs_curl
