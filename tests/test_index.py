@@ -75,6 +75,7 @@ def test_the_index_agrees_with_a_walk_after_every_operation(tmp_path, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.slowest
 def test_the_index_agrees_with_a_walk_in_half_a_million_operations(processes):
     """The tree's waits are the kernel's, so that more processes than processors pay."""
     with processes.Pool(PROCESSES) as pool:

@@ -200,7 +200,7 @@ def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
         # What the 5th and the 6th asked for comes before what others ask for.
         requests.get(server.url + "/api/cameras", timeout=10)
         others_are_served(server, 1)
-        assert "others wait for the worker" in server.log()
+        assert "other requests for the thread" in server.log()
         assert process.peak_mib(server.process.pid) < 300
 
 

@@ -92,6 +92,7 @@ def test_every_answer_is_as_described(described, operations):
 
 
 @pytest.mark.slow
+@pytest.mark.slowest
 def test_two_thousand_answers_of_each_operation_are_as_described(described, operations):
     """Where nothing can be said in a request, there is just one."""
     schema, asked = _schema(described, MANY_EXAMPLES), Counter()
