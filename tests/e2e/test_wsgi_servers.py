@@ -47,6 +47,8 @@ class Service:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.base, self.url = folder / "uploads", f"http://127.0.0.1:{_free_port()}"
+        # uWSGI's http-socket closes the connection after each answer without saying so.
+        self.keeps_connections = name != "pyuwsgi"
         self._command = [part.format(port=self.url.rpartition(":")[2]) for part in SERVERS[name]]
         self._environ = Server(folder).environ() | {"PYTHONPATH": str(PROJECT)}
         self._log = folder / "stderr.log"
@@ -143,6 +145,8 @@ def test_it_comes_only_once_to_a_client_that_keeps_it(service, snapshot):
 def test_head_has_no_body_and_the_connection_goes_on(service, snapshot):
     with requests.Session() as session:
         for method, body in (("HEAD", b""), ("GET", DATA), ("HEAD", b"")):
+            if not service.keeps_connections:
+                session.close()
             answer = session.request(method, service.url + snapshot, timeout=DEADLINE_SECONDS)
             assert (answer.status_code, answer.content) == (200, body)
             assert answer.headers["Content-Length"] == str(len(DATA))
