@@ -84,6 +84,12 @@ def test_a_batch_costs_the_same_however_much_is_stored(front):
     assert cost("many") < 1.2 * few
 
 
+def test_a_batch_of_a_hundred_needs_ten_statements_at_most(front, statements):
+    batch = [seen(front, external_id=str(n)) for n in range(100)]
+    assert detection_service.create_detections(batch).new == 100
+    assert len(of_kind(statements, "SELECT", "INSERT", "UPDATE")) <= 10
+
+
 def test_the_ids_are_those_of_the_rows_in_their_order(front):
     detection_service.create_detections([seen(front)])
     batch = [seen(front, external_id=str(n % 7), file_path=str(n)) for n in range(20)]

@@ -77,10 +77,6 @@ class CompiledQuery:
         """How many rows the query has changed or deleted."""
         return int(self._execute(values).rowcount)
 
-    def insert(self, **values: Any) -> int:
-        """The id of the row that the query has inserted."""
-        return int(self._execute(values).lastrowid)
-
     def _execute(self, values: Row) -> Any:
         return database.execute_sql(self.sql, self.bind(values))
 

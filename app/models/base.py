@@ -1,6 +1,7 @@
 """What do all tables share?"""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from peewee import SQL, Model, fn
@@ -45,9 +46,20 @@ class BaseModel(Model):
         return str(cls._meta.table_name)
 
     @classmethod
-    def insert_row(cls, row: Row) -> int:
-        """Insert a row, columns by name; its id where the database chooses that."""
-        return _insert(cls, tuple(row)).insert(**row)
+    def insert_row(cls, row: Row) -> Any:
+        """Insert a row, columns by name; its id."""
+        return cls.insert_rows([row])[0]
+
+    @classmethod
+    def insert_rows(cls, rows: list[Row]) -> list[Any]:
+        """Insert rows of the same columns; their ids in the order of the rows."""
+        ids: list[Any] = []
+        for some in chunks(rows):
+            values = {f"{name}_{n}": row[name] for n, row in enumerate(some) for name in row}
+            # The database chooses ascending ids, and may return them in any order.
+            found = _insert(cls, tuple(some[0]), len(some)).rows(**values)
+            ids += sorted(value for row in found for value in row.values())
+        return ids
 
     @classmethod
     def change(cls, row_id: str | int, fields: Row) -> None:
@@ -70,9 +82,20 @@ class BaseModel(Model):
         return int(_count(cls).scalar())
 
 
+def chunks(items: list[Any]) -> Iterator[list[Any]]:
+    """Parts of the list, each of a power of two items: so few lengths of queries are compiled."""
+    begin = 0
+    while left := len(items) - begin:
+        size = 1 << (left.bit_length() - 1)
+        yield items[begin : begin + size]
+        begin += size
+
+
 @compiled
-def _insert(model: type[BaseModel], names: tuple[str, ...]) -> Any:
-    return model.insert({name: Parameter(name) for name in names})
+def _insert(model: type[BaseModel], names: tuple[str, ...], rows: int) -> Any:
+    values = [[Parameter(f"{name}_{n}") for name in names] for n in range(rows)]
+    fields = [model._meta.combined[name] for name in names]
+    return model.insert_many(values, fields).returning(model._meta.primary_key)
 
 
 @compiled

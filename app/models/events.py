@@ -6,7 +6,7 @@ from typing import Any
 from peewee import SQL, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField, fn
 
 from ..db.compiled import AutoIncrementField, Parameter, Row, compiled, generated
-from .base import BaseModel
+from .base import BaseModel, chunks
 from .cameras import Camera, Progress
 
 RISK_LEVELS = ("low", "medium", "high", "critical")
@@ -124,6 +124,16 @@ class Detection(BaseModel):
             ),
         )
 
+    @classmethod
+    def known_ids(cls, camera_id: str, external_ids: list[str]) -> dict[str, int]:
+        """The ids of those that the camera has already: external id → id."""
+        known: dict[str, int] = {}
+        for some in chunks(external_ids):
+            values = {f"external_id_{n}": value for n, value in enumerate(some)}
+            found = _select_known(len(some)).rows(camera_id=camera_id, **values)
+            known |= {row["external_id"]: row["id"] for row in found}
+        return known
+
 
 # Most detections belong to no event: they stay out of it.
 Detection.add_index(
@@ -167,6 +177,14 @@ def _first_types() -> Any:
 @compiled
 def _next_types() -> Any:
     return Event.select(fn.MIN(Event.object_types)).where(Event.object_types > Parameter("text"))
+
+
+@compiled
+def _select_known(names: int) -> Any:
+    asked = [Parameter(f"external_id_{n}") for n in range(names)]
+    of_camera = Detection.camera == Parameter("camera_id")
+    query = Detection.select(Detection.external_id, Detection.id)
+    return query.where(of_camera, Detection.external_id.in_(asked))
 
 
 @compiled

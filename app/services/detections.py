@@ -1,6 +1,6 @@
 """How is what detectors saw stored? A batch is one transaction, all or nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from .. import clock
@@ -29,16 +29,16 @@ def create_detections(detections: list[Row], path: str = "") -> CreatedDetection
     def create() -> CreatedDetections:
         check_references(detections, path)
         now = clock.rfc3339(clock.now())
-        ids: list[int] = []
-        fresh: list[Row] = []
-        for detection in detections:
-            detection_id = _stored_id(detection)
-            if detection_id is None:
-                detection_id = Detection.insert_row(_columns(detection, now))
-                fresh.append(detection)
-            ids.append(detection_id)
-        _add_event_types(fresh)
-        return CreatedDetections(ids, len(fresh))
+        keys = [_key(detection, place) for place, detection in enumerate(detections)]
+        known = _known_ids(detections)
+        fresh: dict[Hashable, Row] = {}
+        for key, detection in zip(keys, detections, strict=True):
+            if key not in known:
+                fresh.setdefault(key, detection)
+        ids = Detection.insert_rows([_columns(detection, now) for detection in fresh.values()])
+        known |= zip(fresh, ids, strict=True)
+        _add_event_types(fresh.values())
+        return CreatedDetections([known[key] for key in keys], len(fresh))
 
     return writer.run(create, alone=len(detections) > 1)
 
@@ -60,11 +60,23 @@ def check_references(items: list[Row], path: str = "") -> None:
         raise ConflictError(errors)
 
 
-def _stored_id(detection: Row) -> int | None:
-    """The id of the detection where its camera knows its ``external_id`` already."""
-    name = {field: detection[field] for field in ("camera_id", "external_id")}
-    stored = Detection.find(**name) if name["external_id"] is not None else None
-    return int(stored["id"]) if stored else None
+def _key(detection: Row, place: int) -> Hashable:
+    """What tells a detection from the others of its batch, in which it has this ``place``."""
+    name = detection["external_id"]
+    return place if name is None else (detection["camera_id"], name)
+
+
+def _known_ids(detections: list[Row]) -> dict[Hashable, int]:
+    """The ids of the detections that are stored already, by `_key`."""
+    names: dict[str, set[str]] = {}
+    for detection in detections:
+        if detection["external_id"] is not None:
+            names.setdefault(detection["camera_id"], set()).add(detection["external_id"])
+    return {
+        (camera_id, name): detection_id
+        for camera_id, asked in names.items()
+        for name, detection_id in Detection.known_ids(camera_id, list(asked)).items()
+    }
 
 
 def _columns(detection: Row, now: str) -> Row:
