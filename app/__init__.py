@@ -5,19 +5,17 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from . import api, cli, config, db, errors
-from .access import authorize, headers, proxies
+from . import api, cli, config, db, errors, telemetry, web
+from .access import authorize, headers, hosts
 from .diagnostics import camera as diagnosis
 from .services import monitor
 from .storage import folders
-from .telemetry import counters
-from .web import pages
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(counters, db, folders, monitor, diagnosis),
-    *(proxies, headers, authorize, api, pages, errors, cli),
+    *(telemetry, db, folders, monitor, diagnosis),
+    *(hosts, headers, authorize, api, web, errors, cli),
 )
 
 

@@ -1,24 +1,26 @@
-"""Which problem is the response to which exception? One table, and the handler that uses it."""
+"""Which problem is the response to which exception, and how is it shown?"""
 
 import errno
 import logging
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import orjson
 import peewee
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from . import db, models
 from .access import hosts
 from .diagnostics import unassigned_folders
 from .images import resize
+from .layout import COMMAND
 from .logs import without_tokens
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .services import tokens
 from .storage import folders, safe_open, snapshots
 from .strict_json import BadJson
-from .web import problem_page
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,24 @@ HEADERS = {
     "out_of_resources": TRY_AGAIN,
 }
 
+# The blueprints with pages; every other one answers problems as JSON only.
+PAGES = ("web", "docs")
+HTML = "text/html"
+STYLE = (
+    ":root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif;overflow-wrap:anywhere;"
+    "background:light-dark(#f4f6f8,#12161a);color:light-dark(#14191f,#e8edf2)}"
+    "body{max-inline-size:40rem;margin:12vh auto;padding:0 1rem}"
+    "code{white-space:pre-wrap}"
+    "a{color:light-dark(#0b5d8c,#7cc4f0);display:inline-block;padding:.65rem 1rem .65rem 0}"
+)
+STYLE_DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
+PAGE_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Nobody reloads a kiosk screen by hand, so it tries again by itself.
+AGAIN_SECONDS = 30
+
 
 def init_app(app: Flask) -> None:
     """Let `respond` handle every exception, those of Flask and Werkzeug too."""
@@ -127,8 +147,8 @@ def problem_of(error: Exception) -> Problem:
 def problem_response(problem: Problem, **members: Any) -> Response:
     """``problem`` as ``application/problem+json``, or as a page where the client wants one."""
     body = problem.body(**members)
-    if problem_page.is_wanted():
-        response = problem_page.page(problem, body["detail"])
+    if _wants_page():
+        response = _page(problem, body["detail"])
     else:
         # A message may repeat a token that the client sent.
         shown = without_tokens(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE).decode())
@@ -164,3 +184,22 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}
     return {}
+
+
+def _wants_page() -> bool:
+    """Whether the client prefers HTML to JSON, for a URL of a page."""
+    if request.blueprint not in PAGES:
+        return False
+    return request.accept_mimetypes.best_match((CONTENT_TYPE, "application/json", HTML)) == HTML
+
+
+def _page(problem: Problem, detail: str) -> Response:
+    """The problem as a page, which loads no other file: the problem may concern files too."""
+    is_trouble = problem.status >= 500
+    again = AGAIN_SECONDS if is_trouble and request.args.get("kiosk") == "1" else None
+    values = {"problem": problem, "detail": detail, "is_trouble": is_trouble, "again": again}
+    text = render_template("problem.html", style=STYLE, command=COMMAND, **values)
+    response = Response(text, problem.status, {"Content-Security-Policy": PAGE_POLICY})
+    if again:
+        response.headers["Refresh"] = str(again)
+    return response

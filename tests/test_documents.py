@@ -10,8 +10,8 @@ from app.config import SETTINGS
 from app.diagnostics import advice, folder_access
 from app.layout import PROJECT
 from app.problems import PROBLEMS
-from app.schemas.pages import WallQuerySchema
 from app.schemas.system import ChecksSchema
+from app.web import WallQuerySchema
 from benchmarks.design import private_names
 from tests.test_layers import ROOMS
 

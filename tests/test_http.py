@@ -176,21 +176,24 @@ COSTLY = (
     *('"a",' * (LONG // 4), "a/b;q=0.1," * (LONG // 10), "bytes=" + "0-1," * (LONG // 4)),
     *("Digest " + 'a="b",' * (LONG // 6), "Basic " + "QUJD" * (LONG // 4), '"' * LONG),
 )
-OTHERS = ("Cookie", "Host", "Referer", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host")
+OTHERS = (
+    *("HTTP_COOKIE", "HTTP_HOST", "HTTP_REFERER", "HTTP_USER_AGENT"),
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST"),
+)
 REPEATED = 3
 
 
-@pytest.mark.parametrize("name", [*PARSED, *OTHERS])
-def test_a_header_of_64_kib_costs_less_than_50_ms(client, camera, name):
+@pytest.mark.parametrize("key", [*PARSED, *OTHERS])
+def test_a_header_of_64_kib_costs_less_than_50_ms(client, camera, key):
     paths = ("/", "/metrics", f"/api/cameras/{camera['id']}/snapshot?placeholder=1")
     for path, value in itertools.product(paths, COSTLY):
         seconds = []
         for _ in range(REPEATED):
             began = time.thread_time()
-            answer = client.get(path, headers={name: value})
+            answer = client.get(path, environ_overrides={key: value})
             seconds.append(time.thread_time() - began)
         assert min(seconds) < 0.05
-        if name in PARSED:
+        if key in PARSED:
             assert_problem(answer, 431, "headers_too_large")
 
 

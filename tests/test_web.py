@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app.layout import PROJECT
-from app.web.pages import NAMES, POLICY, TYPES
+from app.web import NAMES, POLICY, TYPES
 from tests.posting import post_camera
 from tests.problems import assert_problem
 

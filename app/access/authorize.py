@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 from flask import Flask, current_app, g, request
-from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
+from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
@@ -14,8 +14,7 @@ from ..models import Token
 from ..services import tokens
 from ..services.audit import Caller
 from ..services.tokens import NotAllowed, NoToken, usage
-from .hosts import AllowedHosts, ForeignPage, UnknownHost, is_foreign, is_loopback
-from .proxies import PROXY_HOST
+from .hosts import PROXY_HOST, AllowedHosts, ForeignPage, UnknownHost, is_foreign, is_loopback
 
 USER_AGENT_CHARACTERS = 500
 READING = ("GET", "HEAD", "OPTIONS")
@@ -57,9 +56,13 @@ class Authorizer:
         environ = request.environ
         needed = "read" if environ["REQUEST_METHOD"] in READING else "write"
         self._check_host(environ)
-        if needed == "write":
-            _check_origin(environ)
-        self._check_token(environ, needed)
+        site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+        if needed == "write" and is_foreign(site, origin, environ.get("HTTP_HOST", "")):
+            raise ForeignPage
+        # A token that is given must be valid, also where none is needed.
+        scheme, endpoint = _scheme(environ), request.endpoint
+        if endpoint not in OPEN_ENDPOINTS and (scheme or needed not in self._anonymous):
+            _authenticate(scheme, needed)
         # Bodies are not decompressed: a small one could become gigabytes.
         if "HTTP_CONTENT_ENCODING" in environ:
             raise UnsupportedMediaType
@@ -74,13 +77,6 @@ class Authorizer:
             self._hosts.is_allowed(host) and self._hosts.is_allowed(environ.get(PROXY_HOST, host))
         ):
             raise UnknownHost
-
-    def _check_token(self, environ: dict[str, Any], needed: str) -> None:
-        """A token that is given must be valid, also where none is needed."""
-        scheme = _scheme(environ)
-        if (scheme is None and needed in self._anonymous) or request.endpoint in OPEN_ENDPOINTS:
-            return
-        _authenticate(scheme, needed)
 
 
 def anonymous_rights(app: Flask) -> tuple[str, ...]:
@@ -141,13 +137,7 @@ def _verify_secret(secret: str) -> Any:
     return tokens.find(secret)
 
 
-def _check_origin(environ: dict[str, Any]) -> None:
-    site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
-    if is_foreign(site, origin, environ.get("HTTP_HOST", "")):
-        raise ForeignPage
-
-
-def _scheme(environ: dict[str, Any]) -> Any:
+def _scheme(environ: dict[str, Any]) -> HTTPAuth | None:
     """How the request carries a token, or None if it carries none.
 
     An unknown scheme counts as `bearer`, which then finds no token.
@@ -160,7 +150,7 @@ def _scheme(environ: dict[str, Any]) -> Any:
     return None
 
 
-def _authenticate(scheme: Any, needed: str) -> None:
+def _authenticate(scheme: HTTPAuth | None, needed: str) -> None:
     token = scheme and scheme.authenticate(scheme.get_auth(), None)
     if not token:
         raise NoToken

@@ -1,35 +1,56 @@
-"""How long may a request's URL and headers be, and which headers has every response?"""
+"""Which headers of a request are read, how long may they be, and which has every response?"""
+
+from datetime import UTC, datetime
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import RequestHeaderFieldsTooLarge, RequestURITooLarge
+from werkzeug.exceptions import (
+    PreconditionFailed,
+    RequestHeaderFieldsTooLarge,
+    RequestURITooLarge,
+)
 
+# The conditions of RFC 9110, section 13, that a GET may have; keys of the environ (PEP 3333).
+CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 # The headers that something here parses. Parsing takes quadratic time at worst: an Accept of
 # 60,000 blanks cost 7 s, one of 2,048 costs 7 ms. Browsers send less than 300 characters.
 PARSED = (
-    *("Accept", "Accept-Encoding", "Authorization", "Content-Type", "Origin", "Range"),
-    *("If-Match", "If-None-Match", "If-Modified-Since", "If-Range"),
-)
-# The same in the WSGI environment (PEP 3333).
-PARSED_KEYS = tuple(
-    key if key == "CONTENT_TYPE" else f"HTTP_{key}"
-    for key in (name.upper().replace("-", "_") for name in PARSED)
+    *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_AUTHORIZATION", "CONTENT_TYPE"),
+    *("HTTP_ORIGIN", "HTTP_RANGE", "HTTP_IF_RANGE", *CONDITIONS),
 )
 LONGEST_HEADER = 2048
 # Of the path, and of the query string: a longer one costs 100 ms, and the page that repeats what
 # it cannot use of it a megabyte. RFC 9110, section 4.1, asks for at least 8,000.
 LONGEST_URL = 8192
-# `Referrer-Policy`: a picture's URL may hold a token.
-EVERY = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
 # For what is no page: nothing in it may run or load, no other page may frame it.
 POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-# Without a validator a stored copy could not be asked about again.
-CACHE_CONTROL = ("Cache-Control", "no-store")
+# `Referrer-Policy`: a picture's URL may hold a token.
+EVERY = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
+# A response without a validator cannot be asked about again, so no copy of it is kept.
+DEFAULTS = (POLICY, ("Cache-Control", "no-store"))
 
 
 def init_app(app: Flask) -> None:
     """Check every request before it is parsed, and complete every response, errors included."""
     app.before_request(_refuse_what_is_long)
     app.after_request(_complete)
+
+
+def is_not_modified(tag: str, modified: int | None = None) -> bool:
+    """Whether the client already has what the entity tag ``tag`` names (RFC 9110, 13.2.2).
+
+    ``modified``: the time of the last change in seconds since the epoch. Raises
+    `PreconditionFailed` where `If-Match` names other tags.
+    """
+    if not any(key in request.environ for key in CONDITIONS):
+        return False
+    if request.if_match and not request.if_match.contains(tag):
+        raise PreconditionFailed
+    if request.if_none_match:
+        return request.if_none_match.contains_weak(tag)
+    # Equal, not "not later": the picture that is the newest after a deletion may be older.
+    if modified is None or request.if_modified_since is None:
+        return False
+    return request.if_modified_since == datetime.fromtimestamp(modified, UTC)
 
 
 def _refuse_what_is_long() -> None:
@@ -40,7 +61,7 @@ def _refuse_what_is_long() -> None:
     environ = request.environ
     if max(len(environ["PATH_INFO"]), len(environ["QUERY_STRING"])) > LONGEST_URL:
         raise RequestURITooLarge
-    too_long = [key for key in PARSED_KEYS if len(environ.get(key, "")) > LONGEST_HEADER]
+    too_long = [key for key in PARSED if len(environ.get(key, "")) > LONGEST_HEADER]
     for key in too_long:
         del environ[key]
     if too_long:
@@ -50,7 +71,7 @@ def _refuse_what_is_long() -> None:
 def _complete(response: Response) -> Response:
     for name, value in EVERY:
         response.headers.add(name, value)
-    for name, value in (POLICY, CACHE_CONTROL):
+    for name, value in DEFAULTS:
         if name not in response.headers:
             response.headers.add(name, value)
     return response

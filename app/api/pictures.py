@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import http_date
 
 from .. import clock
+from ..access.headers import is_not_modified
 from ..images import placeholder
 from ..images.resize import MaxSize
 from ..models import Row
@@ -22,7 +23,6 @@ from ..storage import safe_open, snapshots
 from ..storage.folders import Folders
 from ..storage.formats import Picture
 from ..storage.snapshots import SnapshotRequest
-from ..web.conditions import is_not_modified
 
 PNG, SVG = "image/png", "image/svg+xml"
 # What a placeholder may stand in for. An unknown camera and a folder outside the base path are

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Response, stream_with_context
 from werkzeug.routing import IntegerConverter
 
+from ..access.headers import is_not_modified
 from ..models import KeysetQuery, Row
 from ..services.cameras import CachedBody
 from ..strict_json import dump_json
-from ..web.conditions import is_not_modified
 
 JSON = "application/json"
 ROW_ID = "row_id"

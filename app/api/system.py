@@ -9,11 +9,11 @@ import flask_swagger_ui
 from flask import Response, current_app, make_response, render_template, request
 
 from .. import clock
+from ..access.headers import is_not_modified
 from ..models import Row
 from ..schemas import system as schemas
 from ..services import health, stats
-from ..telemetry.metrics import Metrics, exposition
-from ..web.conditions import is_not_modified
+from ..telemetry import Metrics, exposition
 from .blueprint import Blueprint
 from .pictures import base_path, folders
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from app import clock, create_app
 from app.services.pending_updates import pending_updates
 from app.storage import safe_open
-from app.telemetry.counters import BOUNDS, RequestCounters
+from app.telemetry import BOUNDS, RequestCounters
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 

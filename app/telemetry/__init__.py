@@ -1,1 +1,0 @@
-"""What does the service count about itself, and how does Prometheus read it?"""

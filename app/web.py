@@ -1,0 +1,189 @@
+"""Which pages does a person see in a browser, and which files do they load?
+
+The pages need nothing but the API. Browsers may cache their files for ever, because the URL of
+each holds a digest of all of them, which changes when a file does. The scripts import each other
+by relative names, so all of them share this part of the URL.
+"""
+
+import re
+from contextlib import suppress
+from datetime import date
+from gzip import compress
+from hashlib import sha256
+from typing import Any
+from unicodedata import normalize
+
+from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from marshmallow import Schema, ValidationError, fields, validate
+from werkzeug.exceptions import NotFound
+
+from .access.authorize import may_write
+from .access.headers import is_not_modified
+from .models import RISK_LEVELS, Row
+from .schemas.fields import QueryBoolean, QueryInteger, UUIDString
+from .services import cameras as camera_service
+
+# `require-trusted-types-for`: the scripts never turn a text into markup.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+NAMES = (
+    *("page.css", "wall.css", "events.css", "icon.svg"),
+    *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
+    *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
+)
+DIGEST_CHARACTERS = 16
+MOST_COLUMNS = 12
+ECHOED_CHARACTERS = 40
+
+blp = Blueprint("web", __name__)
+
+
+def one_of(*allowed: str, default: str | None = None) -> fields.String:
+    """A parameter that takes one of ``allowed``."""
+    valid = validate.OneOf(allowed, error=f"Give {' or '.join(allowed)}.")
+    return fields.String(load_default=default, validate=valid)
+
+
+def integer(least: int, most: int, default: int | None) -> QueryInteger:
+    """A parameter that takes an integer from ``least`` to ``most``."""
+    sentence = f"Give a whole number from {least} to {most}."
+    valid = validate.Range(least, most, error=sentence)
+    return QueryInteger(load_default=default, validate=valid, error_messages={"invalid": sentence})
+
+
+class Day(fields.Date):
+    """A parameter that takes a day of the calendar; its value is the text."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        with suppress(ValueError):
+            if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                return date.fromisoformat(value).isoformat()
+        raise ValidationError("Give a day as 2025-12-23.")
+
+
+class WallQuerySchema(Schema):
+    """The options of the wall."""
+
+    refresh = integer(1, 3600, default=10)  # seconds from one round of questions to the next
+    stale = integer(1, 10**7, default=600)  # seconds; an older picture is STALE
+    columns = integer(1, MOST_COLUMNS, default=None)
+    order = one_of("name", "age", default="name")
+    kiosk = one_of("0", "1", default="0")
+
+
+class EventsPageQuerySchema(Schema):
+    """The filters of the page of events."""
+
+    camera_id = UUIDString(
+        load_default=None, error_messages={"invalid_uuid": "Give a camera's id."}
+    )
+    risk_level = one_of(*RISK_LEVELS)
+    reviewed = QueryBoolean(load_default=None, error_messages={"invalid": "Give true or false."})
+    day = Day(load_default=None)
+
+
+WALL, EVENTS = WallQuerySchema(), EventsPageQuerySchema()
+
+
+class Assets:
+    """The files of app/static in memory, by name, also compressed, and the digest of them all."""
+
+    def __init__(self, app: Flask) -> None:
+        self.files: dict[str, Any] = {}
+        for name in NAMES:
+            with app.open_resource(f"static/{name}") as file:
+                self.files[name] = file.read()
+        self.version = sha256(repr(self.files).encode()).hexdigest()[:DIGEST_CHARACTERS]
+        self.compressed = {name: compress(data, mtime=0) for name, data in self.files.items()}
+
+    def url(self, name: str) -> str:
+        """The URL of the file of this name."""
+        return url_for("web.asset", version=self.version, name=name)
+
+    def response(self, version: str, name: str) -> Response:
+        """200 or 304 with the file of this name and version; raises `NotFound`."""
+        if version != self.version or name not in self.files:
+            raise NotFound
+        takes_gzip = request.accept_encodings.quality("gzip") > 0
+        tag = f"{version}-gzip" if takes_gzip else version
+        headers = {
+            "ETag": f'"{tag}"',
+            "Vary": "Accept-Encoding",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        }
+        if is_not_modified(tag):
+            return Response(status=304, headers=headers)
+        headers |= {"Content-Encoding": "gzip"} if takes_gzip else {}
+        data = self.compressed[name] if takes_gzip else self.files[name]
+        return Response(data, headers=headers, mimetype=TYPES[name.rpartition(".")[2]])
+
+
+def init_app(app: Flask) -> None:
+    """Register the pages and read their files."""
+    app.extensions["assets"] = Assets(app)
+    app.register_blueprint(blp)
+
+
+@blp.get("/")
+def wall() -> Response:
+    """The newest picture of every camera."""
+    options, unused = read(WALL, request.args.to_dict(flat=False))
+    cameras = sorted(camera_service.list_cameras(), key=_natural_order)
+    if options["order"] == "age":  # roughly: the script knows the ages of the pictures
+        cameras.sort(key=lambda camera: camera["last_seen_at"] or "", reverse=True)
+    return _page("wall.html", cameras=cameras, options=options, unused=unused)
+
+
+@blp.get("/events")
+def events() -> Response:
+    """What happened, and which of it a person has reviewed."""
+    options, unused = read(EVENTS, request.args.to_dict(flat=False))
+    cameras = sorted(camera_service.list_cameras(), key=_natural_order)
+    return _page(
+        "events.html", cameras=cameras, options=options, unused=unused, levels=RISK_LEVELS
+    )
+
+
+@blp.get("/static/<version>/<name>")
+def asset(version: str, name: str) -> Response:
+    """A file that a page loads."""
+    return _assets().response(version, name)
+
+
+def read(schema: Schema, given: dict[str, list[str]]) -> tuple[Row, list[tuple[str, str, str]]]:
+    """The options of a page, and each parameter that is not used: its name, text and mistake.
+
+    ``given``: parameter → its texts, in the order of the URL. A page is shown even if a value is
+    invalid: it shows what is not used.
+    """
+    first = {name: texts[0] for name, texts in given.items()}
+    wrong = {name: messages[0] for name, messages in schema.validate(first).items()}
+    wrong |= {name: "There is no such parameter." for name in given if name not in schema.fields}
+    wrong |= {name: "Give it once." for name, texts in given.items() if len(texts) > 1}
+    options = schema.load({name: text for name, text in first.items() if name not in wrong})
+    return options, [
+        (name[:ECHOED_CHARACTERS], text[:ECHOED_CHARACTERS], wrong[name])
+        for name, text in first.items()
+        if name in wrong
+    ]
+
+
+def _natural_order(camera: Row) -> list[str | int]:
+    """A key to sort by name: Camera 2 before Camera 10, and Ä beside A, as the script does."""
+    parts = re.split("([0-9]+)", normalize("NFKD", camera["name"]).casefold())
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
+
+
+def _page(template: str, **values: Any) -> Response:
+    text = render_template(template, asset=_assets().url, may_write=may_write(), **values)
+    return Response(text, headers=HEADERS)
+
+
+def _assets() -> Assets:
+    assets: Assets = current_app.extensions["assets"]
+    return assets
