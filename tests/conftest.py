@@ -4,6 +4,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import shutil
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -87,9 +88,21 @@ def environ(tmp_path: Path, base: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows; a copy of it takes a tenth of the time."""
+    folder = tmp_path_factory.mktemp("empty")
+    path = folder / "nvr.db"
+    create_app({"NVR_FOSCAM_BASE_PATH": str(folder), "NVR_DATABASE_URL": f"sqlite:///{path}"})
+    db.migrate()
+    db.close_all()
+    return path
+
+
 @pytest.fixture
-def app(environ: dict[str, str]) -> Iterator[Flask]:
+def app(environ: dict[str, str], empty_database: Path) -> Iterator[Flask]:
     """The application on an empty database."""
+    shutil.copy(empty_database, environ["NVR_DATABASE_URL"].removeprefix("sqlite:///"))
     app = create_app(environ)
     db.migrate()
     yield app

@@ -5,7 +5,7 @@ from flask import Flask, request
 from .. import db
 from ..images.resize import Resizer
 from . import audit, cameras, detections, events, system
-from .openapi import DESCRIPTION, SECURITY_SCHEMES, create_api
+from .openapi import Description
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
@@ -20,21 +20,11 @@ def init_app(app: Flask) -> None:
     """Register every resource, its OpenAPI description and the page that shows it."""
     app.url_map.merge_slashes = False
     app.url_map.converters[ROW_ID] = RowId
-    app.config.update(
-        API_TITLE="NVR Cameras",
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/",
-        API_SPEC_OPTIONS={
-            "info": {"description": DESCRIPTION},
-            "components": {"securitySchemes": SECURITY_SCHEMES},
-        },
-    )
     app.extensions["resizer"] = Resizer()
     app.before_request(_migrate)
-    api = create_api(app)
-    for blueprint in BLUEPRINTS:
-        api.register_blueprint(blueprint)
-    app.register_blueprint(system.docs_blp)
+    for blueprint in (*BLUEPRINTS, system.docs_blp):
+        app.register_blueprint(blueprint)
+    Description(app, BLUEPRINTS).init_app(app)
 
 
 def _migrate() -> None:

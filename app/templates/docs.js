@@ -1,5 +1,5 @@
 SwaggerUIBundle({
-  url: "{{ url_for('api-docs.openapi_json') }}",
+  url: "{{ url_for('openapi') }}",
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null, // its default sends the description to another host
