@@ -19,7 +19,7 @@ from .layout import COMMAND
 from .logs import without_tokens
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .services import tokens
-from .storage import folders, safe_open, snapshots
+from .storage import asking, safe_open, snapshots
 from .strict_json import BadJson
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.OutsideBase: "folder_outside_base",
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
-    folders.FolderBusy: "folder_busy",
+    asking.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",

@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app, db
-from app.storage import folders
+from app.storage import filesystems, folders
 from tests.watched import Watched
 
 JSON = "application/json"
@@ -27,6 +27,7 @@ HAS_FAILED = pytest.StashKey[bool]()
 @pytest.fixture(autouse=True)
 def no_leaked_descriptors(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that leaves a file, a socket or a connection open fails, unless it failed already."""
+    filesystems.mounts.table()  # keeps one file open from its first use on
     before = open_descriptors()
     yield
     db.close_all()

@@ -19,7 +19,7 @@ from app.models import BadCursor, ConflictError, NotFound
 from app.problems import PROBLEMS
 from app.services import tokens
 from app.storage import safe_open, snapshots
-from app.storage.folders import FolderBusy
+from app.storage.asking import FolderBusy
 from app.strict_json import BadJson
 from tests import effort
 from tests.problems import assert_problem

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.storage import filesystems, folders, watched_tree, watches
-from app.storage.folders import ConcurrencyLimit, FolderBusy, Folders
+from app.storage import asking, folders, watched_tree, watches
+from app.storage.asking import FolderBusy
+from app.storage.filesystems import MountTable, mounts
+from app.storage.folders import Folders
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
 from tests.watched import fail, names
@@ -44,26 +46,28 @@ def test_a_folder_that_the_kernel_does_not_watch_is_walked_with_the_reason(
     assert said in state.polling
 
 
-@pytest.mark.parametrize("kind", [0x6969, 0x65735546])
-def test_a_network_file_system_is_walked(root, monkeypatch, kind):
-    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: kind)
+NFS = MountTable("1 0 0:1 / / rw - nfs4 nas:/ rw")
+
+
+def test_a_network_file_system_is_walked(root, monkeypatch):
+    monkeypatch.setattr(mounts, "table", lambda: NFS)
     put(root.path / "a.jpg", b"x")
     state = root.query()
     assert names(state) == ["a.jpg"]
-    assert filesystems.REMOTE[kind] in state.polling
+    assert "nfs4 (mounted at /)" in state.polling
 
 
-def test_the_file_system_of_a_folder_is_known(root):
-    assert filesystems.filesystem_type(root.folder) not in (0, *filesystems.REMOTE)
-    proc = os.open("/proc", os.O_RDONLY)
-    assert filesystems.filesystem_type(proc) == 0x9FA0
-    os.close(proc)
+def test_a_folder_is_watched_as_soon_as_a_local_file_system_is_mounted(root, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(mounts, "table", lambda: NFS)
+        assert root.query().polling
+    assert root.query().polling is None
 
 
 def test_a_folder_that_cannot_be_watched_is_tried_again_later(root, monkeypatch):
-    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
-    assert root.query().polling
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(watches.INotify, "add_watch", fail(errno.ENOSPC))
+        assert root.query().polling
     assert root.query().polling
     monkeypatch.setattr(folders.time, "monotonic", lambda: time.time() + 10**9)
     assert root.query().polling is None
@@ -130,10 +134,10 @@ def test_the_reason_for_polling_is_reported(root, monkeypatch):
     root.query()
     assert root.known.polling() == []
     root.known.retain(())
-    monkeypatch.setattr(filesystems, "filesystem_type", lambda _: 0x6969)
+    monkeypatch.setattr(mounts, "table", lambda: NFS)
     root.query()
     (reason,) = root.known.polling()
-    assert "NFS" in reason
+    assert "nfs4" in reason
 
 
 def test_the_reason_is_reported_while_a_folder_is_read_anew(root, monkeypatch):
@@ -151,66 +155,11 @@ def test_the_reason_is_reported_while_a_folder_is_read_anew(root, monkeypatch):
     assert root.known.polling() == []
 
 
-@pytest.fixture
-def limit():
-    """Two threads for each folder."""
-    return ConcurrencyLimit(2)
-
-
-def test_a_folder_gets_no_more_threads_than_the_limit(limit, monkeypatch):
-    monkeypatch.setattr(folders, "SLOT_SECONDS", 0)
-    with limit.slot("a"), limit.slot("a"), limit.slot("b"):
-        with pytest.raises(FolderBusy), limit.slot("a"):
-            pass
-        with limit.slot("b"):
-            pass
-    with limit.slot("a"), limit.slot("a"):
-        pass
-
-
-def test_a_failure_gives_the_thread_back(limit):
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), limit.slot("a"):
-            raise ZeroDivisionError
-
-
-def test_a_short_question_waits_for_one_before_it(limit):
-    both_in, answers = threading.Barrier(3), []
-
-    def hold():
-        with limit.slot("a"):
-            both_in.wait(10)
-            time.sleep(0.01)
-
-    with ThreadPoolExecutor(2) as pool:
-        holding = [pool.submit(hold) for _ in range(2)]
-        both_in.wait(10)
-        with limit.slot("a"):
-            answers.append("in time")
-        assert [future.result() for future in holding] == [None, None]
-    assert answers == ["in time"]
-
-
-def test_after_one_that_waited_in_vain_the_next_is_refused_at_once(limit):
-    def seconds_until_refused():
-        began = time.monotonic()
-        with pytest.raises(FolderBusy), limit.slot("a"):
-            pass
-        return time.monotonic() - began
-
-    patience = folders.SLOT_WAITS * folders.SLOT_SECONDS
-    with limit.slot("a"), limit.slot("a"):
-        assert seconds_until_refused() >= patience
-        assert seconds_until_refused() < patience / 2
-    with limit.slot("a"), limit.slot("a"):
-        assert seconds_until_refused() >= patience
-
-
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 32)])
 def test_a_folder_may_occupy_half_of_the_threads_but_always_one(
     tmp_path, monkeypatch, threads, most
 ):
-    monkeypatch.setattr(folders, "SLOT_SECONDS", 0)
+    monkeypatch.setattr(asking, "SLOT_SECONDS", 0)
     known = Folders(10**6, threads=threads)
     with ExitStack() as stack:
         for path in ("front", "./front//", f"{tmp_path}/front", *["front"] * most)[:most]:

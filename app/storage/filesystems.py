@@ -1,54 +1,155 @@
-"""What does this machine's kernel tell: of a file system, of inotify's limits, of its clock?"""
+"""Which file system does a path lie on? And what does the kernel tell of inotify and the clock?
+
+Mounts are found by the text of a path in /proc/self/mountinfo (proc(5)): where a file system does
+not answer, stat(2) of a path on it would never return.
+"""
 
 import ctypes
 import os
+import re
+import select
+import threading
+from functools import cached_property
+from typing import NamedTuple
 
 from . import safe_open
 
-# Changes made on another machine raise no event here: statfs(2), linux/magic.h.
-REMOTE = {
-    0x6969: "NFS",
-    0x517B: "SMB",
-    0xFE534D42: "SMB",
-    0xFF534D42: "SMB",
-    0x65735546: "FUSE",
-    0x01021997: "9P",
-    0x00C36400: "Ceph",
-    0x5346414F: "AFS",
-    0x0BD00BD0: "Lustre",
-}
+# The kernel reports each change of a file on these. On all others a change may come from another
+# machine or program without an event, and any system call may wait for ever.
+LOCAL = (
+    *("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "tmpfs", "overlay"),
+    *("vfat", "exfat", "ntfs3"),
+)
+MOUNTS = "/proc/self", "mountinfo"
 LIMITS = "/proc/sys/fs/inotify"
+READ_BYTES = 65536
+# How many links one path may lead through (path_resolution(7)).
+MOST_LINKS = 40
 # adjtimex(2): the clock is not synchronised; its struct is well below this size.
 TIME_ERROR, TIMEX_BYTES = 5, 512
 
 
-def remote_kind(folder: int) -> str | None:
-    """What the network file system that holds the descriptor is called; None on a local one."""
-    return REMOTE.get(filesystem_type(folder))
+class Mount(NamedTuple):
+    """A row of mountinfo. ``parent``: the mount that it is mounted on, by its ``id``; ``point``:
+    where it is mounted; ``kind``: the type of the file system.
+    """
+
+    id: int
+    parent: int
+    point: str
+    kind: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its file system is known to be local."""
+        return self.kind in LOCAL
+
+    def covers(self, path: str) -> bool:
+        """Whether ``path`` is its mount point or lies below that, by its text."""
+        return f"{path}/".startswith(f"{self.point.rstrip('/')}/")
 
 
-def filesystem_type(folder: int) -> int:
-    """The magic number of the file system, the first field of what fstatfs(2) fills in."""
-    buffer = (ctypes.c_long * 64)()
-    if ctypes.CDLL(None).fstatfs(folder, buffer) != 0:
-        return 0
-    return buffer[0] & 0xFFFFFFFF
+# Where the table has no mount for a path: in a chroot(2) that is no mount point.
+UNKNOWN = Mount(0, 0, "/", "an unknown file system")
+
+
+class MountTable:
+    """What is mounted where, from the text of mountinfo."""
+
+    def __init__(self, text: str) -> None:
+        self.mounts = [_mount(line) for line in text.splitlines()]
+        self._children: dict[int, list[Mount]] = {}
+        known = {mount.id for mount in self.mounts}
+        for mount in self.mounts:
+            is_top = mount.parent not in known or mount.parent == mount.id
+            self._children.setdefault(0 if is_top else mount.parent, []).append(mount)
+
+    def way(self, path: str) -> list[Mount]:
+        """The mounts that are entered on the way from the root to ``path``, the last holds it.
+
+        What is mounted at a folder hides everything below it that was there before.
+        """
+        way: list[Mount] = []
+        here = 0
+        while found := [m for m in self._children.get(here, ()) if m.covers(path)]:
+            shortest = min(len(mount.point) for mount in found)
+            way.append([mount for mount in found if len(mount.point) == shortest][-1])
+            here = way[-1].id
+        return way if way and way[0].point == "/" else [UNKNOWN, *way]
+
+    def around(self, path: str) -> tuple[Mount, ...]:
+        """The mount that holds ``path``, and those that can be reached below it."""
+        below = [m for m in self._reachable if m.point.startswith(f"{path.rstrip('/')}/")]
+        return (self.way(path)[-1], *below)
+
+    def resolve(self, path: str) -> str:
+        """``path`` without the links on the way, as far as only local file systems are asked."""
+        names, real, links = path.split("/")[::-1], "", 0
+        while names:
+            name = names.pop()
+            step = os.path.normpath(f"{real or '/'}/{name}").replace("//", "/")
+            target = safe_open.link_target(step) if self._is_local(step) else None
+            if target is None or links == MOST_LINKS:
+                real = step
+                continue
+            links += 1
+            names += target.split("/")[::-1]
+            real = "" if target.startswith("/") else real
+        return real
+
+    @cached_property
+    def _reachable(self) -> list[Mount]:
+        return [mount for mount in self.mounts if self.way(mount.point)[-1] is mount]
+
+    def _is_local(self, path: str) -> bool:
+        return all(mount.is_local for mount in self.way(path))
+
+
+class Mounts:
+    """The table of this moment, read again whenever the kernel signals a change. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._table = MountTable("")
+
+    def table(self) -> MountTable:
+        """The same object as long as nothing was mounted, unmounted or moved."""
+        if self._file is None or _has_changed(self._file):
+            with self._lock:
+                if self._file is None:
+                    self._file = _open_kernel_file(*MOUNTS)
+                self._table = MountTable(_read(self._file))
+        return self._table
+
+    def close(self) -> None:
+        """Close the file; the next question opens it again."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+# Of this process; opened by the first question, so not before a server has forked.
+mounts = Mounts()
+
+
+def read_table() -> MountTable:
+    """The table of this moment, read for this one question."""
+    file = _open_kernel_file(*MOUNTS)
+    try:
+        return MountTable(_read(file))
+    finally:
+        os.close(file)
 
 
 def inotify_limit(name: str) -> int:
     """A limit of inotify(7); 0 where the kernel tells of none."""
     try:
-        folder = safe_open.open_folder(LIMITS, LIMITS)
-    except safe_open.FolderNotFound:
+        file = _open_kernel_file(LIMITS, name)
+    except (safe_open.FolderNotFound, safe_open.FileNotReadable):
         return 0
     try:
-        file = safe_open.open_file(folder, [name])
-    except safe_open.FileNotReadable:
-        return 0
-    finally:
-        os.close(folder)
-    try:
-        return int(os.read(file, 64))
+        return int(_read(file))
     finally:
         os.close(file)
 
@@ -56,3 +157,38 @@ def inotify_limit(name: str) -> int:
 def keeps_time() -> bool:
     """Whether the clock is synchronised, by NTP for example."""
     return bool(ctypes.CDLL(None).adjtimex((ctypes.c_byte * TIMEX_BYTES)()) != TIME_ERROR)
+
+
+def _mount(line: str) -> Mount:
+    fields, _, more = line.partition(" - ")
+    number, parent, _, _, point = fields.split(" ")[:5]
+    return Mount(int(number), int(parent), _unescape(point), more.split(" ")[0])
+
+
+def _unescape(point: str) -> str:
+    """Blanks, tabs, newlines and backslashes of a path are written as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), point)
+
+
+def _open_kernel_file(folder: str, name: str) -> int:
+    opened = safe_open.open_folder(folder, folder)
+    try:
+        return safe_open.open_file(opened, [name])
+    finally:
+        os.close(opened)
+
+
+def _has_changed(file: int) -> bool:
+    """Whether the kernel signals a change of the mounts since this was asked the last time."""
+    poll = select.poll()
+    poll.register(file, select.POLLPRI)
+    return bool(poll.poll(0))
+
+
+def _read(file: int) -> str:
+    """All of the file, whose every piece is read again from its beginning."""
+    os.lseek(file, 0, os.SEEK_SET)
+    text = b""
+    while piece := os.read(file, READ_BYTES):
+        text += piece
+    return os.fsdecode(text)

@@ -4,8 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -13,18 +12,17 @@ from typing import NamedTuple
 from flask import Flask
 
 from . import safe_open
+from .asking import ConcurrencyLimit
+from .filesystems import Mount, MountTable, mounts
 from .newest_files import Candidate
 from .scan import walk
 from .watched_tree import WatchedTree
-from .watches import Watches, WatchLost
+from .watches import NOT_LOCAL, Watches, WatchLost
 
 # How long a folder that cannot be watched is walked before watching is tried again, in seconds.
 RETRY_SECONDS = 60
 # How long a question waits for another thread that reads the same folder anew, before it walks.
 PATIENCE_SECONDS = 0.05
-# How often, and for how many seconds each time, one waits for one of the threads that the folder
-# may occupy. Several short waits: a process that gets no CPU for a while does not end them all.
-SLOT_WAITS, SLOT_SECONDS = 10, 0.025
 # The watches of a folder that nobody has asked about for so long, in seconds, are given back when
 # a new folder comes.
 IDLE_SECONDS = 600
@@ -36,10 +34,6 @@ NOT_YET = "the folder has not been read yet"
 
 # A folder by device and inode, so that a folder put in its place is another one.
 FolderId = tuple[int, int]
-
-
-class FolderBusy(Exception):
-    """Other questions about the same folder take long and occupy as many threads as they may."""
 
 
 class FolderState(NamedTuple):
@@ -54,13 +48,18 @@ class FolderState(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
-    """One folder: its tree while it can be watched, else the reason and when to try again."""
+    """One folder: its tree while it can be watched, else the reason and when to try again.
+
+    ``mounts``: the one that it lies on and those in it, by the ``table`` that was read last.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     tree: WatchedTree | None = None
     reason: str = NOT_YET
     retry_at: float = 0.0
     uploaded_ns: int = 0
+    table: MountTable | None = None
+    mounts: tuple[Mount, ...] = ()
     asked_at: float = field(default_factory=time.monotonic)
     retained: bool = True
 
@@ -151,6 +150,7 @@ class Folders:
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
+            _check_mounts(entry, folder)
             try:
                 if entry.tree:
                     return self._from_tree(entry, entry.tree, folder, now)
@@ -168,6 +168,9 @@ class Folders:
     def _read(self, entry: _Entry, folder: int, now: datetime) -> WatchedTree:
         """A new tree; where the folder cannot be watched, not before the next try."""
         try:
+            for mount in entry.mounts:
+                if not mount.is_local:
+                    raise WatchLost(NOT_LOCAL.format(mount.kind, mount.point))
             entry.tree = WatchedTree(self._watches, folder, now, self._most_bytes)
         except WatchLost as lost:
             entry.reason = str(lost)
@@ -190,49 +193,21 @@ class Folders:
         return FolderState(newest, entry.uploaded_ns, None)
 
 
-class ConcurrencyLimit:
-    """Lets at most ``most`` threads be occupied by the same key at a time. Safe for threads."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._occupied: Counter[str] = Counter()
-        # Keys for whose slots a thread has waited in vain since one of them was given back.
-        self._slow: set[str] = set()
-        self._ended = threading.Condition()
-
-    @contextlib.contextmanager
-    def slot(self, key: str) -> Iterator[None]:
-        """A slot of the key for the block. Raises `FolderBusy`.
-
-        A thread that waits for a slot is occupied too, so it waits a short time only.
-        """
-        with self._ended:
-            if not self._wait(key):
-                raise FolderBusy
-            self._occupied[key] += 1
-        try:
-            yield
-        finally:
-            with self._ended:
-                self._occupied[key] -= 1
-                if not self._occupied[key]:
-                    del self._occupied[key]
-                self._slow.discard(key)
-                self._ended.notify_all()
-
-    def _wait(self, key: str) -> bool:
-        """Whether a slot is free, now or soon."""
-        for _ in range(0 if key in self._slow else SLOT_WAITS):
-            if self._ended.wait_for(lambda: self._occupied[key] < self._most, SLOT_SECONDS):
-                return True
-        self._slow.add(key)
-        return False
-
-
 def folder_id(folder: int) -> FolderId:
     """What the folder is, whatever its name."""
     status = os.fstat(folder)
     return status.st_dev, status.st_ino
+
+
+def _check_mounts(entry: _Entry, folder: int) -> None:
+    """Have the folder read anew where something was mounted or unmounted."""
+    table = mounts.table()
+    if table is not entry.table:
+        around = table.around(safe_open.real_path(folder))
+        if around != entry.mounts:
+            _close(entry)
+            entry.reason, entry.retry_at = NOT_YET, 0.0
+        entry.table, entry.mounts = table, around
 
 
 def _release(entry: _Entry) -> None:

@@ -107,6 +107,19 @@ def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
     return below[len(above) :]
 
 
+def real_path(descriptor: int) -> str:
+    """Where the kernel says that the open folder lies now; asks no file system (proc(5))."""
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def link_target(path: str) -> str | None:
+    """What the link at ``path`` points to; None where no link is there."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
 def open_below(folder: int, components: list[str]) -> int:
     """A descriptor that lists the folder at ``components`` below ``folder``.
 
@@ -189,7 +202,7 @@ def _below_base(base: str, path: str) -> list[str] | None:
                 raise
             return None
         try:
-            below = _below(path, os.readlink(f"/proc/self/fd/{root}"))
+            below = _below(path, real_path(root))
         finally:
             os.close(root)
     return below

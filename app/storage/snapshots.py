@@ -55,7 +55,7 @@ class SnapshotRequest(NamedTuple):
 def latest(request: SnapshotRequest) -> Picture:
     """The newest whole picture below the folder; where none is whole, the newest as it is.
 
-    Raises `NoSnapshot`, `SnapshotTooOld`, `folders.FolderBusy`, `safe_open.OutsideBase` and
+    Raises `NoSnapshot`, `SnapshotTooOld`, `asking.FolderBusy`, `safe_open.OutsideBase` and
     `safe_open.FolderNotFound`.
     """
     with _opened(request) as folder:
@@ -69,7 +69,7 @@ def latest(request: SnapshotRequest) -> Picture:
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
     """The picture at ``file_path``, absolute or relative to the camera's folder.
 
-    Raises `PictureNotFound`, `SnapshotTooOld`, `folders.FolderBusy`, `safe_open.OutsideFolder`,
+    Raises `PictureNotFound`, `SnapshotTooOld`, `asking.FolderBusy`, `safe_open.OutsideFolder`,
     `safe_open.OutsideBase` and `safe_open.FolderNotFound`.
     """
     if file_path is None:

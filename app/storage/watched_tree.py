@@ -13,7 +13,6 @@ from datetime import datetime
 from inotify_simple import Event, flags
 
 from . import safe_open
-from .filesystems import remote_kind
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
 from .newest_files import KEPT, Candidate, OpenWriters, Ranking
 from .scan import MAX_DEPTH, files, has_suffix, is_candidate, is_readable, may_enter
@@ -23,7 +22,6 @@ from .watches import (
     HARD_LINKS,
     MOUNTED_TWICE,
     MOVED,
-    REMOTE,
     REPLACED,
     TOO_LONG,
     Watches,
@@ -39,8 +37,6 @@ class WatchedTree:
 
     def __init__(self, watches: Watches, folder: int, now: datetime, most_bytes: int) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
-        if kind := remote_kind(folder):
-            raise WatchLost(REMOTE.format(kind))
         self._most_bytes = most_bytes
         self._ranking: Ranking[Entry] = Ranking(now, path_of)
         self._writers: OpenWriters[Entry] = OpenWriters()

@@ -30,9 +30,12 @@ NO_INSTANCES = (
     "the kernel has no inotify instance left: raise fs.inotify.max_user_instances with sysctl"
 )
 NO_INOTIFY = "this system has no inotify: new pictures are found by reading the folder"
-REMOTE = "the folder lies on {}, where changes made elsewhere raise no event"
+NOT_LOCAL = (
+    "the folder, or a part of it, lies on {} (mounted at {}), where changes may come without an "
+    "event"
+)
 FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
-REPLACED = "the folder was deleted, or a disk in it unmounted; it is read anew"
+REPLACED = "the folder was deleted, or something mounted or unmounted; it is read anew"
 MOVED = "folders were moved while they were read, or far below others; the folder is read anew"
 CLOSED = "the service may not look up files in the folder: give it the right to enter (chmod o+x)"
 HARD_LINKS = (

@@ -1,0 +1,120 @@
+"""Which file systems does the real service watch, and does it notice when one is mounted?"""
+
+import os
+import time
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from tests.e2e.server import Server
+from tests.mounts import Bindfs, mounted, needs_bindfs, needs_loop, needs_mount, on_a_disk_of
+from tests.pictures import picture, put
+
+SHOWN_SECONDS = 2
+OLD, NEW, NEWEST = picture(shade=1), picture(shade=2), picture(shade=3)
+# Runs the rest of its words with another table of mounts, the file $1.
+OTHER_TABLE = 'mount --bind "$1" /proc/$$/mountinfo && shift && exec "$@"'
+
+
+@pytest.fixture
+def camera(server):
+    """The URL of a camera whose folder is ``front``."""
+    (server.base / "front").mkdir()
+    return register(server, "front")
+
+
+def register(server, folder):
+    fields = {"name": folder, "folder_path": folder}
+    answer = requests.post(f"{server.url}/api/cameras", json=fields, timeout=20)
+    return server.url + answer.headers["Location"]
+
+
+def shown(camera):
+    answer = requests.get(f"{camera}/snapshot", timeout=20)
+    return answer.content if answer.status_code == 200 else answer.json()["code"]
+
+
+def watching(camera):
+    answer = requests.get(f"{camera}/diagnostics", timeout=20).json()
+    return answer["watching"]["mode"], [problem["code"] for problem in answer["problems"]]
+
+
+def until(condition):
+    deadline = time.monotonic() + SHOWN_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@needs_bindfs
+def test_a_folder_on_fuse_is_polled_and_never_stale(server, camera, tmp_path):
+    with Bindfs(tmp_path / "elsewhere", server.base / "front") as share:
+        put(share.source / "a.jpg", OLD, age=60)
+        assert shown(camera) == OLD
+        put(share.source / "b.jpg", NEW)
+        assert shown(camera) == NEW
+        assert watching(camera) == ("polling", ["polling"])
+        text = requests.get(f"{camera}/diagnostics", timeout=20).json()["problems"][0]["message"]
+        assert f"fuse (mounted at {share.point})" in text
+        until(lambda: requests.get(camera, timeout=20).json()["last_seen_at"])
+
+
+@needs_bindfs
+def test_a_share_mounted_in_a_watched_folder_is_noticed_and_so_is_its_end(
+    server, camera, tmp_path
+):
+    put(server.base / "front" / "a.jpg", OLD, age=60)
+    put(tmp_path / "elsewhere" / "b.jpg", NEW, age=30)
+    assert (shown(camera), watching(camera)) == (OLD, ("watching", []))
+    with Bindfs(tmp_path / "elsewhere", server.base / "front" / "day") as share:
+        assert shown(camera) == NEW
+        until(lambda: watching(camera) == ("polling", ["polling"]))
+        put(share.source / "c.jpg", NEWEST)
+        assert shown(camera) == NEWEST
+    assert shown(camera) == OLD
+    until(lambda: watching(camera) == ("watching", []))
+
+
+@needs_mount
+def test_what_a_mount_in_a_watched_folder_shows_and_hides_is_noticed(server, camera, tmp_path):
+    put(server.base / "front" / "day" / "a.jpg", NEW, age=60)
+    put(tmp_path / "bound" / "b.jpg", NEWEST, age=30)
+    assert shown(camera) == NEW
+    with mounted(server.base / "front" / "day", "-t", "tmpfs", "nvr") as disk:
+        assert shown(camera) == "no_snapshot"
+        put(disk / "c.jpg", OLD, age=90)
+        assert (shown(camera), watching(camera)) == (OLD, ("watching", []))
+    assert shown(camera) == NEW
+    with mounted(server.base / "front" / "day", "--bind", tmp_path / "bound"):
+        assert (shown(camera), watching(camera)) == (NEWEST, ("watching", []))
+        put(tmp_path / "bound" / "d.jpg", OLD)
+        assert shown(camera) == OLD
+    assert (shown(camera), watching(camera)) == (NEW, ("watching", []))
+
+
+@needs_loop
+@pytest.mark.parametrize("kind", ["ext4", "vfat"])
+def test_a_local_disk_is_watched(server, camera, tmp_path, kind):
+    with on_a_disk_of(kind, server.base / "front", tmp_path / "image") as disk:
+        put(disk / "a.jpg", OLD, age=60)
+        assert shown(camera) == OLD
+        put(disk / "day" / "b.jpg", NEW)
+        assert (shown(camera), watching(camera)) == (NEW, ("watching", []))
+        os.remove(disk / "day" / "b.jpg")
+        assert shown(camera) == OLD
+    assert shown(camera) == "no_snapshot"
+
+
+@needs_mount
+@pytest.mark.parametrize("kind", ["vboxsf", "prl_fs", "9p", "nfs4", "cifs"])
+def test_what_the_kernel_calls_by_any_other_name_is_polled(tmp_path, kind):
+    folder = tmp_path / "uploads" / "front"
+    put(folder / "a.jpg", OLD)
+    table = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:99 / {folder} rw - {kind} share rw\n"
+    (tmp_path / "table").write_text(table)
+    wrapper = ["unshare", "--mount", "sh", "-c", OTHER_TABLE, "sh", str(tmp_path / "table")]
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(tmp_path, wrapper))
+        camera = register(server, "front")
+        assert (shown(camera), watching(camera)) == (OLD, ("polling", ["polling"]))
