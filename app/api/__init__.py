@@ -4,12 +4,12 @@ from flask import Flask, request
 
 from .. import db
 from ..images.resize import Resizer
-from . import audit, cameras, detections, events, system
-from .openapi import Description
+from . import cameras, detections, events, system
+from .openapi import Description, docs_blp
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
-    *(cameras.blp, cameras.folders_blp, detections.blp, events.blp, audit.blp),
+    *(cameras.blp, cameras.folders_blp, detections.blp, events.blp, system.audit_blp),
     *(system.blp, system.metrics_blp),
 )
 # Endpoints that respond also while the database cannot be used.
@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
     app.url_map.converters[ROW_ID] = RowId
     app.extensions["resizer"] = Resizer()
     app.before_request(_migrate)
-    for blueprint in (*BLUEPRINTS, system.docs_blp):
+    for blueprint in (*BLUEPRINTS, docs_blp):
         app.register_blueprint(blueprint)
     Description(app, BLUEPRINTS).init_app(app)
 

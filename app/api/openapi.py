@@ -1,17 +1,21 @@
-"""What does the OpenAPI description say of every operation? Its problems and its security."""
+"""How is the API described, and which page shows the description?"""
 
 import json
 from collections.abc import Iterable
 from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import click
 import flask_smorest
+import flask_swagger_ui
 from apispec import APISpec, BasePlugin
-from flask import Flask, Response
+from flask import Blueprint, Flask, Response, render_template, send_from_directory
 from flask.cli import AppGroup
 
 from ..access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS, anonymous_rights
+from ..access.headers import is_not_modified
 from ..problems import CONTENT_TYPE, PROBLEMS
 from ..schemas.common import ProblemSchema
 
@@ -59,6 +63,16 @@ CONFIG = {
         "components": {"securitySchemes": SECURITY_SCHEMES},
     },
 }
+
+# Swagger UI's scripts and styles are files of this origin; it draws icons from data: URLs.
+DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+SWAGGER_UI_TAG = version("flask-swagger-ui")
+
+docs_blp = Blueprint("docs", __name__, url_prefix="/docs")
 
 
 class Api(flask_smorest.Api):
@@ -139,6 +153,30 @@ class Description:
         for blueprint in self._blueprints:
             api.register_blueprint(blueprint)
         return json.dumps(api.spec.to_dict(), indent=2)
+
+
+@docs_blp.get("")
+def page() -> Response:
+    """The API's description in Swagger UI, without files of another host."""
+    return Response(render_template("docs.html"), headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+@docs_blp.get("/<any('swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png'):name>")
+def asset(name: str) -> Response:
+    """A file of Swagger UI that the page loads."""
+    if is_not_modified(SWAGGER_UI_TAG):
+        response = Response(status=304)
+        response.set_etag(SWAGGER_UI_TAG)
+    else:
+        response = send_from_directory(SWAGGER_UI, name, conditional=False, etag=SWAGGER_UI_TAG)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@docs_blp.get("/start.js")
+def start() -> Response:
+    """The script that starts Swagger UI."""
+    return Response(render_template("docs.js"), mimetype="text/javascript")
 
 
 def problem_responses(codes: Iterable[str]) -> dict[int, Any]:

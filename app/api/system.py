@@ -1,35 +1,32 @@
-"""The box: its health, its numbers and its storage."""
+"""The box: its health, its numbers, its storage and its audit log."""
 
 import time
-from importlib.metadata import version
-from pathlib import Path
 
-import flask
-import flask_swagger_ui
-from flask import Response, current_app, make_response, render_template, request
+from flask import Response, current_app, request
 
 from .. import clock
-from ..access.headers import is_not_modified
-from ..models import Row
+from ..models import AUDIT, Row
+from ..schemas import audit
 from ..schemas import system as schemas
 from ..services import health, stats
 from ..telemetry import Metrics, exposition
 from .blueprint import Blueprint
 from .pictures import base_path, folders
+from .responses import ROW_ID, page
 
 STARTED = time.monotonic()
 OPENMETRICS = "application/openmetrics-text"
-# Swagger UI's scripts and styles are files of this origin; it draws icons from data: URLs.
-DOCS_POLICY = (
-    "default-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
-SWAGGER_UI_TAG = version("flask-swagger-ui")
 
-blp = Blueprint("system", __name__, description=__doc__)
+blp = Blueprint(
+    "system", __name__, description="The box: its health, its numbers and its storage."
+)
 metrics_blp = Blueprint("metrics", __name__, description="The numbers that Prometheus collects.")
-docs_blp = flask.Blueprint("docs", __name__, url_prefix="/docs")
+audit_blp = Blueprint(
+    "audit",
+    __name__,
+    url_prefix="/api/audit",
+    description="The audit log: who changed what. Nothing here changes it.",
+)
 
 
 @blp.get("/health")
@@ -88,29 +85,18 @@ def get_metrics() -> Response:
     return Response(text, content_type=kind)
 
 
-@docs_blp.get("")
-def page() -> Response:
-    """The API's description in Swagger UI, without files of another host."""
-    response = make_response(render_template("docs.html"))
-    response.headers["Content-Security-Policy"] = DOCS_POLICY
-    return response
+@audit_blp.get("")
+@audit_blp.arguments(audit.AuditQuerySchema, location="query")
+@audit_blp.response(200, audit.AuditListSchema, example=audit.EXAMPLE_LIST)
+def list_entries(query: Row) -> Row:
+    """List the entries that match every filter, newest first"""
+    return page(AUDIT, "entries", query)
 
 
-@docs_blp.get("/<any('swagger-ui-bundle.js', 'swagger-ui.css', 'favicon-32x32.png'):name>")
-def asset(name: str) -> Response:
-    """A file of Swagger UI that the page loads."""
-    if is_not_modified(SWAGGER_UI_TAG):
-        response = Response(status=304)
-        response.set_etag(SWAGGER_UI_TAG)
-    else:
-        response = flask.send_from_directory(
-            SWAGGER_UI, name, conditional=False, etag=SWAGGER_UI_TAG
-        )
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-@docs_blp.get("/start.js")
-def start() -> Response:
-    """The script that starts Swagger UI."""
-    return Response(render_template("docs.js"), mimetype="text/javascript")
+@audit_blp.get(f"/<{ROW_ID}:entry_id>")
+@audit_blp.response(
+    200, audit.AuditEntrySchema, example=audit.EXAMPLE_ENTRY, problems=("audit_entry_not_found",)
+)
+def get_entry(entry_id: int) -> Row:
+    """Get an entry by its id"""
+    return AUDIT.one(entry_id)

@@ -10,7 +10,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 
 from .parser import RequestParser
-from .response import AppTask, ErrorResponseTask
+from .tasks import AppTask, ErrorResponseTask
 
 LINGER_SECONDS = 5
 # After a refusal, so many times so many bytes are read at the most.

@@ -21,7 +21,7 @@ from ..services.health import ServerPulse
 from .channel import Channel
 from .limits import ConnectionLimits
 from .parser import FRAMING_BYTES, HEADER_BYTES
-from .pools import Pools
+from .tasks import Pools
 
 log = logging.getLogger(__name__)
 

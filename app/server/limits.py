@@ -6,7 +6,7 @@ import time
 
 from ..config import MIB
 from .channel import Channel
-from .pools import Pools
+from .tasks import Pools
 
 log = logging.getLogger(__name__)
 

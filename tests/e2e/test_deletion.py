@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from app.db import BUSY_SECONDS
-from app.server.pools import WRITERS
+from app.server.tasks import WRITERS
 from benchmarks.deletion import delete
 from benchmarks.service import running
 from benchmarks.stock import DETECTIONS, EVENTS, OWNER, RARE, fill

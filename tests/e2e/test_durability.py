@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.server.pools import WRITERS
+from app.server.tasks import WRITERS
 from benchmarks.service import request, running
 from tests.pictures import picture, put
 

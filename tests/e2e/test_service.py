@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from app.config import MIB, SETTINGS
-from app.server.pools import WRITERS
-from app.server.process import SWITCH_SECONDS
+from app.server.main import SWITCH_SECONDS
+from app.server.tasks import WRITERS
 from tests.e2e import wire
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
@@ -297,7 +297,7 @@ def test_requests_that_come_together_are_answered_together(shared_server):
 
 
 def test_a_thread_that_waits_soon_gets_the_interpreter():
-    code = "import sys; from app.server import process; process.set_up(one_processor=False)"
+    code = "import sys; from app.server import main; main.tune_process(one_processor=False)"
     ran = subprocess.run(
         [sys.executable, "-c", f"{code}; print(sys.getswitchinterval())"],
         cwd=PROJECT,

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from app.api.system import DOCS_POLICY
+from app.api.openapi import DOCS_POLICY
 from tests.e2e.pages.browser import Visit, needs_chromium
 from tests.e2e.server import Server
 

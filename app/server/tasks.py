@@ -1,20 +1,28 @@
-"""How does an answer go onto the wire? Header and first piece together, as plain bytes.
+"""Which thread answers a request, and how does the answer go onto the wire?
 
-waitress checks and spells the headers, and decides whether the connection stays. Here is only
-what it does otherwise: it sends the header by itself, sends the body of an answer to HEAD, and
+One of two pools of waitress' own worker threads. Requests that change something wait for each
+other at the database; with threads of their own, no number of them keeps a request that only reads
+waiting. waitress checks and spells the headers, and decides whether the connection stays. What is
+done otherwise here: waitress sends the header by itself, sends the body of an answer to HEAD, and
 closes after an answer without a body.
 """
 
 import io
+import time
 from http import HTTPStatus
+from typing import Any
 
-import orjson
 from waitress.buffers import ReadOnlyFileBasedBuffer
-from waitress.task import ErrorTask, Task, WSGITask
+from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 
-from ..access.headers import EVERY, POLICY
+from ..access.headers import DEFAULTS, EVERY
 from ..problems import CONTENT_TYPE, PROBLEMS
+from ..strict_json import dump_json
 
+READING = ("GET", "HEAD", "OPTIONS")
+# While one of them writes for long (a camera with a million detections is deleted), seven others
+# can wait for their turn or their 503. A thread that waits costs nothing but its stack.
+WRITERS = 8
 # A piece of up to so many bytes is sent with the header, for which it is copied once more.
 SMALL_BYTES = 64 * 1024
 # What waitress refuses before the app sees it, by its status. What else it refuses is no HTTP.
@@ -24,6 +32,56 @@ CODES = {
     431: "headers_too_large",
     500: "internal_error",
 }
+
+
+class Pool:
+    """Worker threads and their queue; times are of `time.monotonic`."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.dispatcher = ThreadedTaskDispatcher()
+        # When no request waited, and when one was answered, the last time.
+        self.idle_at = self.answered_at = time.monotonic()
+
+    def seconds_without_answer(self, now: float) -> float:
+        """For how long a request has waited and none was answered; to be asked regularly."""
+        if not self.dispatcher.queue:
+            self.idle_at = now
+        return now - max(self.idle_at, self.answered_at)
+
+
+class Pools:
+    """The two pools, as the one dispatcher that waitress' server wants.
+
+    ``readers``: how many threads answer GET, HEAD and OPTIONS.
+    """
+
+    def __init__(self, readers: int) -> None:
+        self.readers, self.writers = Pool(readers), Pool(WRITERS)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for pool in (self.readers, self.writers):
+            pool.dispatcher.set_thread_count(pool.threads)
+
+    def add_task(self, channel: Any) -> None:
+        """Have the channel's next request answered by a thread of its pool."""
+        self.pool_of(channel.requests[0]).dispatcher.add_task(channel)
+
+    def pool_of(self, request: Any) -> Pool:
+        """The pool that answers ``request``; the readers' for what is no request at all."""
+        is_reading = request.error is not None or request.command in READING
+        return self.readers if is_reading else self.writers
+
+    def seconds_without_answer(self, now: float) -> float:
+        """The longer of the two pools' waits."""
+        return max(pool.seconds_without_answer(now) for pool in (self.readers, self.writers))
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
+        """Let each thread end what it is at, within ``timeout`` seconds for all of them."""
+        deadline = time.monotonic() + timeout
+        for pool in (self.readers, self.writers):
+            pool.dispatcher.shutdown(cancel_pending, max(0.1, deadline - time.monotonic()))
 
 
 class ResponseWriter(Task):
@@ -88,10 +146,9 @@ class ErrorResponseTask(ResponseWriter, ErrorTask):
     def execute(self) -> None:
         """Write the problem and close; the client may still be sending meanwhile."""
         problem = PROBLEMS[CODES.get(self.request.error.code, "bad_request")]
-        body = orjson.dumps(problem.body(), option=orjson.OPT_APPEND_NEWLINE)
+        body = dump_json(problem.body())
         self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
-        self.response_headers += [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
-        self.response_headers += [*EVERY, POLICY]
+        self.response_headers += [("Content-Type", CONTENT_TYPE), *EVERY, *DEFAULTS]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.channel.refused = True
