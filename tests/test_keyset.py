@@ -299,7 +299,7 @@ def test_the_order_in_which_filters_are_given_does_not_matter_to_a_cursor(app):
 @LISTINGS
 def test_one_is_the_row_or_not_found(app, listing):
     with pytest.raises(NotFound, match=listing.name):
-        listing.one(1)
+        listing.model.one(1)
 
 
 def test_union_branches_are_merged_into_one_order_whatever_the_filters(app):

@@ -29,5 +29,5 @@ def init_app(app: Flask) -> None:
 
 def _migrate() -> None:
     """Create or upgrade the tables before the first request, under any WSGI server."""
-    if request.endpoint not in WITHOUT_DATABASE:
+    if not db.database.is_migrated and request.endpoint not in WITHOUT_DATABASE:
         db.migrate()

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, url_for
 
-from ..models import DETECTIONS, Camera, Row
+from ..models import DETECTIONS, Camera, Detection, Row
 from ..schemas import detections as schemas
 from ..schemas.common import SnapshotQuerySchema
 from ..services import detections as detection_service
@@ -46,7 +46,7 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     if not posted["single"]:
         return {"ids": stored.ids}, status, {"Location": url_for("detections.list_detections")}
     location = url_for("detections.get_detection", detection_id=stored.ids[0])
-    return DETECTIONS.one(stored.ids[0]), status, {"Location": location}
+    return Detection.one(stored.ids[0]), status, {"Location": location}
 
 
 @blp.get("")
@@ -61,7 +61,7 @@ def list_detections(query: Row) -> Row:
 @blp.response(200, schemas.DetectionSchema, example=schemas.EXAMPLE_DETECTION, problems=UNKNOWN)
 def get_detection(detection_id: int) -> Row:
     """Get a detection by its id"""
-    return DETECTIONS.one(detection_id)
+    return Detection.one(detection_id)
 
 
 @blp.get(f"/<{ROW_ID}:detection_id>/image")
@@ -72,7 +72,7 @@ def get_detection(detection_id: int) -> Row:
 )
 def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
     """Get the picture that the detection was made in"""
-    detection = DETECTIONS.one(detection_id)
+    detection = Detection.one(detection_id)
     camera = Camera.one(detection["camera_id"])
     take = partial(snapshots.open_by_path, file_path=detection["file_path"])
     return snapshot_response(query, camera, take)

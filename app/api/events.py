@@ -4,7 +4,7 @@ from flask import Response, url_for
 
 from .. import clock
 from ..access.authorize import caller
-from ..models import DETECTIONS, EVENTS, Row
+from ..models import DETECTIONS, EVENTS, Event, Row
 from ..schemas import detections
 from ..schemas import events as schemas
 from ..schemas.common import PeriodQuerySchema
@@ -41,7 +41,7 @@ def list_events(query: Row) -> Row:
 @blp.response(200, schemas.EventSchema, example=schemas.EXAMPLE_EVENT, problems=UNKNOWN)
 def get_event(event_id: int) -> Row:
     """Get an event by its id"""
-    return EVENTS.one(event_id)
+    return Event.one(event_id)
 
 
 @blp.patch(f"/<{ROW_ID}:event_id>")
@@ -59,7 +59,7 @@ def update_event(fields: Row, event_id: int) -> Row:
 )
 def list_event_detections(query: Row, event_id: int) -> Row:
     """List the detections that the event claims, newest first"""
-    event = EVENTS.one(event_id)
+    event = Event.one(event_id)
     return page(DETECTIONS, "detections", {**query, "event_id": event["id"]})
 
 

@@ -5,7 +5,7 @@ import time
 from flask import Response, current_app, request
 
 from .. import clock
-from ..models import AUDIT, Row
+from ..models import AUDIT, AuditEntry, Row
 from ..schemas import audit
 from ..schemas import system as schemas
 from ..services import health, stats
@@ -99,4 +99,4 @@ def list_entries(query: Row) -> Row:
 )
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""
-    return AUDIT.one(entry_id)
+    return AuditEntry.one(entry_id)

@@ -49,9 +49,13 @@ class DatabaseBusy(Exception):
 
 
 class Database(PooledSqliteDatabase):  # type: ignore[misc] # has no types
-    """A pool of connections to the file ``path``, which must exist."""
+    """A pool of connections to the file ``path``, which must exist.
+
+    ``is_migrated``: whether this process has brought the file to the newest schema.
+    """
 
     path = ""
+    is_migrated = False
 
     def init(self, path: str | None, **options: Any) -> None:
         """Name the file; nothing is opened before the first query."""

@@ -19,7 +19,6 @@ WAL_RETRY_SECONDS = 0.01
 # For a new database, which gets its name only once it is complete and on the disk.
 CREATING = (("journal_mode", "memory"), ("synchronous", "off"))
 _migrating = threading.Lock()
-_migrated: set[str] = set()
 
 
 class FolderNotMade(OSError):
@@ -39,7 +38,7 @@ def migrate() -> None:
     """
     path = database.path
     with _migrating:
-        if path in _migrated:
+        if database.is_migrated:
             return
         _create_folder(path)
         try:
@@ -56,14 +55,14 @@ def migrate() -> None:
         _connect()
         if pending(Runner(database, str(MIGRATIONS))):
             _apply(path)
-        _migrated.add(path)
+        database.is_migrated = True
 
 
 def forget() -> None:
     """Let other processes restore the databases that this one has used."""
     with _migrating:
         usage_locks.release_all()
-        _migrated.clear()
+        database.is_migrated = False
 
 
 def known_migrations() -> set[str]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from .. import clock
-from ..models import Row
-from ..models.base import UNCLEAN
+from ..models import UNCLEAN, Row
 from ..storage import safe_open
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey

@@ -5,9 +5,8 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 
 from collections.abc import Iterable
 
-from ..db.compiled import Row
+from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
 from .audit import AuditEntry
-from .base import BaseModel, ConflictError, NotFound
 from .cameras import ASSIGNED, STATUSES, Camera
 from .events import (
     CONFIDENCE_BUCKETS,
@@ -38,6 +37,7 @@ __all__ = [
     "MODELS",
     "RISK_LEVELS",
     "STATUSES",
+    "UNCLEAN",
     "AuditEntry",
     "BadCursor",
     "BaseModel",

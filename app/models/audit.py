@@ -5,13 +5,7 @@ from typing import Any
 
 from peewee import TextField, fn
 
-from ..db.compiled import AutoIncrementField, Parameter, Row, compiled
-from .base import BaseModel
-
-
-def shape_entry(row: Row) -> Row:
-    """An entry as it goes to the wire."""
-    return row | {"details": json.loads(row["details"])}
+from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 
 
 class AuditEntry(BaseModel):
@@ -40,10 +34,15 @@ class AuditEntry(BaseModel):
         )
 
     @classmethod
+    def shape(cls, row: Row) -> Row:
+        """The entry with its details as an object."""
+        return row | {"details": json.loads(row["details"])}
+
+    @classmethod
     def newest_of(cls, resource_id: str, action: str) -> Row | None:
         """The newest entry of this action on this resource, if there is one."""
         entry = _newest_entry().one(resource_id=resource_id, action=action)
-        return shape_entry(entry) if entry else None
+        return cls.shape(entry) if entry else None
 
     @classmethod
     def last_timestamp(cls) -> str | None:

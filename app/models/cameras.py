@@ -6,8 +6,7 @@ from typing import Any
 
 from peewee import Check, TextField, fn
 
-from ..db.compiled import Parameter, Row, compiled
-from .base import BaseModel, NotFound
+from ..db.base import BaseModel, Parameter, Row, compiled
 
 STATUSES = ("online", "offline", "error")
 # What the service itself gives a camera; every other field is its client's choice.
@@ -44,14 +43,6 @@ class Camera(BaseModel):
         if status is None:
             return _all_cameras().rows()
         return _cameras_of_status().rows(status=status)
-
-    @classmethod
-    def one(cls, camera_id: str) -> Row:
-        """The camera's row; raises `NotFound`."""
-        row = cls.find(id=camera_id)
-        if row is None:
-            raise NotFound("camera")
-        return row
 
     @classmethod
     def add(cls, created_at: str, fields: Row) -> Row:

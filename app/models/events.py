@@ -5,8 +5,7 @@ from typing import Any
 
 from peewee import SQL, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField, fn
 
-from ..db.compiled import AutoIncrementField, Parameter, Row, compiled, generated
-from .base import BaseModel, chunks
+from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, chunks, compiled, generated
 from .cameras import Camera, Progress
 
 RISK_LEVELS = ("low", "medium", "high", "critical")
@@ -67,6 +66,18 @@ class Event(BaseModel):
         )
 
     @classmethod
+    def columns(cls) -> list[Any]:
+        """All but what only filters look at, and the number of the event's detections."""
+        own = [field for field in cls._meta.sorted_fields if field.name != "object_types"]
+        count = Detection.select(fn.COUNT(SQL("*"))).where(Detection.event == cls.id)
+        return [*own, count.alias("detection_count")]
+
+    @classmethod
+    def shape(cls, row: Row) -> Row:
+        """The event with its boolean."""
+        return row | {"reviewed": bool(row["reviewed"])}
+
+    @classmethod
     def sets_of_types(cls, most: int) -> list[str] | None:
         """Every `object_types` that an event has; None where there are more than ``most``.
 
@@ -123,6 +134,18 @@ class Detection(BaseModel):
                 False,
             ),
         )
+
+    @classmethod
+    def columns(cls) -> list[Any]:
+        """All but what only filters look at."""
+        return [f for f in cls._meta.sorted_fields if f.name != "confidence_bucket"]
+
+    @classmethod
+    def shape(cls, row: Row) -> Row:
+        """The detection with its bounding box as an object."""
+        box = {side: row.pop(f"bbox_{side}") for side in ("x", "y", "width", "height")}
+        last = {name: row.pop(name) for name in ("file_path", "external_id")}
+        return row | {"bbox": None if box["x"] is None else box} | last
 
     @classmethod
     def known_ids(cls, camera_id: str, external_ids: list[str]) -> dict[str, int]:

@@ -17,8 +17,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from peewee import SQL, Field, Tuple, fn
 
 from ..db import database
-from ..db.compiled import CompiledQuery, Parameter, Row, compiled, indexed_by
-from .base import NotFound
+from ..db.base import CompiledQuery, Parameter, Row, compiled, indexed_by
 from .system import Secret
 
 # (time, id) of a row: its place in the list.
@@ -43,18 +42,15 @@ class UnionBranch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class KeysetQuery:
-    """A list: its table, the time of its order, its columns and its filters.
+    """A list: its table, the time of its order, and its filters.
 
-    ``filters`` maps a name to a condition with a `Parameter` of that name; ``shape`` turns a row
-    of columns into what goes to the wire. ``branches`` gives the branches, one of which each row
-    that matches the filters given belongs to.
+    ``filters`` maps a name to a condition with a `Parameter` of that name. ``branches`` gives the
+    branches, one of which each row that matches the filters given belongs to.
     """
 
     model: type[Any]
     moment: Field
-    columns: Sequence[Any]
     filters: dict[str, Any]
-    shape: Callable[[Row], Row]
     branches: Callable[[Row], Sequence[UnionBranch]] = lambda _: ()
 
     @property
@@ -71,13 +67,6 @@ class KeysetQuery:
         found = self._rows(given, limit + 1, after)
         last = found[limit - 1] if len(found) > limit else None
         return found[:limit], self._signer(given).dumps(self._key(last)) if last else None
-
-    def one(self, row_id: int) -> Row:
-        """The row of this id; raises `NotFound`."""
-        row = _select_one(self).one(id=row_id)
-        if row is None:
-            raise NotFound(self.name)
-        return self.shape(row)
 
     def count(self, given: Row) -> int:
         """How many rows match."""
@@ -121,7 +110,7 @@ class KeysetQuery:
 
     def _rows(self, given: Row, limit: int, after: Key | None) -> list[Row]:
         query, values = self.page_query(given, limit, after)
-        return [self.shape(row) for row in query.rows(**values)]
+        return [self.model.shape(row) for row in query.rows(**values)]
 
     def _key(self, row: Row) -> Key:
         return row[self.moment.column_name], row["id"]
@@ -167,7 +156,7 @@ def _select_page(
     if is_continued:
         key = Tuple(Parameter("after_moment"), Parameter("after_id"))
         conditions.append(Tuple(listing.moment, listing.model.id) < key)
-    selects = _selects(listing, listing.columns, conditions, field, index, branches)
+    selects = _selects(listing, listing.model.columns(), conditions, field, index, branches)
     newest_first = SQL(listing.moment.column_name).desc(), SQL("id").desc()
     return _union_all(selects).order_by(*newest_first).limit(Parameter("limit"))
 
@@ -204,11 +193,6 @@ def _union_all(selects: list[Any]) -> Any:
         return selects[0]
     half = len(selects) // 2
     return _union_all(selects[:half]).union_all(_union_all(selects[half:]))
-
-
-@compiled
-def _select_one(listing: KeysetQuery) -> Any:
-    return listing.model.select(*listing.columns).where(listing.model.id == Parameter("id"))
 
 
 @compiled

@@ -4,8 +4,8 @@ from typing import Any
 
 from peewee import SQL, fn
 
-from ..db.compiled import Parameter, Row, compiled, has_line
-from .audit import AuditEntry, shape_entry
+from ..db.base import Parameter, Row, compiled, has_line
+from .audit import AuditEntry
 from .cameras import Camera
 from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, encode_types
 from .keyset import KeysetQuery, UnionBranch
@@ -24,18 +24,6 @@ def event_counts_by_level(period: Row) -> dict[str | None, int]:
 def event_counts_by_camera(period: Row) -> list[Row]:
     """How many events began in the ``period`` before each camera, most first."""
     return _count_by_camera(tuple(period)).rows(**period)
-
-
-def _detection(row: Row) -> Row:
-    """A detection as it goes to the wire."""
-    box = {side: row.pop(f"bbox_{side}") for side in ("x", "y", "width", "height")}
-    last = {name: row.pop(name) for name in ("file_path", "external_id")}
-    return row | {"bbox": None if box["x"] is None else box} | last
-
-
-def _event(row: Row) -> Row:
-    """An event as it goes to the wire."""
-    return row | {"reviewed": bool(row["reviewed"])}
 
 
 def _bucket_branches(given: Row) -> list[UnionBranch]:
@@ -62,9 +50,6 @@ def _type_branches(given: Row) -> list[UnionBranch]:
 DETECTIONS = KeysetQuery(
     model=Detection,
     moment=Detection.detected_at,
-    columns=[
-        field for field in Detection._meta.sorted_fields if field.name != "confidence_bucket"
-    ],
     filters={
         "camera_id": Detection.camera == Parameter("camera_id"),
         "event_id": Detection.event == Parameter("event_id"),
@@ -73,18 +58,11 @@ DETECTIONS = KeysetQuery(
         "start_date": Detection.detected_at >= Parameter("start_date"),
         "end_date": Detection.detected_at < Parameter("end_date"),
     },
-    shape=_detection,
     branches=_bucket_branches,
 )
 EVENTS = KeysetQuery(
     model=Event,
     moment=Event.started_at,
-    columns=[
-        *(field for field in Event._meta.sorted_fields if field.name != "object_types"),
-        Detection.select(fn.COUNT(SQL("*")))
-        .where(Detection.event == Event.id)
-        .alias("detection_count"),
-    ],
     filters={
         "camera_id": Event.camera == Parameter("camera_id"),
         "risk_level": Event.risk_level == Parameter("risk_level"),
@@ -93,13 +71,11 @@ EVENTS = KeysetQuery(
         "start_date": Event.started_at >= Parameter("start_date"),
         "end_date": Event.started_at < Parameter("end_date"),
     },
-    shape=_event,
     branches=_type_branches,
 )
 AUDIT = KeysetQuery(
     model=AuditEntry,
     moment=AuditEntry.timestamp,
-    columns=AuditEntry._meta.sorted_fields,
     filters={
         "action": AuditEntry.action == Parameter("action"),
         "resource_type": AuditEntry.resource_type == Parameter("resource_type"),
@@ -108,7 +84,6 @@ AUDIT = KeysetQuery(
         "start_date": AuditEntry.timestamp >= Parameter("start_date"),
         "end_date": AuditEntry.timestamp < Parameter("end_date"),
     },
-    shape=shape_entry,
 )
 
 

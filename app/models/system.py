@@ -5,8 +5,7 @@ from typing import Any
 
 from peewee import Check, IntegerField, TextField
 
-from ..db.compiled import AutoIncrementField, Parameter, Row, compiled
-from .base import BaseModel
+from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 
 
 class Token(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from ..clock import rfc3339
-from ..models.base import UNCLEAN
+from ..models import UNCLEAN
 
 # RFC 3339, section 5.6, with the ranges of its fields; the day is checked by the calendar.
 DATE_TIME = re.compile(

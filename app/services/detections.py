@@ -9,7 +9,8 @@ from ..models import Camera, ConflictError, Detection, Event, Row, decode_types,
 
 NO_CAMERA = "There is no camera with this id."
 NO_EVENT = "There is no event with this id of the same camera."
-NO_BOX = {"x": None, "y": None, "width": None, "height": None}
+# Side of a bounding box → its column.
+BOX_COLUMNS = {side: f"bbox_{side}" for side in ("x", "y", "width", "height")}
 
 
 class CreatedDetections(NamedTuple):
@@ -81,10 +82,9 @@ def _known_ids(detections: list[Row]) -> dict[Hashable, int]:
 
 def _columns(detection: Row, now: str) -> Row:
     """The detection as it is stored."""
-    row = {name: value for name, value in detection.items() if name != "bbox"}
-    row["detected_at"] = row["detected_at"] or now
-    box = detection["bbox"] or NO_BOX
-    return row | {f"bbox_{side}": box[side] for side in NO_BOX}
+    row = detection | {"detected_at": detection["detected_at"] or now}
+    box = row.pop("bbox") or {}
+    return row | {column: box.get(side) for side, column in BOX_COLUMNS.items()}
 
 
 def _add_event_types(detections: Iterable[Row]) -> None:

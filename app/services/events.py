@@ -1,7 +1,7 @@
 """How is an event created, and what do people make of it? Each change is one transaction."""
 
 from ..db import writer
-from ..models import EVENTS, ConflictError, Detection, Event, Row, encode_types
+from ..models import ConflictError, Detection, Event, Row, encode_types
 from . import audit
 from .audit import Caller
 from .detections import check_references
@@ -22,7 +22,7 @@ def create_event(event: Row) -> Row:
         event_id = Event.insert_row(row | {"object_types": encode_types(types)})
         for detection_id in claimed:
             Detection.change(detection_id, {"event_id": event_id})
-        return EVENTS.one(event_id)
+        return Event.one(event_id)
 
     return writer.run(create, alone=len(claimed) > 1)
 
@@ -34,14 +34,14 @@ def update_event(event_id: int, fields: Row, by: Caller) -> Row:
     """
 
     def update() -> Row:
-        event = EVENTS.one(event_id)
+        event = Event.one(event_id)
         _check_end(event["started_at"], fields.get("ended_at"))
         changes = audit.differences(event, fields)
         if not changes:
             return event
         Event.change(event_id, {name: fields[name] for name in changes})
         audit.record("event_updated", by, "event", event, {"changes": changes})
-        return EVENTS.one(event_id)
+        return Event.one(event_id)
 
     return writer.run(update)
 

@@ -1,0 +1,244 @@
+"""What do all tables share? Queries compiled once, and the few words that only SQLite knows.
+
+Building a query in peewee costs 0.2 ms, running its SQL a hundredth of that.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ParamSpec, cast
+
+from peewee import SQL, Model, Node, NodeList, Value, fn
+from playhouse.sqlite_ext import AutoIncrementField as AutoIncrementField
+
+from .connection import database
+
+Row = dict[str, Any]
+P = ParamSpec("P")
+
+# Unicode's categories Cc and Cs: UTF-8 has no bytes for a lone surrogate, and SQLite's own
+# functions end a text at NUL.
+UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Queries that are kept: far more than the sets of filters that clients combine.
+MOST_KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """The place of a parameter among the values of a query."""
+
+    name: str
+
+
+class Parameter(Value):
+    """Stands in a query for a value that each run of it gives under this ``name``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_Slot(name), converter=False, unpack=False)
+
+
+class CompiledQuery:
+    """The SQL of a query, to run with values for its parameters."""
+
+    def __init__(self, query: Any) -> None:
+        self.sql, self._values = query.sql()
+        self._columns: list[str] = []
+
+    def bind(self, values: Row) -> list[Any]:
+        """The values of the query in the order of its SQL."""
+        return [values[v.name] if type(v) is _Slot else v for v in self._values]
+
+    def rows(self, **values: Any) -> list[Row]:
+        """All rows by column name, as the driver gives their values."""
+        cursor = self._execute(values)
+        if not self._columns:
+            self._columns = [column[0] for column in cursor.description]
+        columns = self._columns
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def one(self, **values: Any) -> Row | None:
+        """The first row, if there is one."""
+        return next(iter(self.rows(**values)), None)
+
+    def scalar(self, **values: Any) -> Any:
+        """The first value of the first row; None where there is no row."""
+        row = self._execute(values).fetchone()
+        return None if row is None else row[0]
+
+    def change(self, **values: Any) -> int:
+        """How many rows the query has changed or deleted."""
+        return int(self._execute(values).rowcount)
+
+    def insert(self, **values: Any) -> int:
+        """The id of the row that the query has inserted."""
+        return int(self._execute(values).lastrowid)
+
+    def _execute(self, values: Row) -> Any:
+        return database.execute_sql(self.sql, self.bind(values))
+
+
+def compiled(build: Callable[P, Any]) -> Callable[P, CompiledQuery]:
+    """A decorator of a function that builds a query: called once for each set of arguments."""
+
+    def compile_query(*args: P.args, **kwargs: P.kwargs) -> CompiledQuery:
+        return CompiledQuery(build(*args, **kwargs))
+
+    return cast(Callable[P, CompiledQuery], lru_cache(MOST_KEPT)(compile_query))
+
+
+class ConflictError(Exception):
+    """Values that fit their schema but not what is stored: field → messages."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
+class NotFound(Exception):
+    """There is no such row; ``resource`` says of what kind."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(resource)
+        self.resource = resource
+
+
+class BaseModel(Model):
+    """What all tables share; every query of the service is a method of its table.
+
+    Reads give plain dicts, in the contract's order.
+    """
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+    @classmethod
+    def table(cls) -> str:
+        """The table's name."""
+        return str(cls._meta.table_name)
+
+    @classmethod
+    def insert_row(cls, row: Row) -> int:
+        """Insert a row, columns by name; its id where the database chooses that."""
+        return _insert(cls, tuple(row)).insert(**row)
+
+    @classmethod
+    def insert_rows(cls, rows: list[Row]) -> list[int]:
+        """Insert rows of the same columns; the ids that the database chooses, in their order."""
+        ids: list[int] = []
+        for some in chunks(rows):
+            values = {f"{name}_{n}": row[name] for n, row in enumerate(some) for name in row}
+            # They ascend, but may be returned in any order (sqlite.org/lang_returning.html).
+            found = _insert_many(cls, tuple(some[0]), len(some)).rows(**values)
+            ids += sorted(row["id"] for row in found)
+        return ids
+
+    @classmethod
+    def change(cls, row_id: str | int, fields: Row) -> None:
+        """Write just these columns, so that no concurrent change to another one is undone."""
+        _update(cls, tuple(fields)).change(row_id=row_id, **fields)
+
+    @classmethod
+    def columns(cls) -> list[Any]:
+        """What is read of a row that goes to the wire."""
+        return list(cls._meta.sorted_fields)
+
+    @classmethod
+    def shape(cls, row: Row) -> Row:
+        """The ``row`` of these `columns` as it goes to the wire."""
+        return row
+
+    @classmethod
+    def one(cls, row_id: str | int) -> Row:
+        """The row of this id as it goes to the wire; raises `NotFound`."""
+        row = _select_one(cls).one(row_id=row_id)
+        if row is None:
+            raise NotFound(cls.table())
+        return cls.shape(row)
+
+    @classmethod
+    def find(cls, **values: Any) -> Row | None:
+        """The first row whose columns have these values, if there is one."""
+        return _select_where(cls, tuple(values)).one(**values)
+
+    @classmethod
+    def remove(cls, row_id: str | int) -> None:
+        """Delete the row of this id, if there is one."""
+        _delete(cls).change(row_id=row_id)
+
+    @classmethod
+    def row_count(cls) -> int:
+        """How many rows there are."""
+        return int(_count(cls).scalar())
+
+
+def chunks(items: list[Any]) -> Iterator[list[Any]]:
+    """Parts of the list, each of a power of two items: so few lengths of queries are compiled."""
+    begin = 0
+    while left := len(items) - begin:
+        size = 1 << (left.bit_length() - 1)
+        yield items[begin : begin + size]
+        begin += size
+
+
+@compiled
+def _insert(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    return model.insert({name: Parameter(name) for name in names})
+
+
+@compiled
+def _insert_many(model: type[BaseModel], names: tuple[str, ...], rows: int) -> Any:
+    values = [{name: Parameter(f"{name}_{n}") for name in names} for n in range(rows)]
+    return model.insert_many(values).returning(model._meta.primary_key)
+
+
+@compiled
+def _update(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    fields = {name: Parameter(name) for name in names}
+    return model.update(fields).where(model._meta.primary_key == Parameter("row_id"))
+
+
+@compiled
+def _delete(model: type[BaseModel]) -> Any:
+    return model.delete().where(model._meta.primary_key == Parameter("row_id"))
+
+
+@compiled
+def _select_one(model: type[BaseModel]) -> Any:
+    return model.select(*model.columns()).where(model._meta.primary_key == Parameter("row_id"))
+
+
+@compiled
+def _select_where(model: type[BaseModel], names: tuple[str, ...]) -> Any:
+    return model.select().where(*(getattr(model, name) == Parameter(name) for name in names))
+
+
+@compiled
+def _count(model: type[BaseModel]) -> Any:
+    return model.select(fn.COUNT(SQL("*")))
+
+
+def generated(expression: str) -> SQL:
+    """A column that the database computes, so that it can stand in an index.
+
+    SQL, because peewee has no words for it (sqlite.org/gencol.html).
+    """
+    return SQL(f"GENERATED ALWAYS AS ({expression}) VIRTUAL")
+
+
+def indexed_by(table: Any, index: str) -> Node:
+    """The ``table`` of a FROM clause, to be searched by this index and no other.
+
+    SQL, because peewee has no words for it (sqlite.org/lang_indexedby.html).
+    """
+    return NodeList((table, SQL(f"INDEXED BY {index}")))
+
+
+def has_line(text: Node, line: Node) -> Node:
+    """Whether ``line`` is one of the lines of ``text``, which begins and ends with a line feed.
+
+    A ``line`` that itself holds a line feed is none: DEL, which no text holds, stands for it.
+    """
+    whole = Value("\n").concat(fn.REPLACE(line, "\n", "\x7f")).concat("\n")
+    return fn.INSTR(text, whole) > 0
