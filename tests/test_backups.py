@@ -165,7 +165,7 @@ def test_a_restore_over_a_damaged_database_keeps_that_as_it_is(kept, path, run):
 
 def test_a_restore_where_no_database_is_needs_none(kept, path, run):
     files.remove(path)
-    assert run("restore", kept).stdout == "restored\n"
+    assert run("restore", kept).stdout == f"restored {path}\n"
     assert names() == ["Before"]
 
 
@@ -187,7 +187,7 @@ def test_a_restore_is_refused_while_any_process_uses_the_database(kept, path, ru
         before = beside(path)
         result = run("restore", kept)
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-        assert "stop the service" in result.stderr
+        assert "Stop the service" in result.stderr
         assert beside(path) == before
         user.communicate()
     assert run("restore", kept).exit_code == 0

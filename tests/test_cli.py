@@ -74,14 +74,14 @@ def test_what_nobody_foresaw_keeps_its_traceback(run, monkeypatch):
 def test_prune_without_a_limit_says_what_to_set(run, detections):
     result = run("prune")
     assert result.exit_code == 0
-    assert "set NVR_RETENTION_DAYS" in result.stderr
-    assert result.stdout == "removed 0 detections, 0 events, 0 audit entries\n"
+    assert "see NVR_RETENTION_DAYS" in result.stderr
+    assert result.stdout == "deleted 0 detections, 0 events, 0 audit entries\n"
 
 
 def test_prune_removes_what_its_dry_run_promised(app, run, detections):
     app.config["NVR_RETENTION_ROWS"] = 4
     promised = run("prune", "--dry-run")
-    assert promised.stdout == "would remove 5 detections, 0 events, 0 audit entries\n"
+    assert promised.stdout == "would delete 5 detections, 0 events, 0 audit entries\n"
     assert Detection.select().count() == 9
     assert json.loads(run("prune", "--json").stdout) == {
         "dry_run": False,
@@ -96,7 +96,7 @@ def test_a_token_is_made_listed_and_revoked(run):
     made = run("tokens", "create", "phone", "--role", "read")
     assert made.exit_code == 0
     assert re.fullmatch(r"nvr_[\w-]{43}\n", made.stdout)
-    assert "this once" in made.stderr
+    assert "cannot be shown again" in made.stderr
     listed = run("tokens", "list")
     assert re.fullmatch(r"read   made \S+Z  never used  phone\n", listed.stdout)
     gone = run("tokens", "revoke", "phone")

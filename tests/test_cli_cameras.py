@@ -94,7 +94,7 @@ def test_add_refuses_what_the_api_refuses(run):
     refused = run("cameras", "add", " ", "x" * 501)
     assert refused.exit_code == 1
     assert refused.stderr.splitlines() == [
-        "Error: this cannot be used:",
+        "Error: These values are not valid:",
         "  name: Length must be between 1 and 255.",
         "  folder_path: Length must be between 1 and 500.",
     ]
@@ -196,7 +196,7 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_done(run, roster):
     refused = run("cameras", "import", file)
     assert (refused.exit_code, refused.stdout) == (1, "")
     lines = refused.stderr.splitlines()
-    assert lines[0] == "Error: this cannot be used:"
+    assert lines[0] == "Error: These values are not valid:"
     assert {line.partition(": ")[0].strip() for line in lines[1:]} == {
         "cameras.1.name",
         "cameras.2.name",

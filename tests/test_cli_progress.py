@@ -1,69 +1,72 @@
-"""Does whoever waits for a command see how far it is, and nobody else?"""
+"""Is the progress of a long command shown on a terminal, and nowhere else?"""
 
 import json
-import sys
+import os
+import pty
 
 import pytest
+from flask.cli import ScriptInfo
 
-from app.cli import progress
 from app.db import backup as backup_files
 from app.diagnostics import doctor
-from app.models import Row
 from app.services import cameras as camera_service
 from tests.rows import add_many
 
-ROSTER: Row = {"cameras": [{"name": "Garden", "folder_path": "garden"}]}
+
+@pytest.fixture
+def run_on_terminal(app, monkeypatch):
+    """Runs a command with a terminal as stderr, and returns what it wrote there."""
+
+    def run(words):
+        master, slave = pty.openpty()
+        with os.fdopen(slave, "w") as stderr, os.fdopen(master, "rb", buffering=0) as screen:
+            with monkeypatch.context() as patch:
+                patch.setattr("sys.stderr", stderr)
+                with pytest.raises(SystemExit):
+                    app.cli.main(words, obj=ScriptInfo(create_app=lambda: app))
+            return screen.read(100_000).decode()
+
+    return run
 
 
 @pytest.fixture
-def run(app, client):
-    return lambda *words, **more: app.test_cli_runner().invoke(args=words, **more)
-
-
-@pytest.fixture
-def commands(run, camera, tmp_path):
-    """What takes longer than a second where there is much to do, each with what it is typed."""
+def long_commands(camera, tmp_path):
+    """The words of each command that takes more than a second where there is much to do."""
     add_many(camera["id"], detections=3, events=1)
-    return {
-        "import": lambda: run("cameras", "import", "-", input=json.dumps(ROSTER)),
-        "backup": lambda: run("backup", str(tmp_path / "kept.db")),
-        "doctor": lambda: run("doctor"),
-        "rm": lambda: run("cameras", "rm", camera["id"], "--yes"),
-    }
+    file = tmp_path / "cameras.json"
+    file.write_text(json.dumps({"cameras": [{"name": "Garden", "folder_path": "garden"}]}))
+    return [
+        ["cameras", "import", str(file)],
+        ["backup", str(tmp_path / "kept.db")],
+        ["doctor"],
+        ["cameras", "rm", camera["id"], "--yes"],
+    ]
 
 
-def test_on_a_terminal_each_goes_up_to_the_whole(commands, monkeypatch, subtests):
-    monkeypatch.setattr(progress, "is_looked_on", lambda: True)
-    monkeypatch.setattr("click._termui_impl.isatty", lambda _: True)
-    for name, command in commands.items():
-        with subtests.test(name):
-            assert "100%" in command().stderr
+def test_a_terminal_shows_the_progress_up_to_100_percent(long_commands, run_on_terminal, subtests):
+    for words in long_commands:
+        with subtests.test(words[0]):
+            assert "100%" in run_on_terminal(words)
 
 
-def test_elsewhere_nothing_of_it_is_written(commands, subtests):
-    for name, command in commands.items():
-        with subtests.test(name):
-            assert command().stderr == ""
+def test_a_file_or_a_pipe_gets_no_progress(app, long_commands, subtests):
+    for words in long_commands:
+        with subtests.test(words[0]):
+            assert app.test_cli_runner().invoke(args=words).stderr == ""
 
 
-def test_a_terminal_is_told_from_a_file(monkeypatch):
-    for is_terminal in (True, False):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)  # noqa: B023
-        assert progress.is_looked_on() is is_terminal
-
-
-def test_a_backup_tells_how_far_its_copying_is(app, camera, tmp_path, monkeypatch):
+def test_a_backup_reports_the_progress_of_its_copying(app, camera, tmp_path, monkeypatch):
     monkeypatch.setattr(backup_files, "PROGRESS_INSTRUCTIONS", 1000)
     add_many(camera["id"], detections=20_000, events=10)
-    told = []
+    steps = []
     path = app.config["NVR_DATABASE_URL"]
-    backup_files.backup(path, str(tmp_path / "kept.db"), told.append)
-    assert sum(told) == 100
-    assert min(told) >= 0
-    assert len([step for step in told if step]) > 3
+    backup_files.backup(path, str(tmp_path / "kept.db"), steps.append)
+    assert sum(steps) == 100
+    assert min(steps) >= 0
+    assert len([step for step in steps if step]) > 3
 
 
-def test_the_doctor_counts_its_checks(app):
+def test_the_doctor_knows_how_many_checks_it_makes(app):
     path = app.config["NVR_DATABASE_URL"]
     found = list(
         doctor.check_box(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now())

@@ -1,11 +1,10 @@
-"""What can an operator do? ``flask --app wsgi COMMAND``; each command is a module of its own."""
+"""What can an operator do from a shell? ``flask --app wsgi COMMAND``."""
 
 from flask import Flask
 
 from .backup import backup, restore
-from .doctor import doctor
-from .import_export import cameras
-from .prune import prune
+from .cameras import cameras
+from .maintenance import doctor, prune
 from .tokens import tokens
 
 COMMANDS = (backup, cameras, doctor, prune, restore, tokens)

@@ -1,4 +1,4 @@
-"""How does an operator keep a copy of the database, and get back to one?"""
+"""How does an operator back up the database and restore a backup?"""
 
 import json
 import os
@@ -9,26 +9,21 @@ from flask.cli import with_appcontext
 
 from .. import db
 from ..db import backup as backup_files
-from . import progress
-from .failures import Command
-
-
-def _path() -> str:
-    return str(current_app.config["NVR_DATABASE_URL"])
+from .common import Command, as_json, progress_bar
 
 
 @click.command(cls=Command)
 @with_appcontext
 @click.argument("path")
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@as_json
 def backup(path: str, as_json: bool) -> None:
-    """Write a checked copy of the database to PATH, which must not exist yet.
+    """Write a checked copy of the database to the new file PATH.
 
     The service may run meanwhile.
     """
     path = os.path.abspath(path)
-    with progress.bar(100) as bar:
-        size = backup_files.backup(_path(), path, bar.update)
+    with progress_bar(100) as bar:
+        size = backup_files.backup(_database_path(), path, bar.update)
     if as_json:
         click.echo(json.dumps({"path": path, "bytes": size}))
     else:
@@ -38,16 +33,21 @@ def backup(path: str, as_json: bool) -> None:
 @click.command(cls=Command)
 @with_appcontext
 @click.argument("path")
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@as_json
 def restore(path: str, as_json: bool) -> None:
-    """Put the backup PATH in the place of the database, which is kept beside it.
+    """Replace the database by the backup PATH; the old file is kept beside it.
 
     Refuses while the service runs.
     """
-    with progress.bar(100) as bar:
+    database = _database_path()
+    with progress_bar(100) as bar:
         source = os.path.abspath(path)
-        kept = backup_files.restore(source, _path(), db.known_migrations(), bar.update)
+        kept = backup_files.restore(source, database, db.known_migrations(), bar.update)
     if as_json:
-        click.echo(json.dumps({"database": _path(), "kept": kept}))
+        click.echo(json.dumps({"database": database, "kept": kept}))
     else:
-        click.echo(f"restored {_path()}; the old one is kept as {kept}" if kept else "restored")
+        click.echo(f"restored {database}" + (f"; the old file is kept as {kept}" if kept else ""))
+
+
+def _database_path() -> str:
+    return str(current_app.config["NVR_DATABASE_URL"])

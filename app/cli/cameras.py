@@ -1,34 +1,34 @@
-"""Which cameras are there, which come and which go? The registry from a shell."""
+"""How does an operator list, add, remove, export and import cameras?"""
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import click
+from flask import current_app
 from marshmallow import ValidationError, fields, missing, validate
 
 from .. import db
 from ..logs import one_line
-from ..models import NotFound, Row
-from ..schemas.cameras import CameraCreateSchema
+from ..models import Camera, NotFound, Row
+from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
 from ..services import cameras as camera_service
-from ..services.audit import Caller
-from . import progress
-from .failures import Group
+from ..services.cameras import ImportPlan
+from ..strict_json import BadJson, load_json
+from ..yaml_text import BadYaml, dumps, loads
+from .common import CLI, Group, as_json, progress_bar
 
-BY = Caller("cli")
-# The fields that a line of the list shows without their names.
-SHOWN = ("id", "name", "folder_path", "status", "created_at", "last_seen_at")
+# The fields that `cameras list` prints without their names.
+UNNAMED_FIELDS = ("id", "name", "folder_path", "status", "created_at", "last_seen_at")
 
-cameras = Group("cameras", help="List, add, remove, import and export the cameras.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+cameras = Group("cameras", help="List, add, remove, export and import cameras.")
 
 
 @cameras.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """Show every camera: its id, status, last upload, name and folder."""
+    """List every camera: id, status, last upload, name and folder."""
     db.migrate()
     found = camera_service.list_cameras()
     if as_json:
@@ -36,12 +36,12 @@ def list_(as_json: bool) -> None:
         return
     for camera in found:
         seen = camera["last_seen_at"] or "never"
-        line = f"{camera['id']}  {camera['status']:7}  {seen:27}  {titled(camera)}{_more(camera)}"
-        click.echo(line)
+        line = f"{camera['id']}  {camera['status']:7}  {seen:27}  {camera_label(camera)}"
+        click.echo(line + _other_fields(camera))
 
 
 def camera_parameters(command: Callable[..., None]) -> Callable[..., None]:
-    """Give the command an argument for each required field of a camera, else an option."""
+    """Give the command an argument per required field of a camera and an option per other."""
     for name, field in reversed(CameraCreateSchema().fields.items()):
         command = (click.argument(name) if field.required else _option(name, field))(command)
     return command
@@ -62,63 +62,131 @@ def _option(name: str, field: fields.Field[Any]) -> Callable[..., Any]:
 @camera_parameters
 @as_json
 def add(as_json: bool, **given: Any) -> None:
-    """Register the camera NAME that uploads to FOLDER_PATH, absolute or below the base path."""
+    """Add the camera NAME that uploads to FOLDER_PATH, absolute or below the base path."""
     db.migrate()
     try:
         given = {name: value for name, value in given.items() if value is not None}
         valid = CameraCreateSchema().load(given)
     except ValidationError as error:
-        raise refusal(error.messages) from None
-    camera = camera_service.create_camera(valid, BY)
+        raise validation_error(error) from None
+    camera = camera_service.create_camera(valid, CLI)
     click.echo(json.dumps(camera, ensure_ascii=False) if as_json else camera["id"])
 
 
 @cameras.command()
 @click.argument("camera_id", type=click.UUID)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
-    """Remove the camera CAMERA_ID with all its detections and events; its pictures stay."""
+    """Remove the camera CAMERA_ID, its detections and its events; its pictures stay."""
     db.migrate()
     try:
         camera = camera_service.get_camera(str(camera_id))
         counts = camera_service.count_children(camera["id"])
         if not yes:
-            what = f"Remove {titled(camera)} with {_said(counts)}?"
-            click.confirm(what, abort=True, err=True)
-        with progress.bar(sum(counts.values())) as bar:
-            went = camera_service.delete_camera(camera["id"], BY, bar.update)
+            question = f"Remove {camera_label(camera)} with {_in_words(counts)}?"
+            click.confirm(question, abort=True, err=True)
+        with progress_bar(sum(counts.values())) as bar:
+            deleted = camera_service.delete_camera(camera["id"], CLI, bar.update)
     except NotFound:
         raise click.ClickException("There is no camera with this id.") from None
     if as_json:
-        click.echo(json.dumps({"removed": camera, **went}, ensure_ascii=False))
+        click.echo(json.dumps({"removed": camera, **deleted}, ensure_ascii=False))
     else:
-        click.echo(f"removed {titled(camera)} with {_said(went)}")
+        click.echo(f"removed {camera_label(camera)} with {_in_words(deleted)}")
 
 
-def _more(camera: Row) -> str:
-    """The camera's other fields, where they hold something: ``  location=Garden``."""
-    more = {name: value for name, value in camera.items() if name not in SHOWN and value}
-    return one_line("".join(f"  {name}={value}" for name, value in more.items()))
+@cameras.command()
+@as_json
+def export(as_json: bool) -> None:
+    """Print every camera as YAML, or as JSON, in the form that `import` reads."""
+    db.migrate()
+    document = {"cameras": [_exported(camera) for camera in camera_service.list_cameras()]}
+    text = json.dumps(document, ensure_ascii=False) if as_json else dumps(document)
+    click.echo(text, nl=as_json)
 
 
-def titled(camera: Row) -> str:
-    """A camera for people, whatever characters its name holds."""
+def _exported(camera: Row) -> Row:
+    """The fields that a client chose, without empty ones."""
+    return {field: value for field, value in Camera.chosen(camera).items() if value is not None}
+
+
+@cameras.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@as_json
+def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
+    """Add or update every camera that FILE lists, YAML or JSON (- reads stdin).
+
+    A camera is identified by its folder. Cameras that FILE does not list stay. If one entry is
+    wrong, nothing changes.
+    """
+    db.migrate()
+    entries = _import_entries(file.read())
+    base = current_app.config["NVR_FOSCAM_BASE_PATH"]
+    if dry_run:
+        plan = camera_service.plan_import(entries, base)
+    else:
+        with progress_bar(len(entries)) as bar:
+            plan = camera_service.import_cameras(entries, base, CLI, bar.update)
+    click.echo(json.dumps(_plan_as_json(plan, dry_run)) if as_json else _diff(plan, dry_run))
+
+
+def _import_entries(data: bytes) -> list[Row]:
+    """The valid entries of a YAML or JSON document; JSON is read as strictly as by the API."""
+    try:
+        document = load_json(data) if data.lstrip()[:1] in (b"{", b"[") else loads(data)
+        entries: list[Row] = CameraImportSchema().load(document)["cameras"]
+    except (BadJson, BadYaml) as error:
+        raise click.ClickException(one_line(f"The file cannot be read: {error}")) from None
+    except ValidationError as error:
+        raise validation_error(error) from None
+    return entries
+
+
+def _plan_as_json(plan: ImportPlan, dry_run: bool) -> Row:
+    return {
+        "dry_run": dry_run,
+        "added": plan.new,
+        "changed": [{"id": camera["id"], "changes": change} for camera, change in plan.changed],
+        "unchanged": plan.unchanged,
+    }
+
+
+def _diff(plan: ImportPlan, dry_run: bool) -> str:
+    """One line per added or changed camera, then how many there are of each kind."""
+    lines = [f"+ {camera_label(entry)}" for entry in plan.new]
+    for camera, changes in plan.changed:
+        new = camera | {name: change["new"] for name, change in changes.items()}
+        lines += [f"- {camera_label(camera)}", f"+ {camera_label(new)}"]
+    counts = f"{len(plan.new)} added, {len(plan.changed)} changed, {plan.unchanged} unchanged"
+    return "\n".join([*lines, f"{'would be: ' if dry_run else ''}{counts}"])
+
+
+def camera_label(camera: Row) -> str:
+    """A camera's name and folder on one line, control characters escaped."""
     return one_line(f"{camera['name']} ({camera['folder_path']})")
 
 
-def _said(counts: Row) -> str:
+def _other_fields(camera: Row) -> str:
+    """The remaining fields that have a value, with their names: ``  location=Garden``."""
+    others = {name: value for name, value in camera.items() if name not in UNNAMED_FIELDS}
+    return one_line("".join(f"  {name}={value}" for name, value in others.items() if value))
+
+
+def _in_words(counts: Row) -> str:
     """``1 detection and 2 events``."""
     named = [f"{n} {what.removesuffix('s') if n == 1 else what}" for what, n in counts.items()]
     return " and ".join(named)
 
 
-def refusal(messages: Any, path: str = "") -> click.ClickException:
-    """Everything that is wrong, one line each."""
-    return click.ClickException("\n".join(["this cannot be used:", *_lines(messages, path)]))
+def validation_error(error: ValidationError) -> click.ClickException:
+    """Every invalid field on a line of its own."""
+    lines = _field_lines(error.messages, "")
+    return click.ClickException("\n".join(["These values are not valid:", *lines]))
 
 
-def _lines(messages: Any, path: str) -> list[str]:
+def _field_lines(messages: Any, path: str) -> list[str]:
     if isinstance(messages, dict):
-        return [line for name, m in messages.items() for line in _lines(m, f"{path}{name}.")]
+        return [line for key, m in messages.items() for line in _field_lines(m, f"{path}{key}.")]
     return [one_line(f"  {path.removesuffix('.')}: {message}") for message in messages]

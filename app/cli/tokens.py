@@ -1,4 +1,4 @@
-"""Who is let in, and who no longer? Tokens are made, listed and revoked here and nowhere else."""
+"""How does an operator make, list and revoke tokens? Nothing else in the service can."""
 
 import json
 import shlex
@@ -10,41 +10,43 @@ from flask import Flask
 from .. import db
 from ..layout import command_anywhere
 from ..models import Row, Token
-from ..services import tokens as known
-from ..services.audit import Caller
-from .failures import Group
+from ..services import tokens as token_service
+from .common import CLI, Group, as_json
 
-BY = Caller("cli")
-SHOWN = ("name", "role", "created_at", "last_used_at")
+PRINTED_FIELDS = ("name", "role", "created_at", "last_used_at")
 
-tokens = Group("tokens", help="Make, list and revoke the tokens that let their bearers in.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+tokens = Group("tokens", help="Make, list and revoke the tokens that requests authenticate with.")
 
 
 @tokens.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(known.ROLES), required=True, help="What it may do.")
+@click.option(
+    *("--role", "role"),
+    type=click.Choice(token_service.ROLES),
+    required=True,
+    help="What requests with it may do.",
+)
 @as_json
 def create(name: str, role: str, as_json: bool) -> None:
-    """Make a token called NAME and show it, this once."""
+    """Make the token NAME and print it; it cannot be printed again."""
     db.migrate()
     try:
-        token, secret = known.create(name, role, BY)
-    except known.BadName as error:
+        token, secret = token_service.create(name, role, CLI)
+    except token_service.BadName as error:
         raise click.BadParameter(str(error), param_hint="NAME") from None
     if as_json:
-        click.echo(json.dumps({**_shown(token), "token": secret}))
+        click.echo(json.dumps({**_printed(token), "token": secret}))
     else:
         click.echo(secret)
-        click.echo("Keep it safe: it is shown this once and stored nowhere.", err=True)
+        click.echo("Keep this token: only its hash is stored, it cannot be shown again.", err=True)
 
 
 @tokens.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """Show every token's name, role, making and last use (right within an hour)."""
+    """List every token: role, creation, last use (right within an hour) and name."""
     db.migrate()
-    found = [_shown(token) for token in Token.listing()]
+    found = [_printed(token) for token in Token.listing()]
     if as_json:
         click.echo(json.dumps({"tokens": found, "count": len(found)}))
         return
@@ -57,24 +59,24 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def revoke(name: str, as_json: bool) -> None:
-    """Let the bearer of the token called NAME in no longer, from the very next request on."""
+    """Revoke the token NAME; the next request with it is refused."""
     db.migrate()
     try:
-        token = known.revoke(name, BY)
-    except known.UnknownName as error:
+        token = token_service.revoke(name, CLI)
+    except token_service.UnknownName as error:
         raise click.BadParameter(str(error), param_hint="NAME") from None
     if as_json:
-        click.echo(json.dumps({"revoked": _shown(token)}))
+        click.echo(json.dumps({"revoked": _printed(token)}))
     else:
         click.echo(f"revoked {token['name']}")
 
 
 def command_to_create(app: Flask) -> str:
-    """What to type in a shell, anywhere on the box, for a first token."""
+    """The shell command that makes a first token, in any working directory."""
     url = f"NVR_DATABASE_URL=sqlite:///{quote(app.config['NVR_DATABASE_URL'])}"
     words = ("env", url, *command_anywhere(), "tokens", "create", "admin", "--role", "write")
     return shlex.join(words)
 
 
-def _shown(token: Row) -> Row:
-    return {name: token[name] for name in SHOWN}
+def _printed(token: Row) -> Row:
+    return {name: token[name] for name in PRINTED_FIELDS}

@@ -16,12 +16,11 @@ from peewee import DatabaseError
 
 from .. import clock, db, logs
 from ..access.authorize import is_locked_out
-from ..cli.prune import limits_of
 from ..cli.tokens import command_to_create
 from ..config import MIB
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
-from ..services.retention import prune
+from ..services.retention import limits_of, prune
 from ..services.tokens import usage
 from ..storage.folders import DRAIN_SECONDS
 from .event_loop import EventLoop
@@ -99,7 +98,7 @@ def main(app: Flask) -> None:
 
 def start_jobs(app: Flask) -> list[Job]:
     """What runs beside the requests, running."""
-    limits = limits_of(app)
+    limits = limits_of(app.config)
     monitor = app.extensions["monitor"]
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),

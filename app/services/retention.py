@@ -5,9 +5,10 @@ SQLite's busy handler looks again every 0.1 seconds at the latest.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..clock import rfc3339
 from ..db import writer
@@ -63,6 +64,15 @@ class Excess:
 
     def _remove_some(self) -> int:
         return self.rows.delete_up_to(self.key, self.at_once)
+
+
+def limits_of(config: Mapping[str, Any]) -> Limits:
+    """The limits that the settings in an app's ``config`` name."""
+    return Limits(
+        config["NVR_RETENTION_DAYS"],
+        config["NVR_RETENTION_ROWS"],
+        config["NVR_AUDIT_RETENTION_DAYS"],
+    )
 
 
 def excess(limits: Limits, now: datetime) -> list[Excess]:

@@ -1,0 +1,59 @@
+"""What do all commands share? ``--json``, a progress bar, and failures that fit on one line."""
+
+import sys
+from typing import Any
+
+import click
+import peewee
+from flask.cli import AppGroup
+
+from ..db import DriverError, InvalidDatabaseFile, files
+from ..errors import problem_of
+from ..services.audit import Caller
+
+# The actor in the audit entries of what a command changes.
+CLI = Caller("cli")
+IN_USE = "The database is in use. Stop the service and every other command first."
+# Their text names the file and what is wrong with it.
+DATABASE_ERRORS = (InvalidDatabaseFile, OSError, DriverError, peewee.DatabaseError)
+# The API's sentences for these would say less than the error's own text.
+GENERAL_PROBLEMS = ("internal_error", "database_unavailable")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Command(click.Command):
+    """A command that prints a known failure as one line and exits with 1, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an unknown exception is raised as it is."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:  # raised again unless there is a sentence for it
+            message = _message(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
+
+
+class Group(AppGroup):
+    """A group whose commands are `Command`."""
+
+    command_class = Command
+
+
+def progress_bar(length: int) -> Any:
+    """A bar of ``length`` steps on stderr, hidden where stderr is no terminal."""
+    return click.progressbar(length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _message(error: Exception) -> str | None:
+    """What went wrong and what to do, or None for an unknown failure."""
+    if isinstance(error, files.InUse):
+        return IN_USE
+    if isinstance(error, BrokenPipeError):
+        return None  # click exits without a message when the reader of a pipe has gone
+    problem = problem_of(error)
+    if problem.code not in GENERAL_PROBLEMS:
+        return problem.detail
+    return str(error) if isinstance(error, DATABASE_ERRORS) else None

@@ -1,0 +1,94 @@
+"""How does an operator check the box (`doctor`) and delete old rows (`prune`)?"""
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from peewee import DatabaseError
+
+from .. import clock, db
+from ..diagnostics import doctor as checks
+from ..diagnostics.camera import diagnose
+from ..logs import one_line
+from ..models import Row
+from ..services import cameras as camera_service
+from ..services import retention
+from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
+from .common import Command, as_json, progress_bar
+
+WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
+
+
+@click.command(cls=Command)
+@with_appcontext
+@as_json
+def doctor(as_json: bool) -> None:
+    """Check the box and every camera; exits with 1 if there is a problem.
+
+    Run it as the user that the service runs as. It changes nothing.
+    """
+    base, path = (
+        current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
+    )
+    cameras = _cameras(path)
+    box_checks = checks.check_box(base, path, len(cameras), clock.now())
+    found = {}
+    with progress_bar(checks.BOX_CHECKS + len(cameras)) as bar:
+        for name, check in chain(box_checks, _camera_checks(cameras)):
+            found[name] = check
+            bar.update(1)
+    status = worst(*found.values())
+    if as_json:
+        listed = {name: check._asdict() for name, check in found.items()}
+        click.echo(json.dumps({"status": status, "checks": listed}, ensure_ascii=False))
+    else:
+        for name, check in found.items():
+            click.echo(one_line(f"{WORDS[check.status]:8}{name}: {check.message}"))
+    sys.exit(int(status == UNHEALTHY))
+
+
+def _cameras(path: str) -> list[Row]:
+    """Every camera; none where the database cannot be read, which is a check of its own."""
+    try:
+        return camera_service.list_cameras() if Path(path).exists() else []
+    except DatabaseError:
+        return []
+
+
+def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
+    """The check of each camera by its name; each takes up to a second."""
+    context = current_app.extensions["diagnostics"]
+    for camera in cameras:
+        problems = diagnose(camera, cameras, context, clock.now())["problems"]
+        yield f"camera {camera['name']} ({camera['id']})", checks.check_camera(problems)
+
+
+@click.command(cls=Command)
+@with_appcontext
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@as_json
+def prune(dry_run: bool, as_json: bool) -> None:
+    """Delete detections, events and audit entries beyond the limits that NVR_RETENTION_* and
+    NVR_AUDIT_RETENTION_DAYS set."""
+    db.migrate()
+    limits = retention.limits_of(current_app.config)
+    if not limits:
+        click.echo(
+            "No limit is set: see NVR_RETENTION_DAYS, NVR_RETENTION_ROWS and "
+            "NVR_AUDIT_RETENTION_DAYS.",
+            err=True,
+        )
+    counts = {part.name: part.count() for part in retention.excess(limits, clock.now())}
+    if not dry_run:
+        with progress_bar(sum(counts.values())) as bar:
+            counts = retention.prune(limits, clock.now(), bar.update)
+    if as_json:
+        click.echo(json.dumps({"dry_run": dry_run, **counts}))
+    else:
+        listed = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
+        click.echo(f"{'would delete' if dry_run else 'deleted'} {listed}")
