@@ -107,6 +107,13 @@ SETTINGS = (
         "sqlite:///{data}/nvr.db",
         "the SQLite file: `sqlite:///` and a path",
     ),
+    Setting(
+        "NVR_DATABASE_ANYWHERE",
+        _one_of("0", "1"),
+        "0",
+        "`1` takes a database on any file system; `0` refuses one that is not known to be local, "
+        "where two machines or a lost connection can destroy it",
+    ),
     Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
     Setting("NVR_PORT", _whole(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
     Setting(

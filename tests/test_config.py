@@ -11,6 +11,7 @@ MIB = 1024 * 1024
 DEFAULTS = {
     "NVR_FOSCAM_BASE_PATH": "/export/foscam",
     "NVR_DATABASE_URL": f"{PROJECT}/instance/nvr.db",
+    "NVR_DATABASE_ANYWHERE": "0",
     "NVR_HOST": "127.0.0.1",
     "NVR_PORT": 8000,
     "NVR_ANONYMOUS": "auto",

@@ -81,17 +81,22 @@ def test_links_on_the_way_are_resolved(tmp_path):
     os.symlink("real/deep", tmp_path / "relative")
     os.symlink(tmp_path / "relative", tmp_path / "absolute")
     os.symlink("loop", tmp_path / "loop")
-    table = filesystems.read_table()
-    assert table.resolve(f"{tmp_path}/absolute/x/") == f"{tmp_path}/real/deep/x"
-    assert table.resolve(f"{tmp_path}/relative/../y") == f"{tmp_path}/real/y"
-    assert table.resolve("/../") == "/"
-    assert table.resolve(f"{tmp_path}/loop/z") == f"{tmp_path}/loop/z"
+    table = filesystems.mounts.table()
+    assert table.without_links(f"{tmp_path}/absolute/x/") == f"{tmp_path}/real/deep/x"
+    assert table.without_links(f"{tmp_path}/relative/../y") == f"{tmp_path}/real/y"
+    assert table.without_links("/../") == "/"
+    assert table.without_links(f"{tmp_path}/loop/z") == f"{tmp_path}/loop/z"
 
 
 def test_links_on_what_may_not_answer_are_not_read(tmp_path):
     os.symlink("/", tmp_path / "link")
     table = MountTable(f"1 0 8:1 / / rw - ext4 x rw\n2 1 0:9 / {tmp_path} rw - nfs nas:/ rw")
-    assert table.resolve(f"{tmp_path}/link/x") == f"{tmp_path}/link/x"
+    assert table.without_links(f"{tmp_path}/link/x") == f"{tmp_path}/link/x"
+
+
+def test_without_proc_every_file_system_is_unknown(monkeypatch):
+    monkeypatch.setattr(filesystems, "MOUNTS", ("/nowhere", "mountinfo"))
+    assert not filesystems.mount_of("/tmp").is_local
 
 
 @needs_mount

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from flask import Flask
 from playhouse.pool import PooledSqliteDatabase
 
+from ..config import BadSetting
+from ..storage import filesystems
 from . import files
 
 BUSY_SECONDS = 5.0
@@ -35,6 +37,11 @@ FAILURES = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read_only",
 }
+REMOTE = (
+    "the database {} lies on {} (mounted at {}), which is not known to be a local disk; there it "
+    "can be destroyed. Move it to a local disk and name that file in NVR_DATABASE_URL, or set "
+    "NVR_DATABASE_ANYWHERE=1 if you know better."
+)
 # What the driver raises where peewee is not asked, as in `backup`.
 DriverError = sqlite3.Error
 # A smaller log stays: a page that changes often is then copied once and not each time.
@@ -83,8 +90,15 @@ database = Database(None, max_connections=None)
 
 
 def init_app(app: Flask) -> None:
-    """Point the data layer at the configured file, and return connections to the pool."""
-    database.init(app.config["NVR_DATABASE_URL"], pragmas=PRAGMAS)
+    """Point the data layer at the configured file, and return connections to the pool.
+
+    Raises `BadSetting` where SQLite's locks and its WAL cannot be relied on (sqlite.org/wal.html).
+    """
+    path = app.config["NVR_DATABASE_URL"]
+    mount = filesystems.mount_of(path)
+    if not mount.is_local and app.config["NVR_DATABASE_ANYWHERE"] != "1":
+        raise BadSetting(REMOTE.format(path, mount.kind, mount.point))
+    database.init(path, pragmas=PRAGMAS)
     app.teardown_appcontext(_return_connection)
 
 

@@ -82,7 +82,7 @@ class MountTable:
         below = [m for m in self._reachable if m.point.startswith(f"{path.rstrip('/')}/")]
         return (self.way(path)[-1], *below)
 
-    def resolve(self, path: str) -> str:
+    def without_links(self, path: str) -> str:
         """``path`` without the links on the way, as far as only local file systems are asked."""
         names, real, links = path.split("/")[::-1], "", 0
         while names:
@@ -119,7 +119,8 @@ class Mounts:
             with self._lock:
                 if self._file is None:
                     self._file = _open_kernel_file(*MOUNTS)
-                self._table = MountTable(_read(self._file))
+                if self._file is not None:
+                    self._table = MountTable(_read(self._file))
         return self._table
 
     def close(self) -> None:
@@ -133,20 +134,20 @@ class Mounts:
 mounts = Mounts()
 
 
-def read_table() -> MountTable:
-    """The table of this moment, read for this one question."""
-    file = _open_kernel_file(*MOUNTS)
+def mount_of(path: str) -> Mount:
+    """The mount that ``path`` lies on, wherever links lead, asked for once."""
+    known = Mounts()
     try:
-        return MountTable(_read(file))
+        table = known.table()
+        return table.way(table.without_links(path))[-1]
     finally:
-        os.close(file)
+        known.close()
 
 
 def inotify_limit(name: str) -> int:
     """A limit of inotify(7); 0 where the kernel tells of none."""
-    try:
-        file = _open_kernel_file(LIMITS, name)
-    except (safe_open.FolderNotFound, safe_open.FileNotReadable):
+    file = _open_kernel_file(LIMITS, name)
+    if file is None:
         return 0
     try:
         return int(_read(file))
@@ -170,10 +171,16 @@ def _unescape(point: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), point)
 
 
-def _open_kernel_file(folder: str, name: str) -> int:
-    opened = safe_open.open_folder(folder, folder)
+def _open_kernel_file(folder: str, name: str) -> int | None:
+    """None where the kernel, or a sandbox, does not show it."""
+    try:
+        opened = safe_open.open_folder(folder, folder)
+    except safe_open.FolderNotFound:
+        return None
     try:
         return safe_open.open_file(opened, [name])
+    except safe_open.FileNotReadable:
+        return None
     finally:
         os.close(opened)
 

@@ -1,13 +1,15 @@
-"""Which file systems does the real service watch, and does it notice when one is mounted?"""
+"""What does the real service trust on which file system, and does it notice a mount?"""
 
 import os
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 
 import pytest
 import requests
 
-from tests.e2e.server import Server
+from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.mounts import Bindfs, mounted, needs_bindfs, needs_loop, needs_mount, on_a_disk_of
 from tests.pictures import picture, put
 
@@ -118,3 +120,38 @@ def test_what_the_kernel_calls_by_any_other_name_is_polled(tmp_path, kind):
         server = stack.enter_context(Server(tmp_path, wrapper))
         camera = register(server, "front")
         assert (shown(camera), watching(camera)) == (OLD, ("polling", ["polling"]))
+
+
+@needs_bindfs
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_database_that_is_not_on_a_local_disk_is_refused_with_the_remedy(tmp_path, hangs):
+    with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
+        os.symlink(share.point, tmp_path / "link")
+        server = Server(tmp_path, NVR_DATABASE_URL=f"sqlite:///{tmp_path}/link/nvr.db")
+        if hangs:
+            share.hang()
+        with pytest.raises(NotStarted) as refused, server:
+            pass
+        said = str(refused.value)
+        assert said.startswith("cannot start: ")
+        assert said.count("\n") == 1
+        for word in (f"fuse (mounted at {share.point})", "local disk", "NVR_DATABASE_ANYWHERE=1"):
+            assert word in said
+        assert server.process.returncode == 1
+        listing = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", f"{PROJECT}/wsgi.py", "cameras", "list"],
+            env=server.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (listing.returncode, listing.stdout, listing.stderr) == (1, "", said)
+
+
+@needs_bindfs
+def test_a_database_elsewhere_is_taken_from_an_owner_who_knows_better(tmp_path):
+    with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
+        url = f"sqlite:///{share.point}/nvr.db"
+        with Server(tmp_path, NVR_DATABASE_URL=url, NVR_DATABASE_ANYWHERE="1") as server:
+            register(server, "front")
+        assert (share.source / "nvr.db").exists()
