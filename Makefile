@@ -37,7 +37,7 @@ test-slow: $(VENV)/dev ## run the tests that take minutes
 
 check: $(VENV)/dev ## lint, format, type and security check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app migrations wsgi.py
+	@$(BIN)/bandit --quiet --recursive app migrations wsgi.py
 
 demo: $(VENV)/dev ## two cameras upload by FTP, curl fetches what they see
 	@$(BIN)/python -m tests.demo

@@ -4,11 +4,6 @@ A list is answered at once whatever it is filtered by, and an audit filter reads
 """
 
 BAND = "GENERATED ALWAYS AS (CAST(confidence * 20 AS INTEGER)) VIRTUAL"
-# Every name stands between two line ends.
-TYPES = (
-    "char(10) || group_concat(object_type, char(10)) || char(10) FROM (SELECT DISTINCT "
-    "object_type FROM detection WHERE event_id = event.id ORDER BY object_type)"
-)
 OLD = (
     "event_started_at_id_camera_id_risk_level_reviewed",
     "event_camera_id_started_at_id_risk_level_reviewed",
@@ -42,8 +37,11 @@ NEW = (
 def up(migrator, db):
     db.execute_sql("ALTER TABLE event ADD COLUMN \"object_types\" TEXT NOT NULL DEFAULT ''")
     db.execute_sql(f'ALTER TABLE detection ADD COLUMN "band" INTEGER {BAND}')
+    # Every name stands between two line ends.
     db.execute_sql(
-        f"UPDATE event SET object_types = (SELECT {TYPES}) "  # noqa: S608 a frozen text
+        "UPDATE event SET object_types = (SELECT char(10) || group_concat(object_type, char(10)) "
+        "|| char(10) FROM (SELECT DISTINCT object_type FROM detection WHERE event_id = event.id "
+        "ORDER BY object_type)) "
         "WHERE id IN (SELECT event_id FROM detection WHERE event_id IS NOT NULL)"
     )
     for name in OLD:

@@ -7,7 +7,7 @@ a response only documents it, and tests compare the two.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import lru_cache, reduce, wraps
+from functools import lru_cache, wraps
 from itertools import islice
 from typing import Any
 
@@ -89,9 +89,8 @@ class StrictParser(FlaskParser):
 
     def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
         """Raise `ValidationFailed` with every bad field, in one shape."""
-        found = (
-            (at, *field) for at, messages in error.messages.items() for field in _flat(messages)
-        )
+        given = error.messages_dict.items()
+        found = ((at, *field) for at, messages in given for field in _flat(messages))
         errors: dict[str, dict[str, list[str]]] = {}
         for location, path, messages in islice(found, LISTED_FIELDS):
             errors.setdefault(location, {})[".".join(map(_echo, path))] = messages
@@ -138,9 +137,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         ``schema`` only documents the body. ``problems``: the codes of the view's own problems.
         """
-        documents: list[Decorator] = [super().response(status_code, schema, **doc)]
-        if problems:
-            documents.append(self.doc(responses=problem_responses(problems)))
+        responses = problem_responses(problems)
+        document: Decorator = super().response(status_code, schema, **doc)
 
         def decorator(view: View) -> View:
             @wraps(view)
@@ -148,7 +146,8 @@ class Blueprint(flask_smorest.Blueprint):
                 value = view(*args, **kwargs)
                 return value if isinstance(value, Response) else json_response(value, status_code)
 
-            return reduce(lambda wrapped, document: document(wrapped), documents, respond)
+            documented = document(respond)
+            return self.doc(responses=responses)(documented) if responses else documented
 
         return decorator
 

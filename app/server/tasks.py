@@ -87,6 +87,8 @@ class Pools:
 class ResponseWriter(Task):
     """Sends an answer through its channel: the part that both kinds of answers share."""
 
+    wrote_header: bool
+
     def write(self, data: bytes) -> None:
         """Send ``data``, after the header if it is the first; an app's ``write`` (PEP 3333)."""
         if not self.complete:
