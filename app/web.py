@@ -20,7 +20,7 @@ from werkzeug.exceptions import NotFound
 from .access.authorize import may_write
 from .access.headers import is_not_modified
 from .models import RISK_LEVELS, Row
-from .schemas.fields import QueryBoolean, QueryInteger, UUIDString
+from .schemas.common import QueryBoolean, QueryInteger, UUIDString
 from .services import cameras as camera_service
 
 # `require-trusted-types-for`: the scripts never turn a text into markup.

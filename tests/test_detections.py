@@ -7,7 +7,6 @@ import pytest
 from app import clock, db
 from app.models import EVENTS, ConflictError, Detection, Event, NotFound, decode_types
 from app.services import cameras as camera_service
-from app.services import detections as detection_service
 from app.services import events as event_service
 from app.services.audit import Caller
 from tests import effort
@@ -68,7 +67,7 @@ def of_kind(statements, *words):
 
 def test_a_thousand_detections_are_one_transaction(front, statements):
     batch = [seen(front, external_id=str(n), file_path=str(n)) for n in range(1000)]
-    stored = detection_service.create_detections(batch)
+    stored = event_service.create_detections(batch)
     assert stored.new == len(set(stored.ids)) == 1000
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
 
@@ -76,9 +75,9 @@ def test_a_thousand_detections_are_one_transaction(front, statements):
 def test_a_batch_costs_the_same_however_much_is_stored(front):
     def cost(name):
         batch = [seen(front, external_id=f"{name}{n}") for n in range(50)]
-        return steps(lambda: detection_service.create_detections(batch))
+        return steps(lambda: event_service.create_detections(batch))
 
-    detection_service.create_detections([seen(front)])
+    event_service.create_detections([seen(front)])
     few = cost("few")
     add_many(front["id"], detections=5000, events=1)
     assert cost("many") < 1.2 * few
@@ -86,24 +85,24 @@ def test_a_batch_costs_the_same_however_much_is_stored(front):
 
 def test_a_batch_of_a_hundred_needs_ten_statements_at_most(front, statements):
     batch = [seen(front, external_id=str(n)) for n in range(100)]
-    assert detection_service.create_detections(batch).new == 100
+    assert event_service.create_detections(batch).new == 100
     assert len(of_kind(statements, "SELECT", "INSERT", "UPDATE")) <= 10
 
 
 def test_the_ids_are_those_of_the_rows_in_their_order(front):
-    detection_service.create_detections([seen(front)])
+    event_service.create_detections([seen(front)])
     batch = [seen(front, external_id=str(n % 7), file_path=str(n)) for n in range(20)]
     batch += [seen(front, file_path="last")]
-    ids = detection_service.create_detections(batch).ids
+    ids = event_service.create_detections(batch).ids
     paths = {row["id"]: row["file_path"] for row in rows(Detection.select())}
     assert [paths[row_id] for row_id in ids] == [*(str(n % 7) for n in range(20)), "last"]
 
 
 def test_a_batch_posted_again_inserts_nothing(front, statements):
     batch = [seen(front, external_id=str(n)) for n in range(10)]
-    first = detection_service.create_detections(batch)
+    first = event_service.create_detections(batch)
     statements.clear()
-    assert detection_service.create_detections(batch) == (first.ids, 0)
+    assert event_service.create_detections(batch) == (first.ids, 0)
     assert of_kind(statements, "INSERT") == []
 
 
@@ -112,7 +111,7 @@ def test_an_event_whose_claims_fail_is_not_stored(front, monkeypatch):
         raise RuntimeError
 
     monkeypatch.setattr(Detection, "change", fail)
-    ids = detection_service.create_detections([seen(front)]).ids
+    ids = event_service.create_detections([seen(front)]).ids
     with pytest.raises(RuntimeError):
         event_service.create_event(happened(front, ids))
     assert rows(Event.select()) == []
@@ -121,7 +120,7 @@ def test_an_event_whose_claims_fail_is_not_stored(front, monkeypatch):
 def test_all_detections_of_a_batch_get_the_same_moment(front, monkeypatch):
     ticks = iter(range(1000, 2000))
     monkeypatch.setattr(clock, "now", lambda: clock.datetime.fromtimestamp(next(ticks), clock.UTC))
-    detection_service.create_detections([seen(front) for _ in range(3)])
+    event_service.create_detections([seen(front) for _ in range(3)])
     assert len({row["detected_at"] for row in rows(Detection.select())}) == 1
 
 
@@ -150,14 +149,14 @@ def test_racing_posts_of_one_batch_store_it_once(front):
     batch = [seen(front, external_id=str(n)) for n in range(50)]
     for turn in range(5):
         fresh = [row | {"external_id": f"{turn}/{row['external_id']}"} for row in batch]
-        answers = race(lambda _, fresh=fresh: detection_service.create_detections(fresh))
+        answers = race(lambda _, fresh=fresh: event_service.create_detections(fresh))
         assert sorted(answer.new for answer in answers) == [0] * (THREADS - 1) + [50]
         assert len({tuple(answer.ids) for answer in answers}) == 1
     assert len(rows(Detection.select())) == 250
 
 
 def test_racing_events_claim_a_detection_once(front):
-    ids = detection_service.create_detections([seen(front)]).ids
+    ids = event_service.create_detections([seen(front)]).ids
     answers = race(lambda _: event_service.create_event(happened(front, ids)))
     assert [type(answer) for answer in answers].count(dict) == 1
     (event,) = rows(Event.select())
@@ -174,7 +173,7 @@ def test_racing_reviews_of_different_fields_both_survive(front):
 
 
 def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
-    mine, other = detection_service.create_detections([seen(front), seen(side)]).ids
+    mine, other = event_service.create_detections([seen(front), seen(side)]).ids
     with pytest.raises(ConflictError, match=str(other)):
         event_service.create_event(happened(front, [mine, other]))
     assert rows(Event.select()) == []
@@ -182,7 +181,7 @@ def test_a_refused_event_claims_nothing_and_is_not_stored(front, side):
 
 
 def test_an_event_and_its_claims_are_one_transaction(front, statements):
-    ids = detection_service.create_detections([seen(front) for _ in range(1000)]).ids
+    ids = event_service.create_detections([seen(front) for _ in range(1000)]).ids
     statements.clear()
     assert event_service.create_event(happened(front, ids))["detection_count"] == 1000
     assert of_kind(statements, "BEGIN", "COMMIT") == ["BEGIN IMMEDIATE", "COMMIT"]
@@ -217,9 +216,9 @@ def test_an_unknown_event_cannot_be_reviewed(app):
 
 
 def test_deleting_a_camera_deletes_its_own_rows_only(front, side):
-    kept = detection_service.create_detections([seen(side), seen(side)]).ids
+    kept = event_service.create_detections([seen(side), seen(side)]).ids
     kept_event = event_service.create_event(happened(side, kept[:1]))
-    gone = detection_service.create_detections([seen(front) for _ in range(3)]).ids
+    gone = event_service.create_detections([seen(front) for _ in range(3)]).ids
     event_service.create_event(happened(front, gone[:2]))
     event_service.create_event(happened(front))
     camera_service.delete_camera(front["id"], NOBODY)
@@ -237,7 +236,7 @@ def test_deleting_a_camera_deletes_its_own_rows_only(front, side):
 
 def test_the_database_itself_cascades_from_a_camera(front, side):
     """Whatever deletes a camera, foreign keys are on and cascade, on every connection anew."""
-    ids = detection_service.create_detections([seen(front), seen(side)]).ids
+    ids = event_service.create_detections([seen(front), seen(side)]).ids
     event_service.create_event(happened(front, ids[:1]))
     db.database.close()
     with db.database.atomic():
@@ -247,12 +246,12 @@ def test_the_database_itself_cascades_from_a_camera(front, side):
 
 
 def test_ids_are_never_used_again(front):
-    last = detection_service.create_detections([seen(front), seen(front)]).ids[-1]
+    last = event_service.create_detections([seen(front), seen(front)]).ids[-1]
     event = event_service.create_event(happened(front))
     with db.database.atomic():
         db.database.execute_sql("DELETE FROM detection")
         db.database.execute_sql("DELETE FROM event")
-    assert detection_service.create_detections([seen(front)]).ids == [last + 1]
+    assert event_service.create_detections([seen(front)]).ids == [last + 1]
     assert event_service.create_event(happened(front))["id"] == event["id"] + 1
 
 
@@ -261,9 +260,7 @@ def types_in(event):
 
 
 def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(front, statements):
-    ids = detection_service.create_detections(
-        [seen(front, object_type=name) for name in "aba"]
-    ).ids
+    ids = event_service.create_detections([seen(front, object_type=name) for name in "aba"]).ids
     event, other = (
         event_service.create_event(happened(front, ids)),
         event_service.create_event(happened(front)),
@@ -271,17 +268,15 @@ def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(fron
     assert (types_in(event), types_in(other)) == ({"a", "b"}, set())
     statements.clear()
     batch = [seen(front, object_type="cde"[n % 3], event_id=event["id"]) for n in range(9)]
-    detection_service.create_detections(
-        [*batch, seen(front, object_type="e", event_id=other["id"])]
-    )
+    event_service.create_detections([*batch, seen(front, object_type="e", event_id=other["id"])])
     assert (types_in(event), types_in(other)) == (set("abcde"), {"e"})
     statements.clear()
-    detection_service.create_detections(batch)
+    event_service.create_detections(batch)
     assert of_kind(statements, "UPDATE") == []
 
 
 def test_an_event_is_found_by_a_whole_name_and_no_other(front):
-    ids = detection_service.create_detections(
+    ids = event_service.create_detections(
         [seen(front, object_type=name) for name in ("cat", "dog")]
     ).ids
     event_service.create_event(happened(front, ids))
@@ -293,7 +288,7 @@ def test_an_event_is_found_by_a_whole_name_and_no_other(front):
 
 
 def test_an_event_keeps_its_types_after_its_detections_are_deleted(front):
-    ids = detection_service.create_detections([seen(front)]).ids
+    ids = event_service.create_detections([seen(front)]).ids
     event = event_service.create_event(happened(front, ids))
     Detection.delete().execute()
     assert types_in(event) == {"car"}

@@ -5,7 +5,6 @@ import os
 import pytest
 
 from app.services import cameras as camera_service
-from app.services import detections as detection_service
 from app.services import events as event_service
 from app.services import stats
 from app.services.audit import Caller
@@ -40,7 +39,7 @@ def test_totals_count_every_row_and_status(app):
     first = camera("a")
     for status in ("offline", "offline", "error"):
         camera("b", status)
-    detection_service.create_detections([seen(first)] * 3)
+    event_service.create_detections([seen(first)] * 3)
     event_service.create_event(happened(first))
     assert stats.totals() == {
         "total_cameras": 4,

@@ -12,7 +12,6 @@ from ..diagnostics.unassigned_folders import find_unassigned
 from ..models import Camera, Row
 from ..schemas import cameras as schemas
 from ..schemas import diagnostics
-from ..schemas.common import SnapshotQuerySchema
 from ..services import cameras as camera_service
 from ..services import homeassistant
 from ..services.homeassistant import Urls
@@ -93,7 +92,7 @@ def get_homeassistant(camera_id: UUID) -> Response:
 
 
 @blp.get("/<uuid:camera_id>/snapshot")
-@blp.arguments(SnapshotQuerySchema, location="query")
+@blp.arguments(schemas.SnapshotQuerySchema, location="query")
 @blp.picture_response(
     *(*UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"),
     "folder_busy",

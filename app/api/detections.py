@@ -7,8 +7,8 @@ from flask import Response, url_for
 
 from ..models import DETECTIONS, Camera, Detection, Row
 from ..schemas import detections as schemas
-from ..schemas.common import SnapshotQuerySchema
-from ..services import detections as detection_service
+from ..schemas.cameras import SnapshotQuerySchema
+from ..services import events as event_service
 from ..storage import snapshots
 from .blueprint import Blueprint
 from .pictures import snapshot_response
@@ -39,7 +39,7 @@ def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     A detection whose external_id its camera knows already is not stored again: its id is answered,
     with 200 where it was the only one. A batch is answered with the ids in its order.
     """
-    stored = detection_service.create_detections(
+    stored = event_service.create_detections(
         posted["detections"], "" if posted["single"] else "detections.{}."
     )
     status = 200 if len(stored.ids) == 1 and not stored.new else 201

@@ -6,7 +6,6 @@ from flask import Response, current_app, request
 
 from .. import clock
 from ..models import AUDIT, AuditEntry, Row
-from ..schemas import audit
 from ..schemas import system as schemas
 from ..services import health, stats
 from ..telemetry import Metrics, exposition
@@ -86,8 +85,8 @@ def get_metrics() -> Response:
 
 
 @audit_blp.get("")
-@audit_blp.arguments(audit.AuditQuerySchema, location="query")
-@audit_blp.response(200, audit.AuditListSchema, example=audit.EXAMPLE_LIST)
+@audit_blp.arguments(schemas.AuditQuerySchema, location="query")
+@audit_blp.response(200, schemas.AuditListSchema, example=schemas.EXAMPLE_ENTRIES)
 def list_entries(query: Row) -> Row:
     """List the entries that match every filter, newest first"""
     return page(AUDIT, "entries", query)
@@ -95,7 +94,10 @@ def list_entries(query: Row) -> Row:
 
 @audit_blp.get(f"/<{ROW_ID}:entry_id>")
 @audit_blp.response(
-    200, audit.AuditEntrySchema, example=audit.EXAMPLE_ENTRY, problems=("audit_entry_not_found",)
+    200,
+    schemas.AuditEntrySchema,
+    example=schemas.EXAMPLE_ENTRY,
+    problems=("audit_entry_not_found",),
 )
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""

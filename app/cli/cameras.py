@@ -19,9 +19,6 @@ from ..strict_json import BadJson, load_json
 from ..yaml_text import BadYaml, dumps, loads
 from .common import CLI, Group, as_json, progress_bar
 
-# The fields that `cameras list` prints without their names.
-UNNAMED_FIELDS = ("id", "name", "folder_path", "status", "created_at", "last_seen_at")
-
 cameras = Group("cameras", help="List, add, remove, export and import cameras.")
 
 
@@ -169,8 +166,9 @@ def camera_label(camera: Row) -> str:
 
 
 def _other_fields(camera: Row) -> str:
-    """The remaining fields that have a value, with their names: ``  location=Garden``."""
-    others = {name: value for name, value in camera.items() if name not in UNNAMED_FIELDS}
+    """The fields that may be empty and are not, with their names: ``  location=Garden``."""
+    schema = CameraCreateSchema().fields
+    others = {name: camera[name] for name, field in schema.items() if field.allow_none}
     return one_line("".join(f"  {name}={value}" for name, value in others.items() if value))
 
 

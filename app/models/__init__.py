@@ -6,7 +6,6 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 from collections.abc import Iterable
 
 from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
-from .audit import AuditEntry
 from .cameras import ASSIGNED, STATUSES, Camera
 from .events import (
     CONFIDENCE_BUCKETS,
@@ -21,7 +20,7 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
-from .system import Secret, TableVersion, Token
+from .system import AuditEntry, Secret, TableVersion, Token
 
 # Tables of how the service runs, and not of what it knows of cameras.
 INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token)

@@ -15,7 +15,7 @@ RISK_LEVEL = (
 )
 # Twentieths of the confidence: 0 is from 0 to below 0.05, 20 is 1 itself.
 CONFIDENCE_BUCKETS = range(21)
-# Stands around every name in `Event.object_types`; no name holds it (`schemas.fields`).
+# Stands around every name in `Event.object_types`; no name holds it (`schemas.common`).
 SEPARATOR = "\n"
 ROWS_AT_ONCE = 100_000
 

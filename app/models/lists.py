@@ -5,10 +5,10 @@ from typing import Any
 from peewee import SQL, fn
 
 from ..db.base import Parameter, Row, compiled, has_line
-from .audit import AuditEntry
 from .cameras import Camera
 from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, encode_types
 from .keyset import KeysetQuery, UnionBranch
+from .system import AuditEntry
 
 # Where events have more different sets of object types, their own index is not used.
 MOST_SETS_OF_TYPES = 100

@@ -3,11 +3,20 @@
 A field that a client chooses is declared in `CameraCreateSchema` and stands in the example.
 """
 
-from marshmallow import Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
+from ..images.resize import LEAST, MOST
 from ..models import ASSIGNED, STATUSES
-from .common import ResponseSchema, UpdateSchema
-from .fields import CLEAN, CLEAN_PATTERN, CONTROLS, CleanString, StrippedString
+from .common import (
+    CLEAN,
+    CLEAN_PATTERN,
+    CONTROLS,
+    CleanString,
+    QueryInteger,
+    ResponseSchema,
+    StrippedString,
+    UpdateSchema,
+)
 
 EXAMPLE_CAMERA = {
     "id": "123e4567-e89b-12d3-a456-426614174000",
@@ -80,4 +89,48 @@ class CameraQuerySchema(Schema):
     status = fields.String(
         validate=validate.OneOf(STATUSES),
         metadata={"description": "Only cameras of this status"},
+    )
+
+
+class SnapshotQuerySchema(Schema):
+    """How a picture is sent; unknown parameters are ignored, because people add cache busters."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    disposition = fields.String(
+        load_default="attachment",
+        validate=validate.OneOf(("attachment", "inline")),
+        metadata={"description": "Whether a browser saves the picture or shows it"},
+    )
+    max_age = QueryInteger(
+        load_default=None,
+        validate=validate.Range(min=0),
+        metadata={"description": "Greatest acceptable age of the picture, in seconds"},
+    )
+    width = QueryInteger(
+        load_default=None,
+        validate=validate.Range(LEAST, MOST),
+        metadata={
+            "description": "Greatest width in pixels: a larger picture is made smaller in "
+            "proportion, none is enlarged; a GIF becomes a PNG of its first frame",
+            "example": 320,
+        },
+    )
+    height = QueryInteger(
+        load_default=None,
+        validate=validate.Range(LEAST, MOST),
+        metadata={
+            "description": "Greatest height in pixels; with `width`, both hold",
+            "example": 240,
+        },
+    )
+    placeholder = QueryInteger(
+        load_default=0,
+        validate=validate.Range(0, 1),
+        metadata={
+            "description": "`1`: instead of 404 because there is no picture, a card that says so, "
+            "with the camera's name; PNG, or SVG where Accept prefers it",
+            "example": 1,
+        },
     )

@@ -6,13 +6,16 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from .cameras import EXAMPLE_CAMERA
-from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
-from .fields import (
+from .common import (
     CLEAN_PATTERN,
     BoundedList,
     CleanString,
+    PageQuerySchema,
+    PageSchema,
+    PeriodQuerySchema,
     QueryFloat,
     QueryInteger,
+    ResponseSchema,
     RFC3339DateTime,
     StrictFloat,
     StrictInteger,

@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from ..diagnostics.survey import BEING_WRITTEN, CUT_SHORT, TEMPORARY_NAME
 from ..models import STATUSES
-from .common import PicturesSchema, ResponseSchema
+from .common import ResponseSchema
 
 EXAMPLE_DIAGNOSTICS = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",
@@ -48,6 +48,15 @@ EXAMPLE_FOLDER = {
 }
 EXAMPLE_FOLDERS = {"folders": [EXAMPLE_FOLDER], "count": 1}
 UNKNOWN = "Null where the folder cannot be read"
+
+
+class PicturesSchema(ResponseSchema):
+    """How many pictures a folder and its sub-folders hold."""
+
+    count = fields.Integer()
+    complete = fields.Boolean(
+        metadata={"description": "False where counting was cut short: there are at least so many"}
+    )
 
 
 class NeighbourSchema(ResponseSchema):

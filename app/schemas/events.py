@@ -4,18 +4,22 @@ from marshmallow import Schema, fields, validate
 
 from ..models import RISK_LEVELS
 from .cameras import EXAMPLE_CAMERA
-from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema, UpdateSchema
-from .detections import LARGEST_BATCH
-from .fields import (
+from .common import (
     CLEAN_PATTERN,
     BoundedList,
     CleanString,
+    PageQuerySchema,
+    PageSchema,
+    PeriodQuerySchema,
     QueryBoolean,
+    ResponseSchema,
     RFC3339DateTime,
     StrictBoolean,
     StrictInteger,
+    UpdateSchema,
     UUIDString,
 )
+from .detections import LARGEST_BATCH
 
 EXAMPLE_CREATE = {
     "camera_id": EXAMPLE_CAMERA["id"],

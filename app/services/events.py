@@ -1,13 +1,71 @@
-"""How is an event created, and what do people make of it? Each change is one transaction."""
+"""How are detections stored, and how is an event created and reviewed?
 
+Each change is one transaction, a batch of detections too.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+from .. import clock
 from ..db import writer
-from ..models import ConflictError, Detection, Event, Row, encode_types
+from ..models import Camera, ConflictError, Detection, Event, Row, decode_types, encode_types
 from . import audit
 from .audit import Caller
-from .detections import check_references
 
+NO_CAMERA = "There is no camera with this id."
+NO_EVENT = "There is no event with this id of the same camera."
+# Side of a bounding box → its column.
+BOX_COLUMNS = {side: f"bbox_{side}" for side in ("x", "y", "width", "height")}
 NO_DETECTION = "There is no unclaimed detection with this id of the same camera: {}."
 ENDS_FIRST = "Must not be before started_at, {}."
+
+
+class CreatedDetections(NamedTuple):
+    """The ids of a batch in its order, and how many of them are new."""
+
+    ids: list[int]
+    new: int
+
+
+def create_detections(detections: list[Row], path: str = "") -> CreatedDetections:
+    """Store all detections, or none: `ConflictError` names every one that does not fit.
+
+    One whose ``external_id`` its camera knows already is the stored one, also within the batch.
+    ``path`` stands before a field's name in the error; its ``{}`` is the place in the batch.
+    """
+
+    def create() -> CreatedDetections:
+        check_references(detections, path)
+        now = clock.rfc3339(clock.now())
+        keys = [_key(detection, place) for place, detection in enumerate(detections)]
+        known = _known_ids(detections)
+        fresh: dict[Hashable, Row] = {}
+        for key, detection in zip(keys, detections, strict=True):
+            if key not in known:
+                fresh.setdefault(key, detection)
+        ids = Detection.insert_rows([_columns(detection, now) for detection in fresh.values()])
+        known |= zip(fresh, ids, strict=True)
+        _add_event_types(fresh.values())
+        return CreatedDetections([known[key] for key in keys], len(fresh))
+
+    return writer.run(create, alone=len(detections) > 1)
+
+
+def check_references(items: list[Row], path: str = "") -> None:
+    """Every camera must exist, and every event, of the same camera; else `ConflictError`."""
+    camera_ids = {item["camera_id"] for item in items}
+    cameras = {camera_id: Camera.find(id=camera_id) for camera_id in camera_ids}
+    event_ids = {item["event_id"] for item in items if item.get("event_id") is not None}
+    events = {event_id: Event.find(id=event_id) or {} for event_id in event_ids}
+    errors = {}
+    for place, item in enumerate(items):
+        event_id = item.get("event_id")
+        if cameras[item["camera_id"]] is None:
+            errors[f"{path.format(place)}camera_id"] = [NO_CAMERA]
+        elif event_id is not None and events[event_id].get("camera_id") != item["camera_id"]:
+            errors[f"{path.format(place)}event_id"] = [NO_EVENT]
+    if errors:
+        raise ConflictError(errors)
 
 
 def create_event(event: Row) -> Row:
@@ -44,6 +102,45 @@ def update_event(event_id: int, fields: Row, by: Caller) -> Row:
         return Event.one(event_id)
 
     return writer.run(update)
+
+
+def _key(detection: Row, place: int) -> Hashable:
+    """What tells a detection from the others of its batch, in which it has this ``place``."""
+    name = detection["external_id"]
+    return place if name is None else (detection["camera_id"], name)
+
+
+def _known_ids(detections: list[Row]) -> dict[Hashable, int]:
+    """The ids of the detections that are stored already, by `_key`."""
+    names: dict[str, set[str]] = {}
+    for detection in detections:
+        if detection["external_id"] is not None:
+            names.setdefault(detection["camera_id"], set()).add(detection["external_id"])
+    return {
+        (camera_id, name): detection_id
+        for camera_id, asked in names.items()
+        for name, detection_id in Detection.known_ids(camera_id, list(asked)).items()
+    }
+
+
+def _columns(detection: Row, now: str) -> Row:
+    """The detection as it is stored."""
+    row = detection | {"detected_at": detection["detected_at"] or now}
+    box = row.pop("bbox") or {}
+    return row | {column: box.get(side) for side, column in BOX_COLUMNS.items()}
+
+
+def _add_event_types(detections: Iterable[Row]) -> None:
+    """Add what the ``detections`` show to the object types of their events."""
+    shown: dict[int, set[str]] = {}
+    for detection in detections:
+        if detection["event_id"] is not None:
+            shown.setdefault(detection["event_id"], set()).add(detection["object_type"])
+    for event_id, types in shown.items():
+        event = Event.find(id=event_id)
+        known = decode_types(event["object_types"]) if event else types
+        if types - known:
+            Event.change(event_id, {"object_types": encode_types(known | types)})
 
 
 def _unclaimed_types(detection_ids: list[int], camera_id: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from app.db import database
 from app.models import Camera
-from app.schemas.audit import AuditEntrySchema, AuditListSchema
+from app.schemas.system import AuditEntrySchema, AuditListSchema
 from app.services.audit import Caller, record
 from tests.posting import detection, post_camera, post_detections, post_event
 from tests.problems import assert_problem

@@ -25,8 +25,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from app import create_app, db
 from app.errors import BAD_CURSOR
 from app.problems import CONTENT_TYPE
-from app.services.detections import NO_CAMERA, NO_EVENT
-from app.services.events import ENDS_FIRST, NO_DETECTION
+from app.services.events import ENDS_FIRST, NO_CAMERA, NO_DETECTION, NO_EVENT
 from tests.e2e.server import PROJECT, Server
 from tests.pictures import picture, put
 
