@@ -49,6 +49,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.FolderNotFound: "folder_not_found",
     asking.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
+    snapshots.PictureIncomplete: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
     unassigned_folders.BaseMissing: "base_path_missing",
@@ -99,6 +100,7 @@ HEADERS = {
     "database_busy": TRY_AGAIN,
     "folder_busy": TRY_AGAIN,
     "out_of_resources": TRY_AGAIN,
+    "picture_incomplete": TRY_AGAIN,
 }
 
 # The blueprints with pages; every other one answers problems as JSON only.

@@ -150,6 +150,11 @@ PROBLEMS = {
             " the other cameras waiting. Try again in a moment.",
         ),
         Problem(
+            "picture_incomplete",
+            503,
+            "The camera's only pictures are still being uploaded. Try again in a moment.",
+        ),
+        Problem(
             "database_read_only",
             503,
             "The database cannot be written. Check the rights of its file and folder.",

@@ -137,6 +137,6 @@ def _fill(service: Service, folder_path: str) -> None:
     folder.mkdir(parents=True)
     for number in range(1, PICTURES + 1):
         file = folder / f"snap_{number:02}.jpg"
-        file.write_bytes(b"\xff\xd8\xff" + os.urandom(PICTURE_BYTES - 5) + b"\xff\xd9")
+        file.write_bytes(b"\xff\xd8\xff\0" + os.urandom(PICTURE_BYTES - 6) + b"\xff\xd9")
         moment = time.time() - 60 * number
         os.utime(file, (moment, moment))

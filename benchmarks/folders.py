@@ -185,11 +185,11 @@ def _fill(service: Service, name: str, files: int) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     for number in range(files - 1):
         file = os.open(f"snap_{number}.jpg", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=descriptor)
-        os.write(file, b"\xff\xd8\xff0123456789\xff\xd9")
+        os.write(file, b"\xff\xd8\xff\x000123456789\xff\xd9")
         os.close(file)
     os.close(descriptor)
     (folder / "newest.jpg").write_bytes(
-        b"\xff\xd8\xff" + os.urandom(NEWEST_BYTES - 5) + b"\xff\xd9"
+        b"\xff\xd8\xff\0" + os.urandom(NEWEST_BYTES - 6) + b"\xff\xd9"
     )
     later = time.time() + 60
     os.utime(folder / "newest.jpg", (later, later))

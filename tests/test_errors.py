@@ -36,6 +36,7 @@ FORESEEN = [
     (ConflictError({"camera_id": ["No."]}), 422, "validation_failed"),
     (BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
+    (snapshots.PictureIncomplete(SECRET), 503, "picture_incomplete"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (resize.NotResizable(SECRET), 422, "picture_not_resizable"),
     (resize.NotInstalled(SECRET), 501, "resizing_not_installed"),

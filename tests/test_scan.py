@@ -143,12 +143,12 @@ def test_pipes_and_sockets_are_passed_over(base, monkeypatch):
         assert paths(base) == []
 
 
-def test_empty_and_oversize_files_are_passed_over(base):
+def test_empty_files_come_last_and_oversize_ones_are_passed_over(base):
     aged(base / "empty.jpg", 0, b"")
     aged(base / "least.jpg", 1, b"x")
     aged(base / "most.jpg", 2, b"x" * MOST)
     aged(base / "over.jpg", 0, b"x" * (MOST + 1))
-    assert paths(base) == ["least.jpg", "most.jpg"]
+    assert paths(base) == ["least.jpg", "most.jpg", "empty.jpg"]
 
 
 def test_unreadable_files_are_passed_over(base, monkeypatch):
@@ -204,7 +204,7 @@ def test_a_time_more_than_a_day_ahead_loses_to_any_other(base):
     aged(base / "century.jpg", -100 * 365 * DAY)
     aged(base / "ancient.jpg", NOW.timestamp())
     assert paths(base) == ["day.jpg", "ancient.jpg", "century.jpg", "later.jpg"]
-    assert [c.trusted for c in candidates(base)] == [True, True, False, False]
+    assert [c.rank for c in candidates(base)] == [2, 2, 1, 1]
 
 
 def test_only_the_newest_are_kept(base):

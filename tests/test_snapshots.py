@@ -1,18 +1,22 @@
 """Is it the newest whole picture, and do its bytes and its facts belong together?"""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import folders, safe_open, snapshots
-from app.storage.formats import HEAD_BYTES, has_end_mark
-from app.storage.snapshots import NoSnapshot, SnapshotRequest, SnapshotTooOld
+from app.storage import checks, folders, safe_open, snapshots
+from app.storage.formats import HALF, WHOLE, kind_of
+from app.storage.snapshots import (
+    NoSnapshot,
+    PictureIncomplete,
+    SnapshotRequest,
+    SnapshotTooOld,
+)
 from tests.pictures import FORMATS, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
 MOST = 1024 * 1024
-FOLDERS = folders.Folders(MOST, watch=False)
 PAGE = b"<!doctype html><script>alert(1)</script>" * 100
 OTHERS = {
     "a page": PAGE,
@@ -32,8 +36,10 @@ def add(base, name, data, age=60.0):
     return put(base / name, data, age, NOW.timestamp())
 
 
-def latest(base, folder="", **wanted):
-    request = SnapshotRequest(str(base), folder, NOW, FOLDERS, MOST)
+def latest(base, folder="", most=MOST, known=None, **wanted):
+    """What a service shows that has not looked before, or the one that ``known`` belongs to."""
+    known = known or folders.Folders(most, watch=False)
+    request = SnapshotRequest(str(base), folder, NOW, known)
     return snapshots.latest(request._replace(**wanted))
 
 
@@ -87,35 +93,19 @@ def test_a_file_of_another_kind_loses_to_a_picture(base, data, age):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_an_upload_that_has_not_grown_for_five_seconds_counts_as_complete(base, suffix):
-    data = picture(suffix)
+@pytest.mark.parametrize("age", [0, 11, 86400, -1, -3600, -100_000])
+def test_an_upload_that_was_cut_off_never_becomes_whole(base, suffix, age):
     add(base, "before.jpg", picture(), 60)
-    for age, shown in ((4.9, "before.jpg"), (5, "before.jpg"), (5.1, f"half{suffix}")):
-        add(base, f"half{suffix}", data[: len(data) // 2], age)
-        assert latest(base).name == shown
-
-
-@pytest.mark.parametrize("age", [0, -1, -3600, -100_000])
-def test_an_upload_with_a_time_in_the_future_does_not_count_as_complete(base, age):
-    add(base, "before.jpg", picture(), 60)
-    add(base, "half.jpg", picture()[:-2], age)
+    add(base, f"half{suffix}", picture(suffix)[:-2], age)
     assert latest(base).name == "before.jpg"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_whole_picture_may_be_padded(base, suffix):
+@pytest.mark.parametrize("padding", [b"x", b"\0" * 100_000, b"\0" * 4096 + b"x", b"\xff" * 5000])
+def test_whatever_trails_behind_its_end_a_picture_is_whole(base, suffix, padding):
     add(base, "before.jpg", picture(), 60)
-    padding = {".gif": b"\0\r\n "}.get(suffix, b"x")
-    add(base, f"padded{suffix}", picture(suffix) + padding * 900, 1)
+    add(base, f"padded{suffix}", picture(suffix) + padding, 1)
     assert latest(base).name == f"padded{suffix}"
-    add(base, f"padded{suffix}", picture(suffix) + b"\0" * 4096 + b"x", 1)
-    assert latest(base).name == "before.jpg"
-
-
-def test_a_semicolon_inside_a_gif_is_not_its_end(base):
-    add(base, "before.jpg", picture(), 60)
-    add(base, "half.gif", picture(".gif")[:-300] + b";" + b"x" * 10, 1)
-    assert latest(base).name == "before.jpg"
 
 
 def test_the_signature_decides_which_end_mark_counts(base):
@@ -126,11 +116,59 @@ def test_the_signature_decides_which_end_mark_counts(base):
     assert latest(base).name == "a.jpg"
 
 
-@pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"GIF89a;", b"\x89PNG\r\n\x1a\n", PAGE])
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"GIF89a\x2c", b"\x89PNG\r\n\x1a\n", PAGE])
 def test_without_any_whole_picture_the_newest_is_shown_as_it_is(base, data):
-    add(base, "older.jpg", PAGE + b"older", 2)
-    add(base, "newest.jpg", data, 1)
+    add(base, "older.jpg", PAGE + b"older", 30)
+    add(base, "newest.jpg", data, 20)
     assert latest(base).data == data
+
+
+def test_a_cut_off_picture_is_shown_before_a_newer_file_of_another_kind(base):
+    add(base, "half.jpg", picture()[:-2], 30)
+    add(base, "page.jpg", PAGE, 20)
+    assert latest(base).name == "half.jpg"
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", picture()[:-2], picture(".gif")[:900]])
+@pytest.mark.parametrize(("age", "written"), [(0, True), (9, True), (-3600, True), (11, False)])
+def test_where_all_pictures_are_being_written_there_is_nothing_to_show_yet(
+    base, data, age, written
+):
+    add(base, "a.jpg", data, age)
+    if written:
+        with pytest.raises(PictureIncomplete):
+            latest(base)
+    elif data:
+        assert latest(base).data == data
+    else:
+        with pytest.raises(NoSnapshot):
+            latest(base)
+
+
+def test_an_upload_counts_as_being_written_by_the_changes_that_were_seen(base, monkeypatch):
+    monotonic = [1000.0]
+    monkeypatch.setattr(checks.time, "monotonic", lambda: monotonic[0])
+    known = folders.Folders(MOST, watch=False)
+    path = add(base, "a.jpg", picture()[:-20], 3600)
+    assert latest(base, known=known).name == "a.jpg"
+    for age, served in ((9000, False), (9000, True), (-9000, False), (-9000, True)):
+        if not served:
+            add(base, "a.jpg", path.read_bytes()[:-10], age)
+            with pytest.raises(PictureIncomplete):
+                latest(base, known=known)
+            monotonic[0] += 9.9
+            with pytest.raises(PictureIncomplete):
+                latest(base, known=known)
+            monotonic[0] += 0.2
+        assert latest(base, known=known).name == "a.jpg"
+
+
+def test_an_upload_in_progress_leaves_older_ones_as_they_are(base):
+    add(base, "old.jpg", picture()[:-20], 3600)
+    add(base, "older.jpg", picture()[:-20], 7200)
+    add(base, "new.jpg", picture()[:-20], 1)
+    add(base, "empty.jpg", b"", 0)
+    assert latest(base).name == "old.jpg"
 
 
 def test_only_the_32_newest_are_checked_for_being_whole(base):
@@ -218,9 +256,9 @@ def test_a_file_that_became_empty_or_too_large_after_the_walk_is_passed_over(
 @pytest.mark.parametrize("most", [1, 1000])
 def test_a_file_over_the_cap_is_never_read(base, monkeypatch, most):
     add(base, "a.jpg", picture())
-    monkeypatch.setattr(snapshots, "read_up_to", forbidden)
+    monkeypatch.setattr(checks, "read_up_to", forbidden)
     with pytest.raises(NoSnapshot):
-        latest(base, most_bytes=most)
+        latest(base, most=most)
 
 
 def test_after_a_disk_error_the_next_newest_is_shown(base, monkeypatch):
@@ -280,14 +318,16 @@ def test_the_age_limit_applies_to_the_picture_that_would_be_served(base):
 
 def test_a_picture_that_the_client_has_is_not_read_again(base, monkeypatch):
     add(base, "a.jpg", picture())
-    monkeypatch.setattr(snapshots, "read_up_to", forbidden)
-    known = latest(base, is_known=lambda shown: shown.name == "a.jpg")
-    assert known.data is None
+    known, now = folders.Folders(MOST, watch=False), datetime.now(UTC) + timedelta(seconds=2)
+    assert latest(base, known=known, now=now).data
+    monkeypatch.setattr(checks, "read_up_to", forbidden)
+    shown = latest(base, known=known, now=now, is_known=lambda shown: shown.name == "a.jpg")
+    assert shown.data is None
 
 
 def changing_reads(monkeypatch, path, times, change):
     """The first ``times`` reads find that the file at ``path`` changes meanwhile."""
-    read, reads = snapshots.read_up_to, []
+    read, reads = checks.read_up_to, []
 
     def read_and_change(file, size):
         data = read(file, size)
@@ -296,7 +336,7 @@ def changing_reads(monkeypatch, path, times, change):
             change(path, len(reads))
         return data
 
-    monkeypatch.setattr(snapshots, "read_up_to", read_and_change)
+    monkeypatch.setattr(checks, "read_up_to", read_and_change)
     return reads
 
 
@@ -314,9 +354,9 @@ def shorten(path, number):
 
 
 @pytest.mark.parametrize("change", [rewrite, rewrite_longer, shorten])
-@pytest.mark.parametrize("times", [1, snapshots.READ_ATTEMPTS - 1])
+@pytest.mark.parametrize("times", [1, checks.READ_ATTEMPTS - 1])
 def test_a_file_that_changes_while_it_is_read_is_read_again(base, monkeypatch, change, times):
-    path = add(base, "a.jpg", picture(), 60)
+    path = add(base, "a.jpg", picture() + b"trail", 60)
     reads = changing_reads(monkeypatch, path, times, change)
     shown = latest(base, now=datetime.now(UTC))
     status = path.stat()
@@ -343,44 +383,29 @@ def test_a_file_that_changes_behind_an_unchanged_time_and_size_is_read_again(bas
 def test_a_file_that_changes_during_each_read_loses_to_one_that_does_not(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
     add(base, "next.jpg", picture(), 100)
-    reads = changing_reads(monkeypatch, path, snapshots.READ_ATTEMPTS, rewrite)
+    reads = changing_reads(monkeypatch, path, checks.READ_ATTEMPTS, rewrite)
     assert latest(base).name == "next.jpg"
-    assert len(reads) == snapshots.READ_ATTEMPTS + 1
+    assert len(reads) == checks.READ_ATTEMPTS + 1
 
 
 @pytest.mark.parametrize("change", [rewrite, rewrite_longer, shorten])
-def test_a_lone_file_that_changes_during_each_read_has_the_stated_length(
-    base, monkeypatch, change
-):
+def test_a_lone_file_that_changes_during_each_read_is_being_written(base, monkeypatch, change):
     path = add(base, "a.jpg", picture(), 60)
     changing_reads(monkeypatch, path, 99, change)
-    shown = latest(base, now=datetime.now(UTC))
-    assert len(shown.data) == shown.size > 0
+    with pytest.raises(PictureIncomplete):
+        latest(base, now=datetime.now(UTC))
 
 
 def test_after_a_read_that_ends_early_the_next_newest_is_shown(base, monkeypatch):
     cut = add(base, "cut.jpg", picture(), 60).stat().st_ino
     add(base, "next.jpg", picture(), 100)
-    read = snapshots.read_up_to
+    read = checks.read_up_to
     monkeypatch.setattr(
-        snapshots,
+        checks,
         "read_up_to",
         lambda file, size: read(file, size - (os.fstat(file).st_ino == cut)),
     )
     assert latest(base).name == "next.jpg"
-
-
-def test_a_lone_file_that_shrinks_before_each_read_has_the_stated_length(base, monkeypatch):
-    path = add(base, "a.jpg", picture(), 60)
-    read = snapshots.read_up_to
-
-    def shrink_and_read(file, size):
-        shorten(path, 1)
-        return read(file, size)
-
-    monkeypatch.setattr(snapshots, "read_up_to", shrink_and_read)
-    shown = latest(base, now=datetime.now(UTC))
-    assert shown.size == len(shown.data) == path.stat().st_size
 
 
 def test_a_file_that_becomes_empty_while_it_is_read_is_passed_over(base, monkeypatch):
@@ -404,7 +429,48 @@ def forbidden(*_):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_picture_that_is_cut_off_anywhere_is_not_whole(suffix):
     data = picture(suffix, size=(16, 16))
-    head = data[:HEAD_BYTES]
-    assert has_end_mark(head, data)
-    early = [cut for cut in range(len(data)) if has_end_mark(head, data[:cut])]
-    assert early == []
+    assert kind_of(data) == WHOLE
+    assert {kind_of(data[:cut]) for cut in range(1, len(data))} == {HALF}
+
+
+def jpeg(*segments: bytes, scan: bytes = b"\x12\xff\x00\x34") -> bytes:
+    """A JPEG of these segments before its one scan, without an end mark."""
+    header = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"
+    return b"\xff\xd8" + b"".join(segments) + header + scan
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(data) + 2).to_bytes(2) + data
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (jpeg(segment(0xE1, b"Exif\0\0" + picture(size=(16, 16)))), HALF),
+        (jpeg(segment(0xE1, b"Exif\0\0" + picture(size=(16, 16)))) + b"\xff\xd9", WHOLE),
+        (jpeg(segment(0xE1, b"\xff\xda\xff\xd9"))[:-10], HALF),
+        (jpeg(segment(0xFE, b"\xff\xd9" * 30000), b"\xff\xff\xff\x01"), HALF),
+        (jpeg(segment(0xFE, b""), b"\xff\xff", segment(0xDB, b"\xff")) + b"\xff\xd9..", WHOLE),
+        (jpeg()[:-6] + b"\xff\xd9", HALF),
+        (b"\xff\xd8\xff\xd9", HALF),
+        (b"\xff\xd8\xff" * 1000, HALF),
+        (b"\xff\xd8\xff" + bytes(1000), HALF),
+        (b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9", WHOLE),
+        (b"\xff" * 10, "foreign"),
+    ],
+    ids=range(11),
+)
+def test_only_an_end_mark_behind_the_first_scan_ends_a_jpeg(data, kind):
+    assert kind_of(data) == kind
+
+
+def test_end_marks_of_png_and_gif_do_not_count_inside_their_chunks_and_blocks():
+    png = picture(".png")
+    chunk = b"\0\0\0\x0ctEXt" + png[-12:] + b"\0\0\0\0"
+    assert kind_of(png[:33] + chunk) == HALF
+    assert kind_of(png[:33] + chunk + png[33:]) == WHOLE
+    gif = picture(".gif")
+    comment = b"\x21\xfe\x01;\0"
+    assert kind_of(gif[:-1] + comment) == HALF
+    assert kind_of(gif[:-1] + comment + b";") == WHOLE
+    assert kind_of(gif[:-300] + b";") == HALF

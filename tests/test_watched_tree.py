@@ -16,14 +16,13 @@ from tests.unprivileged import as_nobody, base_of_nobody
 from tests.watched import MOST_BYTES, Watched, names
 
 
-def test_a_file_that_is_being_written_comes_last_until_it_is_closed(root):
+def test_a_file_that_is_being_written_is_known_to_be_until_it_is_closed(root):
     put(root.path / "old.jpg", b"old", age=60)
-    assert root.names() == ["old.jpg"]
+    assert root.written() == []
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        assert root.names() == ["old.jpg", "new.jpg"]
-        assert root.query().newest[1].idle is False
-    assert root.names() == ["new.jpg", "old.jpg"]
+        assert root.written() == ["new.jpg"]
+    assert root.written() == []
 
 
 def test_an_upload_that_takes_an_hour_counts_as_being_written_throughout(root, monkeypatch):
@@ -34,8 +33,8 @@ def test_an_upload_that_takes_an_hour_counts_as_being_written_throughout(root, m
         for minute in range(0, 60, 14):
             monkeypatch.setattr(newest_files.time, "monotonic", lambda at=now + 60 * minute: at)
             file.write(b"more")
-            assert root.names() == ["old.jpg", "new.jpg"]
-    assert root.names() == ["new.jpg", "old.jpg"]
+            assert root.written() == ["new.jpg"]
+    assert root.written() == []
 
 
 def test_another_file_under_the_name_of_one_that_moved_away_is_not_being_written(root, tmp_path):
@@ -43,12 +42,12 @@ def test_another_file_under_the_name_of_one_that_moved_away_is_not_being_written
     root.query()
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
-        assert root.names() == ["day/old.jpg", "day/a.jpg"]
+        assert root.written() == ["day/a.jpg"]
         (root.path / "day").rename(tmp_path / "away")
         put(tmp_path / "day" / "a.jpg", b"another")
         put(tmp_path / "day" / "old.jpg", b"old", age=60)
         (tmp_path / "day").rename(root.path / "day")
-        assert root.names() == ["day/a.jpg", "day/old.jpg"]
+        assert root.written() == []
 
 
 def test_an_upload_goes_on_while_its_folders_rights_change(root):
@@ -57,10 +56,10 @@ def test_an_upload_goes_on_while_its_folders_rights_change(root):
     with (root.path / "day" / "a.jpg").open("wb", buffering=0) as file:
         file.write(b"half")
         (root.path / "day").chmod(0o750)
-        assert root.names() == ["day/old.jpg", "day/a.jpg"]
+        assert root.written() == ["day/a.jpg"]
         file.write(b"more")
         (root.path / "day").chmod(0o755)
-    assert root.names() == ["day/a.jpg", "day/old.jpg"]
+    assert root.written() == []
 
 
 def test_a_file_that_was_not_written_for_15_minutes_counts_as_closed(root, monkeypatch):
@@ -68,9 +67,9 @@ def test_a_file_that_was_not_written_for_15_minutes_counts_as_closed(root, monke
     (root.path / "a.jpg").write_bytes(b"abc")
     put(root.path / "old.jpg", b"old", age=60)
     os.truncate(root.path / "a.jpg", 2)
-    assert root.names() == ["old.jpg", "a.jpg"]
+    assert root.written() == ["a.jpg"]
     monkeypatch.setattr(newest_files, "STALLED_SECONDS", -1)
-    assert root.names() == ["a.jpg", "old.jpg"]
+    assert root.written() == []
 
 
 def test_the_newest_of_many_files_may_be_deleted_one_by_one(root):

@@ -26,6 +26,10 @@ class Watched:
         """The paths in it."""
         return names(self.query())
 
+    def written(self) -> list[str]:
+        """The paths of the files that somebody is known to be writing."""
+        return [candidate.path for candidate in self.query().newest if not candidate.idle]
+
     def close(self) -> None:
         self.known.retain(())
         os.close(self.folder)

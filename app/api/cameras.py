@@ -95,7 +95,7 @@ def get_homeassistant(camera_id: UUID) -> Response:
 @blp.arguments(schemas.SnapshotQuerySchema, location="query")
 @blp.picture_response(
     *(*UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"),
-    "folder_busy",
+    *("folder_busy", "picture_incomplete"),
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""

@@ -133,7 +133,6 @@ def _snapshot_request(folder_path: str, max_age: int | None, most: MaxSize) -> S
         folder_path,
         clock.now(),
         folders(),
-        current_app.config["NVR_MAX_PICTURE_BYTES"],
         max_age,
         partial(_is_not_modified, most=most),
     )

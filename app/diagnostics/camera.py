@@ -8,7 +8,7 @@ from flask import Flask
 from .. import clock
 from ..models import Row
 from ..storage.folders import Folders
-from ..storage.newest_files import Candidate
+from ..storage.newest_files import TRUSTED, Candidate
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path
 from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
@@ -83,8 +83,9 @@ def _read(folder: int, context: DiagnosticsContext, now: datetime) -> Contents:
         candidates, polling = state.newest, state.polling
     else:
         newest = counted.newest
-        candidates = [Candidate(True, True, newest.mtime_ns, newest.path)] if newest else []
-    return Contents(counted, check_candidates(folder, candidates, now), polling, is_certain)
+        candidates = [Candidate(TRUSTED, newest.mtime_ns, newest.path)] if newest else []
+    checks = check_candidates(folder, candidates, context.folders.checks, now)
+    return Contents(counted, checks, polling, is_certain)
 
 
 def _neighbours(camera: Row, cameras: list[Row], base: str) -> tuple[list[Row], list[Row]]:

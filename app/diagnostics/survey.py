@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..storage import safe_open
-from ..storage.formats import HEAD_BYTES, SIGNATURES, TAIL_BYTES, describe, has_end_mark, is_whole
+from ..storage.checks import FileChecks
+from ..storage.formats import EMPTY, FOREIGN, WHOLE
 from ..storage.newest_files import Candidate, horizon_ns
 from ..storage.scan import MAX_DEPTH, SUFFIXES, has_suffix, is_candidate, is_readable, status_of
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
-# Why a file is no picture: it does not begin like one.
-FOREIGN = "foreign"
 # An upload is no problem before it has stood still for so long, in seconds.
 STALE_SECONDS = 60
 # At most so many unfinished uploads, and so many suffixes of other files, are listed.
@@ -103,42 +102,26 @@ def is_temporary(name: str) -> bool:
     return lower.startswith(".") and any(suffix in lower for suffix in SUFFIXES)
 
 
-def check_candidates(folder: int, candidates: list[Candidate], now: datetime) -> CandidateChecks:
+def check_candidates(
+    folder: int, candidates: list[Candidate], file_checks: FileChecks, now: datetime
+) -> CandidateChecks:
     """Check files below the descriptor ``folder``, given in the order the snapshot tries them."""
     checks, first = CandidateChecks(), None
     for candidate in candidates:
-        try:
-            file, flaw, is_served = _check(folder, candidate, now)
-        except (safe_open.FileNotReadable, safe_open.OutsideFolder, OSError):
-            continue  # deleted or replaced since the folder was listed
+        picture, check = file_checks.examine(folder, candidate.path, now)
+        if picture is None or check.kind == EMPTY:
+            continue  # deleted, replaced or emptied since the folder was listed
+        file = File(candidate.path, picture.mtime_ns, picture.size)
         first = first or file
-        if is_served and not checks.newest:
-            checks.newest = file
-        if flaw == FOREIGN:
+        if check.kind == WHOLE:
+            checks.newest = checks.newest or file
+        elif check.kind == FOREIGN:
             checks.foreign.append(file)
-        elif flaw:
-            checks.unfinished.append(Unfinished(file, flaw))
+        else:
+            is_over = candidate.idle and not check.is_being_written
+            checks.unfinished.append(Unfinished(file, CUT_SHORT if is_over else BEING_WRITTEN))
     checks.newest = checks.newest or first
     return checks
-
-
-def _check(folder: int, candidate: Candidate, now: datetime) -> tuple[File, str | None, bool]:
-    """The file, why it is no complete picture if so, and whether the snapshot would serve it."""
-    components = candidate.path.split("/")
-    descriptor = safe_open.open_file(folder, components)
-    try:
-        picture = describe(descriptor, components[-1])
-        head = os.pread(descriptor, HEAD_BYTES, 0)
-        tail = os.pread(descriptor, TAIL_BYTES, max(0, picture.size - TAIL_BYTES))
-        is_served = is_whole(descriptor, picture, now)
-    finally:
-        os.close(descriptor)
-    flaw = None
-    if not head.startswith(SIGNATURES):
-        flaw = FOREIGN
-    elif not has_end_mark(head, tail):
-        flaw = CUT_SHORT if candidate.idle else BEING_WRITTEN
-    return File(candidate.path, picture.mtime_ns, picture.size), flaw, is_served
 
 
 class _Counting:

@@ -1,15 +1,13 @@
 """Is the camera alive? Its folder, its stored row and the moment decide, and nothing else."""
 
-import os
 from datetime import datetime
 from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
-from ..storage import safe_open
+from ..storage.checks import FileChecks
 from ..storage.folders import FolderState
-from ..storage.formats import HEAD_BYTES, SETTLED_SECONDS, SIGNATURES, TAIL_BYTES, has_end_mark
-from ..storage.newest_files import Candidate
+from ..storage.newest_files import EMPTY
 
 # Why a status changed, as the audit entry says.
 UPLOAD, SILENCE, FOLDER = "upload", "silence", "folder"
@@ -61,7 +59,9 @@ def decide(camera: Row, seen: Observation, now: datetime, offline_after: int) ->
     return Decision(status, last_seen_at)
 
 
-def newest_upload(folder: int, state: FolderState, now: datetime) -> str | None:
+def newest_upload(
+    folder: int, state: FolderState, checks: FileChecks, now: datetime
+) -> str | None:
     """When the newest upload was completed: by the kernel's events, or by the newest file's time.
 
     A time in the future is not believed. Nor is the time of a picture that is still being
@@ -72,7 +72,10 @@ def newest_upload(folder: int, state: FolderState, now: datetime) -> str | None:
     times = (
         candidate.mtime_ns
         for candidate in state.newest
-        if candidate.idle and candidate.mtime_ns <= until and not _is_half(folder, candidate, now)
+        if candidate.idle
+        and candidate.rank != EMPTY
+        and candidate.mtime_ns <= until
+        and not checks.examine(folder, candidate.path, now)[1].is_being_written
     )
     completed_ns = max(next(times, 0), min(state.uploaded_ns, until))
     return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
@@ -80,19 +83,3 @@ def newest_upload(folder: int, state: FolderState, now: datetime) -> str | None:
 
 def _change(old: str, new: str, last_seen_at: str, reason: str) -> Decision:
     return Decision(new, last_seen_at, reason if new != old else None)
-
-
-def _is_half(folder: int, candidate: Candidate, now: datetime) -> bool:
-    """Whether it begins as a picture does, has no end mark, and was written just now."""
-    if now.timestamp() - candidate.mtime_ns / 1e9 > SETTLED_SECONDS:
-        return False
-    try:
-        file = safe_open.open_file(folder, candidate.path.split("/"))
-    except (safe_open.FileNotReadable, safe_open.OutsideFolder):
-        return False
-    try:
-        head = os.pread(file, HEAD_BYTES, 0)
-        tail = os.pread(file, TAIL_BYTES, max(0, os.fstat(file).st_size - TAIL_BYTES))
-    finally:
-        os.close(file)
-    return head.startswith(SIGNATURES) and not has_end_mark(head, tail)

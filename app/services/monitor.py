@@ -175,7 +175,7 @@ class Monitor:
         try:
             self._folder_ids[camera["id"]] = folder_id(folder)
             found = self._folders.query(folder, now)
-            uploaded_at = newest_upload(folder, found, now)
+            uploaded_at = newest_upload(folder, found, self._folders.checks, now)
         finally:
             os.close(folder)
         took = time.monotonic() - began

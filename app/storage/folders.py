@@ -13,6 +13,7 @@ from flask import Flask
 
 from . import safe_open
 from .asking import ConcurrencyLimit
+from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .newest_files import Candidate
 from .scan import walk
@@ -80,7 +81,8 @@ class Folders:
     """
 
     def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
+        self.checks = FileChecks(most_bytes)
         self._watch = watch
         self._watches = Watches()
         self._entries: dict[FolderId, _Entry] = {}
@@ -97,10 +99,10 @@ class Folders:
     def query(self, folder: int, now: datetime) -> FolderState:
         """What lies below the descriptor ``folder``. Never older than the folder itself."""
         if not self._watch:
-            return FolderState(walk(folder, now, self._most_bytes), 0, OFF)
+            return FolderState(walk(folder, now, self.most_bytes), 0, OFF)
         entry = self._entry(folder_id(folder))
         return self._ask(entry, folder, now) or FolderState(
-            walk(folder, now, self._most_bytes), entry.uploaded_ns, entry.reason
+            walk(folder, now, self.most_bytes), entry.uploaded_ns, entry.reason
         )
 
     def why_polled(self, folder: int) -> str | None:
@@ -171,7 +173,7 @@ class Folders:
             for mount in entry.mounts:
                 if not mount.is_local:
                     raise WatchLost(NOT_LOCAL.format(mount.kind, mount.point))
-            entry.tree = WatchedTree(self._watches, folder, now, self._most_bytes)
+            entry.tree = WatchedTree(self._watches, folder, now, self.most_bytes)
         except WatchLost as lost:
             entry.reason = str(lost)
             entry.retry_at = time.monotonic() + RETRY_SECONDS

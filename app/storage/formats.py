@@ -1,6 +1,7 @@
-"""What is a picture, and is it whole? Never half an upload, never another kind in its clothes."""
+"""What is a picture, and is it whole? Decided by its bytes alone, never by its name or age."""
 
 import os
+import re
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,16 +13,19 @@ CONTENT_TYPES = {
 }
 # JPEG: SOI and the first byte of the next marker (ITU-T T.81, B.1.1.3). PNG: RFC 2083, 3.1.
 # GIF: GIF89a specification, section 17.
-SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
-JPEG_END = b"\xff\xd9"
-PNG_END = b"IEND\xaeB`\x82"
-GIF_END = b";"
-# A GIF's end mark is a single byte that also occurs inside pictures: only padding may follow it.
-GIF_PADDING = b"\x00\r\n "
-HEAD_BYTES = 8
-TAIL_BYTES = 4096
-# An upload that has stood still for longer than this, in seconds, is taken to be over.
-SETTLED_SECONDS = 5
+JPEG, PNG, GIFS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
+# A marker of JPEG, before which fill bytes of 0xFF may stand, and which ones have a meaning here
+# (ITU-T T.81, B.1.1.2 and table B.1): the end of the picture, the start of a scan, and those that
+# no length follows: TEM, RST0 to RST7, SOI and EOI.
+MARKER = re.compile(rb"\xff+([^\x00\xff])")
+JPEG_END, SCAN = b"\xff\xd9", 0xDA
+WITHOUT_LENGTH = (0x01, *range(0xD0, 0xDA))
+# Blocks of a GIF (GIF89a specification, sections 20, 23 to 27).
+IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
+
+# What the bytes of a file are: none at all, something else than a picture, the beginning of a
+# picture, or a picture from its signature to its end.
+EMPTY, FOREIGN, HALF, WHOLE = "empty", "foreign", "half", "whole"
 
 
 class Picture(NamedTuple):
@@ -39,6 +43,16 @@ class Picture(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     data: bytes | None = None
+
+    @property
+    def file(self) -> tuple[int, int]:
+        """What names the file itself."""
+        return self.device, self.inode
+
+    @property
+    def facts(self) -> tuple[int, int, int]:
+        """What changes with the bytes."""
+        return self.size, self.mtime_ns, self.ctime_ns
 
     @property
     def content_type(self) -> str:
@@ -64,21 +78,63 @@ def describe(file: int, name: str) -> Picture:
     )
 
 
-def is_whole(file: int, picture: Picture, now: datetime) -> bool:
-    """Whether the open file begins as a picture does and its upload is over.
+def kind_of(data: bytes) -> str:
+    """`EMPTY`, `FOREIGN`, `HALF` or `WHOLE`; what trails behind a picture's end does not count."""
+    if not data:
+        return EMPTY
+    for signature, is_whole in ((JPEG, _has_jpeg_end), (PNG, _has_png_end), *_GIFS):
+        if data.startswith(signature):
+            return WHOLE if is_whole(data) else HALF
+        if signature.startswith(data):
+            return HALF
+    return FOREIGN
 
-    Reads its first 8 bytes and, for the first seconds of its life, its last 4 KiB.
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Whether an end mark stands behind the beginning of the first scan.
+
+    The segments before it are skipped by their lengths: an EXIF thumbnail has its own end mark.
+    Where something else than a segment stands there, an end mark behind it counts, too.
     """
-    head = os.pread(file, HEAD_BYTES, 0)
-    if not head.startswith(SIGNATURES):
-        return False
-    if picture.age(now) > SETTLED_SECONDS:
-        return True
-    return has_end_mark(head, os.pread(file, TAIL_BYTES, max(0, picture.size - TAIL_BYTES)))
+    position, marker = 2, 0
+    while marker != SCAN and (found := MARKER.match(data, position)):
+        marker, position = found[1][0], found.end()
+        if marker not in WITHOUT_LENGTH:
+            position += max(2, int.from_bytes(data[position : position + 2]))
+    return data.rfind(JPEG_END, position) >= 0
 
 
-def has_end_mark(head: bytes, tail: bytes) -> bool:
-    """Whether ``tail``, the last bytes of the file that begins with ``head``, ends the picture."""
-    if head.startswith(b"GIF"):
-        return tail.rstrip(GIF_PADDING).endswith(GIF_END)
-    return (JPEG_END if head.startswith(b"\xff\xd8") else PNG_END) in tail
+def _has_png_end(data: bytes) -> bool:
+    """Whether the chunks, by their lengths, lead to a complete IEND chunk."""
+    position = len(PNG)
+    while (end := position + 12 + int.from_bytes(data[position : position + 4])) <= len(data):
+        if data[position + 4 : position + 8] == b"IEND":
+            return True
+        position = end
+    return False
+
+
+def _has_gif_end(data: bytes) -> bool:
+    """Whether the blocks, by their lengths, lead to the trailer."""
+    position = 13 + _color_table(data, 10)
+    while position < len(data):
+        block = data[position]
+        if block == IMAGE:
+            position += 11 + _color_table(data, position + 9)
+        elif block == EXTENSION:
+            position += 2
+        else:
+            return block == TRAILER
+        while position < len(data) and data[position]:
+            position += data[position] + 1
+        position += 1
+    return False
+
+
+def _color_table(data: bytes, position: int) -> int:
+    """The length in bytes of the colour table that the flags at ``position`` tell of."""
+    flags = data[position] if position < len(data) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+_GIFS = tuple((signature, _has_gif_end) for signature in GIFS)

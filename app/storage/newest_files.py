@@ -22,18 +22,22 @@ STALLED_SECONDS = 900
 File = TypeVar("File", bound=Hashable)
 
 
+# The classes of candidates: the time of the first lies at most a day in the future.
+TRUSTED, FUTURE, EMPTY = 2, 1, 0
+
+
 class Candidate(NamedTuple):
     """A file that may be the newest picture; the greatest candidate is the first to be tried.
 
-    ``idle``: nobody is known to be writing it; ``trusted``: its time is at most a day in the
-    future; ``mtime_ns``: last write, nanoseconds since the epoch; ``path``: relative to the
-    camera's folder, which breaks ties of time.
+    ``rank``: `TRUSTED`, `FUTURE` or `EMPTY`; ``mtime_ns``: last write, nanoseconds since the
+    epoch; ``path``: relative to the camera's folder, which breaks ties of time; ``idle``: nobody
+    is known to be writing it.
     """
 
-    idle: bool
-    trusted: bool
+    rank: int
     mtime_ns: int
     path: str
+    idle: bool = True
 
 
 class NewestFiles(Generic[File]):
@@ -96,7 +100,7 @@ class NewestFiles(Generic[File]):
 
 
 class Ranking(Generic[File]):
-    """The newest files of a folder: first those whose time can be trusted, then the others.
+    """The newest files of a folder: first those whose time can be trusted, the empty ones last.
 
     ``path_of`` gives a file's path relative to the folder.
     """
@@ -104,48 +108,46 @@ class Ranking(Generic[File]):
     def __init__(self, now: datetime, path_of: Callable[[File], str]) -> None:
         self._horizon = horizon_ns(now)
         self._path_of = path_of
-        self._trusted = NewestFiles(path_of)
-        self._future = NewestFiles(path_of)
+        self._ranks = {rank: NewestFiles(path_of) for rank in (TRUSTED, FUTURE, EMPTY)}
 
-    def put(self, file: File, mtime_ns: int) -> None:
-        """Note that ``file`` is there with this time."""
+    def put(self, file: File, mtime_ns: int, size: int) -> None:
+        """Note that ``file`` is there with this time and size."""
         self.drop(file)
-        (self._trusted if mtime_ns <= self._horizon else self._future).put(file, mtime_ns)
+        rank = TRUSTED if mtime_ns <= self._horizon else FUTURE
+        self._ranks[rank if size else EMPTY].put(file, mtime_ns)
 
     def drop(self, file: File) -> None:
         """Note that ``file`` is gone."""
-        self._trusted.drop(file)
-        self._future.drop(file)
+        for newest in self._ranks.values():
+            newest.drop(file)
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
         """Note that the files for which ``exists`` is false are gone."""
-        self._trusted.keep_where(exists)
-        self._future.keep_where(exists)
+        for newest in self._ranks.values():
+            newest.keep_where(exists)
 
     def forget_ties(self) -> None:
         """Note that paths have changed, those of forgotten files among them."""
-        self._trusted.forget_ties()
-        self._future.forget_ties()
+        for newest in self._ranks.values():
+            newest.forget_ties()
 
     def is_current(self, now: datetime) -> bool:
         """Whether the answer is what a walk would find; if not, the files must be seen anew."""
         horizon = horizon_ns(now)
         return (
-            self._trusted.is_complete
-            and self._future.is_complete
-            and self._trusted.is_within(-math.inf, horizon)
-            and self._future.is_within(horizon + 1, math.inf)
+            all(newest.is_complete for newest in self._ranks.values())
+            and self._ranks[TRUSTED].is_within(-math.inf, horizon)
+            and self._ranks[FUTURE].is_within(horizon + 1, math.inf)
         )
 
     def answer(self, writing: Container[File] = ()) -> list[Candidate]:
         """At most `KEPT` candidates, the first to be tried first."""
         found = [
-            Candidate(file not in writing, trusted, mtime_ns, self._path_of(file))
-            for trusted, newest in ((True, self._trusted), (False, self._future))
+            Candidate(rank, mtime_ns, self._path_of(file), file not in writing)
+            for rank, newest in self._ranks.items()
             for file, mtime_ns in newest.times.items()
         ]
-        kept = sorted(found, key=lambda candidate: candidate[1:], reverse=True)[:KEPT]
-        return sorted(kept, reverse=True)
+        return sorted(found, reverse=True)[:KEPT]
 
 
 class OpenWriters(Generic[File]):

@@ -29,7 +29,7 @@ def walk(folder: int, now: datetime, most_bytes: int) -> list[Candidate]:
     ranking: Ranking[str] = Ranking(now, lambda path: path)
     for prefix, name, status, readable in files(folder, "", _path_in):
         if readable and is_candidate(status, most_bytes):
-            ranking.put(prefix + name, status.st_mtime_ns)
+            ranking.put(prefix + name, status.st_mtime_ns, status.st_size)
     return ranking.answer()
 
 
@@ -70,8 +70,8 @@ def has_suffix(name: str) -> bool:
 
 
 def is_candidate(status: os.stat_result, most_bytes: int) -> bool:
-    """Whether it is a regular file of 1 to ``most_bytes`` bytes."""
-    return 0 < status.st_size <= most_bytes and stat.S_ISREG(status.st_mode)
+    """Whether it is a regular file of at most ``most_bytes`` bytes."""
+    return status.st_size <= most_bytes and stat.S_ISREG(status.st_mode)
 
 
 def is_readable(parent: int, path: str, status: os.stat_result) -> bool:

@@ -4,6 +4,7 @@ The newest whole picture in the camera's folder: never half an upload, never a f
 kind in a picture's clothes while a real one is there.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +12,18 @@ from datetime import datetime
 from typing import NamedTuple
 
 from . import safe_open
+from .checks import READ_ATTEMPTS, Check, opened, read_up_to
 from .folders import Folders
-from .formats import CONTENT_TYPES, Picture, describe, is_whole
+from .formats import CONTENT_TYPES, FOREIGN, HALF, WHOLE, Picture, describe
 from .newest_files import Candidate
-
-# How often a file that changes while it is read is read before the next newest is taken.
-READ_ATTEMPTS = 3
 
 
 class NoSnapshot(Exception):
     """The folder holds no picture that can be served."""
+
+
+class PictureIncomplete(Exception):
+    """Nothing is there but pictures that are still being written."""
 
 
 class PictureNotFound(Exception):
@@ -39,15 +42,14 @@ class SnapshotRequest(NamedTuple):
     """What may be served, and from where.
 
     ``base``: the base path; ``folder_path``: the camera's folder, absolute or relative to it;
-    ``folders`` knows what is newest; ``most_bytes``: the largest picture; ``max_age`` in seconds;
-    ``is_known``: whether the client has a picture already, so that its bytes need not be read.
+    ``folders`` knows what is newest; ``max_age`` in seconds; ``is_known``: whether the client has
+    a picture already, so that its bytes need not be read.
     """
 
     base: str
     folder_path: str
     now: datetime
     folders: Folders
-    most_bytes: int
     max_age: int | None = None
     is_known: Callable[[Picture], bool] = lambda _: False
 
@@ -55,15 +57,20 @@ class SnapshotRequest(NamedTuple):
 def latest(request: SnapshotRequest) -> Picture:
     """The newest whole picture below the folder; where none is whole, the newest as it is.
 
-    Raises `NoSnapshot`, `SnapshotTooOld`, `asking.FolderBusy`, `safe_open.OutsideBase` and
-    `safe_open.FolderNotFound`.
+    Raises `NoSnapshot`, `PictureIncomplete`, `SnapshotTooOld`, `asking.FolderBusy`,
+    `safe_open.OutsideBase` and `safe_open.FolderNotFound`.
     """
     with _opened(request) as folder:
-        candidates = request.folders.query(folder, request.now).newest
-        try:
-            return _first(folder, candidates, request, whole=True)
-        except NoSnapshot:
-            return _first(folder, candidates, request, whole=False)
+        rest = []
+        for candidate in request.folders.query(folder, request.now).newest:
+            picture, check = request.folders.checks.examine(
+                folder, candidate.path, request.now, request.is_known
+            )
+            if picture and check.kind == WHOLE:
+                _refuse_old(picture, request)
+                return picture
+            rest.append((candidate, check))
+        return _incomplete(folder, rest, request)
 
 
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
@@ -79,7 +86,7 @@ def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
         raise PictureNotFound
     with _opened(request) as folder:
         try:
-            picture = _open_and_read(folder, components, request, whole=False)
+            picture = _read_as_it_is(folder, components, request)
         except safe_open.FileNotReadable:
             picture = None
     if picture is None:
@@ -98,54 +105,44 @@ def _opened(request: SnapshotRequest) -> Iterator[int]:
             os.close(folder)
 
 
-def _first(
-    folder: int, candidates: list[Candidate], request: SnapshotRequest, whole: bool
+def _incomplete(
+    folder: int, rest: list[tuple[Candidate, Check]], request: SnapshotRequest
 ) -> Picture:
-    """The first candidate that can be served; raises `NoSnapshot`."""
-    for candidate in candidates:
-        try:
-            picture = _open_and_read(folder, candidate.path.split("/"), request, whole)
-        except (safe_open.FileNotReadable, safe_open.OutsideFolder):
-            continue  # gone, or replaced by a link, since the folder was listed
-        if picture:
-            return picture
-    raise NoSnapshot
+    """The newest candidate that nobody is writing, as it is: one that begins like a picture, else
+    any other.
+
+    Raises `PictureIncomplete` where something is being written, else `NoSnapshot`.
+    """
+    over = [(found, check) for found, check in rest if not check.is_being_written]
+    over.sort(key=lambda found: (not found[0].idle, found[1].kind != HALF))
+    for candidate, check in over:
+        if check.kind in (HALF, FOREIGN):
+            with contextlib.suppress(safe_open.FileNotReadable, safe_open.OutsideFolder):
+                if picture := _read_as_it_is(folder, candidate.path.split("/"), request):
+                    return picture
+    raise NoSnapshot if len(over) == len(rest) else PictureIncomplete
 
 
-def _open_and_read(
-    folder: int, components: list[str], request: SnapshotRequest, whole: bool
-) -> Picture | None:
-    """The picture at ``components``, or None where it cannot be served."""
-    file = safe_open.open_file(folder, components)
-    try:
-        return _read_whole(file, components[-1], request, whole)
-    except OSError:  # a read error of the disk: the next newest may be readable
-        return None
-    finally:
-        os.close(file)
+def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest) -> Picture | None:
+    """The file at ``components``, whatever it is, or None where it cannot be served."""
+    data: bytes | None = b""
+    with opened(folder, components) as file:
+        for _ in range(READ_ATTEMPTS):
+            picture = describe(file, components[-1])
+            if not 0 < picture.size <= request.folders.most_bytes:
+                return None
+            _refuse_old(picture, request)
+            if request.is_known(picture):
+                return picture
+            data = read_up_to(file, picture.size)
+            if data is None:
+                return None
+            if len(data) == picture.size and describe(file, picture.name) == picture:
+                return picture._replace(data=data)
+    return picture._replace(size=len(data), data=data) if data else None
 
 
-def _read_whole(file: int, name: str, request: SnapshotRequest, whole: bool) -> Picture | None:
-    data = b""
-    for _ in range(READ_ATTEMPTS):
-        picture = describe(file, name)
-        if not 0 < picture.size <= request.most_bytes:
-            return None
-        if whole and not is_whole(file, picture, request.now):
-            return None
-        if request.max_age is not None and picture.age(request.now) > request.max_age:
-            raise SnapshotTooOld(int(picture.age(request.now)))
-        if request.is_known(picture):
-            return picture
-        data = read_up_to(file, picture.size)
-        if len(data) == picture.size and describe(file, name) == picture:
-            return picture._replace(data=data)
-    return None if whole or not data else picture._replace(size=len(data), data=data)
-
-
-def read_up_to(file: int, size: int) -> bytes:
-    """At most ``size`` bytes from the start; fewer where the file became shorter."""
-    data = os.pread(file, size, 0)
-    while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
-        data += more
-    return data
+def _refuse_old(picture: Picture, request: SnapshotRequest) -> None:
+    age = picture.age(request.now)
+    if request.max_age is not None and age > request.max_age:
+        raise SnapshotTooOld(int(age))

@@ -241,11 +241,11 @@ class WatchedTree:
             self.uploaded_ns = max(self.uploaded_ns, status.st_ctime_ns)
 
     def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
-        """Whether the file counts; raises `WatchLost` where it could change unseen."""
+        """Whether it may hold a picture; raises `WatchLost` where it could change unseen."""
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise WatchLost(HARD_LINKS)  # whatever its size is now
         if not is_candidate(status, self._most_bytes) or not readable:
             self._ranking.drop(file)
             return False
-        self._ranking.put(file, status.st_mtime_ns)
-        return True
+        self._ranking.put(file, status.st_mtime_ns, status.st_size)
+        return status.st_size > 0

@@ -27,4 +27,4 @@ def fill(base: Path, folders: dict[int, str]) -> None:
 
 
 def _jpeg(size: int) -> bytes:
-    return b"\xff\xd8\xff" + os.urandom(size - 5) + b"\xff\xd9"
+    return b"\xff\xd8\xff\0" + os.urandom(size - 6) + b"\xff\xd9"

@@ -152,9 +152,9 @@ def test_what_is_no_regular_file_is_404_and_never_blocks(front, image):
 
 
 def test_a_picture_over_the_limit_is_404(front, image, app):
-    app.config["NVR_MAX_PICTURE_BYTES"] = len(picture())
+    app.extensions["folders"].most_bytes = len(picture())
     assert image("20251223/120000.jpg").status_code == 200
-    app.config["NVR_MAX_PICTURE_BYTES"] -= 1
+    app.extensions["folders"].most_bytes -= 1
     assert_problem(image("20251223/120000.jpg"), 404, "picture_not_found")
 
 

@@ -118,7 +118,7 @@ def test_a_folder_path_may_be_absolute_or_relative(client, camera, get, base, sh
 def test_a_folder_with_nothing_to_serve_is_no_snapshot(get, base, tmp_path, camera):
     front = base / "front"
     put(tmp_path / "secret.jpg", DATA)
-    put(front / "empty.jpg", b"")
+    put(front / "empty.jpg", b"", age=60)
     put(front / ".upload.jpg", DATA)
     put(front / ".ftp" / "a.jpg", DATA)
     put(front / "readme.txt", DATA)

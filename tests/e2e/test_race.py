@@ -13,11 +13,11 @@ import requests
 
 WRITERS, READERS, SECONDS = 4, 4, 20
 PICTURES_PER_FOLDER, NAMES = 40, 3
-HEAD, END = b"\xff\xd8\xff\xe0", b"\xff\xd9"
+HEAD, END = b"\xff\xd8\xff\xda\0\2", b"\xff\xd9"
 
 
 def picture(source: random.Random) -> bytes:
-    """A signature, bytes that hold no end mark, their checksum in digits, and an end mark."""
+    """A signature, a scan that ends with its checksum in digits, and an end mark."""
     data = bytes(source.randrange(128) for _ in range(50)) * source.randrange(1, 2000)
     return HEAD + data + b"%10d" % zlib.crc32(data) + END
 

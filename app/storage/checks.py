@@ -1,0 +1,139 @@
+"""Is a file a whole picture, and is it still being written? What was found is remembered."""
+
+import contextlib
+import math
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from . import safe_open
+from .formats import EMPTY, HALF, WHOLE, Picture, describe, kind_of
+
+# What begins like a picture, or is empty, counts as being written for so long after its last
+# change, in seconds: uploads that broke off are resumed.
+WRITING_SECONDS = 10
+# A file may change twice within one tick of the file system's clock, of 10 ms at the most: what is
+# younger than this, in seconds, is read anew each time.
+CERTAIN_SECONDS = 1.0
+# How many files are remembered, about 1 MiB.
+MOST_REMEMBERED = 4096
+# How often a file that changes while it is read is read before the next newest is taken.
+READ_ATTEMPTS = 3
+
+
+class Check(NamedTuple):
+    """What a file was when it was read.
+
+    ``kind``: by `formats.kind_of`; ``changed_at``: when its last change was seen, by the
+    monotonic clock.
+    """
+
+    kind: str
+    changed_at: float
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether more of the picture may be on its way."""
+        age = time.monotonic() - self.changed_at
+        return self.kind in (EMPTY, HALF) and age < WRITING_SECONDS
+
+
+# A file that cannot be read, and one that changes whenever it is read.
+UNREADABLE, CHANGING = Check("unreadable", -math.inf), Check(HALF, math.inf)
+
+
+class FileChecks:
+    """The checks of the files that were looked at last. Safe for threads.
+
+    ``most_bytes``: a larger file is never read.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        # By device and inode: size and times of the file when it was checked, and the check.
+        self._checks: OrderedDict[tuple[int, int], tuple[tuple[int, ...], Check]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def examine(
+        self,
+        folder: int,
+        path: str,
+        now: datetime,
+        is_known: Callable[[Picture], bool] = lambda _: True,
+    ) -> tuple[Picture | None, Check]:
+        """What the file at ``path`` below the descriptor ``folder`` is.
+
+        Its facts come with its bytes unless it ``is_known``, None where it cannot be read.
+        """
+        components = path.split("/")
+        try:
+            with opened(folder, components) as file:
+                return self._read(file, components[-1], now, is_known)
+        except (safe_open.FileNotReadable, safe_open.OutsideFolder):
+            return None, UNREADABLE  # gone, or replaced by a link, since the folder was listed
+
+    def _read(
+        self, file: int, name: str, now: datetime, is_known: Callable[[Picture], bool]
+    ) -> tuple[Picture | None, Check]:
+        for _ in range(READ_ATTEMPTS):
+            picture = describe(file, name)
+            if picture.size > self._most_bytes:
+                return None, UNREADABLE
+            check = self._recall(picture, now)
+            if check and (check.kind != WHOLE or is_known(picture)):
+                return picture, check
+            data = read_up_to(file, picture.size)
+            if data is None:
+                return None, UNREADABLE
+            if len(data) == picture.size and describe(file, name) == picture:
+                check = check or self._remember(picture, kind_of(data), now)
+                return (picture if is_known(picture) else picture._replace(data=data)), check
+        return None, CHANGING
+
+    def _recall(self, picture: Picture, now: datetime) -> Check | None:
+        """The check of the file with just these facts; None where it must be read."""
+        with self._lock:
+            facts, check = self._checks.get(picture.file, (None, None))
+        is_certain = now.timestamp() - picture.ctime_ns / 1e9 > CERTAIN_SECONDS
+        return check if facts == picture.facts and is_certain else None
+
+    def _remember(self, picture: Picture, kind: str, now: datetime) -> Check:
+        with self._lock:
+            facts, check = self._checks.pop(picture.file, (None, None))
+            if check is None:
+                changed_at = time.monotonic() - max(0.0, picture.age(now))
+            else:
+                changed_at = check.changed_at if facts == picture.facts else time.monotonic()
+            check = Check(kind, changed_at)
+            self._checks[picture.file] = picture.facts, check
+            if len(self._checks) > MOST_REMEMBERED:
+                self._checks.popitem(last=False)
+        return check
+
+
+@contextlib.contextmanager
+def opened(folder: int, components: list[str]) -> Iterator[int]:
+    """The regular file at ``components`` below ``folder``, open in the block."""
+    file = safe_open.open_file(folder, components)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def read_up_to(file: int, size: int) -> bytes | None:
+    """At most ``size`` bytes from the start, fewer where the file became shorter.
+
+    None after a read error of the disk: another file may be readable.
+    """
+    try:
+        data = os.pread(file, size, 0)
+        while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
+            data += more
+    except OSError:
+        return None
+    return data
