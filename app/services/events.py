@@ -3,12 +3,21 @@
 Each change is one transaction, a batch of detections too.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from .. import clock
 from ..db import writer
-from ..models import Camera, ConflictError, Detection, Event, Row, decode_types, encode_types
+from ..models import (
+    EVENTS,
+    Camera,
+    ConflictError,
+    Detection,
+    Event,
+    Row,
+    decode_types,
+    encode_types,
+)
 from . import audit
 from .audit import Caller
 
@@ -83,6 +92,17 @@ def create_event(event: Row) -> Row:
         return Event.one(event_id)
 
     return writer.run(create, alone=len(claimed) > 1)
+
+
+def export_events(query: Row) -> Iterator[Row]:
+    """The events that match every filter, newest first, each with its ``camera_name``."""
+    names: dict[str, str] = {}
+    for event in EVENTS.iterate(query):
+        camera_id = event["camera_id"]
+        if camera_id not in names:
+            # A camera that is deleted just now has no name any more.
+            names[camera_id] = (Camera.find(id=camera_id) or {"name": ""})["name"]
+        yield event | {"camera_name": names[camera_id]}
 
 
 def update_event(event_id: int, fields: Row, by: Caller) -> Row:

