@@ -8,13 +8,13 @@ from flask import Flask
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers, hosts
 from .diagnostics import camera as diagnosis
-from .services import monitor
+from .services import clock_guard, monitor
 from .storage import folders
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(telemetry, db, folders, monitor, diagnosis),
+    *(telemetry, db, folders, clock_guard, monitor, diagnosis),
     *(hosts, headers, authorize, api, web, errors, cli),
 )
 

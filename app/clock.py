@@ -1,15 +1,71 @@
-"""What time is it? Aware UTC; the only module that asks.
+"""What time is it, and can that be right? Aware UTC; the only module that asks.
 
 Times are kept and sent as RFC 3339 text in UTC with exactly six digits of a second and a ``Z``,
 so that comparing the text compares the time, in Python as in SQLite.
 """
 
+import ctypes
+import time
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
 EARLIEST_SECONDS, LATEST_SECONDS = -62135596800, 253402300799
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+# What adjtimex(2) returns where the clock is not synchronised; its struct is well below this size.
+TIME_ERROR, TIMEX_BYTES = 5, 512
+# A clock that nothing synchronises is implausible if it jumps by more than `JUMP`, or is ahead of
+# the time that was noted last by `GAP` or more when the service starts.
+JUMP, GAP = timedelta(hours=1), timedelta(days=7)
+
+
+class Reading(NamedTuple):
+    """What the kernel tells: the time, the seconds since the boot in which the box slept or not
+    (CLOCK_BOOTTIME, which nobody can set), and whether something synchronises the clock.
+    """
+
+    now: datetime
+    uptime: float
+    is_synchronised: bool
+
+    def at(self, uptime: float) -> datetime:
+        """What this clock would have shown when the ``uptime`` was this one."""
+        return self.now - timedelta(seconds=self.uptime - uptime)
+
+
+class Reference(NamedTuple):
+    """What a clock is compared with.
+
+    ``started``: the uptime at the start of the process; ``believed``: what the clock showed then
+    as it was set when it was last plausible, None if it was not yet; ``noted``: the latest time
+    that was noted before the start, if any was.
+    """
+
+    started: float
+    believed: datetime | None
+    noted: datetime | None
+
+
+def read() -> Reading:
+    """The clock as it is now."""
+    state = ctypes.CDLL(None).adjtimex((ctypes.c_byte * TIMEX_BYTES)())
+    is_synchronised = 0 <= state != TIME_ERROR
+    return Reading(now(), time.clock_gettime(time.CLOCK_BOOTTIME), is_synchronised)
+
+
+def doubt(reading: Reading, reference: Reference) -> str | None:
+    """Why the clock is implausible; None where it is plausible."""
+    if reading.is_synchronised:
+        return None
+    shown = reading.at(reference.started)
+    if reference.believed is not None:
+        jump = abs(shown - reference.believed)
+        return f"it jumped by {duration(jump.total_seconds())}" if jump > JUMP else None
+    if reference.noted is None or shown - reference.noted < GAP:
+        return None
+    gap = duration((shown - reference.noted).total_seconds())
+    return f"it is {gap} ahead of the last time that was noted ({rfc3339(reference.noted)})"
 
 
 def now() -> datetime:

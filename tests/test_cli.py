@@ -85,6 +85,7 @@ def test_prune_removes_what_its_dry_run_promised(app, run, detections):
     assert Detection.select().count() == 9
     assert json.loads(run("prune", "--json").stdout) == {
         "dry_run": False,
+        "suspended": None,
         "detections": 5,
         "events": 0,
         "audit_entries": 0,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import db
+from app import clock, db
 from app.diagnostics import doctor
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY
 from app.storage import filesystems
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def run(app, monkeypatch):
     """Runs the command on a box whose clock is kept right, and returns its result."""
-    monkeypatch.setattr(filesystems, "keeps_time", lambda: True)
+    synchronise(monkeypatch, True)
     return lambda *words: app.test_cli_runner().invoke(args=("doctor", *words))
 
 
@@ -27,6 +27,12 @@ def run(app, monkeypatch):
 def path(app):
     """The database file."""
     return Path(app.config["NVR_DATABASE_URL"])
+
+
+def synchronise(monkeypatch, is_synchronised):
+    """Let the kernel call the clock synchronised or not."""
+    reading = clock.Reading(clock.now(), 0.0, is_synchronised)
+    monkeypatch.setattr(clock, "read", lambda: reading)
 
 
 def statuses(result):
@@ -121,7 +127,7 @@ def test_a_file_that_is_not_a_database_is_a_problem(run, path):
 
 
 def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
-    monkeypatch.setattr(filesystems, "keeps_time", lambda: True)
+    synchronise(monkeypatch, True)
     for now, last in (
         (NOW, "2026-01-01T00:00:00.000001Z"),
         (datetime(1970, 1, 1, tzinfo=UTC), None),
@@ -134,7 +140,7 @@ def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
 
 
 def test_a_clock_without_ntp_is_a_warning(monkeypatch):
-    monkeypatch.setattr(filesystems, "keeps_time", lambda: False)
+    synchronise(monkeypatch, False)
     check = doctor.check_clock(NOW, None)
     assert (check.status, "timedatectl" in check.message) == (DEGRADED, True)
 
@@ -160,7 +166,6 @@ def test_the_inotify_limits_are_those_of_the_kernel(monkeypatch):
     assert filesystems.inotify_limit("missing") == 0
     monkeypatch.setattr(filesystems, "LIMITS", "/nowhere")
     assert filesystems.inotify_limit("max_user_watches") == 0
-    assert filesystems.keeps_time() in (True, False)
 
 
 def test_a_database_that_belongs_to_another_user_is_a_warning(path, monkeypatch):

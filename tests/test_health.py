@@ -10,6 +10,7 @@ import pytest
 from app import create_app, db
 from app.db import files, migrations
 from app.services import health
+from app.services.clock_guard import ClockGuard
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY, Pulse, ServerPulse
 from tests import effort
 
@@ -32,7 +33,7 @@ def test_the_checks_write_nothing_to_the_disk(app, path):
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = effort.changes()
     for _ in range(3):
-        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL)
+        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL, ClockGuard())
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert effort.changes() == changes
 
@@ -129,14 +130,14 @@ def test_free_space_is_unknown_without_the_base_path(base):
         ((HEALTHY, UNHEALTHY, HEALTHY), UNHEALTHY),
     ],
 )
-def test_the_overall_status_is_the_worst_of_the_checks(monkeypatch, statuses, worst):
+def test_the_overall_status_is_the_worst_of_the_checks(app, monkeypatch, statuses, worst):
     parts = ("database", "base_path", "free_space")
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, f"check_{part}", lambda *_, check=check: check)
-    seen = health.check_all("/base", [], WELL)
+    seen = health.check_all("/base", [], WELL, ClockGuard())
     assert seen["status"] == worst
-    assert list(seen["checks"]) == [*parts, "watcher", "server"]
+    assert list(seen["checks"]) == [*parts, "watcher", "clock", "server"]
     assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
 
 

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app import clock
 from app.clock import rfc3339
 from app.db import writer
 from app.models import AUDIT, DETECTIONS, EVENTS, AuditEntry, Camera, Detection, Event
 from app.services import retention
+from app.services.clock_guard import ClockGuard
 from app.services.retention import Limits
 from tests.effort import plans
 from tests.rows import add_many
@@ -22,6 +24,12 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
+
+
+@pytest.fixture(autouse=True)
+def synchronised(monkeypatch):
+    """A box whose clock NTP sets."""
+    monkeypatch.setattr(clock, "read", lambda: clock.Reading(NOW, 0.0, True))
 
 
 @pytest.fixture
@@ -43,7 +51,7 @@ def stored(camera):
 
 
 def test_without_a_limit_nothing_is_deleted(stored):
-    assert retention.prune(Limits(0, 0, 0), NOW) == {
+    assert retention.prune(Limits(0, 0, 0), NOW, ClockGuard()) == {
         "detections": 0,
         "events": 0,
         "audit_entries": 0,
@@ -64,7 +72,7 @@ def test_without_a_limit_nothing_is_deleted(stored):
 )
 def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
     promised = {part.name: part.count() for part in retention.excess(limits, NOW)}
-    went = retention.prune(limits, NOW)
+    went = retention.prune(limits, NOW, ClockGuard())
     assert went == promised == {"detections": 30 - left, "events": 30 - left, "audit_entries": 0}
     kept = [row["detected_at"] for row in DETECTIONS.iterate({})]
     assert kept == [rfc3339(NOW - timedelta(days=day)) for day in range(left)]
@@ -72,7 +80,7 @@ def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
 
 
 def test_one_audit_entry_says_how_much_was_deleted(stored):
-    retention.prune(Limits(10, 0, 0), NOW)
+    retention.prune(Limits(10, 0, 0), NOW, ClockGuard())
     (entry,) = AUDIT.page({"action": "retention_pruned"}, 9, None)[0]
     assert entry["actor"] == "monitor"
     assert entry["details"] == {"detections": 19, "events": 19, "audit_entries": 0}
@@ -80,8 +88,8 @@ def test_one_audit_entry_says_how_much_was_deleted(stored):
 
 def test_audit_entries_have_a_limit_of_their_own(stored):
     AuditEntry.update(timestamp=rfc3339(NOW - timedelta(days=9))).execute()
-    assert retention.prune(Limits(0, 0, 10), NOW)["audit_entries"] == 0
-    assert retention.prune(Limits(0, 0, 8), NOW)["audit_entries"] == 1
+    assert retention.prune(Limits(0, 0, 10), NOW, ClockGuard())["audit_entries"] == 0
+    assert retention.prune(Limits(0, 0, 8), NOW, ClockGuard())["audit_entries"] == 1
     assert [entry["action"] for entry in AUDIT.iterate({})] == ["retention_pruned"]
 
 
@@ -96,7 +104,7 @@ def test_other_changes_are_committed_between_two_pieces(stored, monkeypatch):
     def progress(_):
         writer.run(write)
 
-    retention.prune(Limits(0, 10, 0), NOW, progress)
+    retention.prune(Limits(0, 10, 0), NOW, ClockGuard(), progress)
     assert seen[:4] == [25, 20, 15, 10]
 
 
@@ -125,7 +133,7 @@ def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
 
     thread = threading.Thread(target=write)
     thread.start()
-    went = retention.prune(Limits(0, 970_000, 0), NOW)
+    went = retention.prune(Limits(0, 970_000, 0), NOW, ClockGuard())
     went["events"] = retention.excess(Limits(0, 960, 0), NOW)[1].remove(lambda _: None)
     over.set()
     thread.join()

@@ -43,7 +43,8 @@ def get_health() -> tuple[Row, int]:
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = (loop.pulse(),) if loop else ()
-    found = health.check_all(base_path(), folders().polling(), pulse, *server)
+    guard = current_app.extensions["clock_guard"]
+    found = health.check_all(base_path(), folders().polling(), pulse, guard, *server)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 

@@ -18,6 +18,7 @@ from ..logs import one_line
 from ..models import Row
 from ..services import cameras as camera_service
 from ..services import retention
+from ..services.clock_guard import ClockDoubted, ClockGuard
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
 from .common import Command, as_json, progress_bar
 
@@ -36,7 +37,8 @@ def doctor(as_json: bool) -> None:
         current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
     )
     cameras = _cameras(path)
-    box_checks = checks.check_box(base, path, len(cameras), clock.now())
+    guard = current_app.extensions["clock_guard"]
+    box_checks = checks.check_box(base, path, len(cameras), clock.now(), guard)
     found = {}
     with progress_bar(checks.BOX_CHECKS + len(cameras)) as bar:
         for name, check in chain(box_checks, _camera_checks(cameras)):
@@ -71,10 +73,18 @@ def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
 @click.command(cls=Command)
 @with_appcontext
 @click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@click.option(
+    "--believe-clock",
+    is_flag=True,
+    help="The clock is right, although it jumped or is far ahead of the last time noted.",
+)
 @as_json
-def prune(dry_run: bool, as_json: bool) -> None:
+def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
     """Delete detections, events and audit entries beyond the limits that NVR_RETENTION_* and
-    NVR_AUDIT_RETENTION_DAYS set."""
+    NVR_AUDIT_RETENTION_DAYS set.
+
+    While the clock is implausible nothing is deleted, and the command exits with 1.
+    """
     db.migrate()
     limits = retention.limits_of(current_app.config)
     if not limits:
@@ -83,12 +93,30 @@ def prune(dry_run: bool, as_json: bool) -> None:
             "NVR_AUDIT_RETENTION_DAYS.",
             err=True,
         )
-    counts = {part.name: part.count() for part in retention.excess(limits, clock.now())}
-    if not dry_run:
-        with progress_bar(sum(counts.values())) as bar:
-            counts = retention.prune(limits, clock.now(), bar.update)
+    suspended, counts = None, dict.fromkeys(retention.LISTS, 0)
+    try:
+        counts = _prune(limits, current_app.extensions["clock_guard"], dry_run, believe_clock)
+    except ClockDoubted as doubted:
+        suspended = "clock"
+        click.echo(f"Error: {doubted}", err=True)
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, **counts}))
-    else:
+        click.echo(json.dumps({"dry_run": dry_run, "suspended": suspended, **counts}))
+    elif not suspended:
         listed = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
         click.echo(f"{'would delete' if dry_run else 'deleted'} {listed}")
+    sys.exit(int(suspended is not None))
+
+
+def _prune(
+    limits: retention.Limits, guard: ClockGuard, dry_run: bool, believe_clock: bool
+) -> dict[str, int]:
+    """How many rows of each list were, or would be, deleted. Raises `ClockDoubted`."""
+    if believe_clock and not dry_run:
+        guard.believe()
+    elif not believe_clock:
+        guard.check()
+    counts = {part.name: part.count() for part in retention.excess(limits, clock.now())}
+    if dry_run:
+        return counts
+    with progress_bar(sum(counts.values())) as bar:
+        return retention.prune(limits, clock.now(), guard, bar.update)

@@ -91,6 +91,9 @@ class Writer:
         # The thread that works; another one that still runs has been told to end.
         self._thread: threading.Thread | None = None
         self._checkpoint_at = 0.0
+        # Called after changes that have written something; what it returns belongs to the same
+        # transaction.
+        self.accompany: Callable[[], Callable[[], object] | None] = lambda: None
 
     def run(
         self, change: Callable[[], T], *, alone: bool = False, patience: float | None = None
@@ -158,8 +161,12 @@ class Writer:
                 database.execute_sql(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
             with database.atomic("IMMEDIATE"):
                 writes = self._take()
+                changes = database.connection().total_changes
                 for write in writes:
                     write.run() if len(writes) == 1 else write.run_in_savepoint()
+                has_written = database.connection().total_changes > changes
+                if has_written and (change := self.accompany()):
+                    Write(change, False).run_in_savepoint()
         except BaseException as error:  # whatever it is, the callers get it
             if writes or not is_busy(error):
                 for write in writes or self._take():
@@ -192,3 +199,8 @@ class Writer:
 _writer = Writer()
 run = _writer.run
 close = _writer.close
+
+
+def set_companion(accompany: Callable[[], Callable[[], object] | None]) -> None:
+    """Let ``accompany`` say what is to be written beside other changes, if anything."""
+    _writer.accompany = accompany

@@ -14,6 +14,8 @@ import peewee
 from .. import clock
 from ..db import backup
 from ..models import AuditEntry, Row
+from ..services import health
+from ..services.clock_guard import ClockGuard
 from ..services.health import (
     DEGRADED,
     HEALTHY,
@@ -40,7 +42,9 @@ BOX_CHECKS = 7
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 
 
-def check_box(base: str, path: str, cameras: int, now: datetime) -> Iterator[tuple[str, Check]]:
+def check_box(
+    base: str, path: str, cameras: int, now: datetime, guard: ClockGuard
+) -> Iterator[tuple[str, Check]]:
     """Each check of the box by its name; ``path``: the database's file, ``cameras``: how many."""
     exists = Path(path).exists()
     yield "base path", _prefixed(base, check_base_path(base))
@@ -48,7 +52,7 @@ def check_box(base: str, path: str, cameras: int, now: datetime) -> Iterator[tup
     yield "database", _check_integrity(path) if exists else _no_database(path)
     yield "free space", _prefixed(base, check_free_space(base))
     yield "free space of the database", _prefixed(path, check_free_space(existing(path)))
-    yield "clock", check_clock(now, _last_audit_entry() if exists else None)
+    yield "clock", _check_clock_with(guard, now) if exists else check_clock(now, None)
     yield "inotify", check_inotify(cameras)
 
 
@@ -92,7 +96,7 @@ def check_clock(now: datetime, last_entry: str | None) -> Check:
             f"The clock says {clock.rfc3339(now)}, but it must be later than {since}. Set it, and "
             "let NTP keep it right: timedatectl set-ntp true.",
         )
-    if not filesystems.keeps_time():
+    if not clock.read().is_synchronised:
         return Check(
             DEGRADED,
             "No time service keeps the clock right, and pictures are ordered by their times. Let "
@@ -139,11 +143,14 @@ def _no_database(path: str) -> Check:
     return Check(HEALTHY, f"There is no database at {path} yet; the first start makes it.")
 
 
-def _last_audit_entry() -> str | None:
+def _check_clock_with(guard: ClockGuard, now: datetime) -> Check:
+    """The same with what the database knows of earlier times, as far as it can be read."""
+    found = health.check_clock(guard)
     try:
-        return str(AuditEntry.last_timestamp() or "")
+        last_entry = AuditEntry.last_timestamp()
     except peewee.DatabaseError:
-        return None
+        return found
+    return found if found.status != HEALTHY else check_clock(now, last_entry)
 
 
 def _prefixed(path: str, check: Check) -> Check:

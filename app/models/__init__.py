@@ -20,10 +20,10 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
-from .system import AuditEntry, Secret, TableVersion, Token
+from .system import AuditEntry, ClockNote, Secret, TableVersion, Token
 
 # Tables of how the service runs, and not of what it knows of cameras.
-INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token)
+INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token, ClockNote)
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "BadCursor",
     "BaseModel",
     "Camera",
+    "ClockNote",
     "ConflictError",
     "Detection",
     "Event",

@@ -1,10 +1,10 @@
-"""What does the service keep for itself? The audit log, tokens, secrets, versions of tables."""
+"""What does the service keep for itself? Audit log, tokens, secrets, table versions, the clock."""
 
 import json
 import secrets
 from typing import Any
 
-from peewee import Check, IntegerField, TextField, fn
+from peewee import BooleanField, Check, IntegerField, TextField, fn
 
 from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 
@@ -46,9 +46,9 @@ class AuditEntry(BaseModel):
         return cls.shape(entry) if entry else None
 
     @classmethod
-    def last_timestamp(cls) -> str | None:
-        """When the newest entry was written."""
-        found = _last_timestamp().scalar()
+    def last_timestamp(cls, until: str = "9999") -> str | None:
+        """When the newest entry was written; entries after ``until`` do not count."""
+        found = _last_timestamp().scalar(until=until)
         return None if found is None else str(found)
 
 
@@ -119,6 +119,51 @@ class TableVersion(BaseModel):
         return int(version["value"]) if version else secrets.randbits(64)
 
 
+class ClockNote(BaseModel):
+    """A time that the clock showed while it was plausible, or the one since which it is not."""
+
+    moment = TextField(primary_key=True)
+    # Whether the clock is implausible since then; at most one row.
+    is_doubt = BooleanField()
+
+    @classmethod
+    def note(cls, moment: str) -> None:
+        """The clock is plausible. Later times stay: they were noted when it was further ahead."""
+        _delete_notes().change(moment=moment)
+        cls.insert_row({"moment": moment, "is_doubt": False})
+
+    @classmethod
+    def begin_doubt(cls, moment: str, reference: str) -> None:
+        """The clock is implausible. Keep the time that it is compared with, because what is
+        written from now on has the implausible clock's times.
+        """
+        cls.note(reference)
+        cls.insert_row({"moment": moment, "is_doubt": True})
+
+    @classmethod
+    def is_doubted(cls) -> bool:
+        """Whether the process that leads finds its clock implausible."""
+        return cls.find(is_doubt=True) is not None
+
+    @classmethod
+    def latest(cls, until: str) -> str | None:
+        """The latest time noted that is not after ``until``."""
+        found = _latest_note().scalar(until=until)
+        return None if found is None else str(found)
+
+
+@compiled
+def _delete_notes() -> Any:
+    is_past = ClockNote.moment <= Parameter("moment")
+    return ClockNote.delete().where(is_past | ClockNote.is_doubt)
+
+
+@compiled
+def _latest_note() -> Any:
+    is_past = ClockNote.moment <= Parameter("until")
+    return ClockNote.select(fn.MAX(ClockNote.moment)).where(is_past, ~ClockNote.is_doubt)
+
+
 @compiled
 def _all_tokens() -> Any:
     shown = (Token.id, Token.name, Token.role, Token.created_at, Token.last_used_at)
@@ -143,4 +188,5 @@ def _newest_entry() -> Any:
 
 @compiled
 def _last_timestamp() -> Any:
-    return AuditEntry.select(fn.MAX(AuditEntry.timestamp))
+    newest = fn.MAX(AuditEntry.timestamp)
+    return AuditEntry.select(newest).where(AuditEntry.timestamp <= Parameter("until"))

@@ -24,6 +24,7 @@ EXAMPLE_HEALTH = {
             "status": "healthy",
             "message": "The kernel tells of every new picture in the folders in use.",
         },
+        "clock": {"status": "healthy", "message": "The clock is plausible."},
         "server": {"status": "healthy", "message": "Requests are answered."},
     },
     "timestamp": "2025-12-23T12:00:00.000000Z",
@@ -77,6 +78,7 @@ class ChecksSchema(ResponseSchema):
     base_path = fields.Nested(CheckSchema)
     free_space = fields.Nested(CheckSchema)
     watcher = fields.Nested(CheckSchema)
+    clock = fields.Nested(CheckSchema)
     server = fields.Nested(CheckSchema)
 
 

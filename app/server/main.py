@@ -14,20 +14,20 @@ from typing import NoReturn
 from flask import Flask
 from peewee import DatabaseError
 
-from .. import clock, db, logs
+from .. import db, logs
 from ..access.authorize import is_locked_out
 from ..cli.tokens import command_to_create
 from ..config import MIB
+from ..services.clock_guard import FOLLOW_SECONDS
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
-from ..services.retention import limits_of, prune
+from ..services.retention import INTERVAL_SECONDS, limits_of, prune_or_log
 from ..services.tokens import usage
 from ..storage.folders import DRAIN_SECONDS
 from .event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
-DAY_SECONDS = 24 * 3600
 # How soon a token's first use shows.
 USES_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -99,14 +99,18 @@ def main(app: Flask) -> None:
 def start_jobs(app: Flask) -> list[Job]:
     """What runs beside the requests, running."""
     limits = limits_of(app.config)
-    monitor = app.extensions["monitor"]
+    monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
+    with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
+        if monitor.lead():
+            guard.follow()  # ends the doubt of an earlier process before anybody asks
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
+        Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
         Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
         Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
     ]
     if limits:
-        jobs.append(Job("retention", DAY_SECONDS, lambda: prune(limits, clock.now())))
+        jobs.append(Job("retention", INTERVAL_SECONDS, lambda: prune_or_log(limits, guard)))
     for job in jobs:
         job.start()
     return jobs

@@ -9,6 +9,7 @@ from .. import db
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
+from .clock_guard import ClockDoubted, ClockGuard
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 # A request for the health waits at most so many seconds for another write.
@@ -60,7 +61,11 @@ OTHER_SERVER = ServerPulse()
 
 
 def check_all(
-    base: str, polling: list[str], pulse: Pulse, server_pulse: ServerPulse = OTHER_SERVER
+    base: str,
+    polling: list[str],
+    pulse: Pulse,
+    guard: ClockGuard,
+    server_pulse: ServerPulse = OTHER_SERVER,
 ) -> Row:
     """All checks and the worst of their statuses; ``polling`` as in `check_watcher`."""
     checks = {
@@ -68,6 +73,7 @@ def check_all(
         "base_path": check_base_path(base),
         "free_space": check_free_space(base),
         "watcher": combine(check_watcher(polling), check_monitor(pulse)),
+        "clock": check_clock(guard),
         "server": check_server(server_pulse),
     }
     return {
@@ -160,6 +166,17 @@ def check_monitor(pulse: Pulse) -> Check:
             f"The monitor follows the uploads of all cameras.{past if pulse.failures else ''}"
         )
     return Check(HEALTHY, message)
+
+
+def check_clock(guard: ClockGuard) -> Check:
+    """Whether the clock can be right; while it cannot, nothing is deleted by its age."""
+    try:
+        guard.check()
+    except ClockDoubted as doubted:
+        return Check(DEGRADED, str(doubted))
+    except (peewee.PeeweeException, OSError):
+        return Check(DEGRADED, "The database cannot be read, which knows the last times.")
+    return Check(HEALTHY, "The clock is plausible.")
 
 
 def check_server(pulse: ServerPulse) -> Check:

@@ -81,6 +81,12 @@ class Monitor:
         """Whether this process is the one that monitors."""
         return self._lock_file is not None
 
+    def lead(self) -> bool:
+        """Become the process that monitors, if no other one is; whether this one is now."""
+        if self._lock_file is None:
+            self._lock_file = acquire_leader_lock()
+        return self.leads
+
     def pulse(self) -> Pulse:
         """How the loop itself is."""
         seconds = None if self._ticked_at is None else time.monotonic() - self._ticked_at
@@ -90,9 +96,7 @@ class Monitor:
         """Look at every camera, and write what was found when it is due."""
         self._ticked_at = time.monotonic()
         try:
-            if self._lock_file is None:
-                self._lock_file = acquire_leader_lock()
-            if self._lock_file is not None:
+            if self.lead():
                 self._check_cameras()
         except Exception:  # raised again: the job that calls this logs it
             self.failures += 1

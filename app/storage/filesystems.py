@@ -1,10 +1,9 @@
-"""Which file system does a path lie on? And what does the kernel tell of inotify and the clock?
+"""Which file system does a path lie on? And what does the kernel tell of inotify?
 
 Mounts are found by the text of a path in /proc/self/mountinfo (proc(5)): where a file system does
 not answer, stat(2) of a path on it would never return.
 """
 
-import ctypes
 import os
 import re
 import select
@@ -25,8 +24,6 @@ LIMITS = "/proc/sys/fs/inotify"
 READ_BYTES = 65536
 # How many links one path may lead through (path_resolution(7)).
 MOST_LINKS = 40
-# adjtimex(2): the clock is not synchronised; its struct is well below this size.
-TIME_ERROR, TIMEX_BYTES = 5, 512
 
 
 class Mount(NamedTuple):
@@ -153,11 +150,6 @@ def inotify_limit(name: str) -> int:
         return int(_read(file))
     finally:
         os.close(file)
-
-
-def keeps_time() -> bool:
-    """Whether the clock is synchronised, by NTP for example."""
-    return bool(ctypes.CDLL(None).adjtimex((ctypes.c_byte * TIMEX_BYTES)()) != TIME_ERROR)
 
 
 def _mount(line: str) -> Mount:

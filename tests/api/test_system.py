@@ -44,7 +44,14 @@ def test_a_well_box_is_healthy(client, base):
     seen = answer.get_json()
     assert HealthSchema().validate(seen) == {}
     assert list(seen) == ["status", "checks", "timestamp"]
-    assert list(seen["checks"]) == ["database", "base_path", "free_space", "watcher", "server"]
+    assert list(seen["checks"]) == [
+        "database",
+        "base_path",
+        "free_space",
+        "watcher",
+        "clock",
+        "server",
+    ]
     assert seen["checks"]["database"]["status"] == seen["checks"]["base_path"]["status"]
     assert seen["checks"]["database"]["status"] == "healthy"
     assert all(check["message"].endswith(".") for check in seen["checks"].values())

@@ -1,0 +1,121 @@
+"""Can the clock be right? While it cannot, nothing is deleted by its age.
+
+The process that leads notes the time beside its other writes, and records when it finds the clock
+implausible; every other process on the database, such as a command, reads that.
+"""
+
+import logging
+import time
+from datetime import timedelta
+from functools import partial
+
+from flask import Flask
+
+from .. import clock
+from ..clock import Reading, rfc3339
+from ..db import leader_lock_is_held, writer
+from ..layout import COMMAND
+from ..models import AuditEntry, ClockNote
+
+log = logging.getLogger(__name__)
+
+# How often the process that leads compares the clock, in seconds.
+FOLLOW_SECONDS = 1.0
+# The time is noted at most once in so many seconds: SD cards wear.
+NOTE_SECONDS = 3600
+DOUBTED = (
+    "The clock is implausible: {}, and no time service sets it. Nothing is deleted by its age "
+    "meanwhile. Set the clock (timedatectl set-ntp true); if it is right, run: "
+    f"{COMMAND} prune --believe-clock"
+)
+# Another process cannot see the jump itself.
+SEEN_BY_THE_SERVICE = "the running service has seen it jump, or far ahead of the last noted time"
+
+
+class ClockDoubted(Exception):
+    """Nothing is deleted while the clock is implausible; the text says why it is."""
+
+
+class ClockGuard:
+    """Compares the clock with what it showed before. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._reference = clock.Reference(clock.read().uptime, None, None)
+        # Whether the database says that the clock is implausible; None unless this process leads.
+        self._recorded: bool | None = None
+        self._note_at = 0.0
+
+    def doubt(self) -> str | None:
+        """Why the clock is implausible; None where it is plausible. Writes nothing."""
+        reading = clock.read()
+        reason = self._compare(reading)
+        if reason or reading.is_synchronised or self._recorded is not None:
+            return reason
+        return SEEN_BY_THE_SERVICE if leader_lock_is_held() and ClockNote.is_doubted() else None
+
+    def check(self) -> None:
+        """Raise `ClockDoubted` while the clock is implausible."""
+        if reason := self.doubt():
+            raise ClockDoubted(DOUBTED.format(reason))
+
+    def follow(self) -> None:
+        """Record when the clock becomes implausible or plausible; for the process that leads."""
+        reading = clock.read()
+        if self._recorded is None:
+            self._recorded = ClockNote.is_doubted()
+        elif self._recorded and not ClockNote.is_doubted():  # a person has ended it by a command
+            self._recorded = False
+            self._believe(reading)
+        reason = self._compare(reading)
+        if bool(reason) == self._recorded:
+            return
+        moment = rfc3339(reading.now)
+        if reason:
+            log.warning("%s", DOUBTED.format(reason))
+            writer.run(partial(ClockNote.begin_doubt, moment, self._expected(reading)))
+        else:
+            log.info("the clock is plausible again")
+            writer.run(partial(ClockNote.note, moment))
+        self._recorded = bool(reason)
+
+    def believe(self) -> None:
+        """End the doubt, because a person says that the clock is right."""
+        reading = clock.read()
+        writer.run(partial(ClockNote.note, rfc3339(reading.now)))
+        self._believe(reading)
+
+    def note_due(self) -> partial[None] | None:
+        """What is to be written beside other changes, if anything."""
+        is_due = self._recorded is False and time.monotonic() >= self._note_at
+        if not is_due or self.doubt():
+            return None
+        self._note_at = time.monotonic() + NOTE_SECONDS
+        return partial(ClockNote.note, rfc3339(clock.now()))
+
+    def _compare(self, reading: Reading) -> str | None:
+        reference = self._reference
+        if reference.believed is None:
+            started_at = rfc3339(reading.at(reference.started))
+            noted = ClockNote.latest(started_at) or AuditEntry.last_timestamp(started_at)
+            reference = reference._replace(noted=clock.parse(noted) if noted else None)
+            self._reference = reference
+        reason = clock.doubt(reading, reference)
+        if reason is None and (reference.believed is None or reading.is_synchronised):
+            self._believe(reading)
+        return reason
+
+    def _believe(self, reading: Reading) -> None:
+        started_at = reading.at(self._reference.started)
+        self._reference = self._reference._replace(believed=started_at)
+
+    def _expected(self, reading: Reading) -> str:
+        """What the clock would show if it had not jumped; else the latest time noted."""
+        started, believed, noted = self._reference
+        running = timedelta(seconds=reading.uptime - started)
+        return rfc3339(believed + running if believed else noted or reading.now)
+
+
+def init_app(app: Flask) -> None:
+    """Make the app's guard of the clock, which notes the time beside other writes."""
+    guard = app.extensions["clock_guard"] = ClockGuard()
+    writer.set_companion(guard.note_due)
