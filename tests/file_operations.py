@@ -15,7 +15,7 @@ from tests.inotify import queue_length
 from tests.renames import exchange
 
 NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
-FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "x.jpg")
+FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "#recycle", "x.jpg")
 BYTES = (b"", b"\xff\xd8\xff", b"GIF89a" * 50)
 HOURS = (-40, -1, 0, 0, 0, 23, 30)
 # More changes than the kernel queues, in one operation of so many.

@@ -131,9 +131,13 @@ def test_lack_of_descriptors_or_memory_is_not_reported_as_a_problem_of_the_folde
         diagnose(row(), [], context, clock.now())
 
 
-def test_links_inside_the_folder_are_a_problem(context, front):
+def test_links_inside_the_folder_are_a_problem_but_for_those_to_its_pictures(context, front):
     put(front / "a.jpg", WHOLE)
-    (front / "latest.jpg").symlink_to("a.jpg")
+    (front / "lastsnap.jpg").symlink_to("a.jpg")
+    (front / "day").mkdir()
+    (front / "day" / "latest.jpg").symlink_to("../a.jpg")
+    assert not problems(context)
+    (front / "other").symlink_to("day")
     assert list(problems(context)) == ["links_inside"]
 
 

@@ -78,6 +78,26 @@ def test_dotted_folders_are_passed_over_at_any_depth(base):
     assert paths(base) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("@eaDir", "#recycle", "#snapshot", "@tmp", "$RECYCLE.BIN", "$Recycle.bin", "lost+found"),
+        *("Lost+Found", "System Volume Information", "system volume information", ".Trash-1000"),
+    ],
+)
+def test_housekeeping_folders_are_passed_over_at_any_depth(base, name):
+    for folder in (name, f"2025/{name}", f"{name}/2025"):
+        aged(base / folder / "a.jpg", 0)
+    assert paths(base) == []
+    assert paths(base / name) == ["a.jpg", "2025/a.jpg"]
+
+
+@pytest.mark.parametrize("name", ["@a.jpg", "#1.jpg", "lost+found.jpg", "a@b/a.jpg", "a#/a.jpg"])
+def test_names_that_only_look_like_housekeeping_are_candidates(base, name):
+    aged(base / name, 0)
+    assert paths(base) == [name]
+
+
 def test_links_are_passed_over_wherever_they_lead(base, tmp_path):
     aged(tmp_path / "outside" / "a.jpg", 0)
     aged(base / "inside" / "b.jpg", 0)

@@ -39,8 +39,11 @@ def test_every_file_is_counted_as_what_it_is(base):
     for name in ("e.mkv", "f.MKV", "g.txt", "noname"):
         put(base / name, b"x")
     (base / "link.jpg").symlink_to("a.jpg")
+    (base / "20251223/link.jpg").symlink_to(base / "a.jpg")
+    (base / "outside.jpg").symlink_to("../a.jpg")
     (base / "elsewhere").symlink_to("/etc")
     put(base / ".thumbs/h.jpg", b"x")
+    put(base / "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", b"x")
     os.mkfifo(base / "fifo.jpg")
     seen = surveyed(base)
     assert (seen.pictures, seen.complete) == (2, True)

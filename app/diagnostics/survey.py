@@ -12,7 +12,15 @@ from ..storage import safe_open
 from ..storage.checks import FileChecks
 from ..storage.formats import EMPTY, FOREIGN, WHOLE
 from ..storage.newest_files import Candidate, horizon_ns
-from ..storage.scan import MAX_DEPTH, SUFFIXES, has_suffix, is_candidate, is_readable, status_of
+from ..storage.scan import (
+    MAX_DEPTH,
+    SUFFIXES,
+    has_suffix,
+    is_candidate,
+    is_housekeeping,
+    is_readable,
+    status_of,
+)
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
@@ -88,7 +96,7 @@ def survey(
     Pictures of more than ``most_bytes`` bytes are skipped. Raises OSError where the process has
     no descriptors or memory left.
     """
-    counting = _Counting(now, most_bytes, bounds, components)
+    counting = _Counting(root, now, most_bytes, bounds, components)
     while counting.pending and counting.survey.complete:
         counting.read(root, counting.pending.pop())
     return counting.survey
@@ -128,9 +136,15 @@ class _Counting:
     """A survey in progress; ``pending``: the folders that are still to be read."""
 
     def __init__(
-        self, now: datetime, most_bytes: int, bounds: Bounds, components: Sequence[str]
+        self,
+        root: int,
+        now: datetime,
+        most_bytes: int,
+        bounds: Bounds,
+        components: Sequence[str],
     ) -> None:
         self.survey = Survey()
+        self._real_path = os.path.join(safe_open.real_path(root), *components)
         self.pending = [list(components)]
         self._horizon_ns = horizon_ns(now)
         self._stale_ns = (now.timestamp() - STALE_SECONDS) * 1e9
@@ -165,12 +179,13 @@ class _Counting:
     def _count(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
         if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
             self._count_temporary(components, entry)
+        elif entry.is_symlink():
+            self._count_link(folder, entry.name)
+        elif entry.is_dir(follow_symlinks=False):
+            if not is_housekeeping(entry.name):
+                self._count_folder([*components, entry.name])
         elif entry.name.startswith("."):
             return
-        elif entry.is_symlink():
-            self.survey.skipped["links_inside"] += 1
-        elif entry.is_dir(follow_symlinks=False):
-            self._count_folder([*components, entry.name])
         elif has_suffix(entry.name):
             self._count_picture(folder, components, entry)
         else:
@@ -180,6 +195,14 @@ class _Counting:
         status = status_of(entry)
         if status and len(self.survey.temporary) < MOST_LISTED:
             self.survey.temporary.append(_file(components, entry, status))
+
+    def _count_link(self, folder: int, name: str) -> None:
+        """A link to a picture of the same folder, like lastsnap.jpg of motion, hides nothing."""
+        here = safe_open.real_path(folder)
+        target = os.path.normpath(os.path.join(here, safe_open.link_target(name, folder) or ""))
+        is_shown = has_suffix(target) and target.startswith(f"{self._real_path}/")
+        if not (is_shown or name.startswith(".")):
+            self.survey.skipped["links_inside"] += 1
 
     def _count_folder(self, components: list[str]) -> None:
         if len(components) > MAX_DEPTH:

@@ -8,6 +8,7 @@ from datetime import datetime
 from .. import clock
 from ..models import UNCLEAN, Row
 from ..storage import safe_open
+from ..storage.scan import is_housekeeping
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
 
@@ -26,7 +27,7 @@ def find_unassigned(
 ) -> list[Row]:
     """The folders directly below the base path that no camera uses, by name.
 
-    A folder is used when it is a camera's folder or contains one. Hidden folders, links, and
+    A folder is used when it is a camera's folder or contains one. Housekeeping folders, links, and
     folders whose names no folder_path can hold are left out. Raises `BaseMissing`.
     """
     try:
@@ -54,7 +55,7 @@ def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
 def _folder_names(root: int) -> Iterable[str]:
     with os.scandir(root) as entries:
         for entry in entries:
-            left_out = entry.name.startswith(".") or UNCLEAN.search(entry.name)
+            left_out = is_housekeeping(entry.name) or UNCLEAN.search(entry.name)
             if not left_out and entry.is_dir(follow_symlinks=False):
                 yield entry.name
 

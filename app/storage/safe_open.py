@@ -112,10 +112,10 @@ def real_path(descriptor: int) -> str:
     return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
-def link_target(path: str) -> str | None:
-    """What the link at ``path`` points to; None where no link is there."""
+def link_target(path: str, folder: int | None = None) -> str | None:
+    """What the link at ``path``, from ``folder`` on, points to; None where no link is there."""
     try:
-        return os.readlink(path)
+        return os.readlink(path, dir_fd=folder)
     except OSError:
         return None
 

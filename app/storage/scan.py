@@ -12,6 +12,10 @@ from .newest_files import Candidate, Ranking
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 # Each level holds one descriptor open while it is walked; deeper folders are passed over.
 MAX_DEPTH = 100
+# Folders in which storage systems keep thumbnails, deleted files and their own data: names that
+# begin with one of these characters (Synology's @eaDir and #recycle, hidden ones), and these.
+HOUSEKEEPING_PREFIXES = (".", "@", "#")
+HOUSEKEEPING = ("$recycle.bin", "lost+found", "system volume information")
 READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 # What the caller knows a folder by: its path, for example.
@@ -38,19 +42,18 @@ def files(
 ) -> Iterator[Found[Place]]:
     """Every file with a picture's name, depth first.
 
-    What begins with a dot is passed over, files and folders alike. ``depth``: how many folders
-    lie above ``folder`` in the camera's folder.
+    Hidden files and housekeeping folders are passed over. ``depth``: how many folders lie above
+    ``folder`` in the camera's folder.
     """
     subfolders = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if has_suffix(entry.name) and entry.is_file(follow_symlinks=False):
-                if status := status_of(entry):
-                    yield place, entry.name, status, is_readable(folder, entry.name, status)
-            elif entry.is_dir(follow_symlinks=False):
-                subfolders.append(entry.name)
+            name = entry.name
+            if has_suffix(name) and entry.is_file(follow_symlinks=False):
+                if not name.startswith(".") and (status := status_of(entry)):
+                    yield place, name, status, is_readable(folder, name, status)
+            elif not is_housekeeping(name) and entry.is_dir(follow_symlinks=False):
+                subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
             yield from _files_in(folder, place, name, enter, depth + 1)
@@ -67,6 +70,11 @@ def status_of(entry: os.DirEntry[str]) -> os.stat_result | None:
 def has_suffix(name: str) -> bool:
     """Whether a file of this name calls itself a picture."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_housekeeping(name: str) -> bool:
+    """Whether a folder of this name belongs to the storage system and not to a camera."""
+    return name.startswith(HOUSEKEEPING_PREFIXES) or name.lower() in HOUSEKEEPING
 
 
 def is_candidate(status: os.stat_result, most_bytes: int) -> bool:

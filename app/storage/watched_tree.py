@@ -15,7 +15,15 @@ from inotify_simple import Event, flags
 from . import safe_open
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
 from .newest_files import KEPT, Candidate, OpenWriters, Ranking
-from .scan import MAX_DEPTH, files, has_suffix, is_candidate, is_readable, may_enter
+from .scan import (
+    MAX_DEPTH,
+    files,
+    has_suffix,
+    is_candidate,
+    is_housekeeping,
+    is_readable,
+    may_enter,
+)
 from .watches import (
     CLOSED,
     FORGOTTEN,
@@ -112,11 +120,10 @@ class WatchedTree:
         elif not name:
             if node is self._tree.root and not may_enter(self._folder):
                 raise WatchLost(CLOSED)
-        elif name.startswith("."):
-            return
         elif mask & flags.ISDIR:
-            self._note_folder((node, name), mask)
-        elif has_suffix(name):
+            if not is_housekeeping(name):
+                self._note_folder((node, name), mask)
+        elif has_suffix(name) and not name.startswith("."):
             file = (node, name)
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
             if mask & flags.MODIFY:

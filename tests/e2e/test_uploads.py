@@ -71,6 +71,44 @@ def test_a_picture_with_data_behind_its_end_is_served_at_once(front):
     assert front.snapshot().content == data
 
 
+@pytest.mark.parametrize("name", ["@eaDir/a.jpg", "#recycle", "$RECYCLE.BIN", "lost+found", ".x"])
+def test_housekeeping_folders_hold_no_pictures_of_a_camera(front, name):
+    put(front.path / name / "thumb.jpg", picture(shade=7))
+    assert_problem(front.snapshot(), 404, "no_snapshot")
+    time.sleep(2)
+    assert requests.get(front.url, timeout=10).json()["last_seen_at"] is None
+    put(front.path / "b.jpg", picture(), age=60)
+    put(front.path / name / "later.jpg", picture(shade=7))
+    assert front.snapshot().content == picture()
+    diagnosis = requests.get(f"{front.url}/diagnostics", timeout=10).json()
+    assert diagnosis["pictures"]["count"] == 1
+
+
+def test_a_housekeeping_folder_of_the_base_is_offered_only_when_a_camera_names_it(front):
+    for name in ("@Recycle", "#snapshot", "lost+found", "garden"):
+        put(front.path.parent / name / "a.jpg", picture())
+    root = front.url.partition("/api/")[0]
+    listed = requests.get(f"{root}/api/folders", timeout=10).json()["folders"]
+    assert [folder["name"] for folder in listed] == ["garden"]
+    requests.patch(front.url, json={"folder_path": "@Recycle"}, timeout=10)
+    assert front.snapshot().content == picture()
+
+
+def test_a_picture_that_is_moved_into_a_recycle_bin_is_gone_at_once(front):
+    put(front.path / "older.jpg", picture(), age=60)
+    put(front.path / "day" / "new.jpg", picture(shade=9))
+    assert front.snapshot().content == picture(shade=9)
+    (front.path / "#recycle").mkdir()
+    (front.path / "day" / "new.jpg").rename(front.path / "#recycle" / "new.jpg")
+    assert front.snapshot().content == picture()
+    put(front.path / "day" / "new.jpg", picture(shade=9))
+    assert front.snapshot().content == picture(shade=9)
+    (front.path / "day").rename(front.path / "#recycle" / "day")
+    assert front.snapshot().content == picture()
+    (front.path / "#recycle" / "day").rename(front.path / "day")
+    assert front.snapshot().content == picture(shade=9)
+
+
 def test_a_lone_upload_is_incomplete_until_it_has_stood_still_for_10_seconds(front):
     path, half = front.path / "snap.jpg", picture()[:-9]
     assert_problem(front.snapshot(), 404, "no_snapshot")
