@@ -40,9 +40,8 @@ class Camera(BaseModel):
     @classmethod
     def listing(cls, status: str | None = None) -> list[Row]:
         """All cameras, or those of one status, oldest first."""
-        if status is None:
-            return _all_cameras().rows()
-        return _cameras_of_status().rows(status=status)
+        given = {} if status is None else {"status": status}
+        return _select_all(bool(given)).rows(**given)
 
     @classmethod
     def add(cls, created_at: str, fields: Row) -> Row:
@@ -60,14 +59,9 @@ class Camera(BaseModel):
 
 
 @compiled
-def _all_cameras() -> Any:
-    return Camera.select().order_by(Camera.created_at, Camera.id)
-
-
-@compiled
-def _cameras_of_status() -> Any:
-    matching = Camera.select().where(Camera.status == Parameter("status"))
-    return matching.order_by(Camera.created_at, Camera.id)
+def _select_all(of_one_status: bool) -> Any:
+    query = Camera.select().order_by(Camera.created_at, Camera.id)
+    return query.where(Camera.status == Parameter("status")) if of_one_status else query
 
 
 @compiled

@@ -5,7 +5,7 @@ right while rows arrive and go, and page 1,000 costs what page 1 costs (sqlite.o
 section 3.3).
 
 Where a filter is no equality (a least confidence, one of an event's object types) the list is a
-union of branches, each of which an index holds in the order of the list.
+union of lists, each of which an index holds in its order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +22,8 @@ from .system import Secret
 
 # (time, id) of a row: its place in the list.
 Key = tuple[str, int]
+# What the SQL of a list depends on of its union: the field, the index and the number of values.
+Form = tuple[str, str | None, int] | None
 
 
 class BadCursor(Exception):
@@ -29,14 +31,14 @@ class BadCursor(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class UnionBranch:
-    """The rows of which a ``field`` has this ``value``.
+class Union:
+    """A list as a union: of each value that the ``field`` has in it, the rows that have it.
 
     ``index``: which to search, where that cannot be left to the database.
     """
 
     field: str
-    value: Any
+    values: Sequence[Any]
     index: str | None = None
 
 
@@ -44,14 +46,14 @@ class UnionBranch:
 class KeysetQuery:
     """A list: its table, the time of its order, and its filters.
 
-    ``filters`` maps a name to a condition with a `Parameter` of that name. ``branches`` gives the
-    branches, one of which each row that matches the filters given belongs to.
+    ``filters`` maps a name to a condition with a `Parameter` of that name. ``union`` gives the
+    union in which an index holds what matches the filters given; None where it needs none.
     """
 
     model: type[Any]
     moment: Field
     filters: dict[str, Any]
-    branches: Callable[[Row], Sequence[UnionBranch]] = lambda _: ()
+    union: Callable[[Row], Union | None] = lambda _: None
 
     @property
     def name(self) -> str:
@@ -73,6 +75,10 @@ class KeysetQuery:
         query, values = self.count_query(given)
         return sum(row["count"] for row in query.rows(**values))
 
+    def newest(self, given: Row) -> Row | None:
+        """The newest row that matches, if there is one."""
+        return next(iter(self._rows(given, 1, None)), None)
+
     def iterate(self, given: Row, at_once: int = 500) -> Iterator[Row]:
         """All rows that match, ``at_once`` in memory and without one long read transaction."""
         after = None
@@ -80,25 +86,22 @@ class KeysetQuery:
             yield from found
             after = self._key(found[-1])
 
-    def page_query(
-        self, given: Row, limit: int, after: Key | None
-    ) -> tuple[CompiledQuery, dict[str, Any]]:
+    def page_query(self, given: Row, limit: int, after: Key | None) -> tuple[CompiledQuery, Row]:
         """The query of a page, which counts nothing, and its values."""
-        branches = tuple(self.branches(given))
         key = dict(zip(("after_moment", "after_id"), after or (), strict=False))
-        query = _select_page(self, tuple(given), after is not None, *_form(branches))
-        return query, given | _branch_values(branches) | key | {"limit": limit}
+        form, values = self._union(given)
+        query = _select_page(self, tuple(given), after is not None, form)
+        return query, given | values | key | {"limit": limit}
 
-    def count_query(self, given: Row) -> tuple[CompiledQuery, dict[str, Any]]:
-        """The query that counts the rows of each branch, and its values."""
-        branches = tuple(self.branches(given))
-        query = _select_counts(self, tuple(given), *_form(branches))
-        return query, given | _branch_values(branches)
+    def count_query(self, given: Row) -> tuple[CompiledQuery, Row]:
+        """The query that counts the rows of each value in the union, and its values."""
+        form, values = self._union(given)
+        return _select_counts(self, tuple(given), form), given | values
 
     def key_beyond(self, rows: int) -> Key | None:
         """The newest row that is not among so many newest ones; None where there is none."""
         row = _select_beyond(self).one(rows=rows)
-        return (row[self.moment.column_name], row["id"]) if row else None
+        return self._key(row) if row else None
 
     def count_up_to(self, key: Key) -> int:
         """How many rows are as old as the row of this key, or older."""
@@ -107,6 +110,14 @@ class KeysetQuery:
     def delete_up_to(self, key: Key, limit: int) -> int:
         """Delete the oldest rows up to this key, at most ``limit``; how many went."""
         return _delete_up_to(self).change(moment=key[0], id=key[1], limit=limit)
+
+    def _union(self, given: Row) -> tuple[Form, Row]:
+        """What the SQL depends on of the union, and its values by the names of parameters."""
+        union = self.union(given)
+        if union is None:
+            return None, {}
+        values = {f"value_{number}": value for number, value in enumerate(union.values)}
+        return (union.field, union.index, len(values)), values
 
     def _rows(self, given: Row, limit: int, after: Key | None) -> list[Row]:
         query, values = self.page_query(given, limit, after)
@@ -134,57 +145,36 @@ def _signing_key(_database_path: str) -> str:
     return Secret.named("cursor")
 
 
-def _form(branches: tuple[UnionBranch, ...]) -> tuple[str, str | None, int]:
-    """What the SQL depends on: the field and the index of the branches, and their number."""
-    return (branches[0].field, branches[0].index, len(branches)) if branches else ("", None, 0)
-
-
-def _branch_values(branches: tuple[UnionBranch, ...]) -> Row:
-    return {f"branch_{number}": branch.value for number, branch in enumerate(branches)}
-
-
 @compiled
 def _select_page(
-    listing: KeysetQuery,
-    names: tuple[str, ...],
-    is_continued: bool,
-    field: str,
-    index: str | None,
-    branches: int,
+    listing: KeysetQuery, names: tuple[str, ...], is_continued: bool, form: Form
 ) -> Any:
     conditions = [listing.filters[name] for name in names]
     if is_continued:
         key = Tuple(Parameter("after_moment"), Parameter("after_id"))
         conditions.append(Tuple(listing.moment, listing.model.id) < key)
-    selects = _selects(listing, listing.model.columns(), conditions, field, index, branches)
+    query = _select(listing, listing.model.columns(), conditions, form)
     newest_first = SQL(listing.moment.column_name).desc(), SQL("id").desc()
-    return _union_all(selects).order_by(*newest_first).limit(Parameter("limit"))
+    return query.order_by(*newest_first).limit(Parameter("limit"))
 
 
 @compiled
-def _select_counts(
-    listing: KeysetQuery, names: tuple[str, ...], field: str, index: str | None, branches: int
-) -> Any:
+def _select_counts(listing: KeysetQuery, names: tuple[str, ...], form: Form) -> Any:
     conditions = [listing.filters[name] for name in names]
-    count = [fn.COUNT(SQL("*")).alias("count")]
-    return _union_all(_selects(listing, count, conditions, field, index, branches))
+    return _select(listing, [fn.COUNT(SQL("*")).alias("count")], conditions, form)
 
 
-def _selects(
-    listing: KeysetQuery,
-    columns: Sequence[Any],
-    conditions: list[Any],
-    field: str,
-    index: str | None,
-    branches: int,
-) -> list[Any]:
-    """A query for each branch, or one for all rows."""
+def _select(
+    listing: KeysetQuery, columns: Sequence[Any], conditions: list[Any], form: Form
+) -> Any:
+    if form is None:
+        query = listing.model.select(*columns)
+        return query.where(*conditions) if conditions else query
+    field, index, number = form
     source = indexed_by(listing.model, index) if index else listing.model
-    select = listing.model.select(*columns).from_(source)
-    if not branches:
-        return [select.where(*conditions) if conditions else select]
-    column = getattr(listing.model, field)
-    return [select.where(*conditions, column == Parameter(f"branch_{n}")) for n in range(branches)]
+    select, column = listing.model.select(*columns).from_(source), getattr(listing.model, field)
+    values = [Parameter(f"value_{n}") for n in range(number)]
+    return _union_all([select.where(*conditions, column == value) for value in values])
 
 
 def _union_all(selects: list[Any]) -> Any:

@@ -7,7 +7,7 @@ from peewee import SQL, fn
 from ..db.base import Parameter, Row, compiled, has_line
 from .cameras import Camera
 from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, encode_types
-from .keyset import KeysetQuery, UnionBranch
+from .keyset import KeysetQuery, Union
 from .system import AuditEntry
 
 # Where events have more different sets of object types, their own index is not used.
@@ -26,25 +26,24 @@ def event_counts_by_camera(period: Row) -> list[Row]:
     return _count_by_camera(tuple(period)).rows(**period)
 
 
-def _bucket_branches(given: Row) -> list[UnionBranch]:
+def _bucket_union(given: Row) -> Union | None:
     """The buckets from the least confidence up; those of one event are few, and by time."""
     if "event_id" in given or not given.keys() & {"camera_id", "object_type", "min_confidence"}:
-        return []
+        return None
     least = confidence_bucket(given.get("min_confidence", 0))
-    return [UnionBranch("confidence_bucket", number) for number in CONFIDENCE_BUCKETS[least:]]
+    return Union("confidence_bucket", CONFIDENCE_BUCKETS[least:])
 
 
-def _type_branches(given: Row) -> list[UnionBranch]:
+def _type_union(given: Row) -> Union | None:
     """The sets of object types that hold the one asked for, where they are few.
 
     Where none does, one that no event has, so that not all events are read in vain.
     """
     known = Event.sets_of_types(MOST_SETS_OF_TYPES) if "object_type" in given else None
     if known is None:
-        return []
+        return None
     asked = encode_types([given["object_type"]])
-    texts = [text for text in known if asked in text] or [asked]
-    return [UnionBranch("object_types", text, BY_TYPES) for text in texts]
+    return Union("object_types", [text for text in known if asked in text] or [asked], BY_TYPES)
 
 
 DETECTIONS = KeysetQuery(
@@ -58,7 +57,7 @@ DETECTIONS = KeysetQuery(
         "start_date": Detection.detected_at >= Parameter("start_date"),
         "end_date": Detection.detected_at < Parameter("end_date"),
     },
-    branches=_bucket_branches,
+    union=_bucket_union,
 )
 EVENTS = KeysetQuery(
     model=Event,
@@ -71,7 +70,7 @@ EVENTS = KeysetQuery(
         "start_date": Event.started_at >= Parameter("start_date"),
         "end_date": Event.started_at < Parameter("end_date"),
     },
-    branches=_type_branches,
+    union=_type_union,
 )
 AUDIT = KeysetQuery(
     model=AuditEntry,

@@ -40,12 +40,6 @@ class AuditEntry(BaseModel):
         return row | {"details": json.loads(row["details"])}
 
     @classmethod
-    def newest_of(cls, resource_id: str, action: str) -> Row | None:
-        """The newest entry of this action on this resource, if there is one."""
-        entry = _newest_entry().one(resource_id=resource_id, action=action)
-        return cls.shape(entry) if entry else None
-
-    @classmethod
     def last_timestamp(cls, until: str = "9999") -> str | None:
         """When the newest entry was written; entries after ``until`` do not count."""
         found = _last_timestamp().scalar(until=until)
@@ -175,15 +169,6 @@ def _note_use() -> Any:
     is_due = Token.last_used_at.is_null() | (Token.last_used_at < Parameter("due_before"))
     update = Token.update({Token.last_used_at: Parameter("used_at")})
     return update.where(Token.id == Parameter("id"), is_due)
-
-
-@compiled
-def _newest_entry() -> Any:
-    query = AuditEntry.select().where(
-        AuditEntry.resource_id == Parameter("resource_id"),
-        AuditEntry.action == Parameter("action"),
-    )
-    return query.order_by(AuditEntry.timestamp.desc(), AuditEntry.id.desc()).limit(1)
 
 
 @compiled

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from ..db import writer
-from ..models import AuditEntry, Camera, NotFound, Row
+from ..models import AUDIT, Camera, NotFound, Row
 from . import audit
 from .audit import Caller
 from .camera_status import SILENCE, Decision
@@ -126,7 +126,7 @@ def reported_offline_at(camera_id: str) -> str | None:
     """The last_seen_at of the camera when silence made it offline, if that was the last change of
     its status by the monitor.
     """
-    entry = AuditEntry.newest_of(camera_id, ACTION)
+    entry = AUDIT.newest({"resource_id": camera_id, "action": ACTION})
     details = entry["details"] if entry else {}
     return details["last_seen_at"] if details.get("evidence") == SILENCE else None
 
