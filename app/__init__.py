@@ -1,9 +1,12 @@
 """What is the app made of?"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers, hosts
@@ -18,13 +21,53 @@ PARTS = (
     *(hosts, headers, authorize, api, web, errors, cli),
 )
 
+# What the route and the URLs of a request depend on, where it has no query string and asks for no
+# WebSocket: keys of the environ (PEP 3333).
+ROUTE_KEYS = (
+    *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT"),
+    "wsgi.url_scheme",
+)
+# Of a few KiB each: their paths and hosts have at most 8 KiB.
+MOST_ROUTES = 500
+
+
+class App(Flask):
+    """Flask, which does two things once that it would do for each request.
+
+    Flask documents both methods as ones to override. Together they save a fifth of the
+    instructions of a request for one camera.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._adapters: dict[tuple[Any, ...], MapAdapter] = {}
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """As Flask's, but one for all requests to a URL, which remembers the route."""
+        environ = request.environ if request else {}
+        if not request or environ["QUERY_STRING"] or "HTTP_UPGRADE" in environ:
+            return super().create_url_adapter(request)
+        key = tuple(map(environ.get, ROUTE_KEYS))
+        adapter = self._adapters.get(key)
+        if adapter is None:
+            adapter = super().create_url_adapter(request)
+            if len(self._adapters) >= MOST_ROUTES:
+                self._adapters.clear()
+            adapter.match = cache(adapter.match)  # type: ignore[method-assign, union-attr]
+            self._adapters[key] = adapter  # type: ignore[assignment]
+        return adapter
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func`` as it is: none is a coroutine, and Flask looks ten times in each request."""
+        return func
+
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The service as a WSGI application, set up from ``environ`` or the process's environment.
 
     Raises `config.BadSetting`.
     """
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.config.update(config.read_settings(os.environ if environ is None else environ))
     app.config["API_VERSION"] = __version__
     for part in PARTS:

@@ -152,12 +152,10 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def count(response: Response) -> Response:
-        method = request.method if request.method in METHODS else OTHER
-        route, endpoint = UNMATCHED, ""
-        if request.url_rule:
-            route, endpoint = request.url_rule.rule, request.url_rule.endpoint
-        counters.count((method, route, response.status_code), perf_counter() - g.began)
-        if endpoint == SNAPSHOT:
+        method, rule = request.method, request.url_rule
+        kind = method if method in METHODS else OTHER, rule.rule if rule else UNMATCHED
+        counters.count((*kind, response.status_code), perf_counter() - g.began)
+        if rule and rule.endpoint == SNAPSHOT:
             counters.count_snapshot(_outcome(response))
         return response
 

@@ -10,6 +10,7 @@ import pytest
 from flask import url_for
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from app import MOST_ROUTES
 from app.access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS
 from app.access.headers import LONGEST_HEADER, LONGEST_URL, PARSED
 from app.api import WITHOUT_DATABASE
@@ -47,6 +48,34 @@ def test_head_has_the_header_of_get_and_no_body(client, urls):
             if url in ("/metrics", "/api/system/storage"):  # whose numbers change
                 del expected["Content-Length"], found["Content-Length"]
             assert found == expected, url
+
+
+def test_a_request_for_a_websocket_leaves_the_url_to_the_others(client):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    statuses = [client.get("/health", headers=each).status_code for each in (upgrade, {}) * 2]
+    assert statuses[1::2] == [200, 200]
+    assert statuses[0] == statuses[2]
+
+
+def test_each_method_of_a_url_has_its_own_route(client, camera):
+    url = f"/api/cameras/{camera['id']}"
+    for _ in range(2):
+        assert client.get(url).json == camera
+        assert_problem(client.put(url), 405, "method_not_allowed")
+        assert client.patch(url, json={}).json == camera
+
+
+def test_urls_in_a_response_begin_as_its_own_request_does(client, camera):
+    url = f"/api/cameras/{camera['id']}/homeassistant"
+    for host in ("box.local", "nvr.lan:81") * 2:
+        text = client.get(url, headers={"Host": host}).text
+        assert f"http://{host}/api/cameras/{camera['id']}" in text
+
+
+def test_requests_for_very_many_urls_are_answered_alike(client):
+    for number in range(2 * MOST_ROUTES):
+        assert_problem(client.get(f"/none/{number}"), 404, "not_found")
+        assert client.get("/health").status_code == 200
 
 
 def test_head_ignores_a_range_everywhere(client, urls):

@@ -41,14 +41,15 @@ def is_not_modified(tag: str, modified: int | None = None) -> bool:
     ``modified``: the time of the last change in seconds since the epoch. Raises
     `PreconditionFailed` where `If-Match` names other tags.
     """
-    if not any(key in request.environ for key in CONDITIONS):
+    given = [key for key in CONDITIONS if key in request.environ]
+    if not given:
         return False
-    if request.if_match and not request.if_match.contains(tag):
+    if "HTTP_IF_MATCH" in given and request.if_match and not request.if_match.contains(tag):
         raise PreconditionFailed
-    if request.if_none_match:
-        return request.if_none_match.contains_weak(tag)
+    if tags := request.if_none_match:
+        return tags.contains_weak(tag)
     # Equal, not "not later": the picture that is the newest after a deletion may be older.
-    if modified is None or request.if_modified_since is None:
+    if modified is None or "HTTP_IF_MODIFIED_SINCE" not in given:
         return False
     return request.if_modified_since == datetime.fromtimestamp(modified, UTC)
 
