@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, missing, validate
 
 from .. import db
 from ..logs import one_line
-from ..models import Camera, NotFound, Row
+from ..models import Camera, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
 from ..services import cameras as camera_service
 from ..services.cameras import ImportPlan
@@ -79,7 +79,7 @@ def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
     db.migrate()
     try:
         camera = camera_service.get_camera(str(camera_id))
-        counts = camera_service.count_children(camera["id"])
+        counts = child_counts(camera["id"])
         if not yes:
             question = f"Remove {camera_label(camera)} with {_in_words(counts)}?"
             click.confirm(question, abort=True, err=True)

@@ -6,7 +6,7 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 from collections.abc import Iterable
 
 from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
-from .cameras import ASSIGNED, STATUSES, Camera
+from .cameras import ASSIGNED, STATUSES, Camera, Progress
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -47,6 +47,7 @@ __all__ = [
     "Event",
     "KeysetQuery",
     "NotFound",
+    "Progress",
     "Row",
     "Secret",
     "TableVersion",

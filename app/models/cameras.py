@@ -1,4 +1,4 @@
-"""Which cameras are registered?"""
+"""Which cameras are there?"""
 
 import uuid
 from collections.abc import Callable
@@ -12,6 +12,7 @@ STATUSES = ("online", "offline", "error")
 # What the service itself gives a camera; every other field is its client's choice.
 ASSIGNED = ("id", "created_at", "last_seen_at")
 
+# Called with the number of rows that are done since the last call.
 Progress = Callable[[int], None]
 
 

@@ -1,4 +1,4 @@
-"""What did detectors see, and what did it add up to?"""
+"""Which events happened, and which detections belong to them?"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -177,19 +177,16 @@ def child_counts(camera_id: str) -> Row:
 
 
 def delete_children(camera_id: str, progress: Progress) -> Row:
-    """Delete the camera's detections and events, piece by piece; how many of each went.
-
-    ``progress`` gets how many more went.
-    """
+    """Delete the camera's detections and events, `ROWS_AT_ONCE` at a time; how many of each."""
     return {name: _delete_all(model, camera_id, progress) for name, model in CHILDREN.items()}
 
 
 def _delete_all(model: type[BaseModel], camera_id: str, progress: Progress) -> int:
-    gone = 0
-    while went := _delete_children(model).change(camera_id=camera_id, limit=ROWS_AT_ONCE):
-        gone += went
-        progress(went)
-    return gone
+    total = 0
+    while deleted := _delete_children(model).change(camera_id=camera_id, limit=ROWS_AT_ONCE):
+        total += deleted
+        progress(deleted)
+    return total
 
 
 @compiled

@@ -9,7 +9,7 @@ from ..models import AuditEntry, Row
 
 
 class Caller(NamedTuple):
-    """Who makes a change (`anonymous`, a token's name, `monitor` or `cli`), and from where."""
+    """Who makes a change: `anonymous`, a token's name, `monitor` or `cli`; and from where."""
 
     actor: str
     ip_address: str | None = None
@@ -17,9 +17,9 @@ class Caller(NamedTuple):
 
 
 def record(action: str, by: Caller, resource_type: str, resource: Row, details: Row) -> None:
-    """Write an entry: ``by`` did ``action`` to ``resource``, whose ``id`` and ``name`` are kept.
+    """Write an entry: ``by`` did ``action`` to the ``resource`` with this ``id`` and ``name``.
 
-    To be called inside the change. A token that stands in one of the values is left out.
+    To be called inside the change. Tokens in the name and the details are masked.
     """
     name = resource.get("name")
     AuditEntry.insert_row(

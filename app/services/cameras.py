@@ -1,37 +1,34 @@
-"""What happens when a camera is listed, registered, changed, deleted or imported?
+"""How are cameras listed, created, changed, deleted and imported?
 
 Each change is one transaction together with its audit entry.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from typing import NamedTuple
 
 from .. import clock
 from ..db import writer
-from ..models import Camera, Row, TableVersion, child_counts, delete_children
+from ..models import Camera, Progress, Row, TableVersion, delete_children
 from ..storage.safe_open import normalise
 from ..strict_json import dump_json
 from . import audit
 from .audit import Caller
 from .pending_updates import pending_updates
 
-# What tells imported cameras apart, and what of a known camera its uploads decide.
+# An import finds a known camera by its folder, and leaves its status to its uploads.
 NOT_IMPORTED = ("folder_path", "status")
-
-Progress = Callable[[int], None]
 
 
 class CachedBody(NamedTuple):
-    """The bytes of an answer, and a tag that no other bytes have."""
+    """The body of a response, and a tag that no other body has."""
 
     body: bytes
     tag: str
 
 
 class CameraChange(NamedTuple):
-    """A registered ``camera``, and ``changes``: field → ``{"old": …, "new": …}``."""
+    """A known ``camera``, and ``changes``: field → ``{"old": …, "new": …}``."""
 
     camera: Row
     changes: Row
@@ -46,13 +43,13 @@ class ImportPlan(NamedTuple):
 
 
 class CameraListCache:
-    """The list as it is sent, whole and by status, encoded once until a camera changes.
+    """The list as JSON, whole and by status, encoded once until a camera changes.
 
-    Keeps at most one answer for each status and one for all. Safe for threads.
+    Safe for threads.
     """
 
     def __init__(self) -> None:
-        # One tuple, so that no thread puts what it encodes beside the version of another.
+        # One tuple, so that no thread stores its list under a version that another one read.
         self._kept: tuple[tuple[int, int] | None, dict[str | None, CachedBody]] = (None, {})
 
     def get(self, status: str | None = None) -> CachedBody:
@@ -62,7 +59,9 @@ class CameraListCache:
             kept = {}
             self._kept = (version, kept)
         if status not in kept:
-            kept[status] = _encode(status)
+            cameras = list_cameras(status)
+            body = dump_json({"cameras": cameras, "count": len(cameras)})
+            kept[status] = CachedBody(body, hashlib.sha256(body).hexdigest()[:32])
         return kept[status]
 
 
@@ -81,7 +80,7 @@ def list_cameras(status: str | None = None) -> list[Row]:
 def cache_version() -> tuple[int, int]:
     """A value that stays the same for as long as `list_cameras` does, for every status.
 
-    To be asked for before the list: a change between the two is then only listed sooner.
+    Read it before the list: what changes in between is then encoded again, and never missed.
     """
     return pending_updates.version, TableVersion.of_cameras()
 
@@ -91,36 +90,29 @@ def get_camera(camera_id: str) -> Row:
     return pending_updates.apply_to(Camera.one(camera_id))
 
 
-def count_children(camera_id: str) -> Row:
-    """How many detections and events would be deleted with the camera."""
-    return child_counts(camera_id)
-
-
 def create_camera(fields: Row, by: Caller) -> Row:
-    """Register a camera with these ``fields``; its row."""
+    """Create a camera with these ``fields``; its row."""
     return writer.run(lambda: _create(fields, by))
 
 
 def update_camera(camera_id: str, fields: Row, by: Caller) -> Row:
-    """Set these ``fields``; the camera's row. Writes no audit entry where nothing differs.
-
-    Raises `models.NotFound`.
-    """
+    """Set these ``fields``, where they differ; the camera's row. Raises `models.NotFound`."""
     return pending_updates.transact(lambda: _update(camera_id, fields, by))
 
 
 def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: None) -> Row:
-    """Delete the camera, its detections and its events; how many of each went.
+    """Delete the camera, its detections and its events; how many of each. No picture is touched.
 
-    Pictures are never touched. ``progress`` gets how many more went. Raises `models.NotFound`.
+    ``progress`` is called with the number of rows deleted since its last call. Raises
+    `models.NotFound`.
     """
 
     def delete() -> Row:
         camera = Camera.one(camera_id)
-        went = delete_children(camera_id, progress)
+        deleted = delete_children(camera_id, progress)
         Camera.remove(camera_id)
-        audit.record("camera_deleted", by, "camera", camera, Camera.chosen(camera) | went)
-        return went
+        audit.record("camera_deleted", by, "camera", camera, Camera.chosen(camera) | deleted)
+        return deleted
 
     return pending_updates.transact(delete, alone=True)
 
@@ -128,9 +120,9 @@ def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: Non
 def import_cameras(
     entries: list[Row], base: str, by: Caller, progress: Progress = lambda _: None
 ) -> ImportPlan:
-    """Register or change cameras until every entry is there, all or nothing; what was done.
+    """Create or change a camera for every entry, all or nothing; what was done.
 
-    ``progress`` gets how many more are done.
+    ``progress`` is called with 1 after each camera.
     """
 
     def apply() -> ImportPlan:
@@ -147,11 +139,10 @@ def import_cameras(
 
 
 def plan_import(entries: list[Row], base: str) -> ImportPlan:
-    """What an import of the ``entries`` would do; it removes no camera.
+    """What an import of the ``entries`` would do; it deletes no camera.
 
-    Folders are compared as they lie below ``base``. Where several cameras share one, those of the
-    same name belong together, then the remaining ones in their order. Of a known camera the status
-    stays: its uploads tell. Applied twice, an import changes nothing.
+    An entry belongs to the camera of its folder, joined with ``base``. Where several cameras share
+    the folder it is the one of the same name, else the first that no entry has yet.
     """
     known: dict[str, list[Row]] = defaultdict(list)
     for row in Camera.listing():
@@ -170,7 +161,7 @@ def plan_import(entries: list[Row], base: str) -> ImportPlan:
 
 
 def _take(known: dict[str, list[Row]], entry: Row, base: str, by_name: bool) -> Row | None:
-    """The first camera with the entry's folder (and its name), which then meets no other entry."""
+    """The first camera with the entry's folder (and name); taken out of ``known``."""
     sharing = known[normalise(base, entry["folder_path"])]
     for camera in sharing:
         if not by_name or camera["name"] == entry["name"]:
@@ -192,9 +183,3 @@ def _update(camera_id: str, fields: Row, by: Caller) -> Row:
         Camera.change(camera_id, {field: fields[field] for field in changes})
         audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
     return camera | fields
-
-
-def _encode(status: str | None) -> CachedBody:
-    cameras = list_cameras(status)
-    body = dump_json({"cameras": cameras, "count": len(cameras)})
-    return CachedBody(body, hashlib.sha256(body).hexdigest()[:32])

@@ -1,4 +1,4 @@
-"""What runs beside the requests? Jobs that run again and again, also after they have failed."""
+"""What runs beside the requests? Jobs that run again and again, also after a failure."""
 
 import logging
 import threading
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class Job(threading.Thread):
-    """Calls ``work`` at once and then every ``seconds`` until it is stopped, then ``end``.
+    """Calls ``work`` at once and then every ``seconds``, and ``end`` when it is stopped.
 
-    ``failures`` counts the exceptions that they raised. The job goes on; the log has a line for
-    the first failure and one for the next success, so that it does not fill a full disk.
+    ``failures`` counts the exceptions that they raised. Of failures in a row only the first is
+    logged, and the next success, so that the log does not fill the disk.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class Job(threading.Thread):
     def run(self) -> None:
         """Run until `stop`, then give the connection back to the pool."""
         while True:
-            self._survive(self.work)
+            self._call(self.work)
             if self._stopped.wait(self.seconds):
                 break
-        self._survive(self.end)
+        self._call(self.end)
         database.close()
 
-    def _survive(self, step: Callable[[], object]) -> None:
+    def _call(self, step: Callable[[], object]) -> None:
         try:
             step()
         except Exception:  # whatever fails now may succeed the next time

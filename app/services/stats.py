@@ -1,7 +1,6 @@
 """How much is stored, and how much space is left?"""
 
 import os
-from pathlib import Path
 
 from ..db import database
 from ..models import (
@@ -39,18 +38,18 @@ def totals() -> Row:
 
 
 def row_counts() -> dict[str, int]:
-    """How many rows each table has, but for those that tell how many people have access."""
+    """How many rows each table has, but for the `INTERNAL` ones: tokens are not counted."""
     return {model.table(): model.row_count() for model in MODELS if model not in INTERNAL}
 
 
 def database_bytes() -> int:
     """The size of the database's files together."""
-    files = (Path(database.path + suffix) for suffix in ("", "-wal", "-shm"))
-    return sum(file.stat().st_size for file in files if file.exists())
+    files = (database.path + suffix for suffix in ("", "-wal", "-shm"))
+    return sum(os.path.getsize(file) for file in files if os.path.exists(file))
 
 
 def storage(base: str) -> Row:
-    """Bytes of the file system that holds ``base`` (or will), of the database, and the rows."""
+    """Bytes of the file system of ``base``, which may not exist yet, of the database, and rows."""
     system = os.statvfs(existing(base))
     return {
         "free_bytes": system.f_bavail * system.f_frsize,

@@ -1,7 +1,4 @@
-"""Who may ask? Bearers of tokens, which are shown once, kept as hashes and revoked at once.
-
-The last use of each waits in memory and is written beside the requests, at most once an hour.
-"""
+"""How are access tokens created, found and revoked? Only hashes of their secrets are stored."""
 
 import hashlib
 import hmac
@@ -24,20 +21,20 @@ SHAPE = re.compile(r"nvr_[A-Za-z0-9_-]{43}")
 NAME_CHARACTERS = 100
 # The audit log uses these names for callers without a token.
 RESERVED = ("anonymous", "monitor", "cli")
-# A use is written no sooner after the last one that was: SD cards wear.
+# The last use of a token is written at most so often: SD cards wear.
 USAGE_INTERVAL = timedelta(hours=1)
 
 
 class NoToken(Exception):
-    """What is asked for needs a token, and none was given or it is not known."""
+    """The request needs a token and has none, or an unknown one."""
 
 
 class NotAllowed(Exception):
-    """The token is known, and its role is not enough."""
+    """The token's role does not allow the request."""
 
 
 class BadName(ValueError):
-    """A name that no token can have; the text says why."""
+    """No token can have this name; the text says why."""
 
 
 class UnknownName(LookupError):
@@ -45,26 +42,26 @@ class UnknownName(LookupError):
 
 
 class TokenUsage:
-    """When tokens were last used, as far as that is not written yet. Safe for threads."""
+    """The last uses of tokens that are not written yet. Safe for threads."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, datetime] = {}
         self._lock = threading.Lock()
 
     def note(self, token: Row, now: datetime) -> None:
-        """Remember that the token (its row as it is stored) is used ``now``."""
+        """Note that the token with this row is used ``now``."""
         last = token["last_used_at"]
         if last is None or last < rfc3339(now - USAGE_INTERVAL):
             with self._lock:
                 self._waiting[token["id"]] = now
 
     def forget(self) -> None:
-        """Drop all uses that are not written."""
+        """Drop all uses."""
         with self._lock:
             self._waiting.clear()
 
     def write(self) -> None:
-        """Write all uses that are not written, if any; on failure they stay."""
+        """Write all uses; they are kept where that fails."""
         with self._lock:
             written = dict(self._waiting)
         if not written:
@@ -80,12 +77,12 @@ class TokenUsage:
                 del self._waiting[token_id]
 
 
-# Of this process, as the database is.
+# One for the process, as the database is.
 usage = TokenUsage()
 
 
 def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
-    """A new token's row and its secret, which nobody can ask for again; raises `BadName`."""
+    """A new token's row, and its secret, which is stored nowhere; raises `BadName`."""
     _refuse_name(name)
     secret = f"nvr_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = {"name": name, "role": role, "created_at": rfc3339(clock.now())}
@@ -101,7 +98,7 @@ def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
 
 
 def revoke(name: str, by: Caller) -> Row:
-    """The row of the token that is no more; raises `UnknownName`."""
+    """Delete the token of this ``name``; its row. Raises `UnknownName`."""
 
     def remove() -> Row:
         token = Token.find(name=name)
@@ -115,10 +112,10 @@ def revoke(name: str, by: Caller) -> Row:
 
 
 def find(secret: str) -> Row | None:
-    """The token of this secret as it is stored now, or None. Reads only.
+    """The token of this secret, or None.
 
-    The index finds it by its hash, and how long that takes tells nothing of a secret: nobody can
-    choose a secret by its hash. What is found is compared in constant time all the same.
+    The time that the index takes reveals nothing, because nobody can choose a secret by its hash.
+    The hashes are compared in constant time all the same.
     """
     if not SHAPE.fullmatch(secret):
         return None
@@ -128,10 +125,8 @@ def find(secret: str) -> Row | None:
 
 
 def _digest(secret: str) -> str:
-    """SHA-256, without salt and stretching: those are for what people choose.
-
-    A secret of at least 112 bits of entropy needs a one-way function only (NIST SP 800-63B,
-    section 5.1.2.2); this one has 256.
+    """SHA-256 without salt: it is enough from 112 bits of entropy on (NIST SP 800-63B, section
+    5.1.2.2), and a secret has 256.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
 
