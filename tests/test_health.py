@@ -112,13 +112,13 @@ def test_little_free_space_is_degraded_with_the_number_of_mebibytes(base, monkey
         fields = list(os.statvfs(base))
         fields[1], fields[4] = block, free // block
         monkeypatch.setattr(os, "statvfs", lambda _, fields=fields: os.statvfs_result(fields))
-        check = health.check_free_space(str(base))
+        check = health.check_storage(str(base))
         assert (check.status, f"{free // 2**20} MiB" in check.message) == (status, True)
 
 
 def test_free_space_is_unknown_without_the_base_path(base):
     shutil.rmtree(base)
-    assert health.check_free_space(str(base)).status == DEGRADED
+    assert health.check_storage(str(base)).status == DEGRADED
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,28 @@ def test_free_space_is_unknown_without_the_base_path(base):
     ],
 )
 def test_the_overall_status_is_the_worst_of_the_checks(app, monkeypatch, statuses, worst):
-    parts = ("database", "base_path", "free_space")
+    parts = ("database", "base_path", "storage")
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, f"check_{part}", lambda *_, check=check: check)
     seen = health.check_all("/base", [], WELL, ClockGuard())
     assert seen["status"] == worst
-    assert list(seen["checks"]) == [*parts, "watcher", "clock", "server"]
-    assert seen["checks"]["free_space"] == {"status": statuses[2], "message": "why"}
+    assert list(seen["checks"]) == [*parts, "storage_answering", "watcher", "clock"]
+    assert seen["checks"]["storage"] == {"status": statuses[2], "message": "why"}
+
+
+def test_storage_that_does_not_answer_is_degraded_and_named():
+    assert health.check_storage_answering([]).status == HEALTHY
+    check = health.check_storage_answering(["/export/nas", "/export/usb"])
+    assert check.status == DEGRADED
+    assert "does not answer: /export/nas, /export/usb." in check.message
+
+
+def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app):
+    loop = ServerPulse(answers=False)
+    seen = health.check_all("/base", [], WELL, ClockGuard(), loop, ["/export/nas"])["checks"]
+    assert "no worker thread answers" in seen["watcher"]["message"]
+    assert seen["watcher"]["status"] == seen["storage_answering"]["status"] == DEGRADED
 
 
 def test_folders_that_are_not_watched_are_degraded_with_the_reasons():

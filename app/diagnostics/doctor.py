@@ -23,7 +23,7 @@ from ..services.health import (
     Check,
     check_base_path,
     check_database,
-    check_free_space,
+    check_storage,
 )
 from ..services.stats import existing
 from ..storage import filesystems
@@ -50,8 +50,8 @@ def check_box(
     yield "base path", _prefixed(base, check_base_path(base))
     yield "permissions", check_permissions(path)
     yield "database", _check_integrity(path) if exists else _no_database(path)
-    yield "free space", _prefixed(base, check_free_space(base))
-    yield "free space of the database", _prefixed(path, check_free_space(existing(path)))
+    yield "free space", _prefixed(base, check_storage(base))
+    yield "free space of the database", _prefixed(path, check_storage(existing(path)))
     yield "clock", _check_clock_with(guard, now) if exists else check_clock(now, None)
     yield "inotify", check_inotify(cameras)
 

@@ -19,13 +19,14 @@ EXAMPLE_HEALTH = {
             "status": "healthy",
             "message": "The base path of the uploads can be read.",
         },
-        "free_space": {"status": "healthy", "message": "20480 MiB are free for uploads."},
+        "storage": {"status": "healthy", "message": "20480 MiB are free for uploads."},
+        "storage_answering": {"status": "healthy", "message": "All storage in use answers."},
         "watcher": {
             "status": "healthy",
-            "message": "The kernel tells of every new picture in the folders in use.",
+            "message": "Requests are answered. The kernel reports new pictures in all folders in "
+            "use (inotify). The monitor follows the uploads of all cameras.",
         },
         "clock": {"status": "healthy", "message": "The clock is plausible."},
-        "server": {"status": "healthy", "message": "Requests are answered."},
     },
     "timestamp": "2025-12-23T12:00:00.000000Z",
 }
@@ -76,10 +77,10 @@ class ChecksSchema(ResponseSchema):
 
     database = fields.Nested(CheckSchema)
     base_path = fields.Nested(CheckSchema)
-    free_space = fields.Nested(CheckSchema)
+    storage = fields.Nested(CheckSchema)
+    storage_answering = fields.Nested(CheckSchema)
     watcher = fields.Nested(CheckSchema)
     clock = fields.Nested(CheckSchema)
-    server = fields.Nested(CheckSchema)
 
 
 class HealthSchema(ResponseSchema):

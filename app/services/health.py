@@ -1,6 +1,7 @@
 """Can the service do its work? Each check answers with a status and a sentence on what to do."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import peewee
@@ -66,15 +67,21 @@ def check_all(
     pulse: Pulse,
     guard: ClockGuard,
     server_pulse: ServerPulse = OTHER_SERVER,
+    not_answering: Sequence[str] = (),
 ) -> Row:
-    """All checks and the worst of their statuses; ``polling`` as in `check_watcher`."""
+    """All checks and the worst of their statuses.
+
+    ``polling`` as in `check_watcher`, ``not_answering`` as in `check_storage_answering`.
+    """
     checks = {
         "database": check_database(),
         "base_path": check_base_path(base),
-        "free_space": check_free_space(base),
-        "watcher": combine(check_watcher(polling), check_monitor(pulse)),
+        "storage": check_storage(base),
+        "storage_answering": check_storage_answering(not_answering),
+        "watcher": combine(
+            check_server(server_pulse), check_watcher(polling), check_monitor(pulse)
+        ),
         "clock": check_clock(guard),
-        "server": check_server(server_pulse),
     }
     return {
         "status": worst(*checks.values()),
@@ -114,7 +121,7 @@ def check_base_path(base: str) -> Check:
     return Check(HEALTHY, "The base path of the uploads can be read.")
 
 
-def check_free_space(base: str) -> Check:
+def check_storage(base: str) -> Check:
     """Whether there is room for more uploads."""
     try:
         system = os.statvfs(base)
@@ -124,6 +131,18 @@ def check_free_space(base: str) -> Check:
     if free < LITTLE_SPACE:
         return Check(DEGRADED, f"Only {free // 2**20} MiB are free. Delete old pictures.")
     return Check(HEALTHY, f"{free // 2**20} MiB are free for uploads.")
+
+
+def check_storage_answering(not_answering: Sequence[str]) -> Check:
+    """Whether all storage answers; ``not_answering``: where what does not is mounted."""
+    if not_answering:
+        return Check(
+            DEGRADED,
+            f"Storage that does not answer: {', '.join(not_answering)}. The cameras that upload "
+            "there show nothing meanwhile, all others do. Check the disk, the network and the "
+            "server that it lies on; the service notices by itself when it answers again.",
+        )
+    return Check(HEALTHY, "All storage in use answers.")
 
 
 def check_watcher(polling: list[str]) -> Check:
@@ -139,33 +158,33 @@ def check_watcher(polling: list[str]) -> Check:
 
 def check_monitor(pulse: Pulse) -> Check:
     """Whether some process updates ``last_seen_at`` and ``status`` when the cameras upload."""
+    if trouble := _monitor_trouble(pulse):
+        return Check(DEGRADED, trouble)
+    if not pulse.leads:
+        return Check(HEALTHY, "Another process on this database follows the uploads.")
+    past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
+    return Check(HEALTHY, f"The monitor follows the uploads of all cameras.{past}")
+
+
+def _monitor_trouble(pulse: Pulse) -> str | None:
     seconds = pulse.seconds_since_tick
     if seconds is None and not db.leader_lock_is_held():
-        return Check(
-            DEGRADED,
+        return (
             "No process follows the uploads, so last_seen_at and status do not change. "
-            f"Run {START} itself; under another WSGI server the service only answers requests.",
+            f"Run {START} itself; under another WSGI server the service only answers requests."
         )
     if seconds is not None and seconds > HANGING_SECONDS:
-        return Check(
-            DEGRADED,
+        return (
             f"The monitor has not finished its round for {int(seconds)} seconds: a disk or a "
-            "network folder may not answer. Check the mounts, then restart the service.",
+            "network folder may not answer. Check the mounts, then restart the service."
         )
     if pulse.faulty or pulse.failing:
         what = "" if pulse.faulty else f" for {pulse.failing} of the cameras"
-        return Check(
-            DEGRADED,
+        return (
             f"The monitor fails{what}; {pulse.failures} failures since the start. The service's "
-            "log says why. The monitor tries again every second.",
+            "log says why. The monitor tries again every second."
         )
-    message = "Another process on this database follows the uploads."
-    if pulse.leads:
-        past = f" It has failed {pulse.failures} times since the start."
-        message = (
-            f"The monitor follows the uploads of all cameras.{past if pulse.failures else ''}"
-        )
-    return Check(HEALTHY, message)
+    return None
 
 
 def check_clock(guard: ClockGuard) -> Check:
@@ -193,9 +212,9 @@ def check_server(pulse: ServerPulse) -> Check:
     return Check(HEALTHY, f"Requests are answered.{past if pulse.failures else ''}")
 
 
-def combine(one: Check, other: Check) -> Check:
-    """Two checks as one, with the worse status and both sentences."""
-    return Check(worst(one, other), f"{one.message} {other.message}")
+def combine(*checks: Check) -> Check:
+    """Several checks as one, with the worst status and all sentences."""
+    return Check(worst(*checks), " ".join(check.message for check in checks))
 
 
 def worst(*checks: Check) -> str:

@@ -47,10 +47,10 @@ def test_a_well_box_is_healthy(client, base):
     assert list(seen["checks"]) == [
         "database",
         "base_path",
-        "free_space",
+        "storage",
+        "storage_answering",
         "watcher",
         "clock",
-        "server",
     ]
     assert seen["checks"]["database"]["status"] == seen["checks"]["base_path"]["status"]
     assert seen["checks"]["database"]["status"] == "healthy"

@@ -68,6 +68,6 @@ def test_a_failure_costs_one_client_at_most(tmp_path, fault):
 
 def test_a_failure_of_the_loop_shows_in_health(tmp_path):
     with faulty_server(tmp_path, FAULTS["limits"]) as server:
-        check = requests.get(server.url + "/api/system/health").json()["checks"]["server"]
+        check = requests.get(server.url + "/api/system/health").json()["checks"]["watcher"]
         assert check["status"] == "degraded"
         assert "The event loop has failed" in check["message"]
