@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from ftplib import FTP
 from pathlib import Path
 
@@ -21,6 +22,8 @@ DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 INSTALLED = "/opt/nvr-cameras/.venv/bin/python"
 GREATEST_EXPOSURE = 2.0
 NOBODY = 65534
+# A recorder of 32 channels opens a session for each of them.
+RECORDER_SESSIONS = 32
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
@@ -89,7 +92,7 @@ def test_the_environment_file_names_every_setting_with_a_value_that_works():
 
 @pytest.mark.parametrize("name", ["nvr-cameras.env", "vsftpd.conf"])
 def test_values_stand_alone_on_their_lines(name):
-    """Neither systemd nor vsftpd takes a comment or a blank behind a value."""
+    """Neither systemd nor vsftpd accepts a comment or a blank after a value."""
     for line in (DEPLOY / name).read_text().splitlines():
         assert not line or line.startswith("#") or re.fullmatch(r"\w+=\S+", line), line
 
@@ -108,7 +111,7 @@ def free_port() -> int:
 
 
 @needs_vsftpd
-def test_vsftpd_takes_its_file(tmp_path):
+def test_vsftpd_takes_its_file_and_32_sessions_of_a_recorder(tmp_path):
     (tmp_path / "cameras").write_text("front_door\n")
     shutil.copy(DEPLOY / "vsftpd.conf", tmp_path)
     port = free_port()
@@ -125,15 +128,15 @@ def test_vsftpd_takes_its_file(tmp_path):
     ) as server:
         try:
             wait_for(port, server)
-            with FTP(timeout=DEADLINE_SECONDS) as client:
-                assert client.connect("127.0.0.1", port).startswith("220")
+            with sessions(port, RECORDER_SESSIONS):
+                pass
         finally:
             server.terminate()
 
 
 @pytest.fixture
-def camera(tmp_path: Path) -> Iterator[FTP]:
-    """A camera that has logged in to pure-ftpd, set up by our file but for paths and port."""
+def pure_ftpd(tmp_path: Path) -> Iterator[int]:
+    """The port of a pure-ftpd that is set up by our file but for paths and port."""
     home, passwords, pdb = tmp_path / "front_door", tmp_path / "passwd", tmp_path / "pdb"
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
@@ -153,10 +156,16 @@ def camera(tmp_path: Path) -> Iterator[FTP]:
     with subprocess.Popen(["pure-ftpd", tmp_path / "conf"], stderr=subprocess.PIPE) as server:
         try:
             wait_for(port, server)
-            with ftp_client(port, "front_door") as client:
-                yield client
+            yield port
         finally:
             server.terminate()
+
+
+@pytest.fixture
+def camera(pure_ftpd: int) -> Iterator[FTP]:
+    """A camera that has logged in to pure-ftpd."""
+    with ftp_client(pure_ftpd, "front_door") as client:
+        yield client
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
@@ -171,7 +180,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
-@pytest.mark.slow  # for pure-pw takes its time to hash a password
+@pytest.mark.slow  # pure-pw takes its time to hash a password
 @needs_pure_ftpd
 def test_pure_ftpd_uploads_under_a_dot_name_into_the_cameras_own_folder(camera, tmp_path):
     assert camera.pwd() == "/"
@@ -189,3 +198,38 @@ def test_pure_ftpd_uploads_under_a_dot_name_into_the_cameras_own_folder(camera, 
     camera.voidresp()
     assert os.listdir(path.parent) == ["front.jpg"]
     assert path.read_bytes() == picture(shade=9)
+
+
+@contextmanager
+def sessions(port: int, count: int) -> Iterator[None]:
+    """So many sessions from one address that the server has greeted, none of them logged in."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            session = stack.enter_context(FTP(timeout=DEADLINE_SECONDS))
+            assert session.connect("127.0.0.1", port).startswith("220")
+        yield
+
+
+@pytest.mark.slow  # pure-pw takes its time to hash a password
+@needs_pure_ftpd
+def test_pure_ftpd_takes_an_upload_in_the_32nd_session_of_a_recorder(pure_ftpd, tmp_path):
+    with sessions(pure_ftpd, RECORDER_SESSIONS - 1), ftp_client(pure_ftpd, "front_door") as last:
+        store(last, "1.jpg", picture())
+    assert os.listdir(tmp_path / "front_door") == ["1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "per_address", "all_clients", "ports"),
+    [
+        ("pure-ftpd.conf", "MaxClientsPerIP", "MaxClientsNumber", r"PassivePortRange (\d+) (\d+)"),
+        ("vsftpd.conf", "max_per_ip", "max_clients", r"pasv_min_port (\d+) pasv_max_port (\d+)"),
+    ],
+)
+def test_each_ftp_server_lets_several_recorders_in(name, per_address, all_clients, ports):
+    text = " ".join(re.sub(r"#.*|=", " ", (DEPLOY / name).read_text()).split())
+    most_per_address = int(re.search(rf"\b{per_address} (\d+)", text)[1])
+    most_clients = int(re.search(rf"\b{all_clients} (\d+)", text)[1])
+    first, last = map(int, re.search(ports, text).groups())
+    assert most_per_address >= RECORDER_SESSIONS
+    assert most_clients >= 4 * most_per_address
+    assert last - first + 1 >= most_clients
