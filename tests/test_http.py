@@ -73,9 +73,9 @@ def test_urls_in_a_response_begin_as_its_own_request_does(client, camera):
 
 
 def test_requests_for_very_many_urls_are_answered_alike(client):
-    for number in range(2 * MOST_ROUTES):
+    for number in range(MOST_ROUTES + 10):
         assert_problem(client.get(f"/none/{number}"), 404, "not_found")
-        assert client.get("/health").status_code == 200
+    assert client.get("/health").status_code == 200
 
 
 def test_head_ignores_a_range_everywhere(client, urls):

@@ -107,7 +107,7 @@ def test_a_request_is_the_same_in_whatever_pieces_it_arrives(place, unit, count,
     before, behind = PLACES[place]
     data = (before + unit * count + behind).lstrip(b"\r\n")
     whole, _ = parse([data])
-    pieces, _ = parse(pieces_of(data, max(size, 1 + len(data) // 150)))
+    pieces, _ = parse(pieces_of(data, size))
     assert facts(pieces) == facts(whole)
 
 

@@ -15,6 +15,9 @@ from .tasks import AppTask, ErrorResponseTask
 LINGER_SECONDS = 5
 # After a refusal, so many times so many bytes are read at the most.
 LINGER_READS, LINGER_BYTES = 500, 64 * 1024
+# Each read costs a turn of the event loop: 64 KiB that come byte by byte would cost seconds. After
+# so many reads of one header, each further one waits for so long at least.
+HEADER_READS, HEADER_PAUSE_SECONDS = 200, 0.05
 # A connection without a request is kept for so long, for the client's next one.
 IDLE_SECONDS = 120
 # Bytes a second that a client must send of a body on average, after its first NVR_CLIENT_SECONDS.
@@ -42,7 +45,9 @@ class Channel(HTTPChannel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.free_since = self.began_at = self.moved_at = time.monotonic()
-        self.received_bytes = 0
+        self.received_bytes = self.header_reads = 0
+        # Nothing is read before then.
+        self.paused_until = 0.0
 
     def is_busy(self) -> bool:
         """Whether a whole request is not yet answered, or its answer not yet taken."""
@@ -94,10 +99,15 @@ class Channel(HTTPChannel):
         """Take bytes of requests; the first one sets the clock."""
         now = time.monotonic()
         if self.request is None and not self.requests:
-            self.began_at, self.received_bytes = now, 0
+            self.began_at, self.received_bytes, self.header_reads = now, 0, 0
         self.received_bytes += len(data)
         self.moved_at = now
-        return super().received(data)
+        taken = super().received(data)
+        if self.request is not None and not self.request.headers_finished:
+            self.header_reads += 1
+            if self.header_reads > HEADER_READS:
+                self.paused_until = now + HEADER_PAUSE_SECONDS
+        return taken
 
     def write_soon(self, data: Any) -> Any:
         """Take bytes of an answer; the first ones set the clock."""
@@ -143,6 +153,8 @@ class Channel(HTTPChannel):
 
     def readable(self) -> bool:
         """Whether the loop waits for data; while lingering always."""
+        if self.paused_until and time.monotonic() < self.paused_until:
+            return False
         return bool(self.lingers_until) or bool(super().readable())
 
     def handle_read(self) -> None:

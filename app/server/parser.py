@@ -24,8 +24,6 @@ HEADER_BYTES = 64 * 1024
 # 8,000; browsers send cookies of 4 KiB, and the longest URL of the API has 1 KiB.
 LINE_BYTES = 8 * 1024
 HEADER_LINES = 100
-# Each read costs a turn of the event loop: 64 KiB that come byte by byte would cost seconds.
-HEADER_READS = 200
 # Sizes of chunks, their extensions and the trailer of one body, in bytes. A chunk of one byte
 # takes five more, and each costs 6 µs.
 FRAMING_BYTES = 64 * 1024
@@ -61,7 +59,6 @@ class RequestParser(HTTPRequestParser):
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
         self._head = bytearray()
-        self._reads = 0
 
     def received(self, data: bytes) -> int:
         """Take bytes of the request; how many of them belong to it."""
@@ -94,12 +91,11 @@ class RequestParser(HTTPRequestParser):
                 return start
         before = len(self._head)
         self._head += data[start:]
-        self._reads += 1
         if self._head.startswith(b"HEAD "):  # a refusal must have no body either
             self.command = "HEAD"
         end = self._head.find(b"\r\n\r\n", max(0, before - 3))
         if end < 0:
-            if len(self._head) > HEADER_BYTES or self._reads > HEADER_READS:
+            if len(self._head) > HEADER_BYTES:
                 self._refuse(too_large(bytes(self._head)))
             return len(data)
         self._parse(bytes(self._head[:end]))

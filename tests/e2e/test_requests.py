@@ -248,6 +248,17 @@ def test_a_header_that_comes_byte_by_byte_costs_little(shared_server):
     assert process.cpu_ms(shared_server.process.pid) - before < 2 * HEADER_MS
 
 
+@pytest.mark.parametrize("size", [300, 1500])
+def test_a_header_that_comes_byte_by_byte_is_answered(shared_server, size):
+    padding = b"X-Padding: " + b"x" * size
+    with wire.connect(shared_server.url) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in GET + padding + b"\r\nConnection: close\r\n\r\n":
+            connection.sendall(bytes([byte]))
+            time.sleep(0.001)
+        assert statuses(wire.read_all(connection)) == [200]
+
+
 def statuses(received):
     return [int(status) for status in re.findall(rb"HTTP/1\.\d (\d+) ", received)]
 
