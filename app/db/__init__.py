@@ -6,19 +6,10 @@ from flask import Flask
 
 from . import connection, files, migrations, writer
 from .backup import InvalidDatabaseFile
-from .connection import (
-    BUSY_SECONDS,
-    LOG_SUFFIX,
-    DatabaseBusy,
-    DriverError,
-    database,
-    failure_of,
-)
+from .connection import DatabaseBusy, DriverError, database, failure_of
 from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
 __all__ = [
-    "BUSY_SECONDS",
-    "LOG_SUFFIX",
     "DatabaseBusy",
     "DriverError",
     "FolderNotMade",

@@ -114,9 +114,7 @@ class Detection(BaseModel):
     # Which of `CONFIDENCE_BUCKETS`: an index has each in the order of the list, so that a least
     # confidence that hardly a row reaches does not walk through all the others.
     confidence_bucket = IntegerField(
-        column_name="band",
-        null=True,
-        constraints=[generated("CAST(confidence * 20 AS INTEGER)")],
+        column_name="band", null=True, constraints=[generated("CAST(confidence * 20 AS INTEGER)")]
     )
 
     class Meta:

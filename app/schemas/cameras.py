@@ -9,7 +9,6 @@ from ..images.resize import LEAST, MOST
 from ..models import ASSIGNED, STATUSES
 from .common import (
     CLEAN,
-    CLEAN_PATTERN,
     CONTROLS,
     CleanString,
     QueryInteger,
@@ -36,8 +35,7 @@ NAME = {
     "pattern": f"^{CLEAN}[^\\s{CONTROLS}]{CLEAN}$",
 }
 FOLDER_PATH = {
-    "description": "Folder that the camera uploads to: absolute, or relative to the base path",
-    **CLEAN_PATTERN,
+    "description": "Folder that the camera uploads to: absolute, or relative to the base path"
 }
 
 
@@ -87,8 +85,7 @@ class CameraQuerySchema(Schema):
     """The filters of the camera list."""
 
     status = fields.String(
-        validate=validate.OneOf(STATUSES),
-        metadata={"description": "Only cameras of this status"},
+        validate=validate.OneOf(STATUSES), metadata={"description": "Only cameras of this status"}
     )
 
 

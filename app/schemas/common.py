@@ -31,6 +31,9 @@ class CleanString(fields.String):
     UTF-8 cannot encode a lone surrogate, and SQLite's functions end a text at NUL.
     """
 
+    def __init__(self, *, metadata: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(metadata=CLEAN_PATTERN | (metadata or {}), **options)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if UNCLEAN.search(text):

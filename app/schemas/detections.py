@@ -7,7 +7,6 @@ from marshmallow import Schema, fields, validate
 
 from .cameras import EXAMPLE_CAMERA
 from .common import (
-    CLEAN_PATTERN,
     BoundedList,
     CleanString,
     PageQuerySchema,
@@ -23,7 +22,6 @@ from .common import (
 )
 
 LARGEST_BATCH = 1000
-PIXELS = validate.Range(0, 2**31 - 1)
 EXAMPLE_CREATE = {
     "camera_id": EXAMPLE_CAMERA["id"],
     "detected_at": "2025-12-23T13:00:00+01:00",
@@ -52,13 +50,14 @@ EXAMPLES_RESPONSE: dict[str, Any] = {
 }
 
 
-class BoundingBoxSchema(Schema):
-    """Where in the picture, in pixels from its top left corner."""
-
-    x = StrictInteger(required=True, validate=PIXELS)
-    y = StrictInteger(required=True, validate=PIXELS)
-    width = StrictInteger(required=True, validate=PIXELS)
-    height = StrictInteger(required=True, validate=PIXELS)
+# Where in the picture, in pixels from its top left corner.
+BoundingBoxSchema = Schema.from_dict(
+    {
+        side: StrictInteger(required=True, validate=validate.Range(0, 2**31 - 1))
+        for side in ("x", "y", "width", "height")
+    },
+    name="BoundingBoxSchema",
+)
 
 
 class DetectionCreateSchema(Schema):
@@ -78,7 +77,7 @@ class DetectionCreateSchema(Schema):
     object_type = CleanString(
         required=True,
         validate=validate.Length(1, 50),
-        metadata={"description": "What: person, car, …", **CLEAN_PATTERN},
+        metadata={"description": "What: person, car, …"},
     )
     confidence = StrictFloat(
         required=True, validate=validate.Range(0, 1), metadata={"description": "How sure"}
@@ -88,19 +87,13 @@ class DetectionCreateSchema(Schema):
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 500),
-        metadata={
-            "description": "The picture: absolute, or relative to the camera's folder",
-            **CLEAN_PATTERN,
-        },
+        metadata={"description": "The picture: absolute, or relative to the camera's folder"},
     )
     external_id = CleanString(
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 100),
-        metadata={
-            "description": "The detector's own name for it, unique per camera",
-            **CLEAN_PATTERN,
-        },
+        metadata={"description": "The detector's own name for it, unique per camera"},
     )
 
 

@@ -120,9 +120,7 @@ class DiagnosticsSchema(ResponseSchema):
     newest = fields.Nested(NewestSchema, allow_none=True, metadata={"description": UNKNOWN})
     pictures = fields.Nested(PicturesSchema, allow_none=True, metadata={"description": UNKNOWN})
     unfinished_uploads = fields.List(
-        fields.Nested(UnfinishedSchema),
-        allow_none=True,
-        metadata={"description": UNKNOWN},
+        fields.Nested(UnfinishedSchema), allow_none=True, metadata={"description": UNKNOWN}
     )
     watching = fields.Nested(WatchingSchema, allow_none=True, metadata={"description": UNKNOWN})
     status = fields.String(validate=validate.OneOf(STATUSES))

@@ -5,7 +5,6 @@ from marshmallow import Schema, fields, validate
 from ..models import RISK_LEVELS
 from .cameras import EXAMPLE_CAMERA
 from .common import (
-    CLEAN_PATTERN,
     BoundedList,
     CleanString,
     PageQuerySchema,
@@ -66,21 +65,12 @@ class EventFieldsSchema(Schema):
         validate=validate.Range(0, 100),
         metadata={"description": "0 to 100"},
     )
-    summary = CleanString(
-        load_default="", validate=validate.Length(max=2000), metadata=CLEAN_PATTERN
-    )
-    reasoning = CleanString(
-        load_default="", validate=validate.Length(max=10000), metadata=CLEAN_PATTERN
-    )
+    summary = CleanString(load_default="", validate=validate.Length(max=2000))
+    reasoning = CleanString(load_default="", validate=validate.Length(max=10000))
     reviewed = StrictBoolean(
         load_default=False, metadata={"description": "Whether a person has looked at it"}
     )
-    notes = CleanString(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(max=2000),
-        metadata=CLEAN_PATTERN,
-    )
+    notes = CleanString(load_default=None, allow_none=True, validate=validate.Length(max=2000))
 
 
 class EventCreateSchema(EventFieldsSchema):
@@ -140,13 +130,10 @@ class EventQuerySchema(EventFilterSchema, PageQuerySchema):
     """Which events, and which page of them."""
 
 
-class LevelsSchema(ResponseSchema):
-    """How many events of each risk level."""
-
-    low = fields.Integer()
-    medium = fields.Integer()
-    high = fields.Integer()
-    critical = fields.Integer()
+# How many events of each risk level.
+LevelsSchema = ResponseSchema.from_dict(
+    {level: fields.Integer() for level in RISK_LEVELS}, name="LevelsSchema"
+)
 
 
 class CameraEventsSchema(ResponseSchema):

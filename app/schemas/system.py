@@ -1,7 +1,10 @@
 """What crosses the wire about the box and its audit log?"""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
+from ..models import STATUSES
 from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
 
 EXAMPLE_METRICS = """\
@@ -11,14 +14,11 @@ nvr_snapshots_total{outcome="200"} 97.0
 nvr_snapshots_total{outcome="no_snapshot"} 1.0
 """
 EXAMPLE_ALIVE = {"status": "alive"}
-EXAMPLE_HEALTH = {
+EXAMPLE_HEALTH: dict[str, Any] = {
     "status": "healthy",
     "checks": {
         "database": {"status": "healthy", "message": "The database can be written."},
-        "base_path": {
-            "status": "healthy",
-            "message": "The base path of the uploads can be read.",
-        },
+        "base_path": {"status": "healthy", "message": "The base path of the uploads can be read."},
         "storage": {"status": "healthy", "message": "20480 MiB are free for uploads."},
         "storage_answering": {"status": "healthy", "message": "All storage in use answers."},
         "watcher": {
@@ -72,15 +72,10 @@ class CheckSchema(ResponseSchema):
     message = fields.String()
 
 
-class ChecksSchema(ResponseSchema):
-    """Everything that is looked at."""
-
-    database = fields.Nested(CheckSchema)
-    base_path = fields.Nested(CheckSchema)
-    storage = fields.Nested(CheckSchema)
-    storage_answering = fields.Nested(CheckSchema)
-    watcher = fields.Nested(CheckSchema)
-    clock = fields.Nested(CheckSchema)
+# Everything that is looked at.
+ChecksSchema = ResponseSchema.from_dict(
+    {name: fields.Nested(CheckSchema) for name in EXAMPLE_HEALTH["checks"]}, name="ChecksSchema"
+)
 
 
 class HealthSchema(ResponseSchema):
@@ -91,12 +86,10 @@ class HealthSchema(ResponseSchema):
     timestamp = fields.AwareDateTime()
 
 
-class StatusesSchema(ResponseSchema):
-    """How many cameras of each status."""
-
-    online = fields.Integer()
-    offline = fields.Integer()
-    error = fields.Integer()
+# How many cameras of each status.
+StatusesSchema = ResponseSchema.from_dict(
+    {status: fields.Integer() for status in STATUSES}, name="StatusesSchema"
+)
 
 
 class StatsSchema(ResponseSchema):
@@ -119,9 +112,7 @@ class StorageSchema(ResponseSchema):
     used_bytes = fields.Integer()
     database_bytes = fields.Integer(metadata={"description": "With its WAL"})
     rows = fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        metadata={"description": "By table"},
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "By table"}
     )
 
 

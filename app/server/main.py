@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 USES_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What was asked before the stop is answered within so many seconds; a change may wait
-# `db.BUSY_SECONDS` for its turn.
+# `BUSY_SECONDS` of the database for its turn.
 ANSWER_SECONDS = 5.2
 # All jobs together have so long to end; one that does not ends with the process.
 STOP_JOBS_SECONDS = 0.5

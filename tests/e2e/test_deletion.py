@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 import requests
 
-from app.db import BUSY_SECONDS
+from app.db.connection import BUSY_SECONDS
 from app.server.tasks import WRITERS
 from benchmarks.deletion import delete
 from benchmarks.service import running
