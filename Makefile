@@ -7,10 +7,14 @@ VENV := $(if $(filter-out python3,$(PYTHON)),$(OTHER),.venv)
 BIN := $(VENV)/bin
 # Nothing but the very files that the hashes were taken of.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# One test more than there are processors, because many tests wait.
+PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 1))) --dist worksteal
 # For every Python from 3.11 on; without the address of a registry. Extras are kept: pip takes
 # `coverage==7` for no pin of `coverage[toml]` once there is a newer one.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-annotate --custom-compile-command 'make lock' $(ARGS) setup.cfg
+# Where it is set, each process that a test starts compiles the service anew. Empty is not set.
+export PYTHONDONTWRITEBYTECODE =
 export NVR_FOSCAM_BASE_PATH ?= $(CURDIR)/instance/uploads
 export NVR_DATABASE_URL ?= sqlite:///$(CURDIR)/instance/nvr.db
 
@@ -26,11 +30,11 @@ run: install ## start the service on http://127.0.0.1:8000
 	@mkdir -p instance/uploads
 	@$(BIN)/python wsgi.py
 
-test: $(VENV)/dev ## run the tests on every processor
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+test: $(VENV)/dev ## run the tests, some at the same time
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 coverage: $(VENV)/dev ## run them with branch coverage, which takes twice as long
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term-missing $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing $(ARGS)
 
 test-slow: $(VENV)/dev ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -17,13 +17,10 @@ SENTENCE = PROBLEMS["database_unavailable"].detail
 
 
 @pytest.fixture
-def broken(client, monkeypatch):
-    """A client whose service finds its database unusable."""
-
-    def fail():
-        raise db.NewerDatabase
-
-    monkeypatch.setattr(db, "migrate", fail)
+def broken(client):
+    """A client whose service finds a database of a newer version."""
+    db.database.execute_sql("UPDATE schema_migration SET name = '0099_later' WHERE id = 1")
+    db.close_all()
     return client
 
 

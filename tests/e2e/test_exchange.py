@@ -11,7 +11,12 @@ import requests
 from tests.pictures import picture, put
 from tests.renames import exchange
 
-READERS, FEW, MANY = 4, 1_000, 100_000
+READERS = 4
+NUMBERS = (
+    1_000,
+    pytest.param(10_000, marks=pytest.mark.slow),
+    pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.slowest]),
+)
 INSIDE, OUTSIDE = picture(shade=0), picture(shade=255)
 # A camera's folder, the picture in it, and the name that is swapped with a link beside it: the
 # picture itself, its folder, a folder in the middle, one above the camera's, and the camera's own.
@@ -66,7 +71,7 @@ def paths(server) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("number", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", NUMBERS)
 def test_no_byte_from_outside_gets_out(server, processes, paths, number):
     with processes.Manager() as manager, processes.Pool(READERS + 1) as pool:
         over = manager.Event()
