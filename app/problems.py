@@ -146,8 +146,8 @@ PROBLEMS = {
         Problem(
             "folder_busy",
             503,
-            "Other requests about this camera's folder take long, and more of them would keep"
-            " the other cameras waiting. Try again in a moment.",
+            "Other requests about this folder take long, and more of them would keep the "
+            "others waiting. Try again in a moment.",
         ),
         Problem(
             "picture_incomplete",

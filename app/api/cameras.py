@@ -123,7 +123,7 @@ def get_camera_diagnostics(camera_id: UUID) -> Row:
     200,
     diagnostics.FolderListSchema,
     example=diagnostics.EXAMPLE_FOLDERS,
-    problems=("base_path_missing",),
+    problems=("base_path_missing", "folder_busy"),
 )
 def list_folders() -> Row:
     """List the folders that no camera uses, by name
@@ -131,5 +131,6 @@ def list_folders() -> Row:
     A folder directly below the base path is used when it is a camera's folder or holds one.
     """
     context = current_app.extensions["diagnostics"]
-    found = find_unassigned(Camera.listing(), context, clock.now())
+    with context.folders.slot(context.base, "."):
+        found = find_unassigned(Camera.listing(), context, clock.now())
     return {"folders": found, "count": len(found)}

@@ -33,20 +33,21 @@ def server(tmp_path):
         yield server
 
 
-@pytest.fixture
-def snapshots(server):
-    """The URLs of two cameras' snapshots: the folder of the first one is slow."""
-    urls = []
+def snapshot_of(server, name):
+    """The URL of a new camera's snapshot."""
+    camera = requests.post(
+        f"{server.url}/api/cameras", json={"name": name, "folder_path": name}
+    ).json()
+    return f"{server.url}/api/cameras/{camera['id']}/snapshot"
+
+
+@pytest.mark.parametrize("what", ["snapshot", "unassigned folders"])
+def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, what):
     for name in ("slow", "fast"):
         put(server.base / name / "a.jpg", picture(), age=60)
-        fields = {"name": name, "folder_path": name}
-        camera = requests.post(f"{server.url}/api/cameras", json=fields).json()
-        urls.append(f"{server.url}/api/cameras/{camera['id']}/snapshot")
-    return urls
-
-
-def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, snapshots):
-    slow, fast = snapshots
+    fast, slow = snapshot_of(server, "fast"), f"{server.url}/api/folders"
+    if what == "snapshot":
+        slow = snapshot_of(server, "slow")
     until, answers = time.monotonic() + WATCHED_SECONDS, Counter()
     lock = threading.Lock()
 
