@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from datetime import timedelta
 
 import pytest
 
@@ -393,3 +394,71 @@ def test_a_missing_folder_of_several_cameras_is_tried_once_a_tick(
     for _ in range(2):
         watch.tick()
     assert tried.count("missing") == 2
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Sets the clock ahead of the real one by so many seconds."""
+    real = clock.now
+
+    def set_clock(seconds):
+        monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=seconds))
+
+    return set_clock
+
+
+def seen_in_the_future(camera):
+    """Store a time of the camera that was written while the clock was 400 days ahead."""
+    ahead = clock.rfc3339(clock.now() + timedelta(days=400))
+    Camera.change(camera["id"], {"last_seen_at": ahead})
+    return ahead
+
+
+def test_a_time_in_the_future_does_not_keep_a_camera_online(watch, camera, later):
+    ahead = seen_in_the_future(camera)
+    for seconds in (0, DAY - 60):
+        later(seconds)
+        watch.tick()
+        assert Camera.one(camera["id"])["status"] == "online"
+    assert Camera.one(camera["id"])["last_seen_at"] == ahead
+    for _ in range(3):
+        later(DAY + 60)
+        watch.tick()
+    row = Camera.one(camera["id"])
+    assert (row["status"], row["last_seen_at"] <= clock.rfc3339(clock.now())) == ("offline", True)
+    assert moves(camera) == [("online", "offline", "silence")]
+
+
+def test_an_upload_replaces_a_time_in_the_future(watch, base, camera):
+    seen_in_the_future(camera)
+    watch.tick()
+    put(base / "front" / "a.jpg", picture())
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] <= clock.rfc3339(clock.now())
+
+
+def test_a_clock_that_is_behind_for_a_moment_moves_no_status(watch, base, camera, later):
+    put(base / "front" / "a.jpg", picture())
+    watch.tick()
+    seen = Camera.one(camera["id"])
+    later(-400 * DAY)
+    watch.tick()
+    later(5)
+    watch.tick()
+    assert Camera.one(camera["id"]) == seen
+    assert moves(camera) == []
+
+
+def test_an_upload_from_before_the_clock_was_set_back_is_not_seen_at_each_tick(
+    watch, base, camera, later
+):
+    later(-2 * 3600)  # the file is uploaded at a time that then lies in the future
+    put(base / "front" / "old.jpg", picture())
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] is None
+    for _ in range(2):
+        watch.tick()
+        assert Camera.one(camera["id"])["last_seen_at"] is None, "no upload, so nothing is seen"
+    later(0)
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] is not None

@@ -77,7 +77,8 @@ def newest_upload(
         and candidate.mtime_ns <= until
         and not checks.examine(folder, candidate.path, now)[1].is_being_written
     )
-    completed_ns = max(next(times, 0), min(state.uploaded_ns, until))
+    uploaded_ns = state.uploaded_ns if state.uploaded_ns <= until else 0
+    completed_ns = max(next(times, 0), uploaded_ns)
     return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
 
 

@@ -34,6 +34,8 @@ class CameraState:
     """What the loop remembers of a camera from one tick to the next.
 
     ``reported_offline``: the last_seen_at whose silence made the camera offline, if one did;
+    ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
+    it does not; the camera was last seen at this time or earlier;
     ``look_at``: when to look at the folder again, by the monotonic clock.
     """
 
@@ -41,6 +43,7 @@ class CameraState:
     readable: bool
     reported_offline: str | None
     look_at: float = 0.0
+    seen_before: str | None = None
 
 
 def init_app(app: Flask) -> None:
@@ -150,6 +153,7 @@ class Monitor:
         if time.monotonic() < state.look_at:
             return
         readable, uploaded_at = self._look(camera, state, now)
+        camera = camera | {"last_seen_at": _last_seen(camera, state, now)}
         reported = state.reported_offline == camera["last_seen_at"]
         observation = Observation(uploaded_at, readable, state.readable, reported)
         state.readable = readable
@@ -194,3 +198,14 @@ class Monitor:
             except (safe_open.OutsideBase, safe_open.FolderNotFound):
                 self._unreadable.add(folder_path)
         return None
+
+
+def _last_seen(camera: Row, state: CameraState, now: datetime) -> str | None:
+    """The stored time; where it lies in the future, the clock was wrong when it was stored."""
+    stored: str | None = camera["last_seen_at"]
+    latest = clock.rfc3339(now)
+    if stored is None or stored <= latest:
+        state.seen_before = None
+        return stored
+    state.seen_before = min(state.seen_before or latest, latest)
+    return state.seen_before

@@ -134,11 +134,10 @@ def reported_offline_at(camera_id: str) -> str | None:
 def _new_values(camera: Row, update: PendingUpdate) -> Row:
     """The values that the update gives to the row's fields."""
     decision = update.decision
-    later = max(decision.last_seen_at or "", camera["last_seen_at"] or "") or None
     is_unchanged = camera["status"] == update.status_before
     return {
         "status": decision.status if is_unchanged else camera["status"],
-        "last_seen_at": later,
+        "last_seen_at": decision.last_seen_at or camera["last_seen_at"],
     }
 
 

@@ -191,7 +191,7 @@ class Folders:
                 entry.reason = str(error)
             _close(entry)
             raise
-        entry.uploaded_ns = max(entry.uploaded_ns, tree.uploaded_ns)
+        entry.uploaded_ns = tree.uploaded_ns or entry.uploaded_ns
         return FolderState(newest, entry.uploaded_ns, None)
 
 

@@ -245,7 +245,7 @@ class WatchedTree:
             return
         ranked = self._rank(file, status, is_readable(self._folder, path, status))
         if ranked and completed:
-            self.uploaded_ns = max(self.uploaded_ns, status.st_ctime_ns)
+            self.uploaded_ns = status.st_ctime_ns
 
     def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
         """Whether it may hold a picture; raises `WatchLost` where it could change unseen."""
