@@ -38,17 +38,10 @@ def backup(source: str, target: str, progress: Progress = lambda _: None) -> int
     """
     if os.path.lexists(target):
         raise FileExistsError(f"{target} exists already")
-    partial = f"{target}.partial"
-    files.remove(partial)
-    try:
-        files.create_private(partial)
+    with files.new_file(target) as partial:
         _copy(source, partial, progress)
         examine(partial, thoroughly=True)
         progress(100 - COPY_HUNDREDTHS)
-        files.rename_durably(partial, target)
-    except BaseException:  # raised again: half a backup must not stay
-        files.remove(partial)
-        raise
     return os.path.getsize(target)
 
 

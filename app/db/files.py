@@ -1,4 +1,4 @@
-"""What lies beside the database, and who holds it? Locks by flock(2), and durable file names.
+"""How do processes share the database's files? Locks by flock(2), and durable file names.
 
 Closing the descriptor of a lock releases it, and so does the end of the process. The database
 itself is never opened here: closing a second descriptor of it would drop SQLite's own locks
@@ -22,7 +22,7 @@ class InUse(Exception):
 
 
 class UsageLocks:
-    """Tells other processes which databases this one uses, so that none is restored meanwhile."""
+    """The databases that this process uses, locked so that no other process restores them."""
 
     def __init__(self) -> None:
         # Path of a database → its locked descriptor, None where nothing can be written beside it.
@@ -38,7 +38,7 @@ class UsageLocks:
             left = max(0.0, deadline - time.monotonic())
             try:
                 if os.path.exists(path):
-                    self._held[path] = _shared_lock(path, left)
+                    self._held[path] = _acquire(f"{path}.lock", fcntl.LOCK_SH, left)
                     return
                 with exclusive_lock(path):
                     if not os.path.exists(path):
@@ -49,13 +49,13 @@ class UsageLocks:
                 time.sleep(POLL_SECONDS)
 
     def release(self, path: str) -> None:
-        """Say that the database is no longer used."""
+        """Unlock the database."""
         file = self._held.pop(path)
         if file is not None:
             os.close(file)
 
     def release_all(self) -> None:
-        """Say that no database is used any longer."""
+        """Unlock every database."""
         for path in list(self._held):
             self.release(path)
 
@@ -65,11 +65,9 @@ usage_locks = UsageLocks()
 
 def acquire_leader_lock(path: str) -> int | None:
     """A descriptor that makes this process the leader on the database; None if there is one."""
-    file = _open(f"{path}.monitor")
-    if file is not None and not _lock(file, fcntl.LOCK_EX, 0):
-        os.close(file)
-        return None
-    return file
+    with suppress(InUse):
+        return _acquire(f"{path}.monitor", fcntl.LOCK_EX)
+    return None
 
 
 def leader_lock_is_held(path: str) -> bool:
@@ -83,7 +81,10 @@ def leader_lock_is_held(path: str) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(file, fcntl.LOCK_SH, 0)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(file)
 
@@ -91,12 +92,10 @@ def leader_lock_is_held(path: str) -> bool:
 @contextmanager
 def exclusive_lock(path: str) -> Iterator[None]:
     """Keep every other process from using the database; raises `InUse` where one does."""
-    file = _open(f"{path}.lock")
+    file = _acquire(f"{path}.lock", fcntl.LOCK_EX)
     if file is None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     try:
-        if not _lock(file, fcntl.LOCK_EX, 0):
-            raise InUse
         yield
     finally:
         os.close(file)
@@ -108,9 +107,22 @@ def is_read_only(path: str) -> bool:
     return os.path.exists(path) and not is_writable and not os.path.exists(f"{path}-wal")
 
 
-def create_private(path: str) -> None:
-    """Create an empty file that only its owner reads; raises `FileExistsError`."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+@contextmanager
+def new_file(path: str) -> Iterator[str]:
+    """The path of an empty file that only its owner reads, beside ``path``.
+
+    It is synced and renamed to ``path`` at the end, or removed where an exception ends the block.
+    Raises `FileExistsError`.
+    """
+    partial = f"{path}.partial"
+    remove(partial)
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        yield partial
+        rename_durably(partial, path)
+    except BaseException:  # raised again, without half a file
+        remove(partial)
+        raise
 
 
 def rename_durably(new: str, path: str) -> None:
@@ -130,7 +142,7 @@ def rename_durably(new: str, path: str) -> None:
 
 
 def sync(path: str) -> None:
-    """Write a file, or the names in a folder, to the disk."""
+    """Write a file, or a folder's list of names, to the disk."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
@@ -145,32 +157,24 @@ def remove(path: str) -> None:
             os.unlink(name)
 
 
-def _shared_lock(path: str, seconds: float) -> int | None:
-    file = _open(f"{path}.lock")
-    if file is not None and not _lock(file, fcntl.LOCK_SH, seconds):
-        os.close(file)
-        raise InUse
-    return file
+def _acquire(path: str, how: int, seconds: float = 0) -> int | None:
+    """A descriptor of the lock file, which is created if missing; None where it cannot be.
 
-
-def _open(path: str) -> int | None:
-    """A descriptor to lock, of a file that is created if missing; None where it cannot be."""
+    Raises `InUse` where other processes hold it for longer than ``seconds``.
+    """
     try:
-        return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         if error.errno in NOT_WRITABLE:
             return None
         raise
-
-
-def _lock(file: int, how: int, seconds: float) -> bool:
-    """Whether the lock was acquired within so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
-            return True
+            return file
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                return False
+                os.close(file)
+                raise InUse from None
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""How does a file get the newest schema? Once per process, safe while another process does too."""
+"""How does a database get the newest schema?"""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ class FolderNotMade(OSError):
 
 
 class NewerDatabase(Exception):
-    """The database was written by a newer version of the service; its text says what to do."""
+    """The database was written by a newer version of the service; the text says what to do."""
 
 
 def migrate() -> None:
@@ -47,7 +47,7 @@ def migrate() -> None:
             raise DatabaseBusy(f"{path} is held by another process") from error
         try:
             backup.examine(path)
-        except BaseException as error:  # raised again: what cannot be used is not in use
+        except BaseException as error:  # raised again, without the lock of an unusable file
             usage_locks.release(path)
             if isinstance(error, sqlite3.Error):
                 raise OperationalError(*error.args) from error
@@ -59,7 +59,7 @@ def migrate() -> None:
 
 
 def forget() -> None:
-    """Let other processes restore the databases that this one has used."""
+    """Unlock the databases, so that other processes may restore them."""
     with _migrating:
         usage_locks.release_all()
         database.is_migrated = False
@@ -71,7 +71,7 @@ def known_migrations() -> set[str]:
 
 
 def pending(runner: Runner) -> list[str]:
-    """The names of the migrations to come; raises `NewerDatabase`."""
+    """The names of the migrations to apply; raises `NewerDatabase`."""
     status = runner.status()
     unknown = [step.name for step in status if step.path is None]
     if unknown:
@@ -90,26 +90,19 @@ def _create_folder(path: str) -> None:
 
 
 def _create(path: str) -> None:
-    """Create the database under another name first, so that an empty file is always a loss."""
+    """Create the database, under another name first, so that it is never seen empty."""
     if os.path.exists(f"{path}-wal"):
         raise InvalidDatabaseFile(path, "is gone, only its -wal is there", "restore a backup")
-    new = f"{path}.new"
-    files.remove(new)
-    files.create_private(new)
-    created = SqliteDatabase(new, pragmas=CREATING)
-    try:
+    with files.new_file(path) as new:
+        created = SqliteDatabase(new, pragmas=CREATING)
         with closing(created), created.atomic("IMMEDIATE"):
             Runner(created, str(MIGRATIONS)).up()
-    except BaseException:  # raised again: half a database must not stay
-        files.remove(new)
-        raise
-    files.rename_durably(new, path)
 
 
 def _connect() -> None:
     """Connect, which turns a new file to WAL mode.
 
-    SQLite tells the second of two processes that do so at once «locked» without waiting: each
+    Of two processes that do so at once SQLite refuses the second without waiting, because each
     would wait for the other's read lock.
     """
     deadline = time.monotonic() + BUSY_SECONDS
@@ -126,9 +119,9 @@ def _connect() -> None:
 
 
 def _apply(path: str) -> None:
-    """Take all pending steps in one IMMEDIATE transaction, which a second process waits for.
+    """Apply all pending migrations in one IMMEDIATE transaction; a second process waits for it.
 
-    The connection does not enforce foreign keys: a step that builds a table anew must not cascade
+    The connection does not enforce foreign keys: rebuilding a table must not delete by cascade
     (sqlite.org/lang_altertable.html, section 7).
     """
     upgraded = Database(path, pragmas=(*PRAGMAS, ("foreign_keys", 0)))
