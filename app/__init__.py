@@ -11,13 +11,13 @@ from werkzeug.routing import MapAdapter
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers, hosts
 from .diagnostics import camera as diagnosis
-from .services import clock_guard, monitor
+from .services import clock_guard, monitor, settings
 from .storage import folders
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(telemetry, db, folders, clock_guard, monitor, diagnosis),
+    *(telemetry, db, settings, folders, clock_guard, monitor, diagnosis),
     *(hosts, headers, authorize, api, web, errors, cli),
 )
 
@@ -68,7 +68,9 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     Raises `config.BadSetting`.
     """
     app = App(__name__, static_folder=None)
-    app.config.update(config.read_settings(os.environ if environ is None else environ))
+    environ = os.environ if environ is None else environ
+    app.config.update(config.read_settings(environ))
+    app.config["SET_BY_ENVIRONMENT"] = config.given_settings(environ)
     app.config["API_VERSION"] = __version__
     for part in PARTS:
         part.init_app(app)

@@ -10,10 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
+from zoneinfo import available_timezones
 
 from . import layout
 
 MIB = 1024 * 1024
+# SQLite's integers have 64 bits.
+MOST_BYTES = 2**63 - 1
+MOST_TITLE = 100
 
 
 class BadSetting(ValueError):
@@ -76,6 +80,23 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _time_zone(text: str) -> str:
+    if text and not is_time_zone(text):
+        raise ValueError("an IANA name such as Europe/Berlin; empty for the system's")
+    return text
+
+
+def _title(text: str) -> str:
+    if not 0 < len(text.strip()) <= MOST_TITLE or not text.isprintable():
+        raise ValueError(f"1 to {MOST_TITLE} characters on one line")
+    return text.strip()
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether it is an IANA name that the system, or else the package tzdata, knows."""
+    return name != "localtime" and name in available_timezones()
 
 
 Value = str | int | tuple[str, ...]
@@ -188,6 +209,37 @@ SETTINGS = (
         "a camera without an upload for so many seconds becomes offline; 0 for never",
     ),
     Setting(
+        "NVR_KEEP_DAYS",
+        _whole(0, 36500),
+        "0",
+        "days that pictures and clips are to be kept; 0 for no limit; not used yet",
+    ),
+    Setting(
+        "NVR_KEEP_BYTES",
+        _whole(0, MOST_BYTES),
+        "0",
+        "bytes that all pictures and clips together may take; 0 for no limit; not used yet",
+    ),
+    Setting(
+        "NVR_KEEP_FREE_BYTES",
+        _whole(0, MOST_BYTES),
+        "0",
+        "bytes that are to stay free on the pictures' file systems; 0 for no limit; not used yet",
+    ),
+    Setting(
+        "NVR_TIMEZONE",
+        _time_zone,
+        "",
+        "IANA name of the box's time zone, such as `Europe/Berlin`; empty for the system's",
+    ),
+    Setting("NVR_WALL_TITLE", _title, "Wall", "title of the page that shows all cameras"),
+    Setting(
+        "NVR_WALL_REFRESH_SECONDS",
+        _whole(1, 3600),
+        "10",
+        "seconds between two rounds of requests of that page",
+    ),
+    Setting(
         "NVR_LAST_SEEN_FLUSH_SECONDS",
         _whole(0, 3600),
         "30",
@@ -212,6 +264,11 @@ SETTINGS = (
 def read_settings(environ: Mapping[str, str]) -> dict[str, Value]:
     """Every setting by its name, as Flask's config takes it; raises `BadSetting`."""
     return {setting.name: _read(setting, environ) for setting in SETTINGS}
+
+
+def given_settings(environ: Mapping[str, str]) -> frozenset[str]:
+    """The names of the settings that the environment sets, to whatever value."""
+    return frozenset(setting.name for setting in SETTINGS if setting.name in environ)
 
 
 def _read(setting: Setting, environ: Mapping[str, str]) -> Value:

@@ -18,7 +18,7 @@ from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
-from .services import tokens
+from .services import settings, tokens
 from .storage import asking, safe_open, snapshots
 from .strict_json import BadJson
 
@@ -53,6 +53,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
     unassigned_folders.BaseMissing: "base_path_missing",
+    settings.FixedByEnvironment: "fixed_by_environment",
     tokens.NoToken: "unauthorized",
     tokens.NotAllowed: "forbidden",
     hosts.ForeignPage: "foreign_page",
@@ -183,6 +184,9 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": {"json": error.fields}}
     if isinstance(error, models.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
+    if isinstance(error, settings.FixedByEnvironment):
+        variables = ", ".join(settings.variable(name) for name in error.names)
+        return {"detail": f"The service's environment sets {variables}; nothing was changed."}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}
     return {}

@@ -94,6 +94,12 @@ PROBLEMS = {
             " supports.",
         ),
         Problem(
+            "fixed_by_environment",
+            409,
+            "The service's environment sets this, so it cannot be changed here. Remove the "
+            "variable from the environment, or leave the setting out.",
+        ),
+        Problem(
             "precondition_failed",
             412,
             "The resource has changed: none of the tags in If-Match is its ETag.",

@@ -11,6 +11,7 @@ from app import clock
 from app.diagnostics import camera, survey
 from app.diagnostics.camera import DiagnosticsContext, diagnose
 from app.diagnostics.folder_access import service_user
+from app.services.settings import EffectiveSettings
 from app.storage.folders import Folders
 from app.storage.scan import walk
 from tests.pictures import picture, put
@@ -20,11 +21,25 @@ OFFLINE_AFTER = 3600
 WHOLE = picture()
 
 
+class Settings:
+    """What holds for cameras: ``patterns`` by the camera's id."""
+
+    def __init__(self, offline_after=OFFLINE_AFTER, **patterns):
+        self.offline_after, self.patterns = offline_after, patterns
+
+    def __call__(self, camera_ids):
+        after = self.offline_after
+        return {
+            each: EffectiveSettings(self.patterns.get(each), after, 0, 0, 60)
+            for each in camera_ids
+        }
+
+
 @pytest.fixture
 def context(base):
     """The settings and the index of folders of a service on ``base``."""
     folders = Folders(len(WHOLE) * 2)
-    yield DiagnosticsContext(str(base), folders, len(WHOLE) * 2, OFFLINE_AFTER)
+    yield DiagnosticsContext(str(base), folders, len(WHOLE) * 2, Settings())
     folders.retain(())
 
 
@@ -147,7 +162,7 @@ def test_missing_rights_are_reported_with_the_user_and_the_command():
         put(base / "side/a.jpg", WHOLE)
         (base / "side").chmod(0o300)
         with as_nobody():
-            context = DiagnosticsContext(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
+            context = DiagnosticsContext(str(base), Folders(2**20), 2**20, Settings())
             user = service_user()
             front, side = problems(context), problems(context, row("side"))
             context.folders.retain(())
@@ -179,12 +194,43 @@ def test_silence_is_counted_from_the_last_upload(context, front):
     put(front / "a.jpg", WHOLE, age=3 * 86400)
     assert "nothing for 3 days" in problems(context)["silent"]
     assert "silent" not in problems(context, row(seen=60))
-    assert "silent" not in problems(context._replace(offline_after=0))
+    assert "silent" not in problems(context._replace(settings_of=Settings(0)))
 
 
 def test_silence_is_reported_even_when_the_folder_is_missing(context, front):
     front.rmdir()
     assert list(problems(context, row(seen=OFFLINE_AFTER + 10))) == ["folder_missing", "silent"]
+
+
+def test_only_files_that_match_the_pattern_are_counted(context, front):
+    put(front / "CH01_a.jpg", WHOLE, age=60)
+    put(front / "day/ch01_b.JPG", WHOLE, age=50)
+    put(front / "CH02_c.jpg", WHOLE, age=10)
+    put(front / "CH02_d.mp4", b"x")
+    put(front / "CH02_e.jpg.part", b"x", age=500)
+    put(front / "CH01_f.jpg.part", b"x", age=500)
+    mine = context._replace(settings_of=Settings(front="CH01_*"))
+    seen = diagnose(row(seen=50), [row()], mine, clock.now())
+    assert seen["newest"]["name"] == "day/ch01_b.JPG"
+    assert seen["pictures"] == {"count": 2, "complete": True}
+    assert [upload["name"] for upload in seen["unfinished_uploads"]] == ["CH01_f.jpg.part"]
+
+
+def test_a_pattern_that_no_file_matches_is_named(context, front):
+    put(front / "CH02_c.jpg", WHOLE)
+    mine = context._replace(settings_of=Settings(front="CH1_*"))
+    assert "file_pattern CH1_*." in problems(mine)["no_picture"]
+
+
+def test_cameras_of_one_folder_with_a_pattern_each_do_not_share_it(context, front):
+    put(front / "CH01_a.jpg", WHOLE)
+    other, whole = row(name="Other"), row(name="Whole")
+    both = context._replace(settings_of=Settings(front="CH01_*", other="CH02_*"))
+    assert "shared_folder" not in problems(both, row(), other)
+    seen = diagnose(row(), [row(), other, whole], both, clock.now())
+    assert seen["shared_with"] == [{"id": "whole", "name": "Whole"}]
+    seen = diagnose(whole, [row(), other, whole], both, clock.now())
+    assert [camera["id"] for camera in seen["shared_with"]] == ["front", "other"]
 
 
 def test_cameras_of_the_same_folder_are_listed_however_its_path_is_written(context, base, front):
@@ -211,12 +257,12 @@ def test_outside_the_base_a_shared_folder_is_recognised_by_its_path_alone(contex
 
 def test_polling_is_reported_with_its_reason_and_its_remedy(base, front, monkeypatch):
     put(front / "a.jpg", WHOLE)
-    off = DiagnosticsContext(str(base), Folders(2**20, watch=False), 2**20, OFFLINE_AFTER)
+    off = DiagnosticsContext(str(base), Folders(2**20, watch=False), 2**20, Settings())
     seen = diagnose(row(), [], off, clock.now())
     assert seen["watching"]["mode"] == "polling"
     assert "NVR_WATCH" in seen["watching"]["reason"]
     os.link(front / "a.jpg", front / "b.jpg")
-    context = DiagnosticsContext(str(base), Folders(2**20), 2**20, OFFLINE_AFTER)
+    context = DiagnosticsContext(str(base), Folders(2**20), 2**20, Settings())
     seen = diagnose(row(), [], context, clock.now())
     assert seen["watching"]["reason"].startswith("a picture has a second name")
     assert seen["watching"]["remedy"] == "delete one of the two names"
@@ -246,7 +292,7 @@ def test_the_reason_for_polling_does_not_depend_on_whether_counting_finished(
     for most in (10, 0):
         monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(most, 60))
         for folders in (watched, off):
-            context = DiagnosticsContext(str(base), folders, 2**20, OFFLINE_AFTER)
+            context = DiagnosticsContext(str(base), folders, 2**20, Settings())
             reasons.append(diagnose(row(), [], context, clock.now())["watching"]["reason"])
     assert reasons[:2] == reasons[2:]
     assert "hard link" in reasons[0]

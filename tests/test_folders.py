@@ -92,7 +92,7 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
         assert names(root.known.query(other, datetime.now(UTC))) == ["b.jpg"]
         assert root.names() == ["a.jpg"]
         assert root.known.polling() == []
-        root.known.retain([folders.folder_id(other)])
+        root.known.retain([folders.folder_key(other)])
         go_on.set()
         assert names(first.result()) == ["a.jpg"]
     os.close(other)

@@ -35,17 +35,23 @@ def folders(app):
 
 
 @pytest.fixture
-def watch(base, folders):
+def settings(app):
+    """The app's settings; a camera is offline after a day."""
+    return app.extensions["settings"]
+
+
+@pytest.fixture
+def watch(base, folders, settings):
     """A monitor whose every ``tick`` writes at once."""
-    watch = Monitor(str(base), folders, DAY, 0)
+    watch = Monitor(str(base), folders, settings, 0)
     yield watch
     watch.close()
 
 
 @pytest.fixture
-def seldom(base, folders):
+def seldom(base, folders, settings):
     """A monitor that writes at its first ``tick`` with news, and then not within the hour."""
-    seldom = Monitor(str(base), folders, DAY, 3600)
+    seldom = Monitor(str(base), folders, settings, 3600)
     yield seldom
     seldom.close()
 
@@ -106,7 +112,7 @@ def test_a_file_with_a_time_in_the_future_counts_as_an_upload_once(watch, base, 
 
 
 def test_silence_makes_a_camera_offline_once_and_a_status_set_by_hand_stays(
-    watch, base, camera, folders
+    watch, base, camera, folders, settings
 ):
     put(base / "front" / "a.jpg", b"x", age=90000)
     watch.tick()
@@ -114,7 +120,7 @@ def test_silence_makes_a_camera_offline_once_and_a_status_set_by_hand_stays(
     camera_service.update_camera(camera["id"], {"status": "online"}, SOMEBODY)
     watch.tick()
     watch.close()
-    restarted = Monitor(str(base), folders, DAY, 0)
+    restarted = Monitor(str(base), folders, settings, 0)
     restarted.tick()
     restarted.close()
     assert Camera.one(camera["id"])["status"] == "online"
@@ -316,9 +322,9 @@ def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
     assert watch.pulse()[1:] == (True, False, 0, 2)
 
 
-def test_only_one_process_monitors(watch, base, camera, folders):
+def test_only_one_process_monitors(watch, base, camera, folders, settings):
     watch.tick()
-    second = Monitor(str(base), folders, DAY, 0)
+    second = Monitor(str(base), folders, settings, 0)
     put(base / "front" / "a.jpg", b"x")
     second.tick()
     assert not second.leads
@@ -330,11 +336,11 @@ def test_only_one_process_monitors(watch, base, camera, folders):
     second.close()
 
 
-def test_a_folder_that_must_be_walked_is_walked_seldom(base, camera, monkeypatch):
+def test_a_folder_that_must_be_walked_is_walked_seldom(base, camera, monkeypatch, settings):
     folders = Folders(10**6, watch=False)
     queries, query = [], folders.query
     monkeypatch.setattr(folders, "query", lambda *a: queries.append(a) or query(*a))
-    polling = Monitor(str(base), folders, DAY, 0)
+    polling = Monitor(str(base), folders, settings, 0)
     for _ in range(5):
         polling.tick()
     polling.close()

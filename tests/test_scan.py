@@ -1,7 +1,9 @@
 """Which files are candidates, and which of them is the newest?"""
 
+import fnmatch
 import os
 import socket
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -151,7 +153,7 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
             (base / name).unlink()
         return has_suffix(name)
 
-    monkeypatch.setattr(scan, "has_suffix", delete_meanwhile)
+    monkeypatch.setattr(scan, "picture_filter", lambda _: delete_meanwhile)
     assert paths(base) == ["a.jpg"]
 
 
@@ -275,3 +277,57 @@ def test_the_walk_agrees_with_sorting_everything(tmp_path_factory, files):
         aged(base / path, age)
     wanted = sorted(files, key=lambda path: (files[path] >= -DAY, -files[path], path))
     assert paths(base) == wanted[::-1][: newest_files.KEPT]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("CH01_*", ["CH01_1.jpg", "ch01_.JPG"], ["CH011.jpg", "aCH01_1.jpg", "CH02_1.jpg"]),
+        ("*.jpg", ["a.jpg", "A.JPG", "a.b.jpg", "a\nb.jpg"], ["a.jpeg", "a.jpg.png"]),
+        ("?.jpg", ["a.jpg", "é.jpg", "e\u0301.jpg", "ß.JPG"], [".jpg", "ab.jpg"]),
+        ("[ab]?*", ["a1.jpg", "Bx.png"], ["c1.jpg", "a"]),
+        ("[!a-c]*", ["d.jpg", "1.jpg"], ["a.jpg", "C.jpg"]),
+        ("[*]*", ["*a.jpg"], ["a.jpg"]),
+        ("a[1.jpg", ["A[1.jpg"], ["a1.jpg"]),
+        ("[]]*", ["].jpg"], ["a.jpg"]),
+        ("CAM^1+(x).jpg", ["cam^1+(X).jpg"], ["cam1x.jpg"]),
+        ("ÜBER*", ["über.jpg", "u\u0308ber.jpg"], ["uber.jpg"]),
+        ("\u03a3\u0391\u03a3*", ["\u03c3\u03b1\u03c2.jpg"], ["\u03c3\u03b1.jpg"]),
+        ("*", ["anything.gif"], []),
+    ],
+)
+def test_a_pattern_matches_the_whole_name_whatever_its_letter_case(pattern, matching, others):
+    matches = scan.name_filter(pattern)
+    assert [name for name in matching if not matches(name)] == []
+    assert [name for name in others if matches(name)] == []
+
+
+def test_no_pattern_takes_long():
+    began = time.process_time()
+    for pattern in ("*a" * 127, "*?a" * 85, "*[!b]" * 51, "?" * 255, "[" * 255, "*" * 255):
+        matches = scan.name_filter(pattern)
+        for name in ("a" * 250 + "b.jpg", "b" * 255, "ab" * 127):
+            matches(name)
+    assert time.process_time() - began < 0.5
+
+
+@given(st.text("ab[]!*?^\\|&~.", min_size=1, max_size=12), st.text("abc.", max_size=6))
+def test_a_pattern_means_what_it_means_in_fnmatch(pattern, name):
+    assert scan.name_filter(pattern)(name) == fnmatch.fnmatchcase(name, pattern)
+
+
+@given(st.text(min_size=1, max_size=20) | st.text("[]!-^a&|~\\", min_size=1, max_size=20))
+def test_every_text_can_be_used_as_a_pattern(pattern):
+    scan.name_filter(pattern)("a.jpg")
+
+
+def test_a_walk_finds_the_newest_files_of_one_pattern_among_many_others(base):
+    for number in range(80):
+        aged(base / f"CH01_{number}.jpg", number)
+    aged(base / "day" / "CH02_a.jpg", 500)
+    folder = safe_open.open_folder(str(base), "")
+    try:
+        found = scan.walk(folder, NOW, MOST, "ch02_*")
+    finally:
+        os.close(folder)
+    assert [candidate.path for candidate in found] == ["day/CH02_a.jpg"]

@@ -9,7 +9,7 @@ from .. import clock
 from ..access.authorize import caller, request_token
 from ..diagnostics.camera import diagnose
 from ..diagnostics.unassigned_folders import find_unassigned
-from ..models import Camera, Row
+from ..models import Camera, CameraSettings, Row
 from ..schemas import cameras as schemas
 from ..schemas import diagnostics
 from ..services import cameras as camera_service
@@ -99,7 +99,9 @@ def get_homeassistant(camera_id: UUID) -> Response:
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
-    return snapshot_response(query, Camera.one(str(camera_id)), snapshots.latest)
+    camera = Camera.one(str(camera_id))
+    pattern = CameraSettings.of(camera["id"])["file_pattern"]
+    return snapshot_response(query, camera, snapshots.latest, pattern)
 
 
 @blp.get("/<uuid:camera_id>/diagnostics")

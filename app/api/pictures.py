@@ -58,14 +58,19 @@ def folders() -> Folders:
 
 
 def snapshot_response(
-    query: Row, camera: Row, take: Callable[[SnapshotRequest], Picture]
+    query: Row,
+    camera: Row,
+    take: Callable[[SnapshotRequest], Picture],
+    file_pattern: str | None = None,
 ) -> Response:
     """The picture that ``take`` finds for the query, or the placeholder if the query asks for it.
+
+    ``file_pattern``: of the camera, where it bounds what ``take`` may find.
 
     Raises what ``take`` does, `resize.NotResizable` and `resize.NotInstalled`.
     """
     most = MaxSize(query["width"], query["height"])
-    wanted = _snapshot_request(camera["folder_path"], query["max_age"], most)
+    wanted = _snapshot_request(camera["folder_path"], query["max_age"], most, file_pattern)
     try:
         picture = take(wanted)
     except MISSING as missing:
@@ -126,7 +131,9 @@ def placeholder_response(
     return Response(body, headers=headers, content_type=kind)
 
 
-def _snapshot_request(folder_path: str, max_age: int | None, most: MaxSize) -> SnapshotRequest:
+def _snapshot_request(
+    folder_path: str, max_age: int | None, most: MaxSize, file_pattern: str | None
+) -> SnapshotRequest:
     """What this request, now, accepts as a picture."""
     return SnapshotRequest(
         base_path(),
@@ -134,6 +141,7 @@ def _snapshot_request(folder_path: str, max_age: int | None, most: MaxSize) -> S
         clock.now(),
         folders(),
         max_age,
+        file_pattern,
         partial(_is_not_modified, most=most),
     )
 

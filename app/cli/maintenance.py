@@ -57,7 +57,10 @@ def doctor(as_json: bool) -> None:
 def _cameras(path: str) -> list[Row]:
     """Every camera; none where the database cannot be read, which is a check of its own."""
     try:
-        return camera_service.list_cameras() if Path(path).exists() else []
+        if not Path(path).exists():
+            return []
+        current_app.extensions["settings"].box()  # older databases have no settings yet
+        return camera_service.list_cameras()
     except DatabaseError:
         return []
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
+from ..services.settings import EffectiveSettings
 from ..storage.scan import MAX_DEPTH
 from .folder_access import service_user
 from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
@@ -57,14 +58,14 @@ UNREAD = Contents(Survey(complete=False), CandidateChecks(), None, False)
 class Facts(NamedTuple):
     """What is known of a camera.
 
-    ``offline_after``: after how many seconds of silence a camera is offline, 0 for never;
-    ``most_bytes``: the largest picture that is shown; ``sharing``: other cameras of the same
-    folder; ``nested``: cameras of folders inside it.
+    ``settings``: what holds for it; ``most_bytes``: the largest picture that is shown;
+    ``sharing``: other cameras of the same folder that show the same pictures; ``nested``: cameras
+    of folders inside it.
     """
 
     camera: Row
     now: datetime
-    offline_after: int
+    settings: EffectiveSettings
     most_bytes: int
     sharing: list[Row]
     nested: list[Row]
@@ -93,6 +94,12 @@ def no_picture(facts: Facts) -> str | None:
         )
     if survey.temporary or survey.skipped.total():
         return "The folder holds no picture that can be shown yet. The other problems say why."
+    if facts.settings.file_pattern is not None:
+        return (
+            f"No file's name matches the camera's file_pattern {facts.settings.file_pattern}. "
+            "Compare it with the names of the files in the folder, and change it or remove it "
+            "(null) in the camera's settings."
+        )
     return (
         "Nothing is in the folder yet. Check in the camera that FTP upload is switched on and has "
         "this box's address, the right user and password, and the right folder. Then let it "
@@ -150,10 +157,11 @@ def clock_ahead(facts: Facts) -> str | None:
 
 def silent(facts: Facts) -> str | None:
     """The camera has uploaded before, but not for a long time."""
-    if not facts.last_sign or not facts.offline_after:
+    offline_after = facts.settings.offline_after_seconds
+    if not facts.last_sign or not offline_after:
         return None
     seconds = (facts.now - clock.parse(facts.last_sign)).total_seconds()
-    if seconds < facts.offline_after:
+    if seconds < offline_after:
         return None
     return (
         f"The camera has uploaded nothing for {clock.duration(seconds)}. Check its power, its "
@@ -168,7 +176,8 @@ def shared_folder(facts: Facts) -> str | None:
         return None
     return (
         f"The folder is also used by {_names(facts.sharing)}, so each of these cameras shows the "
-        "same newest picture. Give every camera a folder of its own."
+        "same newest picture. Give every camera a folder of its own or, where a recorder uploads "
+        "all its channels there, a file_pattern of its own."
     )
 
 

@@ -1,5 +1,6 @@
 """Why does a camera show nothing new? Collects what its folder holds and what is wrong with it."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from flask import Flask
 
 from .. import clock
 from ..models import Row
+from ..services.settings import EffectiveSettings
 from ..storage.folders import Folders
 from ..storage.newest_files import TRUSTED, Candidate
 from .advice import CHECKS, UNREAD, Contents, Facts
@@ -21,14 +23,13 @@ class DiagnosticsContext(NamedTuple):
     """What diagnostics need to know of the service.
 
     ``base``: the base path; ``folders``: the index of the cameras' folders; ``most_bytes``: the
-    largest picture that is shown; ``offline_after``: after how many seconds of silence a camera
-    is offline, 0 for never.
+    largest picture that is shown; ``settings_of``: what holds for cameras, by their ids.
     """
 
     base: str
     folders: Folders
     most_bytes: int
-    offline_after: int
+    settings_of: Callable[[Iterable[str]], dict[str, EffectiveSettings]]
 
 
 def init_app(app: Flask) -> None:
@@ -37,20 +38,23 @@ def init_app(app: Flask) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],
         app.config["NVR_MAX_PICTURE_BYTES"],
-        app.config["NVR_OFFLINE_AFTER_SECONDS"],
+        app.extensions["settings"].effective,
     )
 
 
 def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: datetime) -> Row:
     """Everything about ``camera``, one of ``cameras``, that helps when it shows nothing new."""
+    settings = context.settings_of(each["id"] for each in [camera, *cameras])
+    own = settings[camera["id"]]
     with access_folder(context.base, camera["folder_path"]) as access:
         contents = UNREAD
         if access.descriptor is not None:
             with context.folders.slot(context.base, camera["folder_path"]):
-                contents = _read(access.descriptor, context, now)
+                contents = _read(access.descriptor, own.file_pattern, context, now)
     sharing, nested = _neighbours(camera, cameras, context.base)
-    limits = context.offline_after, context.most_bytes
-    facts = Facts(camera, now, *limits, sharing, nested, contents)
+    if own.file_pattern is not None:  # those with a pattern too have channels of one recorder
+        sharing = [other for other in sharing if settings[other["id"]].file_pattern is None]
+    facts = Facts(camera, now, own, context.most_bytes, sharing, nested, contents)
     return {
         "camera_id": camera["id"],
         "folder": sanitise(access.folder),
@@ -70,16 +74,18 @@ def sanitise(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _read(folder: int, context: DiagnosticsContext, now: datetime) -> Contents:
+def _read(
+    folder: int, file_pattern: str | None, context: DiagnosticsContext, now: datetime
+) -> Contents:
     """What is in the folder at this descriptor.
 
     A folder that is not watched is read as a whole only if counting it was quick.
     """
-    counted = survey(folder, now, context.most_bytes, BOUNDS)
-    polling = context.folders.why_polled(folder)
+    counted = survey(folder, now, context.most_bytes, BOUNDS, file_pattern=file_pattern)
+    polling = context.folders.why_polled(folder, file_pattern)
     is_certain = (counted.complete or polling is None) and not counted.skipped["broken_folders"]
     if is_certain:
-        state = context.folders.query(folder, now)
+        state = context.folders.query(folder, now, file_pattern)
         candidates, polling = state.newest, state.polling
     else:
         newest = counted.newest

@@ -19,6 +19,7 @@ from ..storage.scan import (
     is_candidate,
     is_housekeeping,
     is_readable,
+    name_filter,
     status_of,
 )
 
@@ -89,14 +90,20 @@ class CandidateChecks:
 
 
 def survey(
-    root: int, now: datetime, most_bytes: int, bounds: Bounds, components: Sequence[str] = ()
+    root: int,
+    now: datetime,
+    most_bytes: int,
+    bounds: Bounds,
+    components: Sequence[str] = (),
+    file_pattern: str | None = None,
 ) -> Survey:
     """Count what lies at ``components`` below the descriptor ``root``.
 
-    Pictures of more than ``most_bytes`` bytes are skipped. Raises OSError where the process has
-    no descriptors or memory left.
+    Pictures of more than ``most_bytes`` bytes are skipped, and files that do not match the
+    ``file_pattern`` are not looked at. Raises OSError where the process has no descriptors or
+    memory left.
     """
-    counting = _Counting(root, now, most_bytes, bounds, components)
+    counting = _Counting(root, now, most_bytes, bounds, components, file_pattern)
     while counting.pending and counting.survey.complete:
         counting.read(root, counting.pending.pop())
     return counting.survey
@@ -108,6 +115,13 @@ def is_temporary(name: str) -> bool:
     if lower.endswith(TEMPORARY_SUFFIXES) or lower.startswith(TEMPORARY_PREFIX):
         return True
     return lower.startswith(".") and any(suffix in lower for suffix in SUFFIXES)
+
+
+def final_name(name: str) -> str:
+    """The name that an upload with this temporary name is to get, as far as that can be told."""
+    plain = name.removeprefix(TEMPORARY_PREFIX).removeprefix(".in.").strip(".")
+    stem, suffix = os.path.splitext(plain)
+    return stem if suffix.lower() in TEMPORARY_SUFFIXES else plain
 
 
 def check_candidates(
@@ -142,8 +156,10 @@ class _Counting:
         most_bytes: int,
         bounds: Bounds,
         components: Sequence[str],
+        file_pattern: str | None,
     ) -> None:
         self.survey = Survey()
+        self._matches = name_filter(file_pattern)
         self._real_path = os.path.join(safe_open.real_path(root), *components)
         self.pending = [list(components)]
         self._horizon_ns = horizon_ns(now)
@@ -178,14 +194,15 @@ class _Counting:
 
     def _count(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
         if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
-            self._count_temporary(components, entry)
+            if self._matches(final_name(entry.name)):
+                self._count_temporary(components, entry)
         elif entry.is_symlink():
             self._count_link(folder, entry.name)
         elif entry.is_dir(follow_symlinks=False):
             if not is_housekeeping(entry.name):
                 self._count_folder([*components, entry.name])
-        elif entry.name.startswith("."):
-            return
+        elif entry.name.startswith(".") or not self._matches(entry.name):
+            return  # hidden, or another camera's
         elif has_suffix(entry.name):
             self._count_picture(folder, components, entry)
         else:

@@ -20,10 +20,14 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
+from .settings import BoxSetting, CameraSettings
 from .system import AuditEntry, ClockNote, Secret, TableVersion, Token
 
 # Tables of how the service runs, and not of what it knows of cameras.
-INTERNAL: tuple[type[BaseModel], ...] = (TableVersion, Secret, Token, ClockNote)
+INTERNAL: tuple[type[BaseModel], ...] = (
+    *(TableVersion, Secret, Token, ClockNote),
+    *(CameraSettings, BoxSetting),
+)
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
@@ -40,7 +44,9 @@ __all__ = [
     "AuditEntry",
     "BadCursor",
     "BaseModel",
+    "BoxSetting",
     "Camera",
+    "CameraSettings",
     "ClockNote",
     "ConflictError",
     "Detection",

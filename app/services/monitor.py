@@ -12,10 +12,11 @@ from .. import clock
 from ..db import acquire_leader_lock
 from ..models import Camera, Row
 from ..storage import safe_open
-from ..storage.folders import FolderId, Folders, folder_id
+from ..storage.folders import FolderKey, Folders, folder_key
 from .camera_status import SILENCE, Observation, decide, newest_upload
 from .health import Pulse
 from .pending_updates import pending_updates, reported_offline_at
+from .settings import EffectiveSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class CameraState:
     """
 
     folder_path: str
+    file_pattern: str | None
     readable: bool
     reported_offline: str | None
     look_at: float = 0.0
@@ -52,7 +54,7 @@ def init_app(app: Flask) -> None:
     app.extensions["monitor"] = Monitor(
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],
-        app.config["NVR_OFFLINE_AFTER_SECONDS"],
+        app.extensions["settings"],
         app.config["NVR_LAST_SEEN_FLUSH_SECONDS"],
     )
 
@@ -61,14 +63,14 @@ class Monitor:
     """Looks at every camera's folder once a second, and lets `camera_status.decide` decide."""
 
     def __init__(
-        self, base: str, folders: Folders, offline_after: int, flush_seconds: float
+        self, base: str, folders: Folders, settings: Settings, flush_seconds: float
     ) -> None:
         self._base = base
         self._folders = folders
-        self._offline_after = offline_after
+        self._settings = settings
         self._flush_seconds = flush_seconds
         self._states: dict[str, CameraState] = {}
-        self._folder_ids: dict[str, FolderId] = {}
+        self._folder_keys: dict[str, FolderKey] = {}
         self._failing: set[str] = set()
         # The folders that could not be opened in this tick, for the next camera that has the same.
         self._unreadable: set[str] = set()
@@ -124,23 +126,24 @@ class Monitor:
         now = clock.now()
         cameras = Camera.listing()
         known = {camera["id"] for camera in cameras}
-        for table in (self._states, self._folder_ids):
+        for table in (self._states, self._folder_keys):
             for camera_id in table.keys() - known:
                 del table[camera_id]
         self._unreadable.clear()
+        settings = self._settings.effective(known)
         for number, camera in enumerate(cameras, 1):
-            self._check_or_log(camera, now)
+            self._check_or_log(camera, settings[camera["id"]], now)
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
-        self._folders.retain(self._folder_ids.values())
+        self._folders.retain(self._folder_keys.values())
         is_due = time.monotonic() - self._flushed_at >= self._flush_seconds
         if len(pending_updates) and is_due:
             self.flush()
 
-    def _check_or_log(self, camera: Row, now: datetime) -> None:
+    def _check_or_log(self, camera: Row, settings: EffectiveSettings, now: datetime) -> None:
         """Check one camera; a failure is logged once and counted, and the others are checked."""
         try:
-            self._check(pending_updates.apply_to(camera), now)
+            self._check(pending_updates.apply_to(camera), settings, now)
             self._failing.discard(camera["id"])
         except Exception:  # whatever it is, the other cameras must be checked
             self.failures += 1
@@ -148,8 +151,8 @@ class Monitor:
                 self._failing.add(camera["id"])
                 log.exception("looking after camera %s failed", camera["id"])
 
-    def _check(self, camera: Row, now: datetime) -> None:
-        state = self._state_of(camera)
+    def _check(self, camera: Row, settings: EffectiveSettings, now: datetime) -> None:
+        state = self._state_of(camera, settings.file_pattern)
         if time.monotonic() < state.look_at:
             return
         readable, uploaded_at = self._look(camera, state, now)
@@ -157,19 +160,20 @@ class Monitor:
         reported = state.reported_offline == camera["last_seen_at"]
         observation = Observation(uploaded_at, readable, state.readable, reported)
         state.readable = readable
-        decision = decide(camera, observation, now, self._offline_after)
+        decision = decide(camera, observation, now, settings.offline_after_seconds)
         if decision[:2] != (camera["status"], camera["last_seen_at"]):
             pending_updates.add(camera, decision)
         if decision.reason == SILENCE:
             state.reported_offline = decision.last_seen_at
 
-    def _state_of(self, camera: Row) -> CameraState:
+    def _state_of(self, camera: Row, file_pattern: str | None) -> CameraState:
         """What is remembered; the folder of a camera that was seen before was readable then."""
         state = self._states.get(camera["id"])
-        if state is None or state.folder_path != camera["folder_path"]:
+        looked_at = camera["folder_path"], file_pattern
+        if state is None or (state.folder_path, state.file_pattern) != looked_at:
             was_readable = camera["last_seen_at"] is not None and camera["status"] != "error"
             reported = reported_offline_at(camera["id"]) if camera["last_seen_at"] else None
-            state = CameraState(camera["folder_path"], was_readable, reported)
+            state = CameraState(*looked_at, was_readable, reported)
             self._states[camera["id"]] = state
         return state
 
@@ -177,12 +181,12 @@ class Monitor:
         """Whether the folder can be read, and when its newest upload was completed."""
         folder = self._open(camera["folder_path"])
         if folder is None:
-            self._folder_ids.pop(camera["id"], None)
+            self._folder_keys.pop(camera["id"], None)
             return False, None
         began = time.monotonic()
         try:
-            self._folder_ids[camera["id"]] = folder_id(folder)
-            found = self._folders.query(folder, now)
+            self._folder_keys[camera["id"]] = folder_key(folder, state.file_pattern)
+            found = self._folders.query(folder, now, state.file_pattern)
             uploaded_at = newest_upload(folder, found, self._folders.checks, now)
         finally:
             os.close(folder)

@@ -33,8 +33,9 @@ DRAIN_SECONDS = 0.1
 OFF = "watching is switched off by NVR_WATCH"
 NOT_YET = "the folder has not been read yet"
 
-# A folder by device and inode, so that a folder put in its place is another one.
-FolderId = tuple[int, int]
+# A folder by device and inode, so that a folder put in its place is another one, and the
+# `file_pattern` of the camera whose pictures are looked for in it.
+FolderKey = tuple[int, int, str | None]
 
 
 class FolderState(NamedTuple):
@@ -49,11 +50,13 @@ class FolderState(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
-    """One folder: its tree while it can be watched, else the reason and when to try again.
+    """One folder and pattern: its tree while it can be watched, else the reason and when to try
+    again.
 
     ``mounts``: the one that it lies on and those in it, by the ``table`` that was read last.
     """
 
+    file_pattern: str | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     tree: WatchedTree | None = None
     reason: str = NOT_YET
@@ -85,7 +88,7 @@ class Folders:
         self.checks = FileChecks(most_bytes)
         self._watch = watch
         self._watches = Watches()
-        self._entries: dict[FolderId, _Entry] = {}
+        self._entries: dict[FolderKey, _Entry] = {}
         self._lock = threading.Lock()
         self._slots = ConcurrencyLimit(max(1, threads // 2))
 
@@ -96,21 +99,24 @@ class Folders:
         """
         return self._slots.slot("/".join(safe_open.components_below(base, folder_path)))
 
-    def query(self, folder: int, now: datetime) -> FolderState:
+    def query(self, folder: int, now: datetime, file_pattern: str | None = None) -> FolderState:
         """What lies below the descriptor ``folder``. Never older than the folder itself."""
-        if not self._watch:
-            return FolderState(walk(folder, now, self.most_bytes), 0, OFF)
-        entry = self._entry(folder_id(folder))
-        return self._ask(entry, folder, now) or FolderState(
-            walk(folder, now, self.most_bytes), entry.uploaded_ns, entry.reason
-        )
+        uploaded_ns, reason = 0, OFF
+        if self._watch:
+            key = folder_key(folder, file_pattern)
+            entry = self._entry(key)
+            if state := self._ask(entry, folder, now):
+                return state
+            uploaded_ns, reason = entry.uploaded_ns, entry.reason
+        found = walk(folder, now, self.most_bytes, file_pattern)
+        return FolderState(found, uploaded_ns, reason)
 
-    def why_polled(self, folder: int) -> str | None:
+    def why_polled(self, folder: int, file_pattern: str | None = None) -> str | None:
         """Why a query of the folder would walk it; None where it is watched. Reads nothing."""
         if not self._watch:
             return OFF
         with self._lock:
-            entry = self._entries.get(folder_id(folder), _Entry())
+            entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
         return None if entry.tree else entry.reason
 
     def polling(self) -> list[str]:
@@ -123,12 +129,12 @@ class Folders:
         """Fetch the events that the kernel has queued before its queue overflows."""
         self._watches.drain()
 
-    def retain(self, ids: Iterable[FolderId]) -> None:
+    def retain(self, keys: Iterable[FolderKey]) -> None:
         """Stop watching all folders but these."""
-        retained = set(ids)
-        self._drop(lambda known_id, _: known_id not in retained)
+        retained = set(keys)
+        self._drop(lambda key, _: key not in retained)
 
-    def _drop(self, is_needless: Callable[[FolderId, _Entry], bool]) -> None:
+    def _drop(self, is_needless: Callable[[FolderKey, _Entry], bool]) -> None:
         with self._lock:
             gone = [known for known, entry in self._entries.items() if is_needless(known, entry)]
             entries = [self._entries.pop(known) for known in gone]
@@ -136,12 +142,12 @@ class Folders:
             entry.retained = False
             _release(entry)
 
-    def _entry(self, known_id: FolderId) -> _Entry:
+    def _entry(self, key: FolderKey) -> _Entry:
         now = time.monotonic()
         with self._lock:
-            entry = self._entries.get(known_id)
+            entry = self._entries.get(key)
             is_new = entry is None
-            entry = entry or self._entries.setdefault(known_id, _Entry())
+            entry = entry or self._entries.setdefault(key, _Entry(key[-1]))
             entry.asked_at = now
         if is_new:  # where nobody calls `retain`, the watches of deleted cameras must end, too
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
@@ -173,7 +179,9 @@ class Folders:
             for mount in entry.mounts:
                 if not mount.is_local:
                     raise WatchLost(NOT_LOCAL.format(mount.kind, mount.point))
-            entry.tree = WatchedTree(self._watches, folder, now, self.most_bytes)
+            entry.tree = WatchedTree(
+                self._watches, folder, now, self.most_bytes, entry.file_pattern
+            )
         except WatchLost as lost:
             entry.reason = str(lost)
             entry.retry_at = time.monotonic() + RETRY_SECONDS
@@ -195,10 +203,10 @@ class Folders:
         return FolderState(newest, entry.uploaded_ns, None)
 
 
-def folder_id(folder: int) -> FolderId:
-    """What the folder is, whatever its name."""
+def folder_key(folder: int, file_pattern: str | None = None) -> FolderKey:
+    """What the folder is, whatever its name, and which pictures in it are meant."""
     status = os.fstat(folder)
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, file_pattern
 
 
 def _check_mounts(entry: _Entry, folder: int) -> None:

@@ -1,10 +1,14 @@
 """Which files below a folder may be pictures? One walk, by descriptor, in constant memory."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from fnmatch import translate
+from functools import lru_cache
 from typing import TypeVar
+from unicodedata import normalize
 
 from . import safe_open
 from .newest_files import Candidate, Ranking
@@ -18,6 +22,10 @@ HOUSEKEEPING_PREFIXES = (".", "@", "#")
 HOUSEKEEPING = ("$recycle.bin", "lost+found", "system volume information")
 READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
+# So many patterns are kept compiled; compiling a long one takes a few milliseconds.
+COMPILED_PATTERNS = 512
+
+NameFilter = Callable[[str], bool]
 # What the caller knows a folder by: its path, for example.
 Place = TypeVar("Place")
 # A file with a picture's name: the place of its folder, its name, its status and whether the
@@ -28,19 +36,22 @@ Found = tuple[Place, str, os.stat_result, bool]
 Enter = Callable[[int, Place, str], Place | None]
 
 
-def walk(folder: int, now: datetime, most_bytes: int) -> list[Candidate]:
+def walk(
+    folder: int, now: datetime, most_bytes: int, file_pattern: str | None = None
+) -> list[Candidate]:
     """The newest candidates below the descriptor ``folder``, the first to be tried first."""
     ranking: Ranking[str] = Ranking(now, lambda path: path)
-    for prefix, name, status, readable in files(folder, "", _path_in):
+    is_picture = picture_filter(file_pattern)
+    for prefix, name, status, readable in files(folder, "", _path_in, is_picture):
         if readable and is_candidate(status, most_bytes):
             ranking.put(prefix + name, status.st_mtime_ns, status.st_size)
     return ranking.answer()
 
 
 def files(
-    folder: int, place: Place, enter: Enter[Place], depth: int = 0
+    folder: int, place: Place, enter: Enter[Place], is_picture: NameFilter, depth: int = 0
 ) -> Iterator[Found[Place]]:
-    """Every file with a picture's name, depth first.
+    """Every file whose name ``is_picture`` accepts, depth first.
 
     Hidden files and housekeeping folders are passed over. ``depth``: how many folders lie above
     ``folder`` in the camera's folder.
@@ -49,14 +60,14 @@ def files(
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if has_suffix(name) and entry.is_file(follow_symlinks=False):
+            if is_picture(name) and entry.is_file(follow_symlinks=False):
                 if not name.startswith(".") and (status := status_of(entry)):
                     yield place, name, status, is_readable(folder, name, status)
             elif not is_housekeeping(name) and entry.is_dir(follow_symlinks=False):
                 subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
-            yield from _files_in(folder, place, name, enter, depth + 1)
+            yield from _files_in(folder, place, name, enter, is_picture, depth + 1)
 
 
 def status_of(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -75,6 +86,27 @@ def has_suffix(name: str) -> bool:
 def is_housekeeping(name: str) -> bool:
     """Whether a folder of this name belongs to the storage system and not to a camera."""
     return name.startswith(HOUSEKEEPING_PREFIXES) or name.lower() in HOUSEKEEPING
+
+
+def picture_filter(file_pattern: str | None) -> NameFilter:
+    """Whether a file's name is that of a picture and matches the camera's ``file_pattern``."""
+    if file_pattern is None:
+        return has_suffix
+    matches = name_filter(file_pattern)
+    return lambda name: has_suffix(name) and matches(name)
+
+
+@lru_cache(COMPILED_PATTERNS)
+def name_filter(file_pattern: str | None) -> NameFilter:
+    """Whether a file's whole name matches a pattern of `fnmatch`, letter case aside.
+
+    None matches every name. `fnmatch.translate` never backtracks over more than one ``*``, so
+    that the time grows with the product of both lengths at the most.
+    """
+    if file_pattern is None:
+        return lambda _: True
+    pattern = re.compile(translate(normalize("NFC", file_pattern)), re.IGNORECASE)
+    return lambda name: pattern.match(normalize("NFC", name)) is not None
 
 
 def is_candidate(status: os.stat_result, most_bytes: int) -> bool:
@@ -99,7 +131,12 @@ def _path_in(_: int, prefix: str, name: str) -> str:
 
 
 def _files_in(
-    parent: int, place: Place, name: str, enter: Enter[Place], depth: int
+    parent: int,
+    place: Place,
+    name: str,
+    enter: Enter[Place],
+    is_picture: NameFilter,
+    depth: int,
 ) -> Iterator[Found[Place]]:
     try:
         folder = safe_open.open_below(parent, [name])
@@ -108,6 +145,6 @@ def _files_in(
     try:
         below = enter(folder, place, name)
         if below is not None:
-            yield from files(folder, below, enter, depth)
+            yield from files(folder, below, enter, is_picture, depth)
     finally:
         os.close(folder)

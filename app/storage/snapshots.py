@@ -42,8 +42,9 @@ class SnapshotRequest(NamedTuple):
     """What may be served, and from where.
 
     ``base``: the base path; ``folder_path``: the camera's folder, absolute or relative to it;
-    ``folders`` knows what is newest; ``max_age`` in seconds; ``is_known``: whether the client has
-    a picture already, so that its bytes need not be read.
+    ``folders`` knows what is newest; ``max_age`` in seconds; ``file_pattern``: what the pictures
+    of the camera are called, None for any name; ``is_known``: whether the client has a picture
+    already, so that its bytes need not be read.
     """
 
     base: str
@@ -51,6 +52,7 @@ class SnapshotRequest(NamedTuple):
     now: datetime
     folders: Folders
     max_age: int | None = None
+    file_pattern: str | None = None
     is_known: Callable[[Picture], bool] = lambda _: False
 
 
@@ -62,7 +64,8 @@ def latest(request: SnapshotRequest) -> Picture:
     """
     with _opened(request) as folder:
         rest = []
-        for candidate in request.folders.query(folder, request.now).newest:
+        state = request.folders.query(folder, request.now, request.file_pattern)
+        for candidate in state.newest:
             picture, check = request.folders.checks.examine(
                 folder, candidate.path, request.now, request.is_known
             )

@@ -18,11 +18,11 @@ from .newest_files import KEPT, Candidate, OpenWriters, Ranking
 from .scan import (
     MAX_DEPTH,
     files,
-    has_suffix,
     is_candidate,
     is_housekeeping,
     is_readable,
     may_enter,
+    picture_filter,
 )
 from .watches import (
     CLOSED,
@@ -43,9 +43,17 @@ COMPLETED = flags.CLOSE_WRITE | flags.MOVED_TO
 class WatchedTree:
     """A camera's folder with everything below it, watched. Not safe for threads by itself."""
 
-    def __init__(self, watches: Watches, folder: int, now: datetime, most_bytes: int) -> None:
+    def __init__(
+        self,
+        watches: Watches,
+        folder: int,
+        now: datetime,
+        most_bytes: int,
+        file_pattern: str | None = None,
+    ) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
         self._most_bytes = most_bytes
+        self._is_picture = picture_filter(file_pattern)
         self._ranking: Ranking[Entry] = Ranking(now, path_of)
         self._writers: OpenWriters[Entry] = OpenWriters()
         self._answer: list[Candidate] | None = None
@@ -123,7 +131,7 @@ class WatchedTree:
         elif mask & flags.ISDIR:
             if not is_housekeeping(name):
                 self._note_folder((node, name), mask)
-        elif has_suffix(name) and not name.startswith("."):
+        elif self._is_picture(name) and not name.startswith("."):
             file = (node, name)
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
             if mask & flags.MODIFY:
@@ -180,7 +188,8 @@ class WatchedTree:
     def _read(self, folder: int, node: FolderNode) -> None:
         """Watch, and only then list, every folder from here down."""
         depth = len(node.components())
-        for place, name, status, readable in files(folder, node, self._enter, depth):
+        found = files(folder, node, self._enter, self._is_picture, depth)
+        for place, name, status, readable in found:
             self._rank((place, name), status, readable)
 
     def _enter(self, folder: int, parent: FolderNode, name: str) -> FolderNode | None:

@@ -1,0 +1,156 @@
+"""What crosses the wire about the settings of a camera and of the box?"""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from ..config import MOST_BYTES, MOST_TITLE, SETTINGS, is_time_zone
+from .common import (
+    CLEAN_PATTERN,
+    CleanString,
+    ResponseSchema,
+    StrictBoolean,
+    StrictInteger,
+    StrippedString,
+)
+
+EXAMPLE_EFFECTIVE = {
+    "file_pattern": "CH01_*",
+    "offline_after_seconds": 3600,
+    "keep_days": 30,
+    "keep_bytes": 0,
+    "moment_gap_seconds": 60,
+}
+EXAMPLE_CAMERA_SETTINGS = {
+    "file_pattern": "CH01_*",
+    "offline_after_seconds": 3600,
+    "keep_days": None,
+    "keep_bytes": None,
+    "prune_existing": False,
+    "group": "Garden",
+    "position": 1,
+    "moment_gap_seconds": None,
+    "effective": EXAMPLE_EFFECTIVE,
+}
+EXAMPLE_CAMERA_UPDATE = {"file_pattern": "CH01_*", "offline_after_seconds": 3600}
+EXAMPLE_BOX_SETTINGS = {
+    "offline_after_seconds": 86400,
+    "retention_days": 90,
+    "retention_rows": 0,
+    "audit_retention_days": 0,
+    "keep_days": 30,
+    "keep_bytes": 0,
+    "keep_free_bytes": 0,
+    "timezone": None,
+    "wall_title": "Wall",
+    "wall_refresh_seconds": 10,
+    "fixed": ["retention_days"],
+}
+EXAMPLE_BOX_UPDATE = {"offline_after_seconds": 3600, "timezone": "Europe/Berlin"}
+MOST_DAYS, MOST_SECONDS = 36500, 10**9
+# By the names of the settings.
+HELP = {setting.name.removeprefix("NVR_").lower(): setting.help for setting in SETTINGS}
+
+
+def _integer(least: int, most: int, description: str) -> StrictInteger:
+    return StrictInteger(
+        allow_none=True,
+        validate=validate.Range(least, most),
+        metadata={"description": description},
+    )
+
+
+def _check_time_zone(name: str) -> None:
+    if not is_time_zone(name):
+        raise ValidationError("Give an IANA name such as Europe/Berlin.")
+
+
+class CameraSettingsUpdateSchema(Schema):
+    """The body that changes a camera's settings; fields that are left out stay as they are."""
+
+    file_pattern = CleanString(
+        allow_none=True,
+        validate=validate.Length(1, 255),
+        metadata={
+            "description": "Only files whose whole name matches are the camera's, letter case "
+            "aside: `*`, `?`, `[x]`, `[!x]`; null for every file",
+            **CLEAN_PATTERN,
+        },
+    )
+    offline_after_seconds = _integer(
+        0, MOST_SECONDS, "Silence after which the camera is offline; 0 for never, null: the box's"
+    )
+    keep_days = _integer(
+        0, MOST_DAYS, "Days to keep pictures and clips; 0: no limit, null: the box's; not used yet"
+    )
+    keep_bytes = _integer(
+        0, MOST_BYTES, "Bytes that pictures and clips may take; 0 or null: no limit; not used yet"
+    )
+    prune_existing = StrictBoolean(
+        metadata={
+            "description": "Whether files from before the camera was given its folder may be "
+            "deleted; not used yet"
+        }
+    )
+    group = CleanString(
+        allow_none=True,
+        validate=validate.Length(1, 100),
+        metadata={"description": "Name of a group of cameras", **CLEAN_PATTERN},
+    )
+    position = _integer(-MOST_BYTES, MOST_BYTES, "Place among the other cameras")
+    moment_gap_seconds = _integer(
+        1, 86400, "Pause that ends a series of uploads; null: 60; not used yet"
+    )
+
+
+class EffectiveSettingsSchema(ResponseSchema):
+    """What holds for the camera, the box's settings considered."""
+
+    file_pattern = fields.String(allow_none=True)
+    offline_after_seconds = fields.Integer()
+    keep_days = fields.Integer()
+    keep_bytes = fields.Integer()
+    moment_gap_seconds = fields.Integer()
+
+
+class CameraSettingsSchema(ResponseSchema, CameraSettingsUpdateSchema):
+    """A camera's settings in a response."""
+
+    effective = fields.Nested(EffectiveSettingsSchema)
+
+
+class BoxSettingsUpdateSchema(Schema):
+    """The body that changes settings of the box; null returns to the default."""
+
+    offline_after_seconds = _integer(0, MOST_SECONDS, HELP["offline_after_seconds"])
+    retention_days = _integer(0, MOST_DAYS, HELP["retention_days"])
+    retention_rows = _integer(0, 10**12, HELP["retention_rows"])
+    audit_retention_days = _integer(0, MOST_DAYS, HELP["audit_retention_days"])
+    keep_days = _integer(0, MOST_DAYS, HELP["keep_days"])
+    keep_bytes = _integer(0, MOST_BYTES, HELP["keep_bytes"])
+    keep_free_bytes = _integer(0, MOST_BYTES, HELP["keep_free_bytes"])
+    timezone = fields.String(
+        allow_none=True,
+        validate=_check_time_zone,
+        metadata={"description": "IANA name of the box's time zone; null: the system's"},
+    )
+    wall_title = StrippedString(
+        allow_none=True,
+        validate=validate.Length(1, MOST_TITLE),
+        metadata={"description": HELP["wall_title"], **CLEAN_PATTERN},
+    )
+    wall_refresh_seconds = _integer(1, 3600, HELP["wall_refresh_seconds"])
+
+
+class BoxSettingsSchema(ResponseSchema, BoxSettingsUpdateSchema):
+    """The settings of the box in a response, as they hold now."""
+
+    fixed = fields.List(
+        fields.String(),
+        metadata={"description": "Settings that the environment sets, which cannot be changed"},
+    )
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Null is what only the time zone can be."""
+        super().on_bind_field(field_name, field_obj)
+        field_obj.allow_none = field_name == "timezone"

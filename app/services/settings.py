@@ -1,0 +1,134 @@
+"""What do people choose for each camera and for the box, and what holds now?"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from flask import Flask
+
+from ..db import writer
+from ..models import BoxSetting, Camera, CameraSettings, Row
+from . import audit
+from .audit import Caller
+
+# The settings of the box that may be changed while the service runs, by their names in the API.
+NAMES = (
+    *("offline_after_seconds", "retention_days", "retention_rows", "audit_retention_days"),
+    *("keep_days", "keep_bytes", "keep_free_bytes"),
+    *("timezone", "wall_title", "wall_refresh_seconds"),
+)
+MOMENT_GAP_SECONDS = 60
+
+
+class FixedByEnvironment(Exception):
+    """Settings that the environment sets cannot be changed; ``names`` says which."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
+class EffectiveSettings(NamedTuple):
+    """What holds for one camera; a limit of 0 is none, and a ``file_pattern`` of None is any."""
+
+    file_pattern: str | None
+    offline_after_seconds: int
+    keep_days: int
+    keep_bytes: int
+    moment_gap_seconds: int
+
+
+class Settings:
+    """The settings of the box and of its cameras.
+
+    ``defaults``: what holds for the box where nothing is stored; ``fixed``: the names of those
+    that the environment sets, for which nothing stored counts.
+    """
+
+    def __init__(self, defaults: Row, fixed: Iterable[str]) -> None:
+        self._defaults = defaults
+        self.fixed = [name for name in NAMES if name in set(fixed)]
+
+    def box(self) -> Row:
+        """The settings of the box as they hold now, changes of other processes included."""
+        stored = BoxSetting.stored()
+        usable = {name: stored[name] for name in NAMES if name in stored}
+        return self._defaults | usable | {name: self._defaults[name] for name in self.fixed}
+
+    def shown_box(self) -> Row:
+        """The settings of the box as they go to the wire."""
+        return self.box() | {"fixed": self.fixed}
+
+    def update_box(self, fields: Row, by: Caller) -> Row:
+        """Set these fields, None for the default; all settings. Raises `FixedByEnvironment`."""
+        fixed = [name for name in self.fixed if name in fields]
+        if fixed:
+            raise FixedByEnvironment(fixed)
+        writer.run(lambda: self._update_box(fields, by))
+        return self.shown_box()
+
+    def camera(self, camera_id: str) -> Row:
+        """The settings of a camera as they go to the wire; raises `models.NotFound`."""
+        Camera.one(camera_id)
+        chosen = CameraSettings.of(camera_id)
+        return chosen | {"effective": _effective(chosen, self.box())._asdict()}
+
+    def update_camera(self, camera_id: str, fields: Row, by: Caller) -> Row:
+        """Set these fields of a camera's settings; all of them. Raises `models.NotFound`."""
+        writer.run(lambda: change_camera(camera_id, fields, by))
+        return self.camera(camera_id)
+
+    def effective(self, camera_ids: Iterable[str]) -> dict[str, EffectiveSettings]:
+        """What holds for each of these cameras now."""
+        box, chosen, defaults = self.box(), CameraSettings.by_camera(), CameraSettings.defaults()
+        return {each: _effective(chosen.get(each, defaults), box) for each in camera_ids}
+
+    def _update_box(self, fields: Row, by: Caller) -> None:
+        before = self.box()
+        for name, value in fields.items():
+            BoxSetting.write(name, value)
+        changes = audit.differences(before, self.box())
+        if changes:
+            resource = {"id": "settings", "name": None}
+            audit.record("settings_updated", by, "system", resource, {"changes": changes})
+
+
+def init_app(app: Flask) -> None:
+    """Give the app its settings."""
+    defaults: dict[str, Any] = {name: app.config[variable(name)] for name in NAMES}
+    # In the environment an empty text stands for the system's time zone.
+    defaults["timezone"] = defaults["timezone"] or None
+    given = app.config["SET_BY_ENVIRONMENT"]
+    fixed = [name for name in NAMES if variable(name) in given]
+    app.extensions["settings"] = Settings(defaults, fixed)
+
+
+def change_camera(camera_id: str, fields: Row, by: Caller) -> None:
+    """Set these fields and write an audit entry where one differs; to be called in a change.
+
+    Raises `models.NotFound`.
+    """
+    camera = Camera.one(camera_id)
+    changes = audit.differences(CameraSettings.of(camera_id), fields)
+    if changes:
+        CameraSettings.write(camera_id, {name: fields[name] for name in changes})
+        details = {"changes": changes}
+        audit.record("camera_settings_updated", by, "camera", camera, details)
+
+
+def variable(name: str) -> str:
+    """The environment's variable that fixes a setting of the box."""
+    return f"NVR_{name.upper()}"
+
+
+def _effective(chosen: Row, box: Row) -> EffectiveSettings:
+    def number(name: str, default: int) -> int:
+        value = chosen[name]
+        return default if value is None else int(value)
+
+    return EffectiveSettings(
+        chosen["file_pattern"],
+        number("offline_after_seconds", box["offline_after_seconds"]),
+        number("keep_days", box["keep_days"]),
+        number("keep_bytes", 0),
+        number("moment_gap_seconds", MOMENT_GAP_SECONDS),
+    )
