@@ -10,6 +10,7 @@ from flask.cli import ScriptInfo
 from app.db import backup as backup_files
 from app.diagnostics import doctor
 from app.services import cameras as camera_service
+from app.services.clock_guard import ClockGuard
 from tests.rows import add_many
 
 
@@ -69,6 +70,8 @@ def test_a_backup_reports_the_progress_of_its_copying(app, camera, tmp_path, mon
 def test_the_doctor_knows_how_many_checks_it_makes(app):
     path = app.config["NVR_DATABASE_URL"]
     found = list(
-        doctor.check_box(app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now())
+        doctor.check_box(
+            app.config["NVR_FOSCAM_BASE_PATH"], path, 0, camera_service.clock.now(), ClockGuard()
+        )
     )
     assert len(found) == doctor.BOX_CHECKS
