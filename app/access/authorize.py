@@ -4,8 +4,6 @@ import socket
 from typing import Any
 
 from flask import Flask, current_app, g, request
-from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
-from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from .. import clock, db
@@ -25,19 +23,6 @@ QUERY_TOKEN_ENDPOINTS = frozenset(
 )
 # What a request without a token may do, by NVR_ANONYMOUS.
 ANONYMOUS = {"write": ("read", "write"), "read": ("read",), "none": ()}
-
-
-class TokenInQuery(HTTPTokenAuth):
-    """``?token=``, for clients that can only be given a URL: an img tag, a dashboard."""
-
-    def get_auth(self) -> Authorization:
-        """The token in the query string; an empty one if there are several."""
-        given = request.args.getlist("token")
-        return Authorization("Bearer", token=given[0] if len(given) == 1 else "")
-
-
-basic, bearer, in_query = HTTPBasicAuth(), HTTPTokenAuth("Bearer"), TokenInQuery("Bearer")
-SCHEMES = {"basic": basic, "bearer": bearer}
 
 
 class Authorizer:
@@ -60,9 +45,9 @@ class Authorizer:
         if needed == "write" and is_foreign(site, origin, environ.get("HTTP_HOST", "")):
             raise ForeignPage
         # A token that is given must be valid, also where none is needed.
-        scheme, endpoint = _scheme(environ), request.endpoint
-        if endpoint not in OPEN_ENDPOINTS and (scheme or needed not in self._anonymous):
-            _authenticate(scheme, needed)
+        secret, endpoint = request_token(), request.endpoint
+        if endpoint not in OPEN_ENDPOINTS and not (secret is None and needed in self._anonymous):
+            _authenticate(secret, needed)
         # Bodies are not decompressed: a small one could become gigabytes.
         if "HTTP_CONTENT_ENCODING" in environ:
             raise UnsupportedMediaType
@@ -106,11 +91,22 @@ def init_app(app: Flask) -> None:
 
 
 def request_token() -> str | None:
-    """The secret that this request was authorized by, or None without one."""
-    if "token" not in g:
+    """The secret that the request shows as its token; None if it shows none.
+
+    It stands in ``Authorization`` (Bearer, or the password of Basic) or, for clients that can only
+    be given a URL, in ``?token=``. It is empty where it cannot be read.
+    """
+    header = request.environ.get("HTTP_AUTHORIZATION")
+    if header is not None:
+        # Werkzeug raises ValueError for Basic with other characters.
+        shown = request.authorization if header.isascii() else None
+        if shown and shown.type == "basic":
+            return shown.password or ""
+        return (shown.token if shown and shown.type == "bearer" else None) or ""
+    if request.endpoint not in QUERY_TOKEN_ENDPOINTS or "token" not in request.args:
         return None
-    shown = request.authorization
-    return (shown.token or shown.password) if shown else request.args.get("token")
+    given = request.args.getlist("token")
+    return given[0] if len(given) == 1 else ""
 
 
 def caller() -> Caller:
@@ -125,33 +121,10 @@ def _listens_on_network(app: Flask) -> bool:
     return not is_loopback(app.config["NVR_HOST"]) or bool(app.config["NVR_TRUSTED_PROXIES"])
 
 
-@basic.verify_password
-def _verify_password(_: str, password: str) -> Any:
-    return _verify_secret(password)
-
-
-@bearer.verify_token
-@in_query.verify_token
-def _verify_secret(secret: str) -> Any:
+def _authenticate(secret: str | None, needed: str) -> None:
+    """Note who sends the request; raises `NoToken` and `NotAllowed`."""
     db.migrate()
-    return tokens.find(secret)
-
-
-def _scheme(environ: dict[str, Any]) -> HTTPAuth | None:
-    """How the request carries a token, or None if it carries none.
-
-    An unknown scheme counts as `bearer`, which then finds no token.
-    """
-    header = environ.get("HTTP_AUTHORIZATION")
-    if header is not None:
-        return SCHEMES.get(header.partition(" ")[0].lower(), bearer)
-    if request.endpoint in QUERY_TOKEN_ENDPOINTS and "token" in request.args:
-        return in_query
-    return None
-
-
-def _authenticate(scheme: HTTPAuth | None, needed: str) -> None:
-    token = scheme and scheme.authenticate(scheme.get_auth(), None)
+    token = tokens.find(secret or "")
     if not token:
         raise NoToken
     if needed == "write" and token["role"] != "write":
