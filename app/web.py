@@ -69,7 +69,8 @@ class Day(fields.Date):
 class WallQuerySchema(Schema):
     """The options of the wall."""
 
-    refresh = integer(1, 3600, default=10)  # seconds from one round of questions to the next
+    # Seconds from one round of questions to the next; by default the box's setting.
+    refresh = integer(1, 3600, default=None)
     stale = integer(1, 10**7, default=600)  # seconds; an older picture is STALE
     columns = integer(1, MOST_COLUMNS, default=None)
     order = one_of("name", "age", default="name")
@@ -132,11 +133,19 @@ def init_app(app: Flask) -> None:
 @blp.get("/")
 def wall() -> Response:
     """The newest picture of every camera."""
+    settings = current_app.extensions["settings"].box()
     options, unused = read(WALL, request.args.to_dict(flat=False))
+    options["refresh"] = options["refresh"] or settings["wall_refresh_seconds"]
     cameras = sorted(camera_service.list_cameras(), key=_natural_order)
     if options["order"] == "age":  # roughly: the script knows the ages of the pictures
         cameras.sort(key=lambda camera: camera["last_seen_at"] or "", reverse=True)
-    return _page("wall.html", cameras=cameras, options=options, unused=unused)
+    return _page(
+        "wall.html",
+        title=settings["wall_title"],
+        cameras=cameras,
+        options=options,
+        unused=unused,
+    )
 
 
 @blp.get("/events")

@@ -42,9 +42,9 @@ def detections(camera):
     ],
 )
 def test_a_busy_database_is_a_line_and_no_traceback(
-    app, run, camera, detections, words, monkeypatch
+    app, client, run, camera, detections, words, monkeypatch
 ):
-    app.config["NVR_RETENTION_ROWS"] = 4
+    client.patch("/api/settings", json={"retention_rows": 4})
     run("tokens", "create", "laptop", "--role", "read")
     monkeypatch.setattr(writer, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(app.config["NVR_DATABASE_URL"])) as other:
@@ -74,12 +74,12 @@ def test_what_nobody_foresaw_keeps_its_traceback(run, monkeypatch):
 def test_prune_without_a_limit_says_what_to_set(run, detections):
     result = run("prune")
     assert result.exit_code == 0
-    assert "see NVR_RETENTION_DAYS" in result.stderr
+    assert "see the settings retention_days" in result.stderr
     assert result.stdout == "deleted 0 detections, 0 events, 0 audit entries\n"
 
 
-def test_prune_removes_what_its_dry_run_promised(app, run, detections):
-    app.config["NVR_RETENTION_ROWS"] = 4
+def test_prune_removes_what_its_dry_run_promised(client, run, detections):
+    client.patch("/api/settings", json={"retention_rows": 4})
     promised = run("prune", "--dry-run")
     assert promised.stdout == "would delete 5 detections, 0 events, 0 audit entries\n"
     assert Detection.select().count() == 9

@@ -116,6 +116,19 @@ def test_rows_to_delete_are_found_by_an_index(stored):
                 assert {line.split()[0] for line in found} == {"SEARCH"}, plan
 
 
+def test_the_service_prunes_again_as_soon_as_a_limit_was_changed(app, client, stored):
+    pruning = retention.Pruning(app.extensions["settings"], ClockGuard())
+    pruning.run_if_due()
+    assert DETECTIONS.count({}) == 30
+    for rows in (20, 10):
+        client.patch("/api/settings", json={"retention_rows": rows})
+        pruning.run_if_due()
+        assert (DETECTIONS.count({}), EVENTS.count({})) == (rows, rows)
+    add_many(stored["id"], detections=5, events=1)
+    pruning.run_if_due()
+    assert DETECTIONS.count({}) == 15  # the same limit: not before the next hour
+
+
 @pytest.mark.slow
 def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
     camera, monkeypatch
@@ -134,7 +147,10 @@ def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
     thread = threading.Thread(target=write)
     thread.start()
     went = retention.prune(Limits(0, 970_000, 0), NOW, ClockGuard())
-    went["events"] = retention.excess(Limits(0, 960, 0), NOW)[1].remove(lambda _: None)
+    events = retention.excess(Limits(0, 960, 0), NOW)[1]
+    while count := writer.run(events.remove_some, alone=True):
+        went["events"] += count
+        time.sleep(PAUSE_SECONDS)
     over.set()
     thread.join()
     print(f"{len(waits)} writes waited {max(waits):.3f} s at the most")

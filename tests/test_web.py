@@ -169,6 +169,14 @@ def test_the_wall_is_as_the_address_wishes(client):
     assert "not used" not in said
 
 
+def test_the_title_and_the_rate_of_the_wall_are_settings_of_the_box(client):
+    assert "<title>Wall " in client.get("/").text
+    client.patch("/api/settings", json={"wall_title": "At <home>", "wall_refresh_seconds": 30})
+    assert "<title>At &lt;home&gt; " in client.get("/").text
+    assert wall_of(client)[0]["data-refresh"] == "30"
+    assert wall_of(client, "?refresh=5")[0]["data-refresh"] == "5"
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [

@@ -83,17 +83,17 @@ def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
 )
 @as_json
 def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
-    """Delete detections, events and audit entries beyond the limits that NVR_RETENTION_* and
-    NVR_AUDIT_RETENTION_DAYS set.
+    """Delete detections, events and audit entries beyond the settings retention_days,
+    retention_rows and audit_retention_days.
 
     While the clock is implausible nothing is deleted, and the command exits with 1.
     """
     db.migrate()
-    limits = retention.limits_of(current_app.config)
+    limits = retention.limits_of(current_app.extensions["settings"].box())
     if not limits:
         click.echo(
-            "No limit is set: see NVR_RETENTION_DAYS, NVR_RETENTION_ROWS and "
-            "NVR_AUDIT_RETENTION_DAYS.",
+            "No limit is set: see the settings retention_days, retention_rows and "
+            "audit_retention_days.",
             err=True,
         )
     suspended, counts = None, dict.fromkeys(retention.LISTS, 0)

@@ -21,7 +21,7 @@ from ..config import MIB
 from ..services.clock_guard import FOLLOW_SECONDS
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
-from ..services.retention import INTERVAL_SECONDS, limits_of, prune_or_log
+from ..services.retention import CHANGE_SECONDS, Pruning
 from ..services.tokens import usage
 from ..storage.folders import DRAIN_SECONDS
 from .event_loop import EventLoop
@@ -98,7 +98,6 @@ def main(app: Flask) -> None:
 
 def start_jobs(app: Flask) -> list[Job]:
     """What runs beside the requests, running."""
-    limits = limits_of(app.config)
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
@@ -108,9 +107,8 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
         Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
         Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
+        Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
     ]
-    if limits:
-        jobs.append(Job("retention", INTERVAL_SECONDS, lambda: prune_or_log(limits, guard)))
     for job in jobs:
         job.start()
     return jobs

@@ -6,24 +6,24 @@ SQLite's busy handler looks again every 0.1 seconds at the latest.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from .. import clock
 from ..clock import rfc3339
 from ..db import writer
-from ..models import AUDIT, DETECTIONS, EVENTS, KeysetQuery
+from ..models import AUDIT, DETECTIONS, EVENTS, KeysetQuery, Row
 from ..models.keyset import Key
 from . import audit
 from .audit import Caller
 from .clock_guard import ClockDoubted, ClockGuard
+from .settings import Settings
 
 log = logging.getLogger(__name__)
 
-# How often the service deletes by itself, in seconds.
-INTERVAL_SECONDS = 3600
+# How often the service deletes by itself, and how soon after a limit was changed, in seconds.
+INTERVAL_SECONDS, CHANGE_SECONDS = 3600, 5
 ROWS_AT_ONCE = 1000
 # Deleting an event also updates its detections, up to about a thousand.
 EVENTS_AT_ONCE = 20
@@ -66,12 +66,10 @@ class Excess:
         return self.rows.delete_up_to(self.key, self.at_once)
 
 
-def limits_of(config: Mapping[str, Any]) -> Limits:
-    """The limits that the settings in an app's ``config`` name."""
+def limits_of(settings: Row) -> Limits:
+    """The limits that the settings of the box name."""
     return Limits(
-        config["NVR_RETENTION_DAYS"],
-        config["NVR_RETENTION_ROWS"],
-        config["NVR_AUDIT_RETENTION_DAYS"],
+        settings["retention_days"], settings["retention_rows"], settings["audit_retention_days"]
     )
 
 
@@ -118,12 +116,24 @@ def prune(
     return went
 
 
-def prune_or_log(limits: Limits, guard: ClockGuard) -> None:
-    """The same as `prune`, now; while the clock is implausible, only a line in the log."""
-    try:
-        prune(limits, clock.now(), guard)
-    except ClockDoubted as doubted:
-        log.warning("%s", doubted)
+class Pruning:
+    """What the service deletes by itself: once an hour, and soon after a limit was changed."""
+
+    def __init__(self, settings: Settings, guard: ClockGuard) -> None:
+        self._settings, self._guard = settings, guard
+        self._limits = Limits(0, 0, 0)
+        self._due_at = 0.0
+
+    def run_if_due(self) -> None:
+        """Prune; while the clock is implausible, only write a line to the log."""
+        limits = limits_of(self._settings.box())
+        if limits == self._limits and (not limits or time.monotonic() < self._due_at):
+            return
+        try:
+            prune(limits, clock.now(), self._guard)
+        except ClockDoubted as doubted:
+            log.warning("%s", doubted)
+        self._limits, self._due_at = limits, time.monotonic() + INTERVAL_SECONDS
 
 
 def _key(rows: KeysetQuery, now: datetime, days: int, most: int) -> Key:

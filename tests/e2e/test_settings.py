@@ -45,3 +45,43 @@ def test_two_channels_of_one_folder_are_two_cameras(tmp_path, watch):
         assert snapshot(server, seldom) == b""
         change(server, f"{seldom}/settings", file_pattern=None)
         assert snapshot(server, seldom) == two
+
+
+def test_settings_of_the_box_hold_at_once_for_the_service_and_for_commands(tmp_path):
+    with Server(tmp_path, NVR_AUDIT_RETENTION_DAYS="365") as server:
+        camera = register(server, "front")
+        put(server.base / "front/a.jpg", picture(), age=60)
+        until(lambda: ask(server, camera)["last_seen_at"] is not None)
+        assert ask(server, camera)["status"] == "online"
+        change(server, "/api/settings", offline_after_seconds=30)
+        until(lambda: ask(server, camera)["status"] == "offline")
+        body = {"camera_id": camera[-36:], "object_type": "cat", "confidence": 1.0}
+        batch = {"detections": [body] * 9}
+        requests.post(f"{server.url}/api/detections", json=batch, timeout=20)
+        change(server, "/api/settings", retention_rows=7)
+        until(lambda: ask(server, "/api/detections")["count"] == 7, 10)
+        change(server, "/api/settings", retention_rows=6)
+        assert "1 detections" in server.flask("prune", "--dry-run")
+        assert ask(server, "/api/settings")["fixed"] == ["audit_retention_days"]
+        refused = requests.patch(
+            f"{server.url}/api/settings",
+            json={"audit_retention_days": 1, "retention_rows": 1},
+            timeout=20,
+        )
+        assert (refused.status_code, refused.json()["code"]) == (409, "fixed_by_environment")
+        assert ask(server, "/api/settings")["retention_rows"] == 6
+
+
+def test_a_camera_has_its_own_time_until_it_is_offline(tmp_path):
+    with Server(tmp_path) as server:
+        mine, other = register(server, "front"), register(server, "front")
+        put(server.base / "front/a.jpg", picture(), age=60)
+        until(lambda: ask(server, mine)["last_seen_at"] is not None)
+        change(server, f"{mine}/settings", offline_after_seconds=30)
+        until(lambda: ask(server, mine)["status"] == "offline")
+        assert ask(server, other)["status"] == "online"
+        change(server, "/api/settings", offline_after_seconds=30)
+        change(server, f"{other}/settings", offline_after_seconds=0)
+        put(server.base / "front/b.jpg", picture(), age=40)
+        until(lambda: ask(server, mine)["status"] == "online")
+        assert ask(server, other)["status"] == "online"
