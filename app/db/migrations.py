@@ -40,18 +40,7 @@ def migrate() -> None:
     with _migrating:
         if database.is_migrated:
             return
-        _create_folder(path)
-        try:
-            usage_locks.acquire(path, BUSY_SECONDS, _create)
-        except files.InUse as error:
-            raise DatabaseBusy(f"{path} is held by another process") from error
-        try:
-            backup.examine(path)
-        except BaseException as error:  # raised again, without the lock of an unusable file
-            usage_locks.release(path)
-            if isinstance(error, sqlite3.Error):
-                raise OperationalError(*error.args) from error
-            raise
+        _lock(path)
         _connect()
         if pending(Runner(database, str(MIGRATIONS))):
             _apply(path)
@@ -82,11 +71,23 @@ def pending(runner: Runner) -> list[str]:
     return [step.name for step in status if not step.applied]
 
 
-def _create_folder(path: str) -> None:
+def _lock(path: str) -> None:
+    """Lock the database for use, after a check; create it where it does not exist."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
     except OSError as error:
         raise FolderNotMade(*error.args, error.filename) from error
+    try:
+        usage_locks.acquire(path, BUSY_SECONDS, _create)
+    except files.InUse as error:
+        raise DatabaseBusy(f"{path} is held by another process") from error
+    try:
+        backup.examine(path)
+    except BaseException as error:  # raised again, without the lock of an unusable file
+        usage_locks.release(path)
+        if isinstance(error, sqlite3.Error):
+            raise OperationalError(*error.args) from error
+        raise
 
 
 def _create(path: str) -> None:

@@ -19,6 +19,8 @@ from peewee import DatabaseError
 from .connection import BUSY_SECONDS, DatabaseBusy, checkpoint, database, is_busy
 
 T = TypeVar("T")
+# A function that returns a change, or None where there is nothing to write.
+Companion = Callable[[], Callable[[], object] | None]
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 LOCK_MILLISECONDS = 500
 # How often the thread looks whether a checkpoint is due.
 CHECKPOINT_SECONDS = 1.0
+COMPANION_SECONDS = 1.0
 # `close` waits so long for the change that the thread may be in.
 STOP_SECONDS = 1.0
 
@@ -91,9 +94,8 @@ class Writer:
         # The thread that works; another one that still runs has been told to end.
         self._thread: threading.Thread | None = None
         self._checkpoint_at = 0.0
-        # Called after changes that have written something; what it returns belongs to the same
-        # transaction.
-        self.accompany: Callable[[], Callable[[], object] | None] = lambda: None
+        self._companion: Companion = lambda: None
+        self._companion_at = 0.0
 
     def run(
         self, change: Callable[[], T], *, alone: bool = False, patience: float | None = None
@@ -112,6 +114,13 @@ class Writer:
             write.is_abandoned = True
             write.future.cancel()
             raise
+
+    def set_companion(self, companion: Companion) -> None:
+        """Let ``companion`` say what is to be written in the transaction of other changes.
+
+        It is called at most once in `COMPANION_SECONDS`, and only where something is written.
+        """
+        self._companion, self._companion_at = companion, 0.0
 
     def close(self) -> bool:
         """End the thread, after the change that it may be in; whether it ended in time.
@@ -164,9 +173,8 @@ class Writer:
                 changes = database.connection().total_changes
                 for write in writes:
                     write.run() if len(writes) == 1 else write.run_in_savepoint()
-                has_written = database.connection().total_changes > changes
-                if has_written and (change := self.accompany()):
-                    Write(change, False).run_in_savepoint()
+                if database.connection().total_changes > changes:
+                    self._write_companion()
         except BaseException as error:  # whatever it is, the callers get it
             if writes or not is_busy(error):
                 for write in writes or self._take():
@@ -174,6 +182,13 @@ class Writer:
             return
         for write in writes:
             write.answer()
+
+    def _write_companion(self) -> None:
+        if time.monotonic() < self._companion_at:
+            return
+        self._companion_at = time.monotonic() + COMPANION_SECONDS
+        if change := self._companion():
+            Write(change, False).run_in_savepoint()
 
     def _take(self) -> list[Write[Any]]:
         """The changes that wait, up to the first one that runs alone; they cannot be cancelled."""
@@ -199,8 +214,4 @@ class Writer:
 _writer = Writer()
 run = _writer.run
 close = _writer.close
-
-
-def set_companion(accompany: Callable[[], Callable[[], object] | None]) -> None:
-    """Let ``accompany`` say what is to be written beside other changes, if anything."""
-    _writer.accompany = accompany
+set_companion = _writer.set_companion
