@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import checks, folders, safe_open, snapshots
+from app.storage import checks, folders, safe_open, snapshots, versions
 from app.storage.formats import HALF, WHOLE, kind_of
 from app.storage.snapshots import (
     NoSnapshot,
@@ -474,3 +474,56 @@ def test_end_marks_of_png_and_gif_do_not_count_inside_their_chunks_and_blocks():
     assert kind_of(gif[:-1] + comment) == HALF
     assert kind_of(gif[:-1] + comment + b";") == WHOLE
     assert kind_of(gif[:-300] + b";") == HALF
+
+
+def test_all_remembered_versions_together_hold_at_most_64_mib(base, monkeypatch):
+    monkeypatch.setattr(versions, "MOST_BYTES", 3 * len(picture()) - 1)
+    known = folders.Folders(MOST, watch=False)
+    for name in ("a", "b", "c"):
+        add(base, f"{name}/snap.jpg", picture())
+        assert latest(base, name, known=known).data == picture()
+    for name in ("a", "b", "c"):
+        add(base, f"{name}/snap.jpg", b"", 0)
+    with pytest.raises(PictureIncomplete):
+        latest(base, "a", known=known)
+    assert latest(base, "b", known=known).data == latest(base, "c", known=known).data == picture()
+
+
+def test_without_a_watch_a_version_is_answered_for_10_seconds_after_it_was_seen(base, monkeypatch):
+    monotonic = [1000.0]
+    monkeypatch.setattr(checks.time, "monotonic", lambda: monotonic[0])
+    known = folders.Folders(MOST, watch=False)
+    add(base, "snap.jpg", picture(), 3600)
+    latest(base, known=known)
+    monotonic[0] += 100
+    latest(base, known=known)
+    for number in range(4):
+        add(base, "snap.jpg", picture()[: 500 + number], 1)
+        monotonic[0] += 2.4
+        assert latest(base, known=known).data == picture()
+    monotonic[0] += 0.5
+    with pytest.raises(PictureIncomplete):
+        latest(base, known=known)
+    monotonic[0] += 10
+    assert latest(base, known=known).data == picture()[:503]
+    add(base, "snap.jpg", picture(), 1)
+    assert latest(base, known=known).data == picture()
+    assert latest(base, known=known, max_age=2).data == picture()
+    add(base, "snap.jpg", b"", 0)
+    with pytest.raises(SnapshotTooOld):
+        latest(base, known=known, max_age=0)
+
+
+def test_without_a_watch_what_stood_still_for_10_seconds_three_times_was_closed(base, monkeypatch):
+    monotonic = [1000.0]
+    monkeypatch.setattr(checks.time, "monotonic", lambda: monotonic[0])
+    known = folders.Folders(MOST, watch=False)
+    for number in range(1, 5):
+        add(base, "snap.jpg", picture(shade=number)[:-2], 0)
+        if number < 4:
+            with pytest.raises(PictureIncomplete):
+                latest(base, known=known)
+        else:
+            assert latest(base, known=known).data == picture(shade=3)[:-2]
+        monotonic[0] += 10.1
+        assert latest(base, known=known).data == picture(shade=number)[:-2]

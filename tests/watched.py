@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.storage.folders import Folders, FolderState
+from app.storage.scan import walk
 
 MOST_BYTES = 10**6
 
@@ -25,6 +26,10 @@ class Watched:
     def names(self) -> list[str]:
         """The paths in it."""
         return names(self.query())
+
+    def walked(self) -> list[str]:
+        """The paths that a walk finds in it."""
+        return [found.path for found in walk(self.folder, datetime.now(UTC), MOST_BYTES)]
 
     def written(self) -> list[str]:
         """The paths of the files that somebody is known to be writing."""

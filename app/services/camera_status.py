@@ -1,13 +1,14 @@
 """Is the camera alive? Its folder, its stored row and the moment decide, and nothing else."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
-from ..storage.checks import FileChecks
 from ..storage.folders import FolderState
 from ..storage.newest_files import EMPTY
+from ..storage.snapshots import Look
 
 # Why a status changed, as the audit entry says.
 UPLOAD, SILENCE, FOLDER = "upload", "silence", "folder"
@@ -59,9 +60,7 @@ def decide(camera: Row, seen: Observation, now: datetime, offline_after: int) ->
     return Decision(status, last_seen_at)
 
 
-def newest_upload(
-    folder: int, state: FolderState, checks: FileChecks, now: datetime
-) -> str | None:
+def newest_upload(state: FolderState, looks: Iterable[Look], now: datetime) -> str | None:
     """When the newest upload was completed: by the kernel's events, or by the newest file's time.
 
     A time in the future is not believed. Nor is the time of a picture that is still being
@@ -71,11 +70,11 @@ def newest_upload(
     until = int(now.timestamp() * 1e9)
     times = (
         candidate.mtime_ns
-        for candidate in state.newest
+        for candidate, check, _ in looks
         if candidate.idle
         and candidate.rank != EMPTY
         and candidate.mtime_ns <= until
-        and not checks.examine(folder, candidate.path, now)[1].is_being_written
+        and not check.is_being_written
     )
     uploaded_ns = state.uploaded_ns if state.uploaded_ns <= until else 0
     completed_ns = max(next(times, 0), uploaded_ns)

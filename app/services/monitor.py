@@ -13,6 +13,7 @@ from ..db import acquire_leader_lock
 from ..models import Camera, Row
 from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, folder_key
+from ..storage.snapshots import Search
 from .camera_status import SILENCE, Observation, decide, newest_upload
 from .health import Pulse
 from .pending_updates import pending_updates, reported_offline_at
@@ -185,9 +186,11 @@ class Monitor:
             return False, None
         began = time.monotonic()
         try:
-            self._folder_keys[camera["id"]] = folder_key(folder, state.file_pattern)
+            key = self._folder_keys[camera["id"]] = folder_key(folder, state.file_pattern)
             found = self._folders.query(folder, now, state.file_pattern)
-            uploaded_at = newest_upload(folder, found, self._folders.checks, now)
+            search = Search(self._folders, folder, key, now)
+            search.newest_whole(found.newest)
+            uploaded_at = newest_upload(found, search.looks, now)
         finally:
             os.close(folder)
         took = time.monotonic() - began

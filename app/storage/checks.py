@@ -29,11 +29,12 @@ class Check(NamedTuple):
     """What a file was when it was read.
 
     ``kind``: by `formats.kind_of`; ``changed_at``: when its last change was seen, by the
-    monotonic clock.
+    monotonic clock; ``is_rewritten``: whether the file held another whole picture before.
     """
 
     kind: str
     changed_at: float
+    is_rewritten: bool = False
 
     @property
     def is_being_written(self) -> bool:
@@ -63,36 +64,38 @@ class FileChecks:
         folder: int,
         path: str,
         now: datetime,
-        is_known: Callable[[Picture], bool] = lambda _: True,
+        is_needed: Callable[[Picture, Check], bool] = lambda *_: False,
     ) -> tuple[Picture | None, Check]:
         """What the file at ``path`` below the descriptor ``folder`` is.
 
-        Its facts come with its bytes unless it ``is_known``, None where it cannot be read.
+        Its facts are None where it cannot be read. They come with its bytes where those had to be
+        read, be it because the picture ``is_needed``.
         """
         components = path.split("/")
         try:
             with opened(folder, components) as file:
-                return self._read(file, components[-1], now, is_known)
+                return self._read(file, components[-1], now, is_needed)
         except (safe_open.FileNotReadable, safe_open.OutsideFolder):
             return None, UNREADABLE  # gone, or replaced by a link, since the folder was listed
 
     def _read(
-        self, file: int, name: str, now: datetime, is_known: Callable[[Picture], bool]
+        self, file: int, name: str, now: datetime, is_needed: Callable[[Picture, Check], bool]
     ) -> tuple[Picture | None, Check]:
+        picture = None
         for _ in range(READ_ATTEMPTS):
             picture = describe(file, name)
             if picture.size > self._most_bytes:
                 return None, UNREADABLE
             check = self._recall(picture, now)
-            if check and (check.kind != WHOLE or is_known(picture)):
+            if check and not is_needed(picture, check):
                 return picture, check
             data = read_up_to(file, picture.size)
             if data is None:
                 return None, UNREADABLE
             if len(data) == picture.size and describe(file, name) == picture:
                 check = check or self._remember(picture, kind_of(data), now)
-                return (picture if is_known(picture) else picture._replace(data=data)), check
-        return None, CHANGING
+                return picture._replace(data=data), check
+        return picture, CHANGING
 
     def _recall(self, picture: Picture, now: datetime) -> Check | None:
         """The check of the file with just these facts; None where it must be read."""
@@ -105,10 +108,12 @@ class FileChecks:
         with self._lock:
             facts, check = self._checks.pop(picture.file, (None, None))
             if check is None:
-                changed_at = time.monotonic() - max(0.0, picture.age(now))
+                check = Check(kind, time.monotonic() - max(0.0, picture.age(now)))
+            elif facts == picture.facts:
+                check = check._replace(kind=kind)
             else:
-                changed_at = check.changed_at if facts == picture.facts else time.monotonic()
-            check = Check(kind, changed_at)
+                is_rewritten = check.is_rewritten or check.kind == WHOLE
+                check = Check(kind, time.monotonic(), is_rewritten)
             self._checks[picture.file] = picture.facts, check
             if len(self._checks) > MOST_REMEMBERED:
                 self._checks.popitem(last=False)

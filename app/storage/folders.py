@@ -17,6 +17,7 @@ from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .newest_files import Candidate
 from .scan import walk
+from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost
 
@@ -86,6 +87,7 @@ class Folders:
     def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
         self.most_bytes = most_bytes
         self.checks = FileChecks(most_bytes)
+        self.versions = Versions()
         self._watch = watch
         self._watches = Watches()
         self._entries: dict[FolderKey, _Entry] = {}

@@ -1,8 +1,9 @@
 """Which of many files are the newest, remembered in constant memory?"""
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,6 +19,8 @@ FUTURE_SECONDS = 24 * 3600
 # no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
 STALLED_SECONDS = 900
 
+_numbers = itertools.count()
+
 # What a file is known by, while its path may change.
 File = TypeVar("File", bound=Hashable)
 
@@ -26,18 +29,35 @@ File = TypeVar("File", bound=Hashable)
 TRUSTED, FUTURE, EMPTY = 2, 1, 0
 
 
+class Completed(NamedTuple):
+    """How often a file was closed after writing, or renamed into place; ``since``: a number of its
+    own for each time the watch began or the file was deleted.
+    """
+
+    since: int
+    times: int
+
+
 class Candidate(NamedTuple):
     """A file that may be the newest picture; the greatest candidate is the first to be tried.
 
     ``rank``: `TRUSTED`, `FUTURE` or `EMPTY`; ``mtime_ns``: last write, nanoseconds since the
     epoch; ``path``: relative to the camera's folder, which breaks ties of time; ``idle``: nobody
-    is known to be writing it.
+    is known to be writing it; ``completed``: None where nothing watches.
     """
 
     rank: int
     mtime_ns: int
     path: str
     idle: bool = True
+    completed: Completed | None = None
+
+    def follows(self, before: "Candidate") -> bool:
+        """Whether the file was completed exactly once since it was as it is in ``before``."""
+        if self.path != before.path or self.completed is None or before.completed is None:
+            return False
+        is_same = self.completed.since == before.completed.since
+        return self.completed.times == (before.completed.times if is_same else 0) + 1
 
 
 class NewestFiles(Generic[File]):
@@ -140,22 +160,31 @@ class Ranking(Generic[File]):
             and self._ranks[FUTURE].is_within(horizon + 1, math.inf)
         )
 
-    def answer(self, writing: Container[File] = ()) -> list[Candidate]:
-        """At most `KEPT` candidates, the first to be tried first."""
+    def answer(self, writers: "Writers[File] | None" = None) -> list[Candidate]:
+        """At most `KEPT` candidates, the first to be tried first, then as many empty files."""
+        files = writers.files() if writers else ()
         found = [
-            Candidate(rank, mtime_ns, self._path_of(file), file not in writing)
+            Candidate(
+                *(rank, mtime_ns, self._path_of(file), file not in files),
+                writers.completed(file) if writers is not None else None,
+            )
             for rank, newest in self._ranks.items()
             for file, mtime_ns in newest.times.items()
         ]
-        return sorted(found, reverse=True)[:KEPT]
+        found.sort(reverse=True)
+        empty = [candidate for candidate in found if candidate.rank == EMPTY]
+        return found[: len(found) - len(empty)][:KEPT] + empty[:KEPT]
 
 
-class OpenWriters(Generic[File]):
-    """The files that were written to and not closed since."""
+class Writers(Generic[File]):
+    """The files that were written to and not closed since, and how often each was completed."""
 
     def __init__(self) -> None:
         # When each was written to last, by the monotonic clock.
         self._written_at: dict[File, float] = {}
+        # Of the files that were completed last.
+        self._completed: dict[File, Completed] = {}
+        self._since = next(_numbers)
 
     def __bool__(self) -> bool:
         return bool(self._written_at)
@@ -164,13 +193,33 @@ class OpenWriters(Generic[File]):
         """Note that ``file`` was written to."""
         self._written_at[file] = time.monotonic()
 
-    def drop(self, file: File) -> None:
-        """Note that ``file`` was closed, or is another file now, or none."""
+    def complete(self, file: File) -> None:
+        """Note that ``file`` was closed after writing, or renamed into place."""
         self._written_at.pop(file, None)
+        since, times = self.completed(file)
+        self._set_completed(file, Completed(since, times + 1))
+
+    def drop(self, file: File) -> None:
+        """Note that ``file`` was deleted, or renamed."""
+        self._written_at.pop(file, None)
+        self._set_completed(file, Completed(next(_numbers), 0))
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
         """Note that the files for which ``exists`` is false are gone."""
         self._written_at = {file: at for file, at in self._written_at.items() if exists(file)}
+        self._completed = {f: known for f, known in self._completed.items() if exists(f)}
+        self._since = next(_numbers)
+
+    def completed(self, file: File) -> Completed:
+        """How often ``file`` was completed."""
+        return self._completed.get(file, Completed(self._since, 0))
+
+    def _set_completed(self, file: File, completed: Completed) -> None:
+        self._completed.pop(file, None)
+        self._completed[file] = completed
+        if len(self._completed) > REMEMBERED:
+            del self._completed[next(iter(self._completed))]
+            self._since = next(_numbers)
 
     def files(self) -> frozenset[File]:
         """Those that were written to within the last `STALLED_SECONDS`."""

@@ -14,7 +14,7 @@ from inotify_simple import Event, flags
 
 from . import safe_open
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
-from .newest_files import KEPT, Candidate, OpenWriters, Ranking
+from .newest_files import KEPT, Candidate, Ranking, Writers
 from .scan import (
     MAX_DEPTH,
     files,
@@ -55,7 +55,7 @@ class WatchedTree:
         self._most_bytes = most_bytes
         self._is_picture = picture_filter(file_pattern)
         self._ranking: Ranking[Entry] = Ranking(now, path_of)
-        self._writers: OpenWriters[Entry] = OpenWriters()
+        self._writers: Writers[Entry] = Writers()
         self._answer: list[Candidate] | None = None
         # When the last upload was completed that was seen to be: nanoseconds since the epoch.
         self.uploaded_ns = 0
@@ -97,7 +97,7 @@ class WatchedTree:
         if not self._ranking.is_current(now):
             raise WatchLost(FORGOTTEN)
         if self._answer is None or self._writers:
-            self._answer = self._ranking.answer(self._writers.files())
+            self._answer = self._ranking.answer(self._writers)
         return self._answer
 
     def _is_unchanged(self, candidate: Candidate) -> bool:
@@ -136,7 +136,9 @@ class WatchedTree:
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
             if mask & flags.MODIFY:
                 self._writers.put(file)
-            elif mask & (COMPLETED | GONE):
+            elif mask & COMPLETED:
+                self._writers.complete(file)
+            elif mask & GONE:
                 self._writers.drop(file)
 
     def _note_end(self, node: FolderNode, mask: int) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import random
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ class Front:
     """A camera's folder at ``path``, and its snapshot."""
 
     def __init__(self, server: Server) -> None:
+        self.settings = server.settings
         self.path, cameras = server.base / "front", f"{server.url}/api/cameras"
         self.path.mkdir()
         body = {"name": "Front", "folder_path": "front"}
@@ -132,3 +135,121 @@ def test_a_lone_empty_file_is_no_picture_after_10_seconds(front):
     put(front.path / "other.jpg", b"", age=3600)
     time.sleep(10.5)
     assert_problem(front.snapshot(), 404, "no_snapshot")
+
+
+class Camera(threading.Thread):
+    """Truncates a file and writes the next picture over a second, again and again.
+
+    ``whole``: all versions that it ever wrote; between two of them it pauses for so many seconds.
+    """
+
+    def __init__(self, path: Path, rounds: int, pause: float) -> None:
+        super().__init__()
+        self.path, self.rounds, self.pause = path, rounds, pause
+        self.whole = [picture(shade=number) for number in range(rounds + 1)]
+        put(path, self.whole[0])
+
+    def run(self) -> None:
+        for data in self.whole[1:]:
+            with self.path.open("wb", buffering=0) as file:
+                time.sleep(0.2)
+                for at in range(0, len(data), len(data) // 8 + 1):
+                    file.write(data[at : at + len(data) // 8 + 1])
+                    time.sleep(0.1)
+            time.sleep(self.pause)
+
+
+@pytest.mark.parametrize("pause", [0, 1.5])
+def test_a_file_that_is_rewritten_again_and_again_is_never_half_and_never_missing(front, pause):
+    camera = Camera(front.path / "snap.jpg", 10 if pause else 12, pause)
+    assert front.snapshot().content == camera.whole[0]
+    camera.start()
+    answers, last = Counter(), 0
+    while camera.is_alive():
+        answer = front.snapshot()
+        answers[answer.status_code] += 1
+        if answer.status_code == 200:
+            number = camera.whole.index(answer.content)
+            assert number >= last
+            last = number
+            assert int(answer.headers["X-Snapshot-Age"]) < 20
+        else:
+            assert_problem(answer, 503, "picture_incomplete")
+        time.sleep(0.03)
+    assert front.snapshot().content == camera.whole[-1]
+    if pause:
+        assert answers[200] > 10 * answers[503], answers
+
+
+def test_the_last_whole_version_is_answered_while_its_file_is_overwritten(front):
+    path = front.path / "snap.jpg"
+    put(path, picture(shade=1), age=30)
+    before = front.snapshot()
+    with path.open("wb", buffering=0) as file:
+        for data in (b"", picture(shade=2)[:700], picture(shade=2)[700:-1]):
+            file.write(data)
+            answer = front.snapshot()
+            assert answer.content == before.content
+            for header in ("ETag", "Last-Modified", "Content-Disposition"):
+                assert answer.headers[header] == before.headers[header]
+            assert 30 <= int(answer.headers["X-Snapshot-Age"]) < 35
+            tag = {"If-None-Match": before.headers["ETag"]}
+            assert front.snapshot(**tag).status_code == 304
+        put(front.path / "older.jpg", picture(shade=3), age=60)
+        assert front.snapshot().content == before.content
+        put(front.path / "newer.jpg", picture(shade=4), age=20)
+        assert front.snapshot().content == picture(shade=4)
+        (front.path / "newer.jpg").unlink()
+        file.write(picture(shade=2)[-1:])
+    assert front.snapshot().content == picture(shade=2)
+
+
+def test_the_last_whole_version_is_forgotten_when_its_file_is_deleted(front):
+    path = front.path / "snap.jpg"
+    put(path, picture())
+    assert front.snapshot().status_code == 200
+    path.write_bytes(b"")
+    assert front.snapshot().content == picture()
+    path.unlink()
+    assert_problem(front.snapshot(), 404, "no_snapshot")
+    path.write_bytes(picture()[:-9])
+    assert_problem(front.snapshot(), 503, "picture_incomplete")
+
+
+def test_a_stalled_upload_leaves_the_version_before_it_while_the_folder_is_watched(front):
+    watched = front.settings.get("NVR_WATCH") == "auto"
+    put(front.path / "snap.jpg", picture(shade=1))
+    assert front.snapshot().content == picture(shade=1)
+    with (front.path / "snap.jpg").open("wb", buffering=0) as file:
+        file.write(picture(shade=2)[:900])
+        assert front.snapshot().content == picture(shade=1)
+        time.sleep(12)
+        shown = picture(shade=1) if watched else picture(shade=2)[:900]
+        assert front.snapshot().content == shown
+
+
+def test_a_later_version_that_nobody_read_leaves_no_older_one_to_show(tmp_path):
+    with Server(tmp_path) as server:
+        front = Front(server)
+        path = front.path / "snap.jpg"
+        put(path, picture(shade=1))
+        assert front.snapshot().content == picture(shade=1)
+        path.write_bytes(picture(shade=2))
+        path.write_bytes(picture(shade=3)[:900])
+        assert_problem(front.snapshot(), 503, "picture_incomplete")
+
+
+def test_of_a_camera_that_writes_no_end_marks_the_last_closed_version_is_shown(tmp_path):
+    with Server(tmp_path) as server:
+        front = Front(server)
+        path = front.path / "snap.jpg"
+        put(path, picture(), age=10)
+        assert front.snapshot().content == picture()
+        for number in range(1, 6):
+            data = picture(shade=number)[:-2]
+            with path.open("wb", buffering=0) as file:
+                file.write(data[:500])
+                before = picture() if number < 4 else picture(shade=number - 1)[:-2]
+                assert front.snapshot().content == before
+                file.write(data[500:])
+            assert front.snapshot().content == (data if number >= 3 else picture())

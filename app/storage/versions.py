@@ -1,0 +1,154 @@
+"""What did a file that is overwritten in place show before? Its last whole version is kept."""
+
+import threading
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .checks import WRITING_SECONDS, Check
+from .formats import HALF, Picture
+from .newest_files import Candidate
+
+MOST_BYTES = 64 * 1024 * 1024
+# A camera that closed so many versions in a row without an end mark writes none.
+MOST_WITHOUT_END = 3
+
+
+class Version(NamedTuple):
+    """A picture with its bytes; ``candidate``: the file as it was known then; ``seen_at``: when
+    the file was seen to hold it, by the monotonic clock.
+    """
+
+    candidate: Candidate
+    picture: Picture
+    seen_at: float
+
+
+class Ending(NamedTuple):
+    """A version that was closed without an end mark; ``in_a_row``: how many were."""
+
+    candidate: Candidate
+    picture: Picture
+    checksum: int
+    in_a_row: int
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of the newest file of a folder."""
+
+    version: Version | None = None
+    ending: Ending | None = None
+
+    @property
+    def size(self) -> int:
+        return self.version.picture.size if self.version else 0
+
+
+class Versions:
+    """The newest version of each folder, at most `MOST_BYTES` together. Safe for threads.
+
+    ``folder``: whatever names the camera's folder.
+    """
+
+    def __init__(self) -> None:
+        self._memories: OrderedDict[Hashable, _Memory] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def put(self, folder: Hashable, candidate: Candidate, picture: Picture, keep: bool) -> None:
+        """Note that the newest whole picture is this one; ``keep``: remember its bytes."""
+        with self._lock:
+            memory = self._memories.get(folder, _Memory())
+            ending, version = memory.ending, None
+            known = memory.version.picture if memory.version else None
+            if known and (known.file, known.facts) == (picture.file, picture.facts):
+                picture = known
+            if picture is known or (keep and picture.data is not None):
+                version = Version(candidate, picture, time.monotonic())
+            if ending and ending.candidate.path == candidate.path:
+                ending = None
+            self._set(folder, version, ending)
+
+    def is_new_ending(
+        self, folder: Hashable, candidate: Candidate, picture: Picture, check: Check
+    ) -> bool:
+        """Whether a version was closed without an end mark that `put_ending` is to be told of."""
+        ending, completed = self._memories.get(folder, _Memory()).ending, candidate.completed
+        if check.kind != HALF or not candidate.idle:
+            return False
+        if check.is_being_written if completed is None else not completed.times:
+            return False
+        if ending is None or ending.picture.facts != picture.facts:
+            return True
+        return ending.candidate[2:] != candidate[2:]
+
+    def put_ending(self, folder: Hashable, candidate: Candidate, picture: Picture) -> None:
+        """Note that this version, which comes with its bytes, was closed without an end mark."""
+        with self._lock:
+            memory = self._memories.get(folder, _Memory())
+            in_a_row = _in_a_row(memory.ending, candidate, picture)
+            checksum, version = zlib.crc32(picture.data or b""), memory.version
+            if in_a_row >= MOST_WITHOUT_END:
+                version = Version(candidate, picture, time.monotonic())
+            ending = Ending(candidate, picture._replace(data=None), checksum, in_a_row)
+            self._set(folder, version, ending)
+
+    def recall(
+        self, folder: Hashable, candidate: Candidate, now_there: Picture | None
+    ) -> Picture | None:
+        """The version to be shown instead of the picture without an end that is ``now_there``.
+
+        None where the file is another one, and where a later version was completed that nobody has
+        read, or may have been because nothing watches the folder.
+        """
+        with self._lock:
+            memory = self._memories.get(folder, _Memory())
+            version = memory.version
+            if version is None or now_there is None or version.candidate.path != candidate.path:
+                return None
+            if candidate.idle and candidate.follows(version.candidate):  # and has no end
+                version = memory.version = version._replace(candidate=candidate)
+        before, after = version.candidate.completed, candidate.completed
+        if before is None or after is None:
+            is_last = time.monotonic() - version.seen_at <= WRITING_SECONDS
+        else:
+            is_last = before == after
+        return version.picture if is_last and now_there.file == version.picture.file else None
+
+    def newest(self, folder: Hashable) -> Candidate | None:
+        """The candidate that the folder's version was read from."""
+        version = self._memories.get(folder, _Memory()).version
+        return version.candidate if version else None
+
+    def forget(self, folder: Hashable) -> None:
+        """Note that the version's file is gone."""
+        with self._lock:
+            self._set(folder, None, None)
+
+    def _set(self, folder: Hashable, version: Version | None, ending: Ending | None) -> None:
+        self._bytes -= self._memories.pop(folder, _Memory()).size
+        if version or ending:
+            self._memories[folder] = _Memory(version, ending)
+            self._bytes += self._memories[folder].size
+        while self._bytes > MOST_BYTES:
+            self._bytes -= self._memories.popitem(last=False)[1].size
+
+
+def _in_a_row(last: Ending | None, candidate: Candidate, picture: Picture) -> int:
+    """How many versions in a row were closed without an end mark, this one included.
+
+    An upload that was resumed begins with the bytes of the one that was cut off.
+    """
+    if last is None or last.candidate.path != candidate.path:
+        return 1
+    if candidate.completed is not None and not candidate.follows(last.candidate):
+        return 1
+    before, data = last.picture, picture.data or b""
+    is_resumed = picture.file == before.file and picture.size > before.size
+    if is_resumed and zlib.crc32(data[: before.size]) == last.checksum:
+        return last.in_a_row
+    return last.in_a_row + 1
