@@ -318,7 +318,7 @@ def test_names_and_times_that_json_cannot_hold_are_replaced(context, base, front
         file.write(WHOLE)
     os.utime(name, ns=(0, 2**62))
     seen = diagnose(row(), [], context, clock.now())
-    assert seen["newest"]["name"] == "a\ufffd\ufffd\ufffd.jpg"
+    assert seen["newest"]["name"] == "aÿ\ufffd\ufffd.jpg"
     assert [problem["code"] for problem in seen["problems"]] == ["clock_ahead"]
     seen["newest"]["name"].encode()
 

@@ -40,7 +40,6 @@ class Box:
     def start(self) -> ClockGuard:
         """The guard of a service that has just started and leads on the database."""
         guard = ClockGuard()
-        writer.set_companion(guard.note_due)
         guard.follow()
         return guard
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from unicodedata import normalize
 
 import pytest
 
@@ -25,6 +26,22 @@ def test_a_folder_that_can_be_listed_is_open_only_inside_the_block(base):
         assert (access.folder, access.exists, access.readable) == (f"{base}/front", True, True)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(access.descriptor)
+
+
+def test_several_folders_whose_names_read_alike_are_listed_byte_by_byte(base):
+    for name in (normalize("NFD", "Tür").encode(), "Tür".encode("latin-1")):
+        os.mkdir(os.fsencode(base) + b"/" + name)
+    assert found(base, "Tür/x") == ("folder_ambiguous", True, False, False, "Tür")
+    with access_folder(str(base), "Tür") as access:
+        sentence = advice(access, str(base))
+    assert f"read like {base}/Tür" in sentence
+    assert "“$'Tu\\xcc\\x88r'” or “$'T\\xfcr'”" in sentence
+
+
+def test_a_folder_that_may_be_meant_is_named_as_it_reads(base):
+    os.mkdir(os.fsencode(base) + "/TÜR 1".encode("latin-1"))
+    with access_folder(str(base), "tür-1") as access:
+        assert "but there is “TÜR 1”." in advice(access, str(base))
 
 
 def test_each_reason_why_a_folder_cannot_be_listed_has_its_code(base):

@@ -2,6 +2,7 @@
 
 import os
 import time
+from unicodedata import normalize
 
 import pytest
 
@@ -60,10 +61,24 @@ def test_files_links_and_names_that_folder_path_cannot_hold_are_left_out(context
     (base / "file").touch()
     (base / ".hidden").mkdir()
     (base / "link").symlink_to("/etc")
-    for name in (b"\xff", b"a\nb", b"\xc2\x85"):
+    for name in (b"\x85", b"a\nb", b"\xc2\x85"):
         os.mkdir(os.fsencode(base) + b"/" + name)
     (base / "Zäune & Co").mkdir()
     assert found(context) == ["Zäune & Co"]
+
+
+def test_names_in_any_encoding_are_listed_as_they_read_unless_another_folder_is_meant(
+    context, base
+):
+    for name in ("Tür".encode("latin-1"), "北门".encode("gb18030"), b"Tor"):
+        os.mkdir(os.fsencode(base) + b"/" + name)
+    assert found(context) == ["Tor", "Tür", "北门"]
+    assert found(context, "Tür", "北门/1") == ["Tor"]
+    (base / normalize("NFD", "Tür")).mkdir()
+    assert found(context) == ["Tor", normalize("NFD", "Tür"), "北门"]
+    assert found(context, normalize("NFD", "Tür")) == ["Tor", "北门"]
+    (base / "Tür").mkdir()
+    assert found(context, "Tür") == ["Tor", normalize("NFD", "Tür"), "北门"]
 
 
 def test_a_folder_that_may_not_be_read_is_listed_with_an_incomplete_count():

@@ -70,7 +70,7 @@ def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: 
 
 
 def sanitise(text: str) -> str:
-    """``text`` without bytes that are not UTF-8 and without characters that act on a terminal."""
+    """``text`` without characters that act on a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -127,7 +127,7 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
 
 def _file(file: File) -> Row:
     return {
-        "name": sanitise(file.path),
+        "name": sanitise(file.legible_path),
         "modified_at": clock.rfc3339(clock.from_ns(file.mtime_ns)),
         "bytes": file.size,
     }

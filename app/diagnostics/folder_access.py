@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..storage import safe_open
+from ..storage.names import as_text, folders_that_read
 
 # At most so many names are compared in search of one that is spelt a little differently.
 MOST_NAMES = 10_000
@@ -19,6 +20,7 @@ CODES = {
     errno.ENOTDIR: "not_a_folder",
     errno.EACCES: "not_readable",
     errno.EPERM: "not_readable",
+    errno.ENOTUNIQ: "folder_ambiguous",
 }
 # By the codes of `FolderAccess.problem`; `advice` fills in the values.
 ADVICE = {
@@ -33,6 +35,8 @@ ADVICE = {
     "folder_missing": "There is no folder {at}. Create it so that the camera's FTP user may write "
     "to it and the service's user {user} may read it: install -d -m 755 -o FTP_USER "
     "{quoted_folder}",
+    "folder_ambiguous": "Several folders have names that read like {at}, in other bytes: "
+    "{similar}. Rename all but one of them; a shell takes what stands between the marks.",
     "not_a_folder": "{at} is a file where a folder is needed. Move it away and create the folder, "
     "or change folder_path.",
     "not_readable": "The service's user {user} may not read {at}. Allow it with chmod o+rx "
@@ -53,8 +57,8 @@ class FolderAccess:
     ``folder``: the path, joined with the base and normalised; ``descriptor``: lists the folder,
     None where there is a ``problem``, a code of `ADVICE`; ``at``: the path that could not be
     opened; ``similar``: folders beside a missing one whose names differ from it only in case,
-    blanks, dots, ``-`` and ``_``; ``exists`` and ``readable``: None where that cannot or must not
-    be known; ``reason``: the system's message.
+    blanks, dots, ``-`` and ``_``, or those that read the same in other bytes; ``exists`` and
+    ``readable``: None where that cannot or must not be known; ``reason``: the system's message.
     """
 
     folder: str
@@ -90,7 +94,8 @@ def advice(access: FolderAccess, base: str) -> str | None:
     """What keeps the folder from being listed and what to do about it; None if nothing does."""
     if access.problem is None:
         return None
-    sentence = SIMILAR if access.similar else ADVICE[access.problem]
+    is_misspelt = access.similar and access.problem == "folder_missing"
+    sentence = SIMILAR if is_misspelt else ADVICE[access.problem]
     return sentence.format(
         base=base,
         at=access.at,
@@ -141,28 +146,42 @@ def _missing(
         folder,
         problem=problem,
         at=os.path.join(base, *components[: depth if is_closed else depth + 1]),
-        similar=_similar(base, components, depth) if problem == "folder_missing" else (),
+        similar=_similar(base, components, depth, problem),
         exists=None if is_unknown else problem == "not_readable",
         readable=False,
         reason=os.strerror(missing.reason),
     )
 
 
-def _similar(base: str, components: list[str], depth: int) -> tuple[str, ...]:
+def _similar(base: str, components: list[str], depth: int, problem: str | None) -> tuple[str, ...]:
     """Folders beside the missing one that may be meant."""
+    if problem not in ("folder_missing", "folder_ambiguous"):
+        return ()
     try:
         parent = safe_open.open_folder(base, "/".join(components[:depth]) or ".")
     except (safe_open.OutsideBase, safe_open.FolderNotFound):
         return ()
-    wanted, found = _comparable(components[depth]), []
     try:
+        if problem == "folder_ambiguous":
+            return tuple(map(_in_bytes, folders_that_read(components[depth], parent)))
+        wanted, found = _comparable(components[depth]), []
         with os.scandir(parent) as entries:
             for entry in islice(entries, MOST_NAMES):
-                if _comparable(entry.name) == wanted and entry.is_dir(follow_symlinks=False):
-                    found.append("/".join([*components[:depth], entry.name]))
+                text = as_text(entry.name)
+                if _comparable(text) == wanted and entry.is_dir(follow_symlinks=False):
+                    found.append("/".join([*components[:depth], text]))
+        return tuple(sorted(found))
     finally:
         os.close(parent)
-    return tuple(sorted(found))
+
+
+def _in_bytes(name: str) -> str:
+    """The name as a shell takes it byte by byte (bash(1), QUOTING)."""
+    escaped = (
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b"'\\" else f"\\x{byte:02x}"
+        for byte in os.fsencode(name)
+    )
+    return f"$'{''.join(escaped)}'"
 
 
 def _comparable(name: str) -> str:

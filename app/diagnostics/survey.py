@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..storage import safe_open
 from ..storage.checks import FileChecks
 from ..storage.formats import EMPTY, FOREIGN, WHOLE
+from ..storage.names import as_text
 from ..storage.newest_files import Candidate, horizon_ns
 from ..storage.scan import (
     MAX_DEPTH,
@@ -49,6 +50,11 @@ class File(NamedTuple):
     path: str
     mtime_ns: int
     size: int
+
+    @property
+    def legible_path(self) -> str:
+        """The path as text, whatever the encodings of its components are."""
+        return "/".join(map(as_text, self.path.split("/")))
 
 
 @dataclass(slots=True)

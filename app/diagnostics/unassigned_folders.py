@@ -2,12 +2,14 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
 from .. import clock
 from ..models import UNCLEAN, Row
 from ..storage import safe_open
+from ..storage.names import as_text, reading
 from ..storage.scan import is_housekeeping
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
@@ -28,17 +30,25 @@ def find_unassigned(
     """The folders directly below the base path that no camera uses, by name.
 
     A folder is used when it is a camera's folder or contains one. Housekeeping folders, links, and
-    folders whose names no folder_path can hold are left out. Raises `BaseMissing`.
+    folders that no folder_path leads to are left out. Raises `BaseMissing`.
     """
     try:
         root = safe_open.open_folder(context.base, ".")
     except safe_open.FolderNotFound:
         raise BaseMissing from None
     try:
+        names = _folder_names(root)
+        counts = Counter(map(reading, names))
+        # A folder_path means the very same name or, where there is none, the only one like it.
+        only = {reading(name): name for name in names if counts[reading(name)] == 1}
         used = set(_used_names(cameras, context.base))
-        names = sorted(name for name in _folder_names(root) if name not in used)
+        used |= {only.get(reading(text), text) for text in used - set(names)}
         deadline = time.monotonic() + TOTAL_SECONDS
-        return [_row(name, _count(root, name, context, now, deadline)) for name in names]
+        return [
+            _row(as_text(name), _count(root, name, context, now, deadline))
+            for name in sorted(names)
+            if name not in used and name in (as_text(name), only.get(reading(name)))
+        ]
     finally:
         os.close(root)
 
@@ -52,12 +62,15 @@ def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
             continue
 
 
-def _folder_names(root: int) -> Iterable[str]:
+def _folder_names(root: int) -> list[str]:
     with os.scandir(root) as entries:
-        for entry in entries:
-            left_out = is_housekeeping(entry.name) or UNCLEAN.search(entry.name)
-            if not left_out and entry.is_dir(follow_symlinks=False):
-                yield entry.name
+        return [
+            entry.name
+            for entry in entries
+            if not is_housekeeping(entry.name)
+            and not UNCLEAN.search(as_text(entry.name))
+            and entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def _count(

@@ -63,6 +63,7 @@ class ClockGuard:
         reading = clock.read()
         if self._recorded is None:
             self._recorded = ClockNote.is_doubted()
+            writer.set_companion(self.note_due)
         elif self._recorded and not ClockNote.is_doubted():  # a person has ended it by a command
             self._recorded = False
             self._believe(reading)
@@ -116,6 +117,6 @@ class ClockGuard:
 
 
 def init_app(app: Flask) -> None:
-    """Make the app's guard of the clock, which notes the time beside other writes."""
-    guard = app.extensions["clock_guard"] = ClockGuard()
-    writer.set_companion(guard.note_due)
+    """Make the app's guard of the clock; the process that leads lets it `follow` the clock."""
+    app.extensions["clock_guard"] = ClockGuard()
+    writer.set_companion(lambda: None)

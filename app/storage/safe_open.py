@@ -12,6 +12,8 @@ import os
 import stat
 from functools import lru_cache
 
+from .names import folders_that_read
+
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_PATH: to pass through a folder takes the right to search it, not the right to list it.
 BASE_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -67,7 +69,8 @@ def open_folder(base: str, folder_path: str) -> int:
 
     ``folder_path`` is absolute or relative to ``base`` and may name the base by the way it is
     configured or by the way it really lies. Whether it is outside is decided before whether it
-    exists, so that the answer says nothing about the rest of the disk.
+    exists, so that the answer says nothing about the rest of the disk. Where no folder has these
+    very bytes as its name, it is the only one whose name reads the same (see `names`).
 
     Raises `OutsideBase` or `FolderNotFound`.
     """
@@ -77,7 +80,7 @@ def open_folder(base: str, folder_path: str) -> int:
     except OSError as error:
         raise _unless_exhausted(error, FolderNotFound(-1, _errno(error))) from None
     try:
-        return open_below(root, components)
+        return _open_as_it_reads(root, components)
     finally:
         os.close(root)
 
@@ -136,6 +139,33 @@ def open_below(folder: int, components: list[str]) -> int:
         raise _unless_exhausted(error, answer) from None
     finally:
         os.close(reached)
+
+
+def _open_as_it_reads(root: int, components: list[str]) -> int:
+    try:
+        return open_below(root, components)
+    except FolderNotFound as missing:
+        depth, alike = missing.depth, _names_alike(root, components, missing)
+        if len(alike) != 1:
+            reason = errno.ENOTUNIQ if alike else missing.reason
+            raise FolderNotFound(depth, reason) from None
+    return _open_as_it_reads(root, [*components[:depth], *alike, *components[depth + 1 :]])
+
+
+def _names_alike(root: int, components: list[str], missing: FolderNotFound) -> list[str]:
+    """The folders whose names read like the missing one's; none where it is not missing."""
+    if missing.reason not in (errno.ENOENT, errno.ENAMETOOLONG):
+        return []
+    try:
+        parent = open_below(root, components[: missing.depth])
+    except (OutsideBase, FolderNotFound):
+        return []
+    try:
+        return folders_that_read(components[missing.depth], parent)
+    except OSError as error:
+        raise _unless_exhausted(error, missing) from None
+    finally:
+        os.close(parent)
 
 
 def open_file(folder: int, components: list[str]) -> int:
