@@ -79,7 +79,7 @@ class CompiledQuery:
 
 
 def compiled(build: Callable[P, Any]) -> Callable[P, CompiledQuery]:
-    """A decorator of a function that builds a query: called once for each set of arguments."""
+    """Decorates a function that builds a query: it is called once for each set of arguments."""
 
     def compile_query(*args: P.args, **kwargs: P.kwargs) -> CompiledQuery:
         return CompiledQuery(build(*args, **kwargs))
@@ -163,6 +163,11 @@ class BaseModel(Model):
         return _select_where(cls, tuple(values)).one(**values)
 
     @classmethod
+    def find_all(cls) -> list[Row]:
+        """All rows, in any order."""
+        return _select_where(cls, ()).rows()
+
+    @classmethod
     def remove(cls, row_id: str | int) -> None:
         """Delete the row of this id, if there is one."""
         _delete(cls).change(row_id=row_id)
@@ -211,7 +216,8 @@ def _select_one(model: type[BaseModel]) -> Any:
 
 @compiled
 def _select_where(model: type[BaseModel], names: tuple[str, ...]) -> Any:
-    return model.select().where(*(getattr(model, name) == Parameter(name) for name in names))
+    conditions = [getattr(model, name) == Parameter(name) for name in names]
+    return model.select().where(*conditions) if conditions else model.select()
 
 
 @compiled

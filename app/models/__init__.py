@@ -1,4 +1,4 @@
-"""What exists? Cameras, what detectors saw, the events it adds up to, and who changed what.
+"""What exists? Cameras, detections, events, the audit log, and what the service keeps for itself.
 
 All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`).
 """
@@ -6,7 +6,7 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 from collections.abc import Iterable
 
 from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
-from .cameras import ASSIGNED, STATUSES, Camera, Progress
+from .cameras import ASSIGNED, STATUSES, Camera, CameraSettings, Progress
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -20,14 +20,10 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
-from .settings import BoxSetting, CameraSettings
-from .system import AuditEntry, ClockNote, Secret, TableVersion, Token
+from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
 
 # Tables of how the service runs, and not of what it knows of cameras.
-INTERNAL: tuple[type[BaseModel], ...] = (
-    *(TableVersion, Secret, Token, ClockNote),
-    *(CameraSettings, BoxSetting),
-)
+INTERNAL = (TableVersion, Secret, Token, ClockNote, CameraSettings, BoxSetting)
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [

@@ -1,10 +1,18 @@
-"""Which cameras are there?"""
+"""Which cameras are there, and what was chosen for each?"""
 
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from peewee import Check, TextField, fn
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    Check,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+    fn,
+)
 
 from ..db.base import BaseModel, Parameter, Row, compiled
 
@@ -57,6 +65,58 @@ class Camera(BaseModel):
         """How many cameras have each status."""
         counts = {row["status"]: row["count"] for row in _count_by_status().rows()}
         return {status: counts.get(status, 0) for status in STATUSES}
+
+
+class CameraSettings(BaseModel):
+    """What a client chose for one camera beside its fields; null leaves it to the default.
+
+    A camera for which nothing was ever chosen has no row.
+    """
+
+    camera = ForeignKeyField(Camera, on_delete="CASCADE", primary_key=True)
+    # Which files are the camera's pictures, in the form of `fnmatch`; null for all.
+    file_pattern = TextField(null=True)
+    # 0 for never; null for what holds for the box.
+    offline_after_seconds = IntegerField(null=True)
+    # 0 for no limit; null for what holds for the box.
+    keep_days = IntegerField(null=True)
+    keep_bytes = BigIntegerField(null=True)
+    # Whether files from before the camera was given its folder may be deleted.
+    prune_existing = BooleanField()
+    group = TextField(null=True)
+    position = BigIntegerField(null=True)
+    moment_gap_seconds = IntegerField(null=True)
+
+    @classmethod
+    def defaults(cls) -> Row:
+        """The settings of a camera without a row."""
+        names = cls._meta.sorted_field_names
+        return {name: None for name in names if name != "camera"} | {"prune_existing": False}
+
+    @classmethod
+    def of(cls, camera_id: str) -> Row:
+        """The settings of one camera."""
+        row = cls.find(camera=camera_id)
+        return cls._chosen(row) if row else cls.defaults()
+
+    @classmethod
+    def by_camera(cls) -> dict[str, Row]:
+        """The settings of all cameras for which something was chosen, by the camera's id."""
+        return {row["camera_id"]: cls._chosen(row) for row in cls.find_all()}
+
+    @classmethod
+    def write(cls, camera_id: str, fields: Row) -> None:
+        """Set these fields; to be called inside a change."""
+        if cls.find(camera=camera_id):
+            cls.change(camera_id, fields)
+        else:
+            cls.insert_row({"camera": camera_id, **cls.defaults(), **fields})
+
+    @classmethod
+    def _chosen(cls, row: Row) -> Row:
+        """The row without its camera."""
+        chosen = {name: row[name] for name in cls.defaults()}
+        return chosen | {"prune_existing": bool(row["prune_existing"])}
 
 
 @compiled

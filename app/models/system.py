@@ -91,6 +91,26 @@ class Secret(BaseModel):
         cls.remove("")
 
 
+class BoxSetting(BaseModel):
+    """A setting of the box that somebody changed while the service ran."""
+
+    name = TextField(primary_key=True)
+    # As JSON.
+    value = TextField()
+
+    @classmethod
+    def stored(cls) -> Row:
+        """The value of each setting that was changed."""
+        return {row["name"]: json.loads(row["value"]) for row in cls.find_all()}
+
+    @classmethod
+    def write(cls, name: str, value: Any) -> None:
+        """Store a value; None forgets what is stored. To be called inside a change."""
+        cls.remove(name)
+        if value is not None:
+            cls.insert_row({"name": name, "value": json.dumps(value, ensure_ascii=False)})
+
+
 class TableVersion(BaseModel):
     """A mark of a table's content: while it stays the same, so do the rows.
 
