@@ -3,6 +3,7 @@
 import socket
 import struct
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ftplib import FTP
@@ -25,11 +26,11 @@ SLOW_SECONDS = 8
 
 
 class Watched(NamedTuple):
-    """A camera that is logged in by FTP, and where its snapshot is."""
+    """A camera that is logged in by FTP, where its snapshot is, and its folder."""
 
     ftp: FTP
     url: str
-    server: Server
+    folder: Path
 
     def snapshot(self) -> requests.Response:
         """What it sees right now."""
@@ -55,32 +56,31 @@ class Watched(NamedTuple):
 
     def size(self, name: str) -> int:
         """The bytes that have reached the disk."""
-        path = self.server.base / "front" / name
+        path = self.folder / name
         return path.stat().st_size if path.exists() else 0
 
 
 @pytest.fixture
-def watched(server: Server) -> Iterator[Watched]:
-    """A registered camera with an FTP account."""
-    with front(server) as watched:
+def watched(shared_server: Server) -> Iterator[Watched]:
+    """A registered camera with an FTP account and a folder of its own."""
+    with camera(shared_server, uuid.uuid4().hex) as watched:
         yield watched
+    requests.delete(watched.url, timeout=DEADLINE_SECONDS).raise_for_status()
 
 
 @pytest.fixture
 def polled(tmp_path: Path) -> Iterator[Watched]:
     """The same, where no folder can be watched."""
-    with Server(tmp_path, NVR_WATCH="off") as server, front(server) as polled:
+    with Server(tmp_path, NVR_WATCH="off") as server, camera(server, "front") as polled:
         yield polled
 
 
 @contextmanager
-def front(server: Server) -> Iterator[Watched]:
+def camera(server: Server, folder: str) -> Iterator[Watched]:
     """A registered camera that is logged in."""
-    made = requests.post(
-        server.url + "/api/cameras", json={"name": "Front", "folder_path": "front"}
-    )
-    with ftp_server(server.base, "front") as port, ftp_client(port, "front") as client:
-        yield Watched(client, server.url + made.headers["Location"], server)
+    made = requests.post(server.url + "/api/cameras", json={"name": "A", "folder_path": folder})
+    with ftp_server(server.base, folder) as port, ftp_client(port, folder) as client:
+        yield Watched(client, server.url + made.headers["Location"], server.base / folder)
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import runpy
 import signal
 import sqlite3
 import subprocess
@@ -105,11 +106,22 @@ def test_it_stops_while_clients_are_connected_and_silent(server):
 
 
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
-def test_a_wrong_setting_is_one_line_with_variable_value_and_what_is_allowed(tmp_path, name):
-    value = WRONG.get(name, "a\nb")
-    line = refusal(Server(tmp_path, **{name: value}))
-    assert line.startswith(f"cannot start: {name}={value!r} cannot be used: give ")
+def test_a_wrong_setting_ends_the_start_with_its_name_its_value_and_what_is_allowed(
+    tmp_path, monkeypatch, name
+):
+    wrong = {name: WRONG.get(name, "a\nb")}
+    for variable, value in (Server(tmp_path).environ() | wrong).items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(PROJECT / "wsgi.py"), run_name="__main__")
+    assert str(end.value).startswith(f"cannot start: {name}={wrong[name]!r} cannot be used: give ")
     assert not (tmp_path / "nvr.db").exists()
+
+
+@pytest.mark.parametrize("name", ["NVR_PORT", "NVR_LOG_LEVEL"])
+def test_a_wrong_setting_is_one_line(tmp_path, name):
+    line = refusal(Server(tmp_path, **{name: WRONG[name]}))
+    assert line.startswith(f"cannot start: {name}={WRONG[name]!r} cannot be used: give ")
 
 
 @pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1", "\x1b[31m"])
