@@ -77,7 +77,7 @@ def snapshot_response(
         if not query["placeholder"]:
             raise
         return placeholder_response(camera["name"], missing, most, query["disposition"])
-    tag = most.etag(picture)
+    tag = _etag(picture, most)
     if picture.data is not None and any(most):
         picture = current_app.extensions["resizer"].resize(picture, most)
     return picture_response(picture, tag, wanted.now, query["disposition"])
@@ -147,7 +147,12 @@ def _snapshot_request(
 
 
 def _is_not_modified(picture: Picture, most: MaxSize) -> bool:
-    return is_not_modified(most.etag(picture), _modified(picture))
+    return is_not_modified(_etag(picture, most), _modified(picture))
+
+
+def _etag(picture: Picture, most: MaxSize) -> str:
+    """The picture's at this size, as strong as that of the file."""
+    return f"{picture.etag}-{most.width or 0}x{most.height or 0}" if any(most) else picture.etag
 
 
 @lru_cache(CACHED_NAMES)

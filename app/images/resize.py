@@ -59,11 +59,6 @@ class MaxSize(NamedTuple):
         """Width and height, with `UNBOUNDED` for None."""
         return self.width or UNBOUNDED, self.height or UNBOUNDED
 
-    def etag(self, picture: Picture) -> str:
-        """The ETag of the ``picture`` at this size, as strong as its own."""
-        suffix = f"-{self.width or 0}x{self.height or 0}" if any(self) else ""
-        return picture.etag + suffix
-
 
 Key = tuple[str, int, MaxSize]
 

@@ -1,5 +1,6 @@
-"""What is one connection, and when has its client had its time?"""
+"""What is one connection, and when does its client take too long?"""
 
+import contextlib
 import fcntl
 import socket
 import struct
@@ -13,23 +14,23 @@ from .parser import RequestParser
 from .tasks import AppTask, ErrorResponseTask
 
 LINGER_SECONDS = 5
-# After a refusal, so many times so many bytes are read at the most.
+# After a refusal the connection is read at most so often, so many bytes each time.
 LINGER_READS, LINGER_BYTES = 500, 64 * 1024
 # Each read costs a turn of the event loop: 64 KiB that come byte by byte would cost seconds. After
 # so many reads of one header, each further one waits for so long at least.
 HEADER_READS, HEADER_PAUSE_SECONDS = 200, 0.05
-# A connection without a request is kept for so long, for the client's next one.
+# So long a connection is kept for the client's next request.
 IDLE_SECONDS = 120
 # Bytes a second that a client must send of a body on average, after its first NVR_CLIENT_SECONDS.
 SLOWEST_BODY = 1024
 
 
 class Channel(HTTPChannel):
-    """A connection that knows since when its client stands still, and how much it holds.
+    """A connection, with the times of its client's last progress and the bytes held for it.
 
-    After a refusal it reads what the client still sends for a few seconds: closing a socket with
-    unread data makes the kernel send RST, and the client would lose the answer that tells it why
-    (RFC 9112, section 9.6). All times are of `time.monotonic`.
+    After a refusal it reads for a few seconds what the client still sends: closing a socket with
+    unread data makes the kernel send RST, and the client would lose the answer (RFC 9112, section
+    9.6). All times are of `time.monotonic`.
     """
 
     parser_class = RequestParser
@@ -63,11 +64,11 @@ class Channel(HTTPChannel):
         return int(self.total_outbufs_len or (self.received_bytes if is_receiving else 0))
 
     def is_overdue(self, now: float, patience: float) -> bool:
-        """Whether the client has had its time; ``patience`` in seconds.
+        """Whether the client takes too long.
 
-        It may stand still for ``patience`` while it sends a request or takes an answer. Its
-        header may take as long altogether, its body as long as its bytes take at `SLOWEST_BODY`
-        besides. A client that has never asked gets as long, one that may ask again
+        It may stand still for ``patience`` seconds while it sends a request or takes an answer.
+        A header may take as long in all, a body as long and the time of its bytes at
+        `SLOWEST_BODY`. Before its first request a client may wait as long, later for
         `IDLE_SECONDS`.
         """
         if self.lingers_until:
@@ -83,7 +84,7 @@ class Channel(HTTPChannel):
         return now > self.free_since + (IDLE_SECONDS if self.has_answered else patience)
 
     def note_delivery(self, now: float) -> None:
-        """Notice that the client takes its answer also between two calls of `send`.
+        """Notice that the client takes bytes of its answer between two calls of `send`.
 
         The kernel takes new bytes only when a third of its buffer is free. For a client of 10 kB
         a second that is every eight seconds; what it has acknowledged meanwhile shows the
@@ -96,7 +97,7 @@ class Channel(HTTPChannel):
                 self.undelivered, self.moved_at = undelivered, now
 
     def received(self, data: bytes) -> Any:
-        """Take bytes of requests; the first one sets the clock."""
+        """Take bytes of requests."""
         now = time.monotonic()
         if self.request is None and not self.requests:
             self.began_at, self.received_bytes, self.header_reads = now, 0, 0
@@ -110,7 +111,7 @@ class Channel(HTTPChannel):
         return taken
 
     def write_soon(self, data: Any) -> Any:
-        """Take bytes of an answer; the first ones set the clock."""
+        """Take bytes of an answer."""
         if not self.total_outbufs_len:
             self.moved_at = time.monotonic()
         return super().write_soon(data)
@@ -130,7 +131,7 @@ class Channel(HTTPChannel):
         self.free_since = pool.answered_at = time.monotonic()
 
     def close_now(self) -> None:
-        """Close at once, whatever is under way, but not between a worker's look and its send."""
+        """Close at once, but not while a worker thread sends."""
         with self.outbuf_lock:
             super().handle_close()
 
@@ -158,17 +159,13 @@ class Channel(HTTPChannel):
         return bool(self.lingers_until) or bool(super().readable())
 
     def handle_read(self) -> None:
-        """Read; while lingering only to throw it away."""
+        """Read; while lingering discard what is read."""
         if not self.lingers_until:
             super().handle_read()
             return
         self.linger_reads += 1
         is_over = time.monotonic() > self.lingers_until or self.linger_reads > LINGER_READS
-        if not self._discard() or is_over:
-            self.close_now()
-
-    def _discard(self) -> bytes:
-        try:
-            return bytes(self.recv(LINGER_BYTES))
-        except OSError:
-            return b""
+        with contextlib.suppress(OSError):
+            if self.recv(LINGER_BYTES) and not is_over:
+                return
+        self.close_now()

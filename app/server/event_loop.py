@@ -25,10 +25,10 @@ from .tasks import Pools
 
 log = logging.getLogger(__name__)
 
-# In the kernel for each client, which doubles it. With the megabytes that it gives by itself, a
-# client would seem to stand still for as long as it takes them.
+# Of each connection (SO_SNDBUF of socket(7), which the kernel doubles). By default it grows to
+# megabytes, and a client seems to stand still while it takes them from there.
 SEND_BUFFER_BYTES = 128 * 1024
-# While what was asked before the end is answered.
+# Of a turn while the service stops and answers the last requests.
 SHORT_TURN_SECONDS = 0.02
 # A client may stand still for so long once the service stops.
 LAST_PATIENCE_SECONDS = 1
@@ -36,7 +36,7 @@ LAST_PATIENCE_SECONDS = 1
 PAUSE_SECONDS = 1.0
 # The loop waits for so long after a failure, which may come again at once.
 FAILURE_PAUSE_SECONDS = 0.05
-# So long without an answer, in seconds, while a request waits: the worker threads are stuck.
+# The worker threads are stuck when a request waits and none was answered for so long.
 STUCK_SECONDS = 20.0
 NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -46,7 +46,7 @@ class Listener(TcpWSGIServer):
 
     limits: ConnectionLimits
     paused_until = 0.0
-    # Held back so that one client more can be accepted, and told 503, when no other is left.
+    # Reserved, so that one more client can be accepted and gets a 503 when no other is left.
     spare_descriptor: int | None = None
 
     def __init__(self, app: Flask, sockets: dict[int, Any], **options: Any) -> None:
@@ -74,7 +74,7 @@ class Listener(TcpWSGIServer):
         log.exception("a connection could not be accepted")
 
     def keep_spare_descriptor(self) -> None:
-        """Take the spare descriptor, or take it again."""
+        """Reserve the spare descriptor where it is not reserved."""
         if self.spare_descriptor is None and self.readable():
             try:
                 self.spare_descriptor = os.dup(self.socket.fileno())
@@ -82,12 +82,12 @@ class Listener(TcpWSGIServer):
                 self.paused_until = time.monotonic() + PAUSE_SECONDS
 
     def stop_listening(self) -> None:
-        """Accept nobody any more; connections, and what wakes the loop for them, stay open."""
+        """Accept nobody any more. Connections stay open, and so does what wakes the loop."""
         wasyncore.dispatcher.close(self)
         self._use_spare_descriptor()
 
     def _free_descriptor(self) -> None:
-        """For the next client: that of the idlest one, the spare one, or one in a while."""
+        """Close the idlest connection or the spare descriptor; if there is none, pause."""
         if not (self.limits.close_idlest("no descriptor is left") or self._use_spare_descriptor()):
             self.paused_until = time.monotonic() + PAUSE_SECONDS
 
@@ -175,13 +175,13 @@ class EventLoop:
             self._turned_at = time.monotonic()
 
     def is_answering(self) -> bool:
-        """Whether clients are accepted and requests answered, as far as can be seen from here."""
+        """Whether clients are accepted and requests answered."""
         is_listening = all(listener.accepting for listener in self._listeners)
         has_failed = self._failed_at > self._turned_at
         return is_listening and not has_failed and self.pulse().answers
 
     def pulse(self) -> ServerPulse:
-        """How the loop itself is; from any thread."""
+        """The state of the loop, for health; called by any thread."""
         now = time.monotonic()
         answers = self._pools.seconds_without_answer(now) < STUCK_SECONDS
         return ServerPulse(answers, self._failures, now - self._failed_at)
@@ -215,9 +215,9 @@ def _adjustments(app: Flask) -> Adjustments:
     return Adjustments(
         listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
         ident=None,
-        # `access.proxies` decides which proxies are believed.
+        # `access.hosts` decides which proxies are trusted.
         clear_untrusted_proxy_headers=False,
-        # `parser` has measured it before, and blanks may have come in.
+        # `parser` has checked the size before it added blanks.
         max_request_header_size=2 * HEADER_BYTES,
         max_request_body_size=body_bytes + FRAMING_BYTES,
         # A worker sends what it has at once, without a turn of the loop.

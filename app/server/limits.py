@@ -1,4 +1,4 @@
-"""Which connections have to close so that the others are served? Asked in each turn."""
+"""Which connections are closed so that the others are served? Checked in each turn of the loop."""
 
 import logging
 import resource
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 500
 # In memory for all clients together; four pictures of the greatest size always fit.
 HELD_BYTES = 64 * MIB
-# Two clients that hold amounts which differ by less than this hold the same.
+# Amounts of memory that differ by less than this count as equal.
 SIMILAR_BYTES = 64 * 1024
-# How long others wait, in seconds, while worker threads wait for their clients.
+# So long a request may wait for a worker thread while all of them wait for their clients.
 STARVED_SECONDS = 1.0
 DEADLINE_CHECK_SECONDS = 1.0
 
@@ -81,6 +81,8 @@ class ConnectionLimits:
 
     def _limit_memory(self, channels: list[Channel]) -> None:
         """Close those that hold the most, of equals those that stood still for longer."""
+        if sum(channel.held_bytes() for channel in channels) <= self._held_bytes:
+            return
         held = {channel: channel.held_bytes() for channel in channels}
         while sum(held.values()) > self._held_bytes:
             worst = min(held, key=lambda each: (-(held[each] // SIMILAR_BYTES), each.moved_at))

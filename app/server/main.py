@@ -28,7 +28,7 @@ from .event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
-# How soon a token's first use shows.
+# How often the last uses of tokens are written.
 USES_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What was asked before the stop is answered within so many seconds; a change may wait
@@ -42,29 +42,28 @@ STOP_SECONDS = 7.0
 TURN_SECONDS = 1.0
 # systemd is told a few times per WatchdogSec= of the unit that requests are still answered.
 WATCHDOG_SECONDS = 5.0
-# From malloc.h of glibc.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+# mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of glibc's malloc.h.
+MALLOPT = {-8: 1, -3: MIB, -1: 4 * MIB}
 # How long a thread may keep the interpreter from one that waits for it. With Python's 5 ms, reads
 # beside 200 detections a second took 1.7 to 1.9 times as long as idle (99th percentile), with
-# this 1.3 to 1.5 times.
+# this 1.3 to 1.5 times. The interpreter runs one thread at a time; threads on two processors
+# contend for its lock, and 8 clients got half as many answers. So all stay on one.
 SWITCH_SECONDS = 0.001
 
 
 class StopRequest:
     """Whether a signal asked the process to stop.
 
-    The handler takes no lock, which the main thread could hold: it sets a flag. What ends the
-    loop's wait is the byte that the interpreter itself writes (signal.set_wakeup_fd).
+    The handler only sets a flag: the main thread could hold any lock that it took. The loop's wait
+    is ended by the byte that the interpreter writes into ``wakeup`` (signal.set_wakeup_fd).
     """
 
-    def __init__(self, wakeup: int) -> None:
-        self.is_made = False
-        for number in SIGNALS:
-            signal.signal(number, self._note)
-        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    is_made = False
 
-    def _note(self, *_: object) -> None:
-        self.is_made = True
+    def __init__(self, wakeup: int) -> None:
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: setattr(self, "is_made", True))
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
     def begin_stop(self) -> None:
         """Ignore further signals, and end the process in `STOP_SECONDS` whatever happens."""
@@ -97,7 +96,7 @@ def main(app: Flask) -> None:
 
 
 def start_jobs(app: Flask) -> list[Job]:
-    """What runs beside the requests, running."""
+    """Start what runs beside the requests."""
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
@@ -115,7 +114,7 @@ def start_jobs(app: Flask) -> list[Job]:
 
 
 def _prepare(app: Flask) -> EventLoop:
-    """A loop that listens, over a database of the newest schema; or one line, and the end."""
+    """Migrate and listen; where that fails, print one line and end the process."""
     host, port = app.config["NVR_HOST"], app.config["NVR_PORT"]
     try:
         db.migrate()
@@ -145,7 +144,7 @@ def _announce(app: Flask, loop: EventLoop) -> None:
 
 
 def _serve(loop: EventLoop, stop: StopRequest) -> None:
-    """Until a signal; tell systemd that it is ready, and then that requests are answered."""
+    """Serve until a signal, and tell systemd when it is ready and that requests are answered."""
     loop.start()
     notify("READY=1")
     told_at = 0.0
@@ -157,35 +156,20 @@ def _serve(loop: EventLoop, stop: StopRequest) -> None:
 
 
 def tune_process(one_processor: bool) -> None:
-    """Tune interpreter, memory and processor; call it before the first thread begins."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    tune_malloc()
-    if one_processor:
-        keep_to_one_processor()
-
-
-def tune_malloc() -> None:
-    """Have the C library keep little memory that is not used (mallopt(3)).
+    """Tune interpreter, memory and processors; call it before the first thread begins.
 
     All threads share one heap: with one each, a thread would keep what it needed once, 9 MiB to
     resize a 1080p picture. Freed blocks of 1 MiB go back to the system: else those of up to
     32 MiB are kept, and 8 clients that read nothing drove the peak to 300 MiB instead of 221.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.suppress(AttributeError):  # of musl, which keeps little anyway
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, 1)
-        mallopt(M_MMAP_THRESHOLD, MIB)
-        mallopt(M_TRIM_THRESHOLD, 4 * MIB)
-
-
-def keep_to_one_processor() -> None:
-    """Run this thread, and all that it starts, on one processor (sched_setaffinity(2)).
-
-    The interpreter runs one thread at a time. On two processors they contend for its lock, and 8
-    clients got half as many answers.
-    """
-    with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        for parameter, value in MALLOPT.items():
+            mallopt(parameter, value)
+    if one_processor:
+        with contextlib.suppress(PermissionError):  # of a sandbox: slower, nothing else
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def notify(state: str) -> None:

@@ -1,9 +1,9 @@
 """Which bytes are a request, and which are refused before anything expensive parses them?
 
-Regular expressions of waitress, and parsers of header values behind it, take quadratic time for
-some headers: a request line of 25,000 digits held everybody for minutes, and so did 60,000 blanks
-before a NUL. So each line of a header is checked and measured here first, in linear time, and its
-blanks are collapsed. What is refused is what two programs could understand differently (RFC 9112).
+Regular expressions of waitress, and parsers of header values in the app, take quadratic time for
+some headers: a request line of 25,000 digits took minutes, and so did 60,000 blanks before a NUL.
+So each line of a header is first checked here, in linear time, and its blanks are collapsed.
+Refused is what two programs could understand differently (RFC 9112).
 """
 
 import re
@@ -29,13 +29,13 @@ HEADER_LINES = 100
 FRAMING_BYTES = 64 * 1024
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# RFC 9112, sections 3 and 5. None of these can match in two ways, so none backtracks.
+# RFC 9112, sections 3 and 5. Each matches in one way only, so none backtracks.
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(1\.[01])")
 HEADER_LINE = re.compile(rb"(" + TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 ABSOLUTE_TARGET = re.compile(rb"https?://[^/?#@]+(?:[/?#]|$)", re.IGNORECASE)
 # One more digit than any body that a setting allows; int() refuses 4,301 of them.
 CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
-# Headers whose second line would leave open which of the two counts.
+# Headers that may occur once only: of two, programs take different ones.
 SINGLE = (b"host", b"content-length", b"content-type", b"transfer-encoding")
 
 
@@ -53,7 +53,7 @@ class UriTooLong(BadRequest):
 class RequestParser(HTTPRequestParser):
     """waitress' parser, which is given a header only once it is whole and checked."""
 
-    # What the server asks of a request also where its header was refused.
+    # The server reads them also where the header was refused.
     command = path = ""
 
     def __init__(self, adj: Any) -> None:
@@ -112,7 +112,7 @@ class RequestParser(HTTPRequestParser):
         largest = self.adj.max_request_body_size - FRAMING_BYTES
         if self.content_length > largest and not self.error:
             self._refuse(RequestEntityTooLarge("the body is too large"))
-        if self.completed:  # nothing follows that the client has to be asked for
+        if self.completed:  # there is no body that the client waits to send
             self.expect_continue = False
 
     def _receive_body(self, data: bytes) -> int:
@@ -169,7 +169,7 @@ def _check_request_line(line: bytes) -> bytes:
 
 
 def _check_framing(fields: dict[bytes, list[bytes]], version: bytes) -> None:
-    """Raise `ParsingError` where the end of the request or its host is not beyond doubt."""
+    """Raise `ParsingError` where the end of the request or its host is ambiguous."""
     if any(len(fields.get(name, ())) > 1 for name in SINGLE):
         raise ParsingError("a header occurs twice")
     if version == b"1.1" and b"host" not in fields:

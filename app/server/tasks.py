@@ -20,12 +20,12 @@ from ..problems import CONTENT_TYPE, PROBLEMS
 from ..strict_json import dump_json
 
 READING = ("GET", "HEAD", "OPTIONS")
-# While one of them writes for long (a camera with a million detections is deleted), seven others
-# can wait for their turn or their 503. A thread that waits costs nothing but its stack.
+# While one writes for long (a camera with a million detections is deleted), seven more requests
+# can wait for their turn or their 503. A thread that waits costs its stack only.
 WRITERS = 8
-# A piece of up to so many bytes is sent with the header, for which it is copied once more.
+# A piece of up to so many bytes is copied behind the header, and both are sent at once.
 SMALL_BYTES = 64 * 1024
-# What waitress refuses before the app sees it, by its status. What else it refuses is no HTTP.
+# The problem for each status of waitress' own errors; any other one means that it is no HTTP.
 CODES = {
     413: "payload_too_large",
     414: "uri_too_long",
@@ -69,7 +69,7 @@ class Pools:
         self.pool_of(channel.requests[0]).dispatcher.add_task(channel)
 
     def pool_of(self, request: Any) -> Pool:
-        """The pool that answers ``request``; the readers' for what is no request at all."""
+        """The pool that answers ``request``; the readers' for a refused one."""
         is_reading = request.error is not None or request.command in READING
         return self.readers if is_reading else self.writers
 
@@ -78,7 +78,7 @@ class Pools:
         return max(pool.seconds_without_answer(now) for pool in (self.readers, self.writers))
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
-        """Let each thread end what it is at, within ``timeout`` seconds for all of them."""
+        """Let the threads end their requests, within ``timeout`` seconds for all of them."""
         deadline = time.monotonic() + timeout
         for pool in (self.readers, self.writers):
             pool.dispatcher.shutdown(cancel_pending, max(0.1, deadline - time.monotonic()))
@@ -158,7 +158,7 @@ class ErrorResponseTask(ResponseWriter, ErrorTask):
 
 
 def as_file(body: bytes) -> ReadOnlyFileBasedBuffer:
-    """``body`` as waitress sends a file (``wsgi.file_wrapper``): from where it lies."""
+    """``body`` as a file (``wsgi.file_wrapper``), which waitress sends without a copy."""
     file = ReadOnlyFileBasedBuffer(io.BytesIO(body))
     file.prepare(len(body))
     return file

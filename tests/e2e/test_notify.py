@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 import requests
 
-from app.server import event_loop, main, process
+from app.server import event_loop, main
 from tests.e2e import wire
 from tests.e2e.faulty import HANG, faulty_server
 from tests.e2e.server import PROJECT, Server
@@ -55,9 +55,9 @@ def test_it_tells_when_it_listens_answers_and_stops(manager, tmp_path):
 
 def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    process.notify("READY=1")
+    main.notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
-    process.notify("READY=1")
+    main.notify("READY=1")
 
 
 def test_the_watchdog_is_told_often_enough():
