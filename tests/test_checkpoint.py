@@ -47,6 +47,12 @@ def test_a_medium_log_is_copied_after_a_quiet_second(log, monkeypatch):
     assert in_the_file()
 
 
+def test_a_clock_that_was_set_back_does_not_keep_the_log(log, monkeypatch):
+    monkeypatch.setattr(connection, "CHECKPOINT_BYTES", 1)
+    age(log, -3600)
+    assert checkpoint()
+
+
 def test_a_large_log_is_copied_without_a_quiet_second(log, monkeypatch):
     monkeypatch.setattr(connection, "CHECKPOINT_BYTES", 1)
     monkeypatch.setattr(connection, "LARGE_LOG_BYTES", 1)

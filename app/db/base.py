@@ -5,7 +5,6 @@ Building a query in peewee costs 0.2 ms, running its SQL a hundredth of that.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ParamSpec, cast
 
@@ -20,19 +19,18 @@ P = ParamSpec("P")
 # Unicode's categories Cc and Cs: UTF-8 has no bytes for a lone surrogate, and SQLite's own
 # functions end a text at NUL.
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# Queries that are kept: far more than the sets of filters that clients combine.
+# Compiled queries that are kept; clients combine far fewer sets of filters.
 MOST_KEPT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """The place of a parameter among the values of a query."""
+class _Slot(str):
+    """The name of a parameter, in its place among the values of a query."""
 
-    name: str
+    __slots__ = ()
 
 
 class Parameter(Value):
-    """Stands in a query for a value that each run of it gives under this ``name``."""
+    """A value in a query that is given under this ``name`` each time the query runs."""
 
     def __init__(self, name: str) -> None:
         super().__init__(_Slot(name), converter=False, unpack=False)
@@ -47,7 +45,7 @@ class CompiledQuery:
 
     def bind(self, values: Row) -> list[Any]:
         """The values of the query in the order of its SQL."""
-        return [values[v.name] if type(v) is _Slot else v for v in self._values]
+        return [values[v] if type(v) is _Slot else v for v in self._values]
 
     def rows(self, **values: Any) -> list[Row]:
         """All rows by column name, as the driver gives their values."""
@@ -67,11 +65,11 @@ class CompiledQuery:
         return None if row is None else row[0]
 
     def change(self, **values: Any) -> int:
-        """How many rows the query has changed or deleted."""
+        """Run an UPDATE or DELETE; how many rows it has changed."""
         return int(self._execute(values).rowcount)
 
     def insert(self, **values: Any) -> int:
-        """The id of the row that the query has inserted."""
+        """Run an INSERT of one row; its id."""
         return int(self._execute(values).lastrowid)
 
     def _execute(self, values: Row) -> Any:
@@ -88,7 +86,7 @@ def compiled(build: Callable[P, Any]) -> Callable[P, CompiledQuery]:
 
 
 class ConflictError(Exception):
-    """Values that fit their schema but not what is stored: field → messages."""
+    """Valid values that do not fit what is stored: field → messages."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__(fields)
@@ -96,7 +94,7 @@ class ConflictError(Exception):
 
 
 class NotFound(Exception):
-    """There is no such row; ``resource`` says of what kind."""
+    """There is no such row; ``resource`` names its table."""
 
     def __init__(self, resource: str) -> None:
         super().__init__(resource)
@@ -104,10 +102,7 @@ class NotFound(Exception):
 
 
 class BaseModel(Model):
-    """What all tables share; every query of the service is a method of its table.
-
-    Reads give plain dicts, in the contract's order.
-    """
+    """What all tables share. Rows are dicts, their keys in the order of the columns."""
 
     class Meta:
         database = database
@@ -136,22 +131,22 @@ class BaseModel(Model):
 
     @classmethod
     def change(cls, row_id: str | int, fields: Row) -> None:
-        """Write just these columns, so that no concurrent change to another one is undone."""
+        """Set these columns and no other, so that no concurrent change is undone."""
         _update(cls, tuple(fields)).change(row_id=row_id, **fields)
 
     @classmethod
     def columns(cls) -> list[Any]:
-        """What is read of a row that goes to the wire."""
+        """The columns of a row that is sent to a client."""
         return list(cls._meta.sorted_fields)
 
     @classmethod
     def shape(cls, row: Row) -> Row:
-        """The ``row`` of these `columns` as it goes to the wire."""
+        """A row of these `columns`, as it is sent."""
         return row
 
     @classmethod
     def one(cls, row_id: str | int) -> Row:
-        """The row of this id as it goes to the wire; raises `NotFound`."""
+        """The row of this id, as it is sent; raises `NotFound`."""
         row = _select_one(cls).one(row_id=row_id)
         if row is None:
             raise NotFound(cls.table())
@@ -179,7 +174,7 @@ class BaseModel(Model):
 
 
 def chunks(items: list[Any]) -> Iterator[list[Any]]:
-    """Parts of the list, each of a power of two items: so few lengths of queries are compiled."""
+    """Parts of the list, of a power of two items each: few sizes of queries are compiled."""
     begin = 0
     while left := len(items) - begin:
         size = 1 << (left.bit_length() - 1)

@@ -23,11 +23,11 @@ PRAGMAS = (
     ("journal_mode", "wal"),
     # FULL: a commit that was acknowledged survives a power cut (sqlite.org/pragma.html).
     ("synchronous", "full"),
-    # Off by default on every new connection; without it nothing cascades.
+    # Off by default on every new connection; without it no deletion cascades.
     ("foreign_keys", 1),
     # In pages. `checkpoint` comes first; this is for a process that never has a quiet moment.
     ("wal_autocheckpoint", 8192),
-    # In bytes: a log that is in the database is cut, so that its size says what it holds.
+    # In bytes: a log is truncated once it is copied, so that its size says what it holds.
     ("journal_size_limit", 0),
 )
 # Primary result codes (sqlite.org/rescode.html).
@@ -90,7 +90,7 @@ database = Database(None, max_connections=None)
 
 
 def init_app(app: Flask) -> None:
-    """Point the data layer at the configured file, and return connections to the pool.
+    """Name the configured file, and return each app context's connection to the pool.
 
     Raises `BadSetting` where SQLite's locks and its WAL cannot be relied on (sqlite.org/wal.html).
     """
@@ -129,13 +129,14 @@ def checkpoint() -> bool:
     """Copy the log into the database where it is due; whether it was.
 
     The log is SQLite's WAL (sqlite.org/wal.html, section 4.1). It is due when it is large, or when
-    nobody has written for a second: so no commit pays for the copying, and costs one fsync.
+    nobody has written for a second: so no commit has to do the copying, and each costs one fsync.
     """
     try:
         log = os.stat(f"{database.path}{LOG_SUFFIX}")
     except FileNotFoundError:
         return False
-    quiet = time.time() - log.st_mtime > QUIET_SECONDS
+    # A clock that was set back leaves the log with a time in the future.
+    quiet = abs(time.time() - log.st_mtime) > QUIET_SECONDS
     due = log.st_size > CHECKPOINT_BYTES and (quiet or log.st_size > LARGE_LOG_BYTES)
     if due:
         database.execute_sql("PRAGMA wal_checkpoint(PASSIVE)")

@@ -24,9 +24,9 @@ Companion = Callable[[], Callable[[], object] | None]
 
 log = logging.getLogger(__name__)
 
-# SQLite waits so long for another process's lock; then the thread looks who still waits for it.
+# SQLite waits so long for another process's lock; then the thread drops changes that timed out.
 LOCK_MILLISECONDS = 500
-# How often the thread looks whether a checkpoint is due.
+# How often the thread looks whether a checkpoint is due, and calls the companion at most.
 CHECKPOINT_SECONDS = 1.0
 COMPANION_SECONDS = 1.0
 # `close` waits so long for the change that the thread may be in.

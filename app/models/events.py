@@ -31,12 +31,12 @@ def encode_types(types: Iterable[str]) -> str:
 
 
 def decode_types(text: str) -> set[str]:
-    """The object types that `encode_types` made ``text`` of."""
+    """The object types in a text of `encode_types`."""
     return set(text.split(SEPARATOR)) - {""}
 
 
 class Event(BaseModel):
-    """Something that happened before one camera: detections that a person reviews as one."""
+    """Something that happened in front of a camera; groups detections for review."""
 
     # Never used again, even after the newest row is gone (sqlite.org/autoinc.html).
     id = AutoIncrementField()
@@ -51,7 +51,7 @@ class Event(BaseModel):
     reasoning = TextField()
     reviewed = BooleanField()
     notes = TextField(null=True)
-    # What its detections showed when they came (`encode_types`), also after they are deleted.
+    # Those of its detections (`encode_types`), also after they are deleted.
     object_types = TextField(constraints=[SQL("DEFAULT ''")])
 
     class Meta:
@@ -111,8 +111,8 @@ class Detection(BaseModel):
     file_path = TextField(null=True)
     # The detector's own name for it; posting it again for the same camera stores nothing new.
     external_id = TextField(null=True)
-    # Which of `CONFIDENCE_BUCKETS`: an index has each in the order of the list, so that a least
-    # confidence that hardly a row reaches does not walk through all the others.
+    # Which of `CONFIDENCE_BUCKETS`. An index holds each bucket in the order of the list, so that a
+    # filter by confidence reads only the rows that match.
     confidence_bucket = IntegerField(
         column_name="band", null=True, constraints=[generated("CAST(confidence * 20 AS INTEGER)")]
     )
@@ -147,7 +147,7 @@ class Detection(BaseModel):
 
     @classmethod
     def known_ids(cls, camera_id: str, external_ids: list[str]) -> dict[str, int]:
-        """The ids of those that the camera has already: external id → id."""
+        """The ids of the camera's detections with these external ids: external id → id."""
         known: dict[str, int] = {}
         for some in chunks(external_ids):
             values = {f"external_id_{n}": value for n, value in enumerate(some)}

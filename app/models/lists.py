@@ -1,4 +1,4 @@
-"""Which lists grow, by what can each be filtered, and what do its rows look like on the wire?"""
+"""By what can each list that grows be filtered, and how are its events counted?"""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def event_counts_by_level(period: Row) -> dict[str | None, int]:
 
 
 def event_counts_by_camera(period: Row) -> list[Row]:
-    """How many events began in the ``period`` before each camera, most first."""
+    """How many events began in the ``period`` in front of each camera, most first."""
     return _count_by_camera(tuple(period)).rows(**period)
 
 
@@ -37,7 +37,7 @@ def _bucket_union(given: Row) -> Union | None:
 def _type_union(given: Row) -> Union | None:
     """The sets of object types that hold the one asked for, where they are few.
 
-    Where none does, one that no event has, so that not all events are read in vain.
+    Where none does, one that no event has, so that no event is read for nothing.
     """
     known = Event.sets_of_types(MOST_SETS_OF_TYPES) if "object_type" in given else None
     if known is None:
