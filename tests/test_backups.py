@@ -76,7 +76,7 @@ def test_a_backup_overwrites_nothing(run, tmp_path):
     assert (tmp_path / "kept.db").read_text() == "something else"
 
 
-def test_a_backup_into_a_folder_that_is_not_there_is_one_line(run, tmp_path):
+def test_a_backup_into_a_missing_folder_prints_one_line(run, tmp_path):
     result = run("backup", str(tmp_path / "nowhere/kept.db"))
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
 
@@ -112,7 +112,9 @@ def test_a_backup_of_a_damaged_database_is_refused(app, path, tmp_path, client):
     assert not (tmp_path / "kept.db").exists()
 
 
-def test_a_backup_without_hard_links_overwrites_nothing_either(app, path, tmp_path, monkeypatch):
+def test_a_backup_overwrites_nothing_where_there_are_no_hard_links(
+    app, path, tmp_path, monkeypatch
+):
     def refuse(*_):
         raise PermissionError
 
@@ -124,7 +126,7 @@ def test_a_backup_without_hard_links_overwrites_nothing_either(app, path, tmp_pa
     assert examine(str(tmp_path / "kept.db"), thoroughly=True) == db.known_migrations()
 
 
-def test_a_restore_brings_the_backup_and_keeps_the_old_database(kept, path, run):
+def test_a_restore_puts_the_backup_in_place_and_keeps_the_old_database(kept, path, run):
     result = run("restore", kept, "--json")
     answer = json.loads(result.stdout)
     assert answer["database"] == path
@@ -163,7 +165,7 @@ def test_a_restore_over_a_damaged_database_keeps_that_as_it_is(kept, path, run):
         assert file.read() == b"this is no database" * 100
 
 
-def test_a_restore_where_no_database_is_needs_none(kept, path, run):
+def test_a_restore_works_without_an_old_database(kept, path, run):
     files.remove(path)
     assert run("restore", kept).stdout == f"restored {path}\n"
     assert names() == ["Before"]
@@ -224,7 +226,7 @@ def test_an_unusable_backup_is_refused_and_the_database_stays(kept, path, run, s
     assert names() == ["Before", "After"]
 
 
-def test_a_lost_database_whose_log_is_there_is_not_made_anew(kept, path):
+def test_a_missing_database_is_not_created_where_its_log_is_left(kept, path):
     os.rename(path, f"{path}-wal")
     with pytest.raises(InvalidDatabaseFile, match="only its -wal is there"):
         db.migrate()

@@ -74,7 +74,7 @@ def test_deleting_a_camera_counts_its_rows_and_reports_progress(monkeypatch):
     assert (Detection.select().count(), Event.select().count()) == (5, 2)
 
 
-def test_audit_entries_outlive_their_camera_under_its_name_then():
+def test_audit_entries_keep_the_name_of_a_deleted_camera():
     camera = camera_service.create_camera(FIELDS, BY)["id"]
     camera_service.update_camera(camera, {"name": "Side"}, BY)
     camera_service.delete_camera(camera, BY)
@@ -94,7 +94,7 @@ def test_audit_entries_outlive_their_camera_under_its_name_then():
     ],
     ids=["change", "remove"],
 )
-def test_an_unknown_camera_leaves_no_trace(work):
+def test_a_change_of_an_unknown_camera_writes_nothing(work):
     add_camera()
     before = everything()
     with pytest.raises(NotFound):

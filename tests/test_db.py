@@ -121,7 +121,7 @@ def test_a_connection_that_was_given_back_serves_the_next_thread(app):
     assert in_thread(lambda: database.connection() is first)
 
 
-def test_a_row_must_not_refer_to_nothing(app):
+def test_a_row_must_refer_to_an_existing_row(app):
     database.close()
     with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"):
         add_detection("no such camera")
@@ -205,7 +205,7 @@ def test_migrating_again_writes_nothing(app, forgetful):
     assert effort.changes() == changes
 
 
-def test_a_newer_database_is_refused_by_the_name_of_what_it_has_seen(app, forgetful):
+def test_a_newer_database_is_refused_and_its_unknown_migration_named(app, forgetful):
     database.execute_sql("INSERT INTO schema_migration VALUES (99, '0099_later', '2026-01-01')")
     before = contents()
     with pytest.raises(db.NewerDatabase, match=r"nvr\.db .*0099_later"):
@@ -213,13 +213,13 @@ def test_a_newer_database_is_refused_by_the_name_of_what_it_has_seen(app, forget
     assert contents() == before
 
 
-def test_a_newer_database_is_refused_while_steps_are_pending_too(app, forgetful):
+def test_a_newer_database_is_refused_also_while_migrations_are_pending(app, forgetful):
     database.execute_sql("UPDATE schema_migration SET name = '0099_later' WHERE id = 1")
     with pytest.raises(db.NewerDatabase):
         db.migrate()
 
 
-def test_processes_that_migrate_the_same_new_file_at_once_are_all_fine(tmp_path):
+def test_several_processes_can_migrate_the_same_new_file_at_once(tmp_path):
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
@@ -286,7 +286,7 @@ def test_a_later_migration_that_fails_leaves_all_as_it_was(app, forgetful, steps
     assert pragma("foreign_keys") == 1
 
 
-def test_a_migration_that_builds_a_table_anew_cascades_to_nothing(app, forgetful, steps):
+def test_a_migration_that_rebuilds_a_table_deletes_no_other_rows(app, forgetful, steps):
     add_detection(add_camera())
     for path in STEPS:
         shutil.copy(path, steps)

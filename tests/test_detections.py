@@ -259,7 +259,7 @@ def types_in(event):
     return decode_types(rows(Event.select().where(Event.id == event["id"]))[0]["object_types"])
 
 
-def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(front, statements):
+def test_an_event_has_the_object_types_of_all_of_its_detections(front, statements):
     ids = event_service.create_detections([seen(front, object_type=name) for name in "aba"]).ids
     event, other = (
         event_service.create_event(happened(front, ids)),
@@ -275,7 +275,7 @@ def test_an_event_knows_the_types_of_what_it_claims_and_of_what_comes_later(fron
     assert of_kind(statements, "UPDATE") == []
 
 
-def test_an_event_is_found_by_a_whole_name_and_no_other(front):
+def test_an_event_is_found_by_the_exact_object_type(front):
     ids = event_service.create_detections(
         [seen(front, object_type=name) for name in ("cat", "dog")]
     ).ids

@@ -104,13 +104,13 @@ def test_a_filter_with_an_index_of_its_own_is_searched_by_it(app):
             assert line.endswith(f"({' AND '.join(fixed)})"), line
 
 
-def test_a_least_confidence_leaves_out_the_buckets_below_it(app):
+def test_a_filter_by_confidence_reads_no_lower_bucket(app):
     for confidence, parts in ((0, 21), (0.049, 21), (0.05, 20), (0.85, 4), (0.99, 2), (1, 1)):
         lines = looks(DETECTIONS, *DETECTIONS.page_query({"min_confidence": confidence}, 50, None))
         assert len(lines) == parts, confidence
 
 
-def test_every_confidence_is_in_the_bucket_that_is_looked_up(app):
+def test_python_and_the_database_compute_the_same_bucket(app):
     """SQLite computes the stored one and Python the one that is asked for."""
     numbers = sorted({n / 1000 for n in range(1001)} | {n / 20 for n in range(21)} | {0.1 + 0.2})
     for number in numbers:
@@ -164,7 +164,7 @@ def test_events_are_found_by_a_type_however_many_sets_of_types_there_are(
     assert EVENTS.count({"object_type": name}) == len(expected)
 
 
-def test_the_sets_that_hold_a_type_are_searched_and_no_others(events_of_types):
+def test_only_the_sets_that_hold_the_object_type_are_searched(events_of_types):
     for name, sets in (("car", 2), ("person", 1), ("cat", 1)):
         lines = looks(
             EVENTS, *EVENTS.count_query({"object_type": name, "camera_id": "c", "reviewed": True})
@@ -228,7 +228,7 @@ def test_a_last_page_that_is_full_has_no_next(app):
     assert EVENTS.page({}, 3, None)[1] is not None
 
 
-def test_a_page_reads_one_row_more_than_it_answers_and_skips_none(app):
+def test_a_page_reads_one_row_more_than_it_returns(app):
     seen = []
     add_events([NOON] * 9)
     _, cursor = EVENTS.page({}, 3, None)
@@ -297,7 +297,7 @@ def test_the_order_in_which_filters_are_given_does_not_matter_to_a_cursor(app):
 
 
 @LISTINGS
-def test_one_is_the_row_or_not_found(app, listing):
+def test_a_missing_row_raises_not_found(app, listing):
     with pytest.raises(NotFound, match=listing.name):
         listing.model.one(1)
 

@@ -169,7 +169,7 @@ def test_deleting_a_camera_finds_its_rows_by_indexes():
     ],
     ids=["remove", "cascade"],
 )
-def test_deleting_a_camera_costs_nothing_for_the_rows_of_others(remove):
+def test_the_rows_of_other_cameras_do_not_slow_a_deletion(remove):
     def cost(detections):
         camera = add_camera()
         add_many(camera, detections, events=detections // 10)

@@ -20,7 +20,7 @@ def camera(name, status="online"):
     )
 
 
-def test_an_empty_box_counts_nothing_but_knows_every_key(app):
+def test_an_empty_database_counts_0_under_every_key(app):
     assert stats.totals() == {
         "total_cameras": 0,
         "cameras_by_status": {"online": 0, "offline": 0, "error": 0},

@@ -52,7 +52,7 @@ def test_a_token_is_32_random_bytes_and_only_its_hash_is_stored(secret):
     assert hashlib.sha256(secret.encode()).hexdigest() in str(stored())
 
 
-def test_a_token_is_found_by_all_of_it_and_by_nothing_else(secret):
+def test_a_token_is_found_by_its_whole_secret_only(secret):
     found = tokens.find(secret)
     assert (found["name"], found["role"]) == ("phone", "read")
     (digest,) = (row[3] for row in stored())
@@ -80,7 +80,7 @@ def test_a_token_is_looked_up_in_an_index_by_one_query(secret):
     assert plans(lambda: tokens.find("no token")) == {}
 
 
-def test_revoking_is_at_once_and_leaves_the_others(secret):
+def test_a_revoked_token_is_unknown_at_once_and_others_are_not(secret):
     other = tokens.create("tablet", "write", BY)[1]
     tokens.revoke("phone", BY)
     assert tokens.find(secret) is None
@@ -104,7 +104,7 @@ def test_any_other_printable_name_is_kept(name):
     assert Token.listing() == []
 
 
-def test_a_name_is_unique_until_it_is_free_again(secret):
+def test_a_name_can_be_used_again_after_its_token_is_revoked(secret):
     with pytest.raises(tokens.BadName, match="another token"):
         tokens.create("phone", "write", BY)
     tokens.revoke("phone", BY)
@@ -160,7 +160,7 @@ def test_a_use_that_could_not_be_written_is_written_later(secret):
     assert Token.listing()[0]["last_used_at"]
 
 
-def test_a_use_within_the_hour_is_not_remembered(secret):
+def test_a_use_within_an_hour_of_the_last_is_not_kept(secret):
     tokens.usage.note(tokens.find(secret), clock.now())
     tokens.usage.write()
     tokens.usage.note(tokens.find(secret), clock.now() + tokens.USAGE_INTERVAL / 2)

@@ -125,7 +125,7 @@ def test_changes_that_wait_are_committed_together(commits):
     assert commits() == 2
 
 
-def test_a_change_that_waits_for_nothing_is_committed_at_once(commits):
+def test_a_change_is_committed_at_once_where_none_waits(commits):
     assert outcome(named("a")) is None
     assert commits() == 1
 
@@ -175,7 +175,7 @@ def test_a_change_keeps_other_processes_out_from_its_first_moment():
     assert outcome(change) is None
 
 
-def test_a_commit_that_fails_is_the_failure_of_all_its_changes(monkeypatch):
+def test_a_failed_commit_fails_all_of_its_changes(monkeypatch):
     def full():
         raise peewee.OperationalError("database or disk is full")
 
@@ -186,7 +186,7 @@ def test_a_commit_that_fails_is_the_failure_of_all_its_changes(monkeypatch):
     assert outcome(named("d")) is None
 
 
-def test_a_transaction_that_sqlite_undoes_is_lost_for_all_its_changes():
+def test_all_changes_fail_where_sqlite_undoes_their_transaction():
     """As on a full disk: sqlite.org/lang_transaction.html, section 3."""
 
     def lose():
@@ -217,7 +217,7 @@ def test_a_change_that_could_not_begin_in_time_is_busy_and_never_made():
     assert names() == ["next"]
 
 
-def test_an_interrupted_caller_keeps_nothing_of_its_change():
+def test_the_change_of_an_interrupted_caller_is_undone():
     """As a command that a person ends with Ctrl-C."""
 
     def change():
@@ -268,7 +268,7 @@ def test_closing_does_not_wait_long_for_another_process(held):
         assert isinstance(waiting.result(5), db.DatabaseBusy)
 
 
-def test_a_change_inside_a_change_is_a_mistake_that_is_told_at_once():
+def test_a_change_that_runs_another_change_raises_at_once():
     assert isinstance(outcome(lambda: writer.run(lambda: 1)), RuntimeError)
 
 

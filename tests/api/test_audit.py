@@ -76,7 +76,7 @@ def test_entries_outlive_their_camera_and_keep_its_name_as_it_was(client, camera
     assert entries[2]["details"] == chosen
 
 
-def test_deleting_a_camera_takes_its_own_rows_leaves_others_and_its_files(client, camera, base):
+def test_deleting_a_camera_deletes_its_own_rows_and_no_file(client, camera, base):
     (base / "front" / "a.jpg").write_bytes(b"\xff\xd8\xff")
     other = post_camera(client)
     post_detections(client, detection(camera))
@@ -132,7 +132,7 @@ def test_no_method_changes_or_removes_an_entry(client, camera, method):
     assert found(client) == before
 
 
-def test_reading_leaves_no_entry(client, camera):
+def test_reading_writes_no_entry(client, camera):
     before = found(client)
     for url in (URL, f"{URL}/1", "/api/cameras", f"/api/cameras/{camera['id']}/snapshot"):
         client.get(url)
@@ -148,7 +148,7 @@ def test_an_unknown_entry_is_404(client):
         assert_problem(client.get(f"{URL}/{path}"), 404, "not_found")
 
 
-def test_a_query_that_cannot_be_meant_is_422(client):
+def test_an_invalid_query_is_422(client):
     for query, name in (
         ("start_date=2025-12-23", "start_date"),
         ("end_date=now", "end_date"),

@@ -60,7 +60,7 @@ def test_create_answers_the_detection_in_the_documented_order(client, camera):
     assert client.get(answer.headers["Location"]).get_json() == stored
 
 
-def test_what_is_left_out_is_null_and_now(client, camera, monkeypatch):
+def test_fields_left_out_are_null_and_the_time_is_now(client, camera, monkeypatch):
     monkeypatch.setattr("app.clock.rfc3339", lambda _: "2031-01-01T00:00:00.000000Z")
     stored = post_detection(client, camera)
     assert stored["detected_at"] == "2031-01-01T00:00:00.000000Z"
@@ -122,7 +122,7 @@ def test_a_whole_number_is_written_without_a_fraction_wherever_one_is_asked_for(
         assert problem["errors"]["json"] == {name: ["Not a valid integer."] for name in expected}
 
 
-def test_every_stranger_of_a_batch_is_named(client, camera):
+def test_every_unknown_camera_and_event_of_a_batch_is_named(client, camera):
     stranger = detection(UNKNOWN_CAMERA)
     bodies = [stranger, detection(camera), detection(camera, event_id=9), stranger]
     assert refused(client, {"detections": bodies}) == [
@@ -367,14 +367,14 @@ BAD_QUERIES = (
 )
 
 
-def test_a_query_that_cannot_be_meant_is_422(client):
+def test_an_invalid_query_is_422(client):
     for name, value in BAD_QUERIES:
         answer = client.get(URL, query_string={name: value})
         problem = assert_problem(answer, 422, "validation_failed")
         assert list(problem["errors"]["query"]) == [name]
 
 
-def test_a_parameter_said_twice_is_422_even_with_the_same_value(client):
+def test_a_parameter_given_twice_is_422_even_with_the_same_value(client):
     answer = client.get(f"{URL}?object_type=car&object_type=car&limit=1")
     problem = assert_problem(answer, 422, "validation_failed")
     assert list(problem["errors"]["query"]) == ["object_type"]

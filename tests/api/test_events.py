@@ -124,7 +124,7 @@ def test_the_longest_texts_and_an_end_at_the_start_are_taken(client, camera):
     assert stored | widest | {"ended_at": NOON} == stored
 
 
-def test_claimed_detections_are_the_events(client, camera):
+def test_a_claimed_detection_belongs_to_the_event(client, camera):
     ids = post_detections(client, *[detection(camera)] * 3)
     stored = post_event(client, camera, detection_ids=[ids[2], ids[0], ids[2]])
     assert stored["detection_count"] == 2
@@ -159,7 +159,7 @@ def test_a_detection_posted_into_an_event_counts(client, camera):
     assert client.get(f"{URL}/{stored['id']}").get_json()["detection_count"] == 1
 
 
-def test_the_detections_of_an_event_take_the_lists_filters_but_its_event(client, camera):
+def test_the_detections_of_an_event_have_all_filters_except_the_event(client, camera):
     mine, other = post_event(client, camera), post_event(client, camera)
     for where in (mine, other):
         bodies = [
@@ -224,7 +224,7 @@ def test_a_review_of_one_field_leaves_the_others(client, camera):
         assert list(entry["details"]["changes"]) == [field]
 
 
-def test_a_review_without_a_change_leaves_no_trace(client, camera):
+def test_a_review_without_a_change_writes_no_entry(client, camera):
     stored = post_event(client, camera, **REVIEW)
     same = REVIEW | {"ended_at": "2025-12-23T13:01:00+01:00"}
     for body in ({}, REVIEW, same, {"notes": "n"}):
@@ -351,14 +351,14 @@ BAD_QUERIES = (
 )
 
 
-def test_a_query_that_cannot_be_meant_is_422(client):
+def test_an_invalid_query_is_422(client):
     for path, name, value in BAD_QUERIES:
         answer = client.get(URL + path, query_string={name: value})
         problem = assert_problem(answer, 422, "validation_failed")
         assert list(problem["errors"]["query"]) == [name]
 
 
-def test_a_parameter_said_twice_is_422(client):
+def test_a_parameter_given_twice_is_422(client):
     for path in ("", "/stats", "/export"):
         answer = client.get(f"{URL}{path}?end_date={NOON}&end_date={NOON}")
         problem = assert_problem(answer, 422, "validation_failed")

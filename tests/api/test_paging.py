@@ -1,4 +1,4 @@
-"""Walking a list over HTTP: no row twice, none left out, and no cursor but one's own."""
+"""Do pages of a list over HTTP repeat or skip a row, and is a foreign cursor refused?"""
 
 import random
 
@@ -105,7 +105,7 @@ def test_all_pages_together_are_the_list_with_the_same_count_on_each(client, man
     assert (page["count"], rest["count"], len(rest["detections"])) == (23, 23, 3)
 
 
-def test_every_list_is_walked_to_its_end(client, camera):
+def test_every_list_can_be_paged_to_its_end(client, camera):
     for number in range(7):
         event = post_event(
             client, camera, detection_ids=post_detections(client, detection(camera))
@@ -119,7 +119,7 @@ def test_every_list_is_walked_to_its_end(client, camera):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_walk_repeats_and_skips_nothing_while_another_client_writes(client, camera, app, seed):
+def test_paging_repeats_and_skips_nothing_while_another_client_writes(client, camera, app, seed):
     """All rows have one of two moments; whole cameras go, with all that is theirs."""
     dice = random.Random(seed)
     other = app.test_client()
@@ -161,7 +161,9 @@ INSERTS = {
 
 @pytest.mark.parametrize("filtered", [False, True])
 @pytest.mark.parametrize(("url", "table"), [*zip(LISTS, INSERTS, strict=True)])
-def test_a_walk_of_any_list_is_right_while_rows_come_and_go(client, camera, url, table, filtered):
+def test_paging_through_any_list_is_right_while_rows_come_and_go(
+    client, camera, url, table, filtered
+):
     """Three moments for all rows; some come and some go between any two pages."""
     dice = random.Random(len(url) + filtered)
     moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
@@ -196,7 +198,7 @@ def test_a_cursor_survives_a_restart(client, cursor, environ):
     assert get(again, "/api/detections", cursor=cursor) == rest
 
 
-def test_the_key_of_cursors_is_the_databases_own(client, cursor, environ, tmp_path):
+def test_each_database_has_its_own_key_for_cursors(client, cursor, environ, tmp_path):
     first = Secret.named("cursor")
     assert len(first) == 64
     db.database.close()
@@ -263,7 +265,7 @@ def test_a_cursor_with_a_flipped_bit_is_422_or_the_same_cursor(client, cursor):
 
 @SAME_APP
 @given(text=st.text())
-def test_no_text_is_a_cursor_by_chance(client, text):
+def test_arbitrary_text_is_no_cursor(client, text):
     assert_bad_cursor(client, "/api/detections", text.encode("utf-8", "replace"))
 
 
