@@ -18,9 +18,8 @@ from app.models import STATUSES, Camera, NotFound
 from app.services import audit
 from app.services import cameras as camera_service
 from app.services.audit import Caller
-from app.services.camera_status import SILENCE, Decision
+from app.services.camera_status import SILENCE, Decision, pending_updates
 from app.services.cameras import CameraListCache, list_cache
-from app.services.pending_updates import pending_updates
 from tests.rows import MOMENT, add_camera, add_detection, add_event
 
 pytestmark = pytest.mark.usefixtures("app")

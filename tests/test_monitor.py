@@ -10,12 +10,11 @@ import pytest
 from app import clock
 from app.db import database, writer
 from app.models import AUDIT, Camera, NotFound
+from app.services import camera_status, monitor
 from app.services import cameras as camera_service
-from app.services import monitor
 from app.services.audit import Caller
-from app.services.camera_status import SILENCE, Decision
+from app.services.camera_status import SILENCE, Decision, pending_updates
 from app.services.monitor import Monitor
-from app.services.pending_updates import pending_updates
 from app.storage import safe_open
 from app.storage.folders import Folders
 from tests import effort
@@ -138,11 +137,109 @@ def test_a_lost_folder_makes_a_camera_error_and_the_next_upload_online(watch, ba
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
 
 
-def test_a_camera_that_was_never_seen_keeps_its_status(watch, base, camera):
+def test_a_camera_that_was_never_seen_keeps_its_status_for_a_minute(watch, base, camera):
     watch.tick()
     (base / "front").rmdir()
     watch.tick()
+    watch.tick()
     assert moves(camera) == []
+    assert Camera.one(camera["id"])["status"] == "online"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """The minute after which a missing folder is an error is over at once."""
+    monkeypatch.setattr(camera_status, "LOSS_SECONDS", 0)
+
+
+@pytest.mark.parametrize("status", ["online", "offline"])
+@pytest.mark.parametrize("folder", ["never/made", "../outside", "file.jpg"])
+def test_a_camera_whose_folder_never_existed_becomes_error(
+    watch, base, client, at_once, status, folder
+):
+    put(base / "file.jpg", b"x")
+    fields = {"name": "n", "folder_path": folder, "status": status}
+    camera = client.post("/api/cameras", json=fields).get_json()
+    watch.tick()
+    watch.tick()
+    assert Camera.one(camera["id"])["status"] == "error"
+    assert moves(camera) == [(status, "error", "folder")]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_camera_that_was_never_seen_gets_its_status_back_with_its_folder(
+    watch, base, camera, at_once, folders, settings, restarts
+):
+    camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
+    (base / "front").rmdir()
+    watch.tick()
+    assert Camera.one(camera["id"])["status"] == "error"
+    if restarts:
+        watch.close()
+        watch = Monitor(str(base), folders, settings, 0)
+    (base / "front").mkdir()
+    watch.tick()
+    watch.tick()
+    watch.close()
+    assert Camera.one(camera["id"])["status"] == "offline"
+    assert moves(camera) == [("offline", "error", "folder"), ("error", "offline", "folder")]
+
+
+@pytest.mark.parametrize("was_seen", [False, True])
+@pytest.mark.parametrize("status", ["online", "offline", "error"])
+def test_a_status_set_while_the_folder_is_lost_stays_until_it_was_readable_once(
+    watch, base, camera, at_once, folders, settings, was_seen, status
+):
+    if was_seen:
+        put(base / "front" / "a.jpg", picture())
+        watch.tick()
+    shutil.rmtree(base / "front")
+    watch.tick()
+    assert Camera.one(camera["id"])["status"] == "error"
+    camera_service.update_camera(camera["id"], {"status": status}, SOMEBODY)
+    watch.tick()
+    watch.close()
+    watch = Monitor(str(base), folders, settings, 0)
+    watch.tick()
+    (base / "front").mkdir()
+    watch.tick()
+    assert Camera.one(camera["id"])["status"] == status
+    assert len(moves(camera)) == 1
+    (base / "front").rmdir()
+    watch.tick()
+    watch.close()
+    assert Camera.one(camera["id"])["status"] == "error"
+    assert len(moves(camera)) == (1 if status == "error" else 2)
+
+
+def test_an_error_that_a_client_set_stays_until_the_next_upload(watch, base, camera, client):
+    fields = {"name": "n", "folder_path": "other", "status": "error"}
+    other = client.post("/api/cameras", json=fields).get_json()
+    put(base / "front" / "a.jpg", picture(), age=90000)
+    (base / "other").mkdir()
+    watch.tick()
+    camera_service.update_camera(camera["id"], {"status": "error"}, SOMEBODY)
+    for _ in range(2):
+        watch.tick()
+    assert [row["status"] for row in Camera.listing()] == ["error", "error"]
+    for folder in ("front", "other"):
+        put(base / folder / "b.jpg", picture())
+    watch.tick()
+    assert [row["status"] for row in Camera.listing()] == ["online", "online"]
+    assert moves(other) == [("error", "online", "upload")]
+
+
+def test_what_was_judged_is_known_when_the_audit_log_is_gone(
+    watch, base, camera, folders, settings
+):
+    put(base / "front" / "a.jpg", picture(), age=90000)
+    watch.tick()
+    watch.close()
+    database.execute_sql("DELETE FROM audit_entry")
+    camera_service.update_camera(camera["id"], {"status": "online"}, SOMEBODY)
+    restarted = Monitor(str(base), folders, settings, 0)
+    restarted.tick()
+    restarted.close()
     assert Camera.one(camera["id"])["status"] == "online"
 
 

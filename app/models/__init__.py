@@ -6,7 +6,7 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 from collections.abc import Iterable
 
 from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
-from .cameras import ASSIGNED, STATUSES, Camera, CameraSettings, Progress
+from .cameras import ASSIGNED, STATUSES, Camera, CameraEvidence, CameraSettings, Progress
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -23,7 +23,10 @@ from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_coun
 from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
 
 # Tables of how the service runs, and not of what it knows of cameras.
-INTERNAL = (TableVersion, Secret, Token, ClockNote, CameraSettings, BoxSetting)
+INTERNAL = (
+    *(TableVersion, Secret, Token, ClockNote),
+    *(CameraSettings, CameraEvidence, BoxSetting),
+)
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "BaseModel",
     "BoxSetting",
     "Camera",
+    "CameraEvidence",
     "CameraSettings",
     "ClockNote",
     "ConflictError",

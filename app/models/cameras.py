@@ -1,8 +1,8 @@
-"""Which cameras are there, and what was chosen for each?"""
+"""Which cameras are there, what is set for each, and what has the monitor judged of it?"""
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from peewee import (
     BigIntegerField,
@@ -67,13 +67,58 @@ class Camera(BaseModel):
         return {status: counts.get(status, 0) for status in STATUSES}
 
 
-class CameraSettings(BaseModel):
-    """What a client chose for one camera beside its fields; null leaves it to the default.
+class CameraRow(BaseModel):
+    """A table with at most one row for each camera, which is deleted with the camera.
 
-    A camera for which nothing was ever chosen has no row.
+    A camera without a row has the ``defaults``.
     """
 
+    defaults: ClassVar[Row] = {}
+
     camera = ForeignKeyField(Camera, on_delete="CASCADE", primary_key=True)
+
+    @classmethod
+    def of(cls, camera_id: str) -> Row:
+        """The columns of one camera."""
+        row = cls.find(camera=camera_id)
+        return cls.shape(row) if row else dict(cls.defaults)
+
+    @classmethod
+    def by_camera(cls) -> dict[str, Row]:
+        """The columns of all cameras that have a row, by the camera's id."""
+        return {row["camera_id"]: cls.shape(row) for row in cls.find_all()}
+
+    @classmethod
+    def write(cls, camera_id: str, fields: Row) -> None:
+        """Set these columns; to be called inside a change."""
+        if cls.find(camera=camera_id):
+            cls.change(camera_id, fields)
+        else:
+            cls.insert_row({"camera": camera_id, **cls.defaults, **fields})
+
+    @classmethod
+    def shape(cls, row: Row) -> Row:
+        """The ``row`` without the camera's id, its booleans as such."""
+        return {
+            name: bool(row[name]) if isinstance(default, bool) else row[name]
+            for name, default in cls.defaults.items()
+        }
+
+
+class CameraSettings(CameraRow):
+    """What a client chose for one camera beside its fields; null leaves it to the default."""
+
+    defaults: ClassVar[Row] = {
+        "file_pattern": None,
+        "offline_after_seconds": None,
+        "keep_days": None,
+        "keep_bytes": None,
+        "prune_existing": False,
+        "group": None,
+        "position": None,
+        "moment_gap_seconds": None,
+    }
+
     # Which files are the camera's pictures, in the form of `fnmatch`; null for all.
     file_pattern = TextField(null=True)
     # 0 for never; null for what holds for the box.
@@ -87,36 +132,18 @@ class CameraSettings(BaseModel):
     position = BigIntegerField(null=True)
     moment_gap_seconds = IntegerField(null=True)
 
-    @classmethod
-    def defaults(cls) -> Row:
-        """The settings of a camera without a row."""
-        names = cls._meta.sorted_field_names
-        return {name: None for name in names if name != "camera"} | {"prune_existing": False}
 
-    @classmethod
-    def of(cls, camera_id: str) -> Row:
-        """The settings of one camera."""
-        row = cls.find(camera=camera_id)
-        return cls._chosen(row) if row else cls.defaults()
+class CameraEvidence(CameraRow):
+    """What the monitor has judged of a camera already, so that nothing moves its status twice."""
 
-    @classmethod
-    def by_camera(cls) -> dict[str, Row]:
-        """The settings of all cameras for which something was chosen, by the camera's id."""
-        return {row["camera_id"]: cls._chosen(row) for row in cls.find_all()}
+    defaults: ClassVar[Row] = {"silent_since": None, "folder_lost": False, "status_before": None}
 
-    @classmethod
-    def write(cls, camera_id: str, fields: Row) -> None:
-        """Set these fields; to be called inside a change."""
-        if cls.find(camera=camera_id):
-            cls.change(camera_id, fields)
-        else:
-            cls.insert_row({"camera": camera_id, **cls.defaults(), **fields})
-
-    @classmethod
-    def _chosen(cls, row: Row) -> Row:
-        """The row without its camera."""
-        chosen = {name: row[name] for name in cls.defaults()}
-        return chosen | {"prune_existing": bool(row["prune_existing"])}
+    # The last_seen_at whose silence made the camera offline.
+    silent_since = TextField(null=True)
+    # Whether the loss of the folder was noticed, and the folder could not be read since.
+    folder_lost = BooleanField()
+    # The status to which a camera that never uploaded returns when its folder can be read again.
+    status_before = TextField(null=True)
 
 
 @compiled

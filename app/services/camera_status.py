@@ -1,85 +1,242 @@
-"""Is the camera alive? Its folder, its stored row and the moment decide, and nothing else."""
+"""Is each camera alive? What moves its status, and which moves wait to be written.
 
-from collections.abc import Iterable
+Uploads come every few seconds and an SD card wears with every write, so these changes wait in
+memory until they are due. Every answer shows them already.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .. import clock
-from ..models import Row
-from ..storage.folders import FolderState
-from ..storage.newest_files import EMPTY
-from ..storage.snapshots import Look
+from ..db import writer
+from ..models import Camera, CameraEvidence, NotFound, Row
+from . import audit
+from .audit import Caller
 
+ACTION = "camera_status_changed"
 # Why a status changed, as the audit entry says.
 UPLOAD, SILENCE, FOLDER = "upload", "silence", "folder"
+# A folder that is missing for so many seconds makes a camera that never uploaded an error.
+LOSS_SECONDS = 60
+T = TypeVar("T")
 
 
 class Observation(NamedTuple):
     """What the monitor found when it looked at a camera's folder.
 
     ``uploaded_at``: the newest upload, in the form of stored times; ``readable``: whether the
-    folder can be read now; ``was_readable``: whether it could when it was looked at before;
-    ``offline_already_reported``: whether the silence since the stored last_seen_at has made the
-    camera offline already.
+    folder can be read now, and if not, for how many seconds it could not (``unreadable_seconds``).
     """
 
     uploaded_at: str | None = None
     readable: bool = True
-    was_readable: bool = True
-    offline_already_reported: bool = False
+    unreadable_seconds: float = 0.0
+
+
+class Evidence(NamedTuple):
+    """What has been judged already: the columns of `CameraEvidence`."""
+
+    silent_since: str | None = None
+    folder_lost: bool = False
+    status_before: str | None = None
 
 
 class Decision(NamedTuple):
-    """The camera's new status and last_seen_at, and why the status changes, if it does."""
+    """The camera's new status and last_seen_at, why the status changes, if it does, and what has
+    been judged now.
+    """
 
     status: str
     last_seen_at: str | None
     reason: str | None = None
+    evidence: Evidence = Evidence()
 
 
-def decide(camera: Row, seen: Observation, now: datetime, offline_after: int) -> Decision:
+def decide(
+    camera: Row, seen: Observation, evidence: Evidence, now: datetime, offline_after: int
+) -> Decision:
     """An upload makes a camera online, silence offline, the loss of its folder an error.
 
-    ``offline_after`` in seconds, 0 for never. A camera that was never seen keeps its status, and
-    each observation changes a status once: a status that a person sets later stays.
+    ``offline_after`` in seconds, 0 for never. Each observation changes a status once: a status
+    that a person sets later stays. Only an upload ends an error, but a camera that never uploaded
+    gets back the status that it had before its folder was lost.
     """
     status, last_seen_at = camera["status"], camera["last_seen_at"]
+    if not seen.readable:
+        return _decide_loss(camera, seen, evidence)
+    before = evidence.status_before
+    evidence = evidence._replace(folder_lost=False, status_before=None)
     is_new = seen.uploaded_at is not None and seen.uploaded_at > (last_seen_at or "")
     if is_new:
         last_seen_at = seen.uploaded_at
     if last_seen_at is None:
-        return Decision(status, None)
+        returned = before if before and status == "error" else status
+        return _move(camera, returned, None, FOLDER, evidence)
     age = (now - clock.parse(last_seen_at)).total_seconds()
-    silent = bool(offline_after) and age >= offline_after
-    if is_new and not silent:
-        return _change(status, "online", last_seen_at, UPLOAD)
-    if not seen.readable:
-        return _change(status, "error" if seen.was_readable else status, last_seen_at, FOLDER)
-    if silent and (is_new or not seen.offline_already_reported):
-        return _change(status, "offline", last_seen_at, SILENCE)
-    return Decision(status, last_seen_at)
+    is_silent = bool(offline_after) and age >= offline_after
+    if is_new and not is_silent:
+        return _move(camera, "online", last_seen_at, UPLOAD, evidence)
+    if is_silent and (is_new or status != "error") and evidence.silent_since != last_seen_at:
+        evidence = evidence._replace(silent_since=last_seen_at)
+        return _move(camera, "offline", last_seen_at, SILENCE, evidence)
+    return Decision(status, last_seen_at, evidence=evidence)
 
 
-def newest_upload(state: FolderState, looks: Iterable[Look], now: datetime) -> str | None:
-    """When the newest upload was completed: by the kernel's events, or by the newest file's time.
+def _decide_loss(camera: Row, seen: Observation, evidence: Evidence) -> Decision:
+    """A lost folder is an error at once, or after a minute where nothing was ever uploaded."""
+    status, last_seen_at = camera["status"], camera["last_seen_at"]
+    is_proven = last_seen_at is not None or seen.unreadable_seconds >= LOSS_SECONDS
+    if evidence.folder_lost or not is_proven:
+        return Decision(status, last_seen_at, evidence=evidence)
+    before = status if last_seen_at is None and status != "error" else None
+    evidence = evidence._replace(folder_lost=True, status_before=before)
+    return _move(camera, "error", last_seen_at, FOLDER, evidence)
 
-    A time in the future is not believed. Nor is the time of a picture that is still being
-    uploaded: where the folder is polled, or an upload began before the service did, only the
-    missing end of the file shows that.
+
+def _move(
+    camera: Row, status: str, last_seen_at: str | None, reason: str, evidence: Evidence
+) -> Decision:
+    moved = status != camera["status"]
+    return Decision(status, last_seen_at, reason if moved else None, evidence)
+
+
+class StatusChange(NamedTuple):
+    """A status changed, for which reason, and when the camera was last seen then."""
+
+    old: str
+    new: str
+    reason: str
+    last_seen_at: str | None
+
+
+class PendingUpdate(NamedTuple):
+    """The last decision, the status that the first one changed, and all changes since.
+
+    Each change becomes an audit entry. Where the stored status is no longer ``status_before``,
+    somebody has set another one, and that one stays.
     """
-    until = int(now.timestamp() * 1e9)
-    times = (
-        candidate.mtime_ns
-        for candidate, check, _ in looks
-        if candidate.idle
-        and candidate.rank != EMPTY
-        and candidate.mtime_ns <= until
-        and not check.is_being_written
-    )
-    uploaded_ns = state.uploaded_ns if state.uploaded_ns <= until else 0
-    completed_ns = max(next(times, 0), uploaded_ns)
-    return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
+
+    decision: Decision
+    status_before: str
+    changes: tuple[StatusChange, ...] = ()
 
 
-def _change(old: str, new: str, last_seen_at: str, reason: str) -> Decision:
-    return Decision(new, last_seen_at, reason if new != old else None)
+class PendingUpdates:
+    """The decisions that wait to be written, by camera. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, PendingUpdate] = {}
+        # Increased after each change of what waits: data that is read after it is as new as it.
+        self.version = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, camera: Row, decision: Decision) -> None:
+        """Let the decision wait; ``camera`` is the row that it was made for."""
+        with self._lock:
+            waiting = self._waiting.get(camera["id"])
+            status_before = waiting.status_before if waiting else camera["status"]
+            changes = waiting.changes if waiting else ()
+            if decision.reason:
+                new, seen = decision.status, decision.last_seen_at
+                changes += (StatusChange(camera["status"], new, decision.reason, seen),)
+            self._waiting[camera["id"]] = PendingUpdate(decision, status_before, changes)
+            self.version += 1
+
+    def clear(self) -> None:
+        """Drop everything that waits."""
+        with self._lock:
+            self._waiting.clear()
+            self.version += 1
+
+    def apply_to(self, camera: Row) -> Row:
+        """The camera's row with the update that waits for it."""
+        waiting = self._waiting.get(camera["id"])
+        return camera | _new_values(camera, waiting) if waiting else camera
+
+    def evidence_of(self, camera_id: str) -> Evidence | None:
+        """What was judged by the update that waits for the camera; None where none waits."""
+        waiting = self._waiting.get(camera_id)
+        return waiting.decision.evidence if waiting else None
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self.transact(lambda: None)
+
+    def transact(self, change: Callable[[], T], *, alone: bool = False) -> T:
+        """The value of ``change()``, in a transaction that first writes what waits.
+
+        If it fails, all of that goes on waiting. Where something waits the transaction holds no
+        other change, so that no two transactions write it. ``alone`` as with `writer.run`.
+        """
+        if not alone and not self._waiting:
+            return writer.run(change)
+        written: dict[str, PendingUpdate] = {}
+
+        def write_all_and_change() -> T:
+            written.update(self._write_all())
+            return change()
+
+        value = writer.run(write_all_and_change, alone=True)
+        with self._lock:
+            for camera_id, update in written.items():
+                self._remove(camera_id, update)
+            self.version += 1
+        return value
+
+    def _write_all(self) -> dict[str, PendingUpdate]:
+        with self._lock:
+            written = dict(self._waiting)
+        for camera_id, update in written.items():
+            # The camera may have been deleted meanwhile.
+            with suppress(NotFound):
+                _write(Camera.one(camera_id), update)
+        return written
+
+    def _remove(self, camera_id: str, written: PendingUpdate) -> None:
+        """Remove what was written, and keep what was added while it was being written."""
+        waiting = self._waiting.pop(camera_id, written)
+        if waiting is not written:
+            changes = waiting.changes[len(written.changes) :]
+            status_before = written.decision.status
+            self._waiting[camera_id] = PendingUpdate(waiting.decision, status_before, changes)
+
+
+# One for the process, as the database is: every change of a camera first writes what waits.
+pending_updates = PendingUpdates()
+
+
+def _new_values(camera: Row, update: PendingUpdate) -> Row:
+    """The values that the update gives to the row's fields."""
+    decision = update.decision
+    is_unchanged = camera["status"] == update.status_before
+    return {
+        "status": decision.status if is_unchanged else camera["status"],
+        "last_seen_at": decision.last_seen_at or camera["last_seen_at"],
+    }
+
+
+def _write(camera: Row, update: PendingUpdate) -> None:
+    values = _new_values(camera, update)
+    differences = audit.differences(camera, values)
+    if differences:
+        Camera.change(camera["id"], {name: values[name] for name in differences})
+    evidence = update.decision.evidence
+    if camera["status"] != update.status_before:  # somebody has set another one
+        evidence = evidence._replace(status_before=None)
+    if evidence != Evidence(**CameraEvidence.of(camera["id"])):
+        CameraEvidence.write(camera["id"], evidence._asdict())
+    if camera["status"] != update.status_before:
+        return
+    for change in update.changes:
+        details = {
+            "changes": {"status": {"old": change.old, "new": change.new}},
+            "evidence": change.reason,
+            "last_seen_at": change.last_seen_at,
+        }
+        audit.record(ACTION, Caller("monitor"), "camera", camera, details)

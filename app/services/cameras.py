@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from .. import clock
 from ..db import writer
-from ..models import Camera, Progress, Row, TableVersion, delete_children
+from ..models import Camera, CameraEvidence, Progress, Row, TableVersion, delete_children
 from ..storage.safe_open import normalise
 from ..strict_json import dump_json
 from . import audit
 from .audit import Caller
-from .pending_updates import pending_updates
+from .camera_status import pending_updates
 
 # An import finds a known camera by its folder, and leaves its status to its uploads.
 NOT_IMPORTED = ("folder_path", "status")
@@ -179,6 +179,8 @@ def _create(fields: Row, by: Caller) -> Row:
 def _update(camera_id: str, fields: Row, by: Caller) -> Row:
     camera = Camera.one(camera_id)
     changes = audit.differences(camera, fields)
+    if "status" in fields and CameraEvidence.of(camera_id)["status_before"]:
+        CameraEvidence.write(camera_id, {"status_before": None})  # this status is to stay
     if changes:
         Camera.change(camera_id, {field: fields[field] for field in changes})
         audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})

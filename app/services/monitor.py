@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,13 +11,13 @@ from flask import Flask
 
 from .. import clock
 from ..db import acquire_leader_lock
-from ..models import Camera, Row
+from ..models import Camera, CameraEvidence, Row
 from ..storage import safe_open
-from ..storage.folders import FolderKey, Folders, folder_key
-from ..storage.snapshots import Search
-from .camera_status import SILENCE, Observation, decide, newest_upload
+from ..storage.folders import FolderKey, Folders, FolderState, folder_key
+from ..storage.newest_files import EMPTY
+from ..storage.snapshots import Look, Search
+from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
-from .pending_updates import pending_updates, reported_offline_at
 from .settings import EffectiveSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ PAUSE_SECONDS = 0.0005
 class CameraState:
     """What the loop remembers of a camera from one tick to the next.
 
-    ``reported_offline``: the last_seen_at whose silence made the camera offline, if one did;
+    ``lost_at``: since when the folder cannot be read, by the monotonic clock, None while it can;
     ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
     it does not; the camera was last seen at this time or earlier;
     ``look_at``: when to look at the folder again, by the monotonic clock.
@@ -43,8 +44,7 @@ class CameraState:
 
     folder_path: str
     file_pattern: str | None
-    readable: bool
-    reported_offline: str | None
+    lost_at: float | None = None
     look_at: float = 0.0
     seen_before: str | None = None
 
@@ -131,9 +131,10 @@ class Monitor:
             for camera_id in table.keys() - known:
                 del table[camera_id]
         self._unreadable.clear()
-        settings = self._settings.effective(known)
+        settings, stored = self._settings.effective(known), CameraEvidence.by_camera()
         for number, camera in enumerate(cameras, 1):
-            self._check_or_log(camera, settings[camera["id"]], now)
+            evidence = Evidence(**stored.get(camera["id"], {}))
+            self._check_or_log(camera, evidence, settings[camera["id"]], now)
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
         self._folders.retain(self._folder_keys.values())
@@ -141,10 +142,13 @@ class Monitor:
         if len(pending_updates) and is_due:
             self.flush()
 
-    def _check_or_log(self, camera: Row, settings: EffectiveSettings, now: datetime) -> None:
+    def _check_or_log(
+        self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
+    ) -> None:
         """Check one camera; a failure is logged once and counted, and the others are checked."""
         try:
-            self._check(pending_updates.apply_to(camera), settings, now)
+            evidence = pending_updates.evidence_of(camera["id"]) or evidence
+            self._check(pending_updates.apply_to(camera), evidence, settings, now)
             self._failing.discard(camera["id"])
         except Exception:  # whatever it is, the other cameras must be checked
             self.failures += 1
@@ -152,50 +156,46 @@ class Monitor:
                 self._failing.add(camera["id"])
                 log.exception("looking after camera %s failed", camera["id"])
 
-    def _check(self, camera: Row, settings: EffectiveSettings, now: datetime) -> None:
+    def _check(
+        self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
+    ) -> None:
         state = self._state_of(camera, settings.file_pattern)
         if time.monotonic() < state.look_at:
             return
-        readable, uploaded_at = self._look(camera, state, now)
+        seen = self._look(camera, state, now)
         camera = camera | {"last_seen_at": _last_seen(camera, state, now)}
-        reported = state.reported_offline == camera["last_seen_at"]
-        observation = Observation(uploaded_at, readable, state.readable, reported)
-        state.readable = readable
-        decision = decide(camera, observation, now, settings.offline_after_seconds)
-        if decision[:2] != (camera["status"], camera["last_seen_at"]):
+        decision = decide(camera, seen, evidence, now, settings.offline_after_seconds)
+        known = Decision(camera["status"], camera["last_seen_at"], evidence=evidence)
+        if decision != known:
             pending_updates.add(camera, decision)
-        if decision.reason == SILENCE:
-            state.reported_offline = decision.last_seen_at
 
     def _state_of(self, camera: Row, file_pattern: str | None) -> CameraState:
-        """What is remembered; the folder of a camera that was seen before was readable then."""
+        """What is remembered; nothing of another folder or pattern than the present one."""
         state = self._states.get(camera["id"])
         looked_at = camera["folder_path"], file_pattern
         if state is None or (state.folder_path, state.file_pattern) != looked_at:
-            was_readable = camera["last_seen_at"] is not None and camera["status"] != "error"
-            reported = reported_offline_at(camera["id"]) if camera["last_seen_at"] else None
-            state = CameraState(*looked_at, was_readable, reported)
-            self._states[camera["id"]] = state
+            state = self._states[camera["id"]] = CameraState(*looked_at)
         return state
 
-    def _look(self, camera: Row, state: CameraState, now: datetime) -> tuple[bool, str | None]:
+    def _look(self, camera: Row, state: CameraState, now: datetime) -> Observation:
         """Whether the folder can be read, and when its newest upload was completed."""
         folder = self._open(camera["folder_path"])
         if folder is None:
             self._folder_keys.pop(camera["id"], None)
-            return False, None
-        began = time.monotonic()
+            state.lost_at = state.lost_at or time.monotonic()
+            return Observation(None, False, time.monotonic() - state.lost_at)
+        began, state.lost_at = time.monotonic(), None
         try:
             key = self._folder_keys[camera["id"]] = folder_key(folder, state.file_pattern)
             found = self._folders.query(folder, now, state.file_pattern)
             search = Search(self._folders, folder, key, now)
             search.newest_whole(found.newest)
-            uploaded_at = newest_upload(found, search.looks, now)
+            uploaded_at = _newest_upload(found, search.looks, now)
         finally:
             os.close(folder)
         took = time.monotonic() - began
         state.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
-        return True, uploaded_at
+        return Observation(uploaded_at)
 
     def _open(self, folder_path: str) -> int | None:
         """A descriptor of the folder; None where it cannot be opened, which a tick tries once."""
@@ -205,6 +205,27 @@ class Monitor:
             except (safe_open.OutsideBase, safe_open.FolderNotFound):
                 self._unreadable.add(folder_path)
         return None
+
+
+def _newest_upload(state: FolderState, looks: Iterable[Look], now: datetime) -> str | None:
+    """When the newest upload was completed: by the kernel's events, or by the newest file's time.
+
+    A time in the future is not believed. Nor is the time of a picture that is still being
+    uploaded: where the folder is polled, or an upload began before the service did, only the
+    missing end of the file shows that.
+    """
+    until = int(now.timestamp() * 1e9)
+    times = (
+        candidate.mtime_ns
+        for candidate, check, _ in looks
+        if candidate.idle
+        and candidate.rank != EMPTY
+        and candidate.mtime_ns <= until
+        and not check.is_being_written
+    )
+    uploaded_ns = state.uploaded_ns if state.uploaded_ns <= until else 0
+    completed_ns = max(next(times, 0), uploaded_ns)
+    return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
 
 
 def _last_seen(camera: Row, state: CameraState, now: datetime) -> str | None:

@@ -79,7 +79,7 @@ class Settings:
 
     def effective(self, camera_ids: Iterable[str]) -> dict[str, EffectiveSettings]:
         """What holds for each of these cameras now."""
-        box, chosen, defaults = self.box(), CameraSettings.by_camera(), CameraSettings.defaults()
+        box, chosen, defaults = self.box(), CameraSettings.by_camera(), CameraSettings.defaults
         return {each: _effective(chosen.get(each, defaults), box) for each in camera_ids}
 
     def _update_box(self, fields: Row, by: Caller) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from app import clock, create_app
-from app.services.pending_updates import pending_updates
+from app.services.camera_status import pending_updates
 from app.storage import safe_open
 from app.telemetry import BOUNDS, RequestCounters
 from tests.pictures import picture, put

@@ -147,6 +147,25 @@ def test_each_status_moves_once_for_each_evidence(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("watch", ["auto", "off"])
+def test_a_camera_whose_folder_never_existed_is_an_error_after_a_minute(tmp_path, watch):
+    with Server(tmp_path, NVR_WATCH=watch) as server:
+        cameras = [register(server, folder) for folder in ("front", "../outside")]
+        requests.patch(server.url + cameras[0], json={"status": "offline"}, timeout=5)
+        time.sleep(50)
+        assert [ask(server, camera)["status"] for camera in cameras] == ["offline", "online"]
+        until(lambda: {ask(server, camera)["status"] for camera in cameras} == {"error"}, 15)
+    (server.base / "front").mkdir()
+    with server:
+        until(lambda: ask(server, cameras[0])["status"] == "offline")
+        upload(server, "a.jpg")
+        until(lambda: ask(server, cameras[0])["status"] == "online", 4)
+        assert ask(server, cameras[1])["status"] == "error"
+    with server:
+        assert sorted(moves(server)) == ["error", "error", "offline", "online"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_of_two_processes_both_serve_one_monitors_and_the_other_takes_over(tmp_path, how):
     shared = {
