@@ -4,26 +4,29 @@ A request is counted by the pattern of its route, so that no URL makes a new tim
 units follow prometheus.io/docs/practices/naming.
 """
 
-import threading
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Response, g, request
 from peewee import DatabaseError
-from prometheus_client import core
-from prometheus_client import exposition as prometheus_text
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.process_collector import ProcessCollector
 
 from . import clock, db
 from .models import STATUSES, Row
 from .services import cameras as camera_service
 from .services import stats
-from .storage.folders import Folders
 
 # Upper bounds of the histogram's buckets, in seconds; the last bucket has none.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -32,139 +35,81 @@ METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"}
 # One label for every URL without a route, and one for every method that HTTP does not define.
 UNMATCHED, OTHER = "unmatched", "other"
 MODES = ("watching", "polling", "off")
-# Requests that are counted together: of one method, route pattern and status.
-Kind = tuple[str, str, int]
 
 
-class Durations:
-    """A histogram of durations: a number for each bucket, and the sum in seconds."""
+class StateCollector:
+    """The metrics that are read when Prometheus asks: of index, database and cameras."""
 
-    __slots__ = ("buckets", "seconds")
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(BOUNDS) + 1)
-        self.seconds = 0.0
-
-
-class RequestCounters:
-    """Counts all requests since the start. Safe for threads."""
-
-    def __init__(self) -> None:
-        self._durations: dict[Kind, Durations] = {}
-        self._snapshots: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def count(self, kind: Kind, seconds: float) -> None:
-        """Count a request that took ``seconds``."""
-        with self._lock:
-            durations = self._durations.get(kind)
-            if durations is None:
-                durations = self._durations[kind] = Durations()
-            durations.buckets[bisect_left(BOUNDS, seconds)] += 1
-            durations.seconds += seconds
-
-    def count_snapshot(self, outcome: str) -> None:
-        """Count a request for a snapshot by its outcome."""
-        with self._lock:
-            self._snapshots[outcome] += 1
-
-    def requests(self) -> dict[Kind, int]:
-        """The number of requests of each kind."""
-        with self._lock:
-            return {kind: sum(counted.buckets) for kind, counted in self._durations.items()}
-
-    def durations(self) -> dict[tuple[str, str], Durations]:
-        """The histograms by method and route."""
-        merged: dict[tuple[str, str], Durations] = {}
-        with self._lock:
-            for (method, route, _), counted in self._durations.items():
-                into = merged.setdefault((method, route), Durations())
-                into.seconds += counted.seconds
-                into.buckets = [a + b for a, b in zip(into.buckets, counted.buckets, strict=True)]
-        return merged
-
-    def snapshots(self) -> dict[str, int]:
-        """The number of requests for snapshots by outcome."""
-        with self._lock:
-            return dict(self._snapshots)
-
-
-class Metrics(NamedTuple):
-    """The sources of the metrics: a collector of prometheus-client."""
-
-    counters: RequestCounters
-    folders: Folders
-    watch: bool
-    version: str
+    def __init__(self, app: Flask) -> None:
+        self._app = app
 
     def collect(self) -> Iterator[Any]:
-        """Every family of metrics."""
-        build = core.GaugeMetricFamily("nvr_build_info", "Always 1.", labels=["version"])
-        build.add_metric([self.version], 1)
-        yield build
-        yield from self._requests()
-        yield from self._index()
+        """Every family of them."""
+        polling = len(self._app.extensions["folders"].polling())
+        watch = self._app.config["NVR_WATCH"] == "auto"
+        now = "off" if not watch else "polling" if polling else "watching"
+        modes = [([mode], mode == now) for mode in MODES]
+        yield _family("index_mode", "1 for how new pictures are noticed.", "mode", modes)
+        name = "nvr_index_polling_folders"
+        yield GaugeMetricFamily(name, "Folders that cannot be watched.", value=polling)
         yield from _database()
-        yield from ProcessCollector(registry=None).collect()
-
-    def _requests(self) -> tuple[Any, ...]:
-        requests = core.CounterMetricFamily(
-            "nvr_http_requests", "Requests answered.", labels=["method", "route", "status"]
-        )
-        for (method, route, status), count in self.counters.requests().items():
-            requests.add_metric([method, route, str(status)], count)
-        durations = core.HistogramMetricFamily(
-            "nvr_http_request_duration_seconds",
-            "From the start of a request to its response.",
-            labels=["method", "route"],
-        )
-        for labels, counted in self.counters.durations().items():
-            counts = zip((*map(str, BOUNDS), "+Inf"), accumulate(counted.buckets), strict=True)
-            durations.add_metric(labels, buckets=list(counts), sum_value=counted.seconds)
-        snapshots = core.CounterMetricFamily(
-            "nvr_snapshots", "Snapshots asked for, by what was answered.", labels=["outcome"]
-        )
-        for outcome, count in self.counters.snapshots().items():
-            snapshots.add_metric([outcome], count)
-        return requests, durations, snapshots
-
-    def _index(self) -> Iterator[Any]:
-        polling = len(self.folders.polling())
-        mode = core.GaugeMetricFamily(
-            "nvr_index_mode", "1 for how new pictures are noticed.", labels=["mode"]
-        )
-        now = "off" if not self.watch else "polling" if polling else "watching"
-        for name in MODES:
-            mode.add_metric([name], name == now)
-        yield mode
-        yield core.GaugeMetricFamily(
-            "nvr_index_polling_folders", "Folders that cannot be watched.", value=polling
-        )
 
 
-def init_app(app: Flask) -> None:
-    """Count every request, and measure the time until its response begins."""
-    counters = app.extensions["counters"] = RequestCounters()
+class RequestMetrics:
+    """The metrics that each request changes; `begin` runs before it, `count` after it."""
 
-    @app.before_request
-    def begin() -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ["method", "route", "status"]
+        text = "Requests answered."
+        self._requests = Counter("nvr_http_requests", text, labels, registry=registry)
+        name = "nvr_http_request_duration_seconds"
+        text = "From the start of a request to its response."
+        self._durations = Histogram(name, text, labels[:2], buckets=BOUNDS, registry=registry)
+        text = "Snapshots asked for, by what was answered."
+        self._snapshots = Counter("nvr_snapshots", text, ["outcome"], registry=registry)
+
+    def begin(self) -> None:
+        """Note the time."""
         g.began = perf_counter()
 
-    @app.after_request
-    def count(response: Response) -> Response:
+    def count(self, response: Response) -> Response:
+        """Count the request, and the time until its response begins."""
         method, rule = request.method, request.url_rule
         kind = method if method in METHODS else OTHER, rule.rule if rule else UNMATCHED
-        counters.count((*kind, response.status_code), perf_counter() - g.began)
+        self._requests.labels(*kind, response.status_code).inc()
+        self._durations.labels(*kind).observe(perf_counter() - g.began)
         if rule and rule.endpoint == SNAPSHOT:
-            counters.count_snapshot(_outcome(response))
+            self._snapshots.labels(_outcome(response)).inc()
         return response
 
 
-def exposition(metrics: Metrics, as_openmetrics: bool) -> tuple[bytes, str]:
+def init_app(app: Flask) -> None:
+    """Count every request, and collect the metrics in a registry of the app."""
+    disable_created_metrics()  # the process's start is among its own metrics
+    registry = app.extensions["metrics"] = CollectorRegistry()
+    build = Gauge("nvr_build_info", "Always 1.", ["version"], registry=registry)
+    build.labels(app.config["API_VERSION"]).set(1)
+    metrics = RequestMetrics(registry)
+    registry.register(StateCollector(app))
+    ProcessCollector(registry=registry)
+    app.before_request(metrics.begin)
+    app.after_request(metrics.count)
+
+
+def exposition(app: Flask, as_openmetrics: bool) -> tuple[bytes, str]:
     """The metrics as text in one of two formats, and its media type."""
+    registry = app.extensions["metrics"]
     if as_openmetrics:
-        return openmetrics.generate_latest(metrics), openmetrics.CONTENT_TYPE_LATEST
-    return prometheus_text.generate_latest(metrics), prometheus_text.CONTENT_TYPE_PLAIN_0_0_4
+        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _family(name: str, text: str, labels: str, samples: Iterable[Any]) -> GaugeMetricFamily:
+    """A family of metrics; ``samples``: the values of the ``labels``, and a number for them."""
+    family = GaugeMetricFamily(f"nvr_{name}", text, labels=labels.split())
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family
 
 
 def _database() -> Iterator[Any]:
@@ -174,32 +119,31 @@ def _database() -> Iterator[Any]:
         cameras: list[Row] | None = camera_service.list_cameras()
     except (DatabaseError, db.DatabaseBusy, db.NewerDatabase, db.InvalidDatabaseFile, OSError):
         cameras = None
-    readable = cameras is not None
-    yield core.GaugeMetricFamily("nvr_database_up", "1 while it can be read.", value=readable)
-    yield core.GaugeMetricFamily(
-        "nvr_database_size_bytes", "The database with its WAL.", value=stats.database_bytes()
+    yield GaugeMetricFamily(
+        "nvr_database_up", "1 while it can be read.", value=cameras is not None
     )
-    yield from _cameras(cameras or [])
+    size = stats.database_bytes()
+    yield GaugeMetricFamily("nvr_database_size_bytes", "The database with its WAL.", value=size)
+    yield from _cameras(cameras or [], clock.now().timestamp())
 
 
-def _cameras(cameras: list[Row]) -> tuple[Any, ...]:
+def _cameras(cameras: list[Row], now: float) -> Iterator[Any]:
     """A time series for each camera, labelled with its id."""
-
-    def family(name: str, what: str, *more: str) -> Any:
-        return core.GaugeMetricFamily(f"nvr_camera_{name}", what, labels=["camera", *more])
-
-    status = family("status", "1 for the status that the camera has.", "status")
-    uploaded = family("last_upload_timestamp_seconds", "When the last upload was completed.")
-    age = family("last_upload_age_seconds", "How long ago that was.")
-    now = clock.now()
-    for camera in cameras:
-        for name in STATUSES:
-            status.add_metric([camera["id"], name], name == camera["status"])
-        if camera["last_seen_at"]:
-            moment = clock.parse(camera["last_seen_at"])
-            uploaded.add_metric([camera["id"]], moment.timestamp())
-            age.add_metric([camera["id"]], max(0.0, (now - moment).total_seconds()))
-    return status, uploaded, age
+    status = (
+        ([camera["id"], name], name == camera["status"]) for camera in cameras for name in STATUSES
+    )
+    seen = [
+        ([camera["id"]], clock.parse(camera["last_seen_at"]).timestamp())
+        for camera in cameras
+        if camera["last_seen_at"]
+    ]
+    ages = ((labels, max(0.0, now - moment)) for labels, moment in seen)
+    text = "1 for the status that the camera has."
+    yield _family("camera_status", text, "camera status", status)
+    name, text = "camera_last_upload_timestamp_seconds", "When the last upload was completed."
+    yield _family(name, text, "camera", seen)
+    name, text = "camera_last_upload_age_seconds", "How long ago that was."
+    yield _family(name, text, "camera", ages)
 
 
 def _outcome(response: Response) -> str:

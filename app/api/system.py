@@ -8,7 +8,7 @@ from .. import clock
 from ..models import AUDIT, AuditEntry, Row
 from ..schemas import system as schemas
 from ..services import health, stats
-from ..telemetry import Metrics, exposition
+from ..telemetry import exposition
 from .blueprint import Blueprint
 from .pictures import base_path, folders
 from .responses import ROW_ID, page
@@ -76,12 +76,9 @@ def get_metrics() -> Response:
 
     In Prometheus' own text format, or in OpenMetrics where Accept asks for it.
     """
-    app = current_app
-    watch, version = app.config["NVR_WATCH"] == "auto", app.config["API_VERSION"]
-    metrics = Metrics(app.extensions["counters"], folders(), watch, version)
     # Prometheus names it with parameters, which do not matter here.
     accepted = {kind.partition(";")[0].strip() for kind in request.accept_mimetypes.values()}
-    text, kind = exposition(metrics, OPENMETRICS in accepted)
+    text, kind = exposition(current_app, OPENMETRICS in accepted)
     return Response(text, content_type=kind)
 
 

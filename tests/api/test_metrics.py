@@ -11,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from app import clock, create_app
 from app.services.camera_status import pending_updates
 from app.storage import safe_open
-from app.telemetry import BOUNDS, RequestCounters
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -185,29 +184,31 @@ def test_it_takes_no_query_and_no_change(client):
     assert_problem(client.post("/metrics"), 405, "method_not_allowed")
 
 
-def test_durations_fall_into_the_first_bucket_that_holds_them():
-    counters = RequestCounters()
-    for seconds in (0.0, BOUNDS[0], BOUNDS[0] * 1.01, BOUNDS[-1], 99.0):
-        counters.count(("GET", "/", 200), seconds)
-    counters.count(("GET", "/", 404), 99.0)
-    counted = counters.durations()["GET", "/"]
-    assert counted.buckets == [2, 1, *[0] * (len(BOUNDS) - 3), 1, 2]
-    assert counted.seconds == pytest.approx(BOUNDS[0] * 2.01 + BOUNDS[-1] + 198)
-    assert counters.requests() == {("GET", "/", 200): 5, ("GET", "/", 404): 1}
+def test_durations_fall_into_the_first_bucket_that_holds_them(client, scrape, monkeypatch):
+    for seconds in (0.0, 0.5, 0.75, 99.0):
+        clock = iter([100.0, 100.0 + seconds])
+        monkeypatch.setattr("app.telemetry.perf_counter", lambda clock=clock: next(clock))
+        client.get("/health")
+    monkeypatch.undo()
+    name, labels = "nvr_http_request_duration_seconds", ("/health", "GET")
+    counted = scrape()
+    bounds = {"0.001": 1, "0.25": 1, "0.5": 2, "1.0": 3, "5.0": 3, "+Inf": 4}
+    assert {bound: counted[(f"{name}_bucket", *sorted((*labels, bound)))] for bound in bounds} == (
+        bounds
+    )
+    assert counted[(f"{name}_sum", *labels)] == pytest.approx(100.25)
+    assert counted[(f"{name}_count", *labels)] == 4
 
 
-def test_no_request_is_lost_between_threads():
-    counters = RequestCounters()
+def test_no_request_is_lost_between_threads(app, scrape):
+    def ask():
+        client = app.test_client()
+        for _ in range(200):
+            client.get("/health")
 
-    def count():
-        for _ in range(5000):
-            counters.count(("GET", "/", 200), 0.1)
-            counters.count_snapshot("200")
-
-    threads = [threading.Thread(target=count) for _ in range(4)]
+    threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert counters.requests() == {("GET", "/", 200): 20000}
-    assert counters.snapshots() == {"200": 20000}
+    assert scrape()[("nvr_http_requests_total", *sorted(("/health", "200", "GET")))] == 800
