@@ -1,7 +1,7 @@
 """Where does the log go, and what must never be in it?
 
-It goes to stderr, one line an event. Nobody else can write lines into it, a token is hidden
-wherever it stands, and no client can fill the disk with it.
+It goes to stderr, a line for each record. Nothing that a client sends can begin a line or show a
+token in it, and no client can fill the disk with it.
 """
 
 import codecs
@@ -11,16 +11,16 @@ import threading
 import time
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# How `services.tokens` makes them, and the same with what a URL may escape.
+# The secrets that `services.tokens` makes, also with the escapes that a URL may have.
 TOKEN = re.compile(r"nvr(?:_|%5[Ff])(?:[A-Za-z0-9_-]|%2[Dd]|%5[Ff]){43,}")
 HIDDEN = "nvr_(hidden)"
-# Of each statement that logs, so many lines are written in a period of so many seconds.
+# So many records of each logging statement are written in a period of so many seconds.
 LINES_PER_PERIOD = 10
 PERIOD_SECONDS = 60.0
 
 
 class OneLine(logging.Formatter):
-    """Escapes whatever could start a line or move a terminal's cursor, and hides tokens."""
+    """Escapes what could begin a line or move a terminal's cursor, and hides tokens."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of printable characters, its traceback included."""
@@ -28,11 +28,10 @@ class OneLine(logging.Formatter):
 
 
 class RateLimit(logging.Filter):
-    """Lets `LINES_PER_PERIOD` records of each logging statement pass in a period.
+    """Passes `LINES_PER_PERIOD` records of each logging statement in a period, and debug records.
 
     Without it a client that breaks off its requests, or provokes an error with each, fills the
-    disk. The first record of the next period says how many were left out. Debug records always
-    pass.
+    disk. The first record of the next period says how many were left out.
     """
 
     def __init__(self) -> None:
@@ -70,11 +69,11 @@ def one_line(text: str) -> str:
 
 def configure(level: str) -> None:
     """Send every record of ``level`` and above to stderr."""
-    # Loaded now, because it is also needed when no descriptor is left to open its file.
+    # Loads the codec now: when no descriptor is left, its file cannot be opened.
     codecs.lookup("unicode_escape")
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORMAT))
     handler.addFilter(RateLimit())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # waitress warns of each request that waits for a thread: nobody can act on that.
+    # waitress warns of each request that waits for a thread, which needs no action.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)

@@ -24,8 +24,8 @@ def dump_json(value: Any) -> bytes:
 def load_json(body: bytes, most_members: float = math.inf) -> Any:
     """The value of the one JSON document in ``body``.
 
-    Raises `BadJson`, also for what RFC 8259 leaves to the parser: duplicate keys, NaN and
-    Infinity, numbers beyond a double, too deep nesting, integers of too many digits. Raises
+    Raises `BadJson`, also for duplicate keys, NaN and Infinity, numbers beyond a double, too deep
+    nesting and integers of too many digits, which RFC 8259 leaves to the parser; and
     `TooManyMembers` where all objects together have more than ``most_members``.
     """
     try:
@@ -42,14 +42,14 @@ def load_json(body: bytes, most_members: float = math.inf) -> Any:
     except json.JSONDecodeError as error:
         # Not its message: that differs between versions of Python.
         raise BadJson(f"syntax error at line {error.lineno}, column {error.colno}") from None
-    except (BadJson, TooManyMembers):
+    except (BadJson, TooManyMembers):  # of the hooks; they are ValueErrors too
         raise
     except ValueError:  # int() takes no more than sys.get_int_max_str_digits() digits
         raise BadJson("it holds an integer of too many digits") from None
 
 
 def _object_builder(most_members: float) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """What makes the objects of one document of their members."""
+    """A function that makes the objects of one document from their members (`json.loads`)."""
     left = most_members
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
