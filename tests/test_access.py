@@ -1,4 +1,4 @@
-"""Who may do what: every route, with every method, for everybody who might ask?"""
+"""Which requests are accepted: every route, with every method, with and without a token?"""
 
 import base64
 import re
@@ -18,7 +18,7 @@ from tests.pictures import picture, put
 from tests.problems import assert_problem
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "SEARCH")
-# A value for each variable of a route that names nothing, so that no change is made.
+# For each variable of a route a value that nothing has, so that no request changes anything.
 NOTHING = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",
     "name": "swagger-ui.css",
@@ -53,7 +53,7 @@ def anonymous(environ, app):
 
 @pytest.fixture
 def closed(anonymous):
-    """A client that nobody lets in without a token."""
+    """A client of a service that refuses every request without a token."""
     return anonymous("none")
 
 
@@ -97,7 +97,9 @@ def expected(who, method, endpoint):
     return None if needed in may else "forbidden"
 
 
-def test_every_route_and_method_lets_in_who_may_and_nobody_else(app, secrets, anonymous, subtests):
+def test_every_route_and_method_accepts_exactly_the_tokens_that_have_the_right(
+    app, secrets, anonymous, subtests
+):
     clients = {policy: anonymous(policy) for policy in ("write", "read", "none")}
     may = {"write": ("read", "write"), "read": ("read",), "none": ()}
     for path, endpoint in urls(app):
@@ -117,7 +119,7 @@ def test_every_route_and_method_lets_in_who_may_and_nobody_else(app, secrets, an
                             assert is_refused(answer) == wanted, (policy, role, method)
 
 
-def test_the_urls_are_those_of_every_route(app):
+def test_the_tested_urls_cover_every_route(app):
     asked = [endpoint for _, endpoint in urls(app)]
     assert set(asked) == {rule.endpoint for rule in app.url_map.iter_rules()} | {None}
     assert len(asked) > 20
@@ -130,7 +132,9 @@ def test_the_urls_are_those_of_every_route(app):
 
 
 @pytest.mark.parametrize("role", tokens.ROLES)
-def test_a_token_in_the_url_lets_in_to_pictures_only(app, secrets, closed, role, subtests):
+def test_a_token_in_the_query_string_is_accepted_for_pictures_only(
+    app, secrets, closed, role, subtests
+):
     pictures = set()
     for path, endpoint in urls(app):
         with subtests.test(path=path):
@@ -140,7 +144,7 @@ def test_a_token_in_the_url_lets_in_to_pictures_only(app, secrets, closed, role,
     assert pictures == {"cameras.get_camera_snapshot", "detections.get_detection_image"}
 
 
-def test_a_picture_is_fetched_by_a_token_in_its_url(closed, camera, base, secrets):
+def test_a_picture_is_served_for_a_token_in_its_query_string(closed, camera, base, secrets):
     put(base / "front" / "a.jpg", picture())
     url = f"/api/cameras/{camera['id']}/snapshot"
     for query in (f"token={secrets['read']}", f"max_age=99&%74oken={secrets['read']}&t=1"):
@@ -158,7 +162,7 @@ def test_a_picture_is_fetched_by_a_token_in_its_url(closed, camera, base, secret
     assert_problem(refused, 401, "unauthorized")
 
 
-def test_a_wrong_token_is_refused_also_where_none_is_needed(client, camera):
+def test_a_wrong_token_is_refused_where_no_token_is_needed(client, camera):
     url = f"/api/cameras/{camera['id']}/snapshot"
     assert_problem(client.get(f"{url}?token={WRONG}"), 401, "unauthorized")
     for header in (
@@ -186,13 +190,13 @@ def test_a_wrong_token_is_refused_also_where_none_is_needed(client, camera):
         lambda secret: basic(secret).replace("Basic", "basic"),
     ],
 )
-def test_a_token_is_shown_in_every_way_that_clients_have(closed, secrets, header):
+def test_a_token_is_accepted_in_each_form_of_the_authorization_header(closed, secrets, header):
     shown = header.format(secrets["read"]) if isinstance(header, str) else header(secrets["read"])
     answer = closed.get("/api/cameras", headers={"Authorization": shown})
     assert answer.get_json() == {"cameras": [], "count": 0}
 
 
-def test_a_reader_who_writes_is_forbidden_to_and_changes_nothing(client, camera, secrets):
+def test_a_change_with_a_reading_token_is_403_and_changes_nothing(client, camera, secrets):
     headers = {"Authorization": f"Bearer {secrets['read']}"}
     before, entries = client.get("/api/cameras").get_json(), AuditEntry.select().count()
     url = f"/api/cameras/{camera['id']}"
@@ -245,14 +249,14 @@ def test_an_error_never_shows_a_token(client, secrets):
         assert secret[:8] not in client.get(path).text
 
 
-def test_a_revoked_token_lets_nobody_in_from_the_next_request_on(app, closed, secrets):
+def test_a_revoked_token_is_refused_from_the_next_request_on(app, closed, secrets):
     headers = {"Authorization": f"Bearer {secrets['read']}"}
     assert closed.get("/api/cameras", headers=headers).status_code == 200
     app.test_cli_runner().invoke(args=["tokens", "revoke", "the reader"])
     assert_problem(closed.get("/api/cameras", headers=headers), 401, "unauthorized")
 
 
-def test_a_use_shows_after_it_was_written_beside_the_requests(client, closed, secrets):
+def test_the_last_use_of_a_token_is_listed_once_it_is_written(client, closed, secrets):
     changes = effort.changes()
     assert (
         closed.get("/api/cameras", headers={"Authorization": basic(secrets["read"])}).status_code
@@ -281,7 +285,7 @@ def test_a_use_shows_after_it_was_written_beside_the_requests(client, closed, se
         ({"NVR_ANONYMOUS": "none"}, 401),
     ],
 )
-def test_without_a_token_one_may_write_on_the_box_itself_only(environ, app, settings, status):
+def test_a_change_without_a_token_is_allowed_on_loopback_only(environ, app, settings, status):
     client = create_app(environ | settings).test_client()
     answer = client.post("/api/cameras", json={"name": "a", "folder_path": "b"})
     assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""Is the audit log told who asked, whatever a header claims?"""
+"""Does the audit log name the real client, whatever a header claims?"""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.rows import entries_of
 
 @pytest.fixture
 def caller(app):
-    """Who a request with this environment comes from."""
+    """The caller of a request with this WSGI environment."""
 
     def ask(**environ):
         with app.test_request_context(environ_overrides={"REMOTE_ADDR": "192.0.2.7", **environ}):
@@ -19,7 +19,7 @@ def caller(app):
     return ask
 
 
-def test_it_is_the_peer_of_the_connection(caller):
+def test_the_client_is_the_address_of_the_connection(caller):
     assert caller(HTTP_USER_AGENT="curl/8") == Caller("anonymous", "192.0.2.7", "curl/8")
     assert caller(REMOTE_ADDR="2001:db8::1").ip_address == "2001:db8::1"
 
@@ -28,7 +28,7 @@ def test_it_is_the_peer_of_the_connection(caller):
     "header",
     ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_CLIENT_IP", "HTTP_VIA"],
 )
-def test_no_header_moves_the_peer(caller, header):
+def test_no_header_changes_the_address_of_the_client(caller, header):
     assert caller(**{header: "203.0.113.9"}).ip_address == "192.0.2.7"
 
 

@@ -1,4 +1,4 @@
-"""Can a page that a member of the household visits use their browser against the box?"""
+"""Can a page of another site use a visitor's browser to reach the service?"""
 
 import socket
 
@@ -14,11 +14,11 @@ from tests.rows import entries_of
 from tests.test_access import urls
 
 BODY = {"name": "Side", "folder_path": "side"}
-# They have a policy of their own.
+# The pages have a Content-Security-Policy of their own.
 PAGES = ("docs.page", "web.wall", "web.events", "web.asset")
 JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 FORM = "application/x-www-form-urlencoded"
-# What browsers send with a request that a page of another site makes them send.
+# The headers that browsers send with a request that a page of another site has caused.
 ATTACKS = {
     "fetch": {"Origin": "http://evil.com", "Sec-Fetch-Site": "cross-site"},
     "over plain HTTP": {"Origin": "http://evil.com"},
@@ -32,7 +32,7 @@ ATTACKS = {
 
 
 def changes(client, camera, **request):
-    """The answers to everything that changes something."""
+    """The responses to one request of each kind that changes data."""
     url = f"/api/cameras/{camera['id']}"
     yield client.post("/api/cameras", json=BODY, **request)
     yield client.patch(url, json={"name": "x"}, **request)
@@ -62,11 +62,11 @@ def test_a_foreign_page_changes_nothing(client, camera, attack):
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_the_boxs_own_page_may_change_things(client, headers):
+def test_the_services_own_pages_may_change_data(client, headers):
     assert client.post("/api/cameras", json=BODY, headers=headers).status_code == 201
 
 
-def test_a_form_without_any_word_of_its_page_changes_nothing_either(client):
+def test_a_form_without_an_origin_changes_nothing(client):
     for media in (FORM, "text/plain", "multipart/form-data"):
         answer = client.post("/api/cameras", data='{"name": "a"}', content_type=media)
         assert_problem(answer, 415, "unsupported_media_type")
@@ -94,7 +94,7 @@ def test_a_foreign_page_is_granted_nothing_by_cors(app, client, camera, base, at
     "host",
     ["evil.com", "localhost.evil.com", "localhost@evil.com", "nvr", "", "rebind.local.evil"],
 )
-def test_a_name_that_an_attacker_points_to_the_box_reaches_nothing(app, client, host, subtests):
+def test_a_host_name_that_is_not_the_services_own_is_refused(app, client, host, subtests):
     for path, _ in urls(app):
         for method in ("GET", "POST", "DELETE"):
             with (
@@ -104,7 +104,7 @@ def test_a_name_that_an_attacker_points_to_the_box_reaches_nothing(app, client, 
                 assert_problem(answer, 421, "unknown_host")
 
 
-def test_the_boxs_own_names_reach_it(environ, client):
+def test_the_services_own_host_names_are_accepted(environ, client):
     own = create_app(environ | {"NVR_TRUSTED_HOSTS": "cameras.example.com"}).test_client()
     for host in (socket.gethostname(), f"{socket.gethostname()}:8000", "192.168.1.7", "nvr.local"):
         assert client.get("/health", headers={"Host": host}).status_code == 200
@@ -123,7 +123,7 @@ def test_only_http_1_0_may_leave_the_host_out(app, version, status):
         assert_problem(answer, 400, "bad_request")
 
 
-def test_behind_a_proxy_the_names_of_both_are_looked_at(environ):
+def test_behind_a_proxy_both_host_names_are_checked(environ):
     settings = {"NVR_TRUSTED_PROXIES": "127.0.0.1", "NVR_ANONYMOUS": "write"}
     client = create_app(environ | settings).test_client()
 
@@ -138,7 +138,7 @@ def test_behind_a_proxy_the_names_of_both_are_looked_at(environ):
     assert_problem(refused, 403, "foreign_page")
 
 
-def test_the_audit_log_names_the_client_behind_a_proxy_that_is_believed(environ, client, camera):
+def test_the_audit_log_names_the_client_behind_a_trusted_proxy(environ, client, camera):
     settings = {"NVR_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8", "NVR_ANONYMOUS": "write"}
     behind = create_app(environ | settings).test_client()
     headers = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7, 10.1.1.1"}
@@ -149,7 +149,7 @@ def test_the_audit_log_names_the_client_behind_a_proxy_that_is_believed(environ,
     assert addresses == ["127.0.0.1", "192.0.2.7", "127.0.0.1"]
 
 
-def test_every_answer_tells_a_browser_to_make_nothing_more_of_it(app, client, camera, subtests):
+def test_every_response_has_the_security_headers(app, client, camera, subtests):
     for path, endpoint in [*urls(app), *((path, None) for path in PATHS)]:
         for method in ("GET", "POST", "DELETE", "OPTIONS", "TRACE"):
             with (
@@ -160,7 +160,7 @@ def test_every_answer_tells_a_browser_to_make_nothing_more_of_it(app, client, ca
 
 
 def assert_marked(answer, policy):
-    """The three headers are there, once each."""
+    """Assert that each of the three security headers is there once."""
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
     assert answer.headers.getlist("Referrer-Policy") == ["no-referrer"]
     policies = answer.headers.getlist("Content-Security-Policy")
@@ -169,7 +169,7 @@ def assert_marked(answer, policy):
     assert "Server" not in answer.headers
 
 
-def test_pictures_lists_downloads_and_refusals_are_marked_too(client, camera, base):
+def test_pictures_lists_downloads_and_errors_have_the_security_headers(client, camera, base):
     put(base / "front" / "a.jpg", picture())
     url = f"/api/cameras/{camera['id']}/snapshot"
     whole = client.get(url)
@@ -197,7 +197,7 @@ def test_pictures_lists_downloads_and_refusals_are_marked_too(client, camera, ba
         assert answer.headers["Content-Security-Policy"] == JSON_POLICY
 
 
-def test_a_failure_that_nobody_foresaw_is_marked_too(app, client, monkeypatch):
+def test_an_unexpected_exception_has_the_security_headers(app, client, monkeypatch):
     monkeypatch.setattr("app.services.cameras.list_cameras", lambda **_: 1 / 0)
     answer = client.get("/api/cameras")
     assert answer.get_json()["code"] == PROBLEMS["internal_error"].code

@@ -1,4 +1,4 @@
-"""Is a proxy believed just when it is configured, and no further than it knows?"""
+"""Are the headers of a proxy used only where it is configured, and only the last of them?"""
 
 import pytest
 
@@ -8,7 +8,7 @@ PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 
 
 def told(peer, **headers):
-    """The environment that the application gets behind `PROXIES`."""
+    """The WSGI environment that the application gets behind the trusted `PROXIES`."""
     seen = {}
     fields = {f"HTTP_{name}": value for name, value in headers.items()}
     environ = {"REMOTE_ADDR": peer, "HTTP_HOST": "nvr", "wsgi.url_scheme": "http", **fields}
@@ -39,22 +39,22 @@ def told(peer, **headers):
         ("unix:", "192.0.2.7", "unix:"),
     ],
 )
-def test_the_client_is_the_last_one_that_no_proxy_is(peer, chain, client):
+def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(peer, chain, client):
     assert told(peer, X_FORWARDED_FOR=chain)["REMOTE_ADDR"] == client
 
 
-def test_scheme_and_host_are_what_the_nearest_proxy_says():
+def test_scheme_and_host_are_those_that_the_nearest_proxy_sent():
     seen = told("10.1.1.1", X_FORWARDED_PROTO="http, HTTPS", X_FORWARDED_HOST="evil.com, nvr.lan")
     assert (seen["wsgi.url_scheme"], seen["HTTP_HOST"]) == ("https", "nvr.lan")
     assert seen[PROXY_HOST] == "nvr"
 
 
 @pytest.mark.parametrize("scheme", ["", "ftp", "https,", "https x"])
-def test_what_is_no_scheme_of_http_is_not_taken(scheme):
+def test_a_scheme_other_than_http_and_https_is_ignored(scheme):
     assert told("10.1.1.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
 
 
-def test_nobody_else_is_believed():
+def test_the_headers_of_an_untrusted_peer_are_ignored():
     headers = {"X_FORWARDED_PROTO": "https", "X_FORWARDED_HOST": "nvr.lan"}
     seen = told("192.0.2.1", X_FORWARDED_FOR="192.0.2.7", **headers)
     assert (seen["REMOTE_ADDR"], seen["wsgi.url_scheme"]) == ("192.0.2.1", "http")
@@ -63,5 +63,5 @@ def test_nobody_else_is_believed():
 
 
 @pytest.mark.parametrize("text", ["", "x", "1.2.3", "1.2.3.4.5", "[", "::g", "1.2.3.4:5:6", "%"])
-def test_what_is_no_address_is_none(text):
+def test_a_text_that_is_no_address_is_ignored(text):
     assert address_of(text) is None

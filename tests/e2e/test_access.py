@@ -1,4 +1,4 @@
-"""Does the running service let in just who shows a token, whatever comes over the wire?"""
+"""Does the running service accept exactly the requests that have a valid token?"""
 
 import base64
 import json
@@ -24,7 +24,7 @@ JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory):
-    """A server that lets nobody in without a token, and logs whatever it can."""
+    """A server that refuses every request without a token, and logs at the level DEBUG."""
     settings = {"NVR_ANONYMOUS": "none", "NVR_LOG_LEVEL": "DEBUG"}
     with Server(tmp_path_factory.mktemp("closed"), **settings) as server:
         yield server
@@ -32,7 +32,7 @@ def closed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def writer(closed):
-    """A token of it that may write."""
+    """A writing token of that server."""
     return closed.token("write")
 
 
@@ -41,12 +41,12 @@ def bearer(token):
 
 
 def reachable(server):
-    """Its URL from the box itself, where it listens on every address."""
+    """The loopback URL of a server that listens on every address."""
     return server.url.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_who_opens_the_port_lets_nobody_in_and_is_told_what_to_type(tmp_path, host):
+def test_on_the_network_all_are_refused_until_the_logged_command_is_run(tmp_path, host):
     with Server(tmp_path, NVR_HOST=host) as server:
         url = f"{reachable(server)}/api/cameras"
         assert_problem(requests.get(url), 401, "unauthorized")
@@ -67,13 +67,13 @@ def test_who_opens_the_port_lets_nobody_in_and_is_told_what_to_type(tmp_path, ho
         assert not HINT.search(again.log())
 
 
-def test_on_loopback_nobody_is_told_anything(shared_server):
+def test_a_service_on_loopback_logs_no_command(shared_server):
     assert not HINT.search(shared_server.log())
     assert requests.post(f"{shared_server.url}/api/cameras", json=CAMERA).status_code == 201
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_curl_shows_a_token_in_three_ways(closed, writer, tmp_path):
+def test_curl_sends_a_token_in_three_ways(closed, writer, tmp_path):
     put(closed.base / "front" / "a.jpg", picture())
     url = f"{closed.url}/api/cameras"
 
@@ -134,7 +134,7 @@ def test_no_token_is_in_the_log_wherever_it_was_sent(tmp_path):
     assert token.encode() not in stored
 
 
-def test_a_host_in_the_target_is_the_one_that_counts(shared_server):
+def test_a_host_in_the_request_target_overrides_the_host_header(shared_server):
     for target, host, status in (
         ("http://localhost/health", "evil.com", 200),
         ("http://evil.com/health", "localhost", 421),
@@ -156,7 +156,7 @@ def test_a_host_in_the_target_is_the_one_that_counts(shared_server):
     assert old.status_code == 200
 
 
-def test_underscores_smuggle_no_header_in(shared_server):
+def test_a_header_name_with_underscores_does_not_pass_for_one_with_hyphens(shared_server):
     request = wire.post(json.dumps(CAMERA).encode())
     smuggled = b"Sec-Fetch-Site: cross-site\r\nSec_Fetch_Site: none\r\nContent-Type"
     forged = request.replace(b"Content-Type", smuggled)
@@ -167,7 +167,7 @@ def test_underscores_smuggle_no_header_in(shared_server):
     "request_",
     [b"rubbish", b"GET / HTTP/1.1\r\nHost : x", b"POST / HTTP/1.1\r\nContent-Length: x"],
 )
-def test_what_never_reaches_the_app_is_marked_too(shared_server, request_):
+def test_a_refused_request_has_the_security_headers(shared_server, request_):
     headers = wire.exchange(shared_server.url, request_ + b"\r\n\r\n").headers
     assert headers.get_all("X-Content-Type-Options") == ["nosniff"]
     assert headers.get_all("Referrer-Policy") == ["no-referrer"]
@@ -175,7 +175,7 @@ def test_what_never_reaches_the_app_is_marked_too(shared_server, request_):
     assert headers["Server"] is None
 
 
-def test_a_proxy_on_the_box_is_believed_once_it_is_named(tmp_path):
+def test_a_proxy_on_the_same_machine_is_trusted_once_it_is_named(tmp_path):
     settings = {"NVR_TRUSTED_PROXIES": "127.0.0.1", "NVR_ANONYMOUS": "write"}
     forwarded = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7", "X-Forwarded-Host": "nvr.lan"}
     with Server(tmp_path, **settings) as server:
@@ -187,7 +187,7 @@ def test_a_proxy_on_the_box_is_believed_once_it_is_named(tmp_path):
 
 
 def test_reading_with_a_token_writes_nothing(tmp_path):
-    """A use is written beside the requests, here at the end."""
+    """The last use of a token is written later than the response, here when the server stops."""
     with Server(tmp_path, NVR_ANONYMOUS="none") as server:
         token = server.token("read")
         headers = bearer(token)
@@ -202,6 +202,6 @@ def test_reading_with_a_token_writes_nothing(tmp_path):
 
 
 def written(server):
-    """Bytes that the process has caused to be written to a disk."""
+    """How many bytes the process has written to disks (proc(5), /proc/PID/io)."""
     with open(f"/proc/{server.process.pid}/io") as io:
         return int(re.search(r"^write_bytes: (\d+)", io.read(), re.MULTILINE)[1])

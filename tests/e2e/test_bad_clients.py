@@ -1,6 +1,6 @@
-"""Does a slow or broken client take anything from the others?
+"""Does a slow or broken client delay or exclude the others?
 
-Every test lets its bad clients do their worst and meanwhile asks as everybody else would.
+Each test connects bad clients and meanwhile sends ordinary requests.
 """
 
 import resource
@@ -21,7 +21,7 @@ from tests.pictures import picture, put
 from tests.problems import assert_problem
 
 PATIENCE = 1
-# Within which others are answered while bad clients do what they do, in seconds.
+# In seconds: each other client is answered within this time while bad clients are connected.
 PROMPT = 2.0
 CAMERA = {"name": "Front", "folder_path": "front"}
 LIST = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -29,7 +29,7 @@ LIST = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory):
-    """A server that gives its clients one second."""
+    """A server whose `NVR_CLIENT_SECONDS` is one second."""
     folder = tmp_path_factory.mktemp("hasty")
     with Server(folder, NVR_CLIENT_SECONDS=str(PATIENCE)) as server:
         yield server
@@ -43,7 +43,7 @@ def crowd():
 
 
 def others_are_served(server, seconds=0.0):
-    """Ask again and again for so long, each time on a connection of its own."""
+    """Assert that requests, each on a new connection, are answered in time for ``seconds``."""
     until = time.monotonic() + seconds
     while True:
         began = time.monotonic()
@@ -55,7 +55,7 @@ def others_are_served(server, seconds=0.0):
 
 
 def is_closed(connection, within):
-    """Whether the server closes the connection in time, whatever it says before."""
+    """Whether the server closes the connection within so many seconds."""
     connection.settimeout(within)
     try:
         while connection.recv(1 << 20):
@@ -68,13 +68,13 @@ def is_closed(connection, within):
 
 
 def send_all(connection, data):
-    """Send what the server takes before it cuts the connection off."""
+    """Send ``data``, or as much of it as the server takes before it closes the connection."""
     with suppress(OSError):
         connection.sendall(data)
 
 
 def seconds_until_cut_off(connection, data, pause=0.5):
-    """How long the server takes ``data``, sent again and again."""
+    """After how many seconds of repeated ``data`` the server closes the connection."""
     began = time.monotonic()
     with suppress(ConnectionError):
         while time.monotonic() < began + 20:
@@ -102,7 +102,7 @@ def test_120_half_open_connections_are_closed_and_keep_nobody_waiting(hasty, cro
     assert process.descriptors(hasty.process.pid) <= before + 4 * 3 + 1
 
 
-def test_more_connections_than_there_is_room_for_close_the_idlest(hasty, crowd):
+def test_a_connection_above_the_limit_closes_the_one_that_was_idle_longest(hasty, crowd):
     good = crowd.enter_context(wire.connect(hasty.url))
     connections = [crowd.enter_context(wire.connect(hasty.url)) for _ in range(600)]
     others_are_served(hasty)
@@ -127,7 +127,7 @@ def test_a_body_of_a_byte_at_a_time_is_cut_off(hasty, crowd):
 
 
 @pytest.mark.slow
-def test_a_client_that_takes_its_time_between_requests_keeps_its_connection(hasty, crowd):
+def test_a_client_that_pauses_between_requests_keeps_its_connection(hasty, crowd):
     connection = crowd.enter_context(closing(HTTPConnection(hasty.url.removeprefix("http://"))))
     connection.connect()
     first = connection.sock
@@ -165,7 +165,7 @@ def test_8_clients_that_never_read_a_large_picture_hold_bounded_memory(tmp_path,
         put(server.base / "front" / "a.jpg", picture().ljust(16 * MIB - 1, b"\0"), age=60)
         location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]
         before = process.sockets(server.process.pid)
-        # Each asks for ten in a row; the second eight come while the first ones' time runs.
+        # Each client sends ten requests at once; eight more connect before the first are cut off.
         ask = f"GET {location}/snapshot HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 10
         for _ in range(2):
             connections = [crowd.enter_context(wire.connect(server.url)) for _ in range(8)]
@@ -175,7 +175,7 @@ def test_8_clients_that_never_read_a_large_picture_hold_bounded_memory(tmp_path,
         peak = process.peak_mib(server.process.pid)
         print(f"peak {peak:.0f} MiB")
         assert peak < 300
-        # Everybody is shown out, four after four: so many are given a reader at a time.
+        # All are cut off, four at a time, because four readers serve them.
         deadline = time.monotonic() + 20
         while process.sockets(server.process.pid) > before:
             assert time.monotonic() < deadline
@@ -183,7 +183,7 @@ def test_8_clients_that_never_read_a_large_picture_hold_bounded_memory(tmp_path,
 
 
 @pytest.mark.slow
-def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
+def test_exports_that_are_not_read_release_their_threads(tmp_path, crowd):
     with Server(tmp_path) as server:
         camera = requests.post(server.url + "/api/cameras", json=CAMERA).json()["id"]
         with closing(sqlite3.connect(server.database)) as database, database:
@@ -197,7 +197,7 @@ def test_exports_that_nobody_reads_do_not_keep_the_workers(tmp_path, crowd):
             connection = crowd.enter_context(wire.connect(server.url))
             connection.sendall(b"GET /api/events/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(1)
-        # What the 5th and the 6th asked for comes before what others ask for.
+        # The requests of the 5th and the 6th client are served before those of others.
         requests.get(server.url + "/api/cameras", timeout=10)
         others_are_served(server, 1)
         assert "other requests for the thread" in server.log()
@@ -221,7 +221,7 @@ def test_half_sent_bodies_hold_bounded_memory(hasty, crowd):
     assert process.peak_mib(hasty.process.pid) - before < 160
 
 
-def test_without_descriptors_it_says_so_does_not_spin_and_recovers(tmp_path, crowd):
+def test_without_free_descriptors_the_service_logs_it_idles_and_recovers(tmp_path, crowd):
     with Server(tmp_path, NVR_THREADS="1") as server:
         put(server.base / "front" / "a.jpg", picture())
         location = requests.post(server.url + "/api/cameras", json=CAMERA).headers["Location"]

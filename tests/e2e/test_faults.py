@@ -24,7 +24,7 @@ SEED = 20251223
 STOP_SECONDS = 8
 BUSY_SECONDS = 5
 CAMERA = {"name": "Front", "folder_path": "front"}
-# Runs the rest of its words where the folder $1 is a small disk, or one that only reads.
+# Runs the command in the other arguments; the folder $1 is a small disk or a read-only one.
 SMALL_DISK = 'mount -t tmpfs -o size=1m nvr "$1" && shift && exec "$@"'
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
 
@@ -41,7 +41,7 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="nothing may be mounted
 
 
 def mounted(folder, script):
-    """A server whose database is in ``folder``/disk, which ``script`` mounts for it alone."""
+    """A server whose database is in ``folder``/disk, which ``script`` mounts in its namespace."""
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
     wrapper = ["unshare", "--mount", "sh", "-c", script, "sh", str(disk)] if script else []
@@ -146,7 +146,7 @@ def test_a_read_only_database_can_still_be_read(tmp_path, how):
 
 
 def refused(tmp_path, **settings):
-    """The one line on which the service would not start."""
+    """The line with which the service refuses to start."""
     with pytest.raises(NotStarted) as error, Server(tmp_path, **settings):
         pass
     lines = [line for line in str(error.value).splitlines() if not LOG_LINE.fullmatch(line)]
@@ -193,13 +193,13 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path):
     assert (tmp_path / "nvr.db").read_bytes() == before
 
 
-def test_a_folder_in_the_databases_place_is_refused(tmp_path):
+def test_a_folder_at_the_path_of_the_database_is_refused(tmp_path):
     (tmp_path / "nvr.db").mkdir()
     assert "is not a file: let NVR_DATABASE_URL name a file" in refused(tmp_path)
     assert list((tmp_path / "nvr.db").iterdir()) == []
 
 
-def test_a_database_that_vanishes_is_not_made_anew_under_the_service(tmp_path):
+def test_a_database_that_vanishes_is_not_created_again_while_the_service_runs(tmp_path):
     with Server(tmp_path, NVR_THREADS="1") as server:
         post(server)
         for file in tmp_path.glob("nvr.db*"):
@@ -239,7 +239,7 @@ def test_a_writer_waits_5_seconds_for_another_process_and_then_says_busy(server)
     assert post(server).status_code == 201
 
 
-def test_a_base_path_that_appears_later_is_found(tmp_path):
+def test_a_base_path_that_appears_after_the_start_is_found(tmp_path):
     base = tmp_path / "mounted/later"
     with Server(tmp_path, NVR_FOSCAM_BASE_PATH=str(base)) as server:
         camera = server.url + post(server).headers["Location"]

@@ -1,4 +1,4 @@
-"""Does the service manager learn that the service is up, answers, and stops?"""
+"""Is systemd notified that the service has started, that it answers, and that it stops?"""
 
 import socket
 import time
@@ -12,7 +12,7 @@ from tests.e2e import wire
 from tests.e2e.faulty import HANG, faulty_server
 from tests.e2e.server import PROJECT, Server
 
-# The watchdog is told often, and soon no more.
+# systemd is notified often, and soon no longer.
 FAST_WATCHDOG = """
 from app.server import event_loop, main
 main.WATCHDOG_SECONDS = 0.1
@@ -23,7 +23,7 @@ event_loop.STUCK_SECONDS = 1.0
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(tmp_path, request, monkeypatch):
-    """The socket that the service tells; the server inherits its address."""
+    """The socket that the service notifies; the server inherits its address."""
     path = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as there:
         there.bind(path if request.param == "path" else f"\0{path}")
@@ -33,7 +33,7 @@ def manager(tmp_path, request, monkeypatch):
 
 
 def is_silent(manager, seconds):
-    """Whether the manager hears nothing for so long, within 20 seconds."""
+    """Whether no notification arrives for ``seconds``, at some time within 20 seconds."""
     manager.settimeout(seconds)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -44,7 +44,7 @@ def is_silent(manager, seconds):
     return False
 
 
-def test_it_tells_when_it_listens_answers_and_stops(manager, tmp_path):
+def test_the_manager_is_notified_of_the_start_of_answers_and_of_the_stop(manager, tmp_path):
     with Server(tmp_path) as running:
         assert manager.recv(100) == b"READY=1"
         assert requests.get(running.url + "/health").status_code == 200
@@ -53,7 +53,7 @@ def test_it_tells_when_it_listens_answers_and_stops(manager, tmp_path):
     assert manager.recv(100) == b"STOPPING=1"
 
 
-def test_it_starts_without_a_manager_and_with_one_that_is_gone(tmp_path, monkeypatch):
+def test_to_notify_no_manager_or_one_that_is_gone_raises_nothing(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     main.notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))

@@ -1,4 +1,4 @@
-"""Does reading, however often, leave the disk alone?"""
+"""Do requests that only read write nothing to the disk?"""
 
 import json
 import re
@@ -11,13 +11,14 @@ from benchmarks.service import request, running
 from tests.pictures import picture, put
 
 TIMES = 10_000
-# What is read of a camera, of records, and of the box.
+# Everything that can be read of a camera, of records, and of the machine.
 PATHS = (
     "/api/cameras",
     "/api/cameras/{camera}",
     "/api/cameras/{camera}/snapshot",
     "/api/cameras/{camera}/diagnostics",
     "/api/cameras/{camera}/homeassistant",
+    "/api/cameras/{camera}/settings",
     "/api/folders",
     "/api/detections",
     "/api/detections/1",
@@ -28,6 +29,7 @@ PATHS = (
     "/api/events/stats",
     "/api/audit",
     "/api/audit/1",
+    "/api/settings",
     "/health",
     "/api/system/health",
     "/api/system/stats",
@@ -42,10 +44,10 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def service():
-    """A service of this module's own, with one reader.
+    """A service for this module, with one reader thread.
 
-    Another one may open its connection at any time; as root SQLite sets the owner of the log then
-    (robustFchown in its os_unix.c), which writes a block of the file system.
+    A second reader would open its connection at any time; under root SQLite then sets the owner of
+    the log (robustFchown in its os_unix.c), which writes a block of the file system.
     """
     with running(NVR_THREADS="1") as service:
         yield service
@@ -53,7 +55,7 @@ def service():
 
 @pytest.fixture(scope="module")
 def camera(service):
-    """The id of its camera, after the monitor has written what it saw."""
+    """The id of its camera, after the monitor has written the time of its upload."""
     put(service.base / "front/a.jpg", picture(), age=60)
     with service.client() as client:
 
@@ -69,7 +71,7 @@ def camera(service):
         one = request("GET", f"/api/cameras/{camera}")
         while not json.loads(client.ask(one)[2])["last_seen_at"]:
             pass
-        # Whoever changes a camera writes first what the monitor has seen of it.
+        # A change of a camera first writes what the monitor has noted of it.
         change = request("PATCH", f"/api/cameras/{camera}", b'{"name": "Door"}')
         assert client.ask(change)[0] == 200
     # The monitor has read the log since: the first to read a file after it was written sets the
@@ -92,8 +94,8 @@ def test_ten_thousand_answers_write_nothing(service, camera, path):
         assert service.written_bytes() == before
 
 
-def test_every_path_that_is_read_is_among_them(app):
-    """But files of the pages, and the CSV, whose length nobody knows before it was sent."""
+def test_the_tested_paths_are_all_that_can_be_read(app):
+    """Except the files of the pages, and the CSV, whose length is unknown before it is sent."""
     rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods}
     read = {
         re.sub("<row_id:.*?>", "1", rule.replace("<uuid:camera_id>", "{camera}")) for rule in rules
