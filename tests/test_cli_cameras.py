@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from app import create_app
 from app.models import AuditEntry, Camera
 from app.services import cameras as camera_service
 from tests.rows import add_many, rows
@@ -259,3 +260,88 @@ def test_if_one_cannot_be_stored_none_is(run, roster, monkeypatch):
     file = roster({"cameras": [entry("Good", "good"), entry("Bad", "bad")]})
     assert run("cameras", "import", file).exit_code == 1
     assert facts() == audited() == []
+
+
+def test_settings_of_a_camera_are_set_by_their_names(run, client, camera):
+    words = ("cameras", "set", camera["id"])
+    done = run(*words, "file_pattern=CH01_*", "keep_days=7", "prune_existing=true", "group=7")
+    assert done.exit_code == 0, done.output
+    assert "file_pattern=CH01_*\n" in done.stdout
+    assert "keep_days=7\nkeep_bytes=null\nprune_existing=true\ngroup=7\n" in done.stdout
+    shown = client.get(f"/api/cameras/{camera['id']}/settings").get_json()
+    assert (shown["keep_days"], shown["prune_existing"], shown["group"]) == (7, True, "7")
+    done = run(*words, "name=Back=Door", "status=offline", "keep_days=", "--json")
+    changed = json.loads(done.stdout)
+    assert (changed["name"], changed["status"], changed["keep_days"]) == (
+        *("Back=Door", "offline", None),
+    )
+    assert changed["effective"]["file_pattern"] == "CH01_*"
+    assert [entry[:2] for entry in audited()][1:] == [
+        *(("camera_settings_updated", "cli"),) * 2,
+        ("camera_updated", "cli"),
+    ]
+
+
+def test_settings_that_cannot_be_used_are_all_named_and_nothing_changes(run, client, camera):
+    words = ("cameras", "set", camera["id"])
+    done = run(*words, "group=Garden", "keep_days=-1", "status=gone", "colour=red", "position=x")
+    assert done.exit_code == 1
+    for name in ("keep_days", "status", "colour", "position"):
+        assert f"\n  {name}: " in done.stderr
+    assert run(*words, "group").exit_code == run(*words, "group=a", "group=b").exit_code == 1
+    assert run(*words).exit_code == 2
+    assert "no camera" in run("cameras", "set", UNKNOWN, "group=a").stderr
+    assert len(audited()) == 1
+
+
+def test_settings_of_the_box_are_shown_and_set(run, client, environ):
+    assert "offline_after_seconds=86400\n" in run("settings", "show").stdout
+    done = run("settings", "set", "offline_after_seconds=60", "timezone=Europe/Berlin", "--json")
+    assert json.loads(done.stdout) == client.get("/api/settings").get_json()
+    assert json.loads(done.stdout)["timezone"] == "Europe/Berlin"
+    assert "timezone=null\n" in run("settings", "set", "timezone=").stdout
+    assert "\n  timezone: " in run("settings", "set", "timezone=Mars").stderr
+    fixed = create_app(environ | {"NVR_KEEP_DAYS": "3"}).test_cli_runner()
+    refused = fixed.invoke(args=("settings", "set", "keep_days=4"))
+    assert refused.exit_code == 1
+    assert "environment" in refused.stderr
+    assert 'fixed=["keep_days"]\n' in fixed.invoke(args=("settings", "show")).stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_export_carries_the_settings_and_an_import_brings_them_back(
+    run, client, roster, options
+):
+    chosen = {"file_pattern": "CH01_*: #", "offline_after_seconds": 60, "prune_existing": True}
+    body = entry("One", "recorder"), entry("Two", "recorder")
+    one, two = (client.post("/api/cameras", json=camera).get_json() for camera in body)
+    client.patch(f"/api/cameras/{one['id']}/settings", json=chosen)
+    exported = run("cameras", "export", *options).stdout.encode()
+    assert yaml.safe_load(exported) == {
+        "cameras": [
+            body[0] | {"status": "online", "settings": chosen},
+            body[1] | {"status": "online"},
+        ]
+    }
+    file = roster(exported)
+    assert run("cameras", "import", file).stdout == "0 added, 0 changed, 2 unchanged\n"
+    client.patch(f"/api/cameras/{one['id']}/settings", json={"file_pattern": None, "group": "G"})
+    shown = run("cameras", "import", "--dry-run", file).stdout.splitlines()
+    assert shown[1] == '+ One (recorder)  settings.file_pattern="CH01_*: #"'
+    run("cameras", "import", file)
+    kept = client.get(f"/api/cameras/{one['id']}/settings").get_json()
+    assert kept == kept | chosen | {"group": "G"}
+    for camera in (one, two):
+        client.delete(f"/api/cameras/{camera['id']}")
+    assert run("cameras", "import", file).stdout.endswith("2 added, 0 changed, 0 unchanged\n")
+    first = client.get("/api/cameras").get_json()["cameras"][0]
+    again = client.get(f"/api/cameras/{first['id']}/settings").get_json()
+    assert again == again | chosen
+
+
+def test_an_import_with_a_bad_setting_changes_nothing(run, roster):
+    bad = {"cameras": [entry("A", "a"), entry("B", "b", settings={"keep_days": -1, "x": 1})]}
+    refused = run("cameras", "import", roster(bad))
+    assert refused.exit_code == 1
+    assert "cameras.1.settings.keep_days" in refused.stderr
+    assert facts() == []

@@ -5,9 +5,10 @@ from flask import Flask
 from .backup import backup, restore
 from .cameras import cameras
 from .maintenance import doctor, prune
+from .settings import settings
 from .tokens import tokens
 
-COMMANDS = (backup, cameras, doctor, prune, restore, tokens)
+COMMANDS = (backup, cameras, doctor, prune, restore, settings, tokens)
 
 
 def init_app(app: Flask) -> None:

@@ -11,10 +11,10 @@ from marshmallow import ValidationError, fields, missing, validate
 
 from .. import db
 from ..logs import one_line
-from ..models import Camera, NotFound, Row, child_counts
+from ..models import Camera, CameraSettings, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
 from ..services import cameras as camera_service
-from ..services.cameras import ImportPlan
+from ..services.cameras import SETTING, ImportPlan
 from ..strict_json import BadJson, load_json
 from ..yaml_text import BadYaml, dumps, loads
 from .common import CLI, Group, as_json, progress_bar
@@ -98,14 +98,18 @@ def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
 def export(as_json: bool) -> None:
     """Print every camera as YAML, or as JSON, in the form that `import` reads."""
     db.migrate()
-    document = {"cameras": [_exported(camera) for camera in camera_service.list_cameras()]}
+    settings = CameraSettings.by_camera()
+    cameras = camera_service.list_cameras()
+    document = {"cameras": [_exported(c, settings.get(c["id"], {})) for c in cameras]}
     text = json.dumps(document, ensure_ascii=False) if as_json else dumps(document)
     click.echo(text, nl=as_json)
 
 
-def _exported(camera: Row) -> Row:
-    """The fields that a client chose, without empty ones."""
-    return {field: value for field, value in Camera.chosen(camera).items() if value is not None}
+def _exported(camera: Row, settings: Row) -> Row:
+    """The fields and settings that a client chose, without empty ones."""
+    entry = {field: value for field, value in Camera.chosen(camera).items() if value is not None}
+    changed = {n: v for n, v in settings.items() if v != CameraSettings.defaults[n]}
+    return entry | ({"settings": changed} if changed else {})
 
 
 @cameras.command("import")
@@ -155,7 +159,9 @@ def _diff(plan: ImportPlan, dry_run: bool) -> str:
     lines = [f"+ {camera_label(entry)}" for entry in plan.new]
     for camera, changes in plan.changed:
         new = camera | {name: change["new"] for name, change in changes.items()}
-        lines += [f"- {camera_label(camera)}", f"+ {camera_label(new)}"]
+        chosen = {name: new[name] for name in changes if name.startswith(SETTING)}
+        more = "".join(f"  {name}={json.dumps(value)}" for name, value in chosen.items())
+        lines += [f"- {camera_label(camera)}", f"+ {camera_label(new)}{one_line(more)}"]
     counts = f"{len(plan.new)} added, {len(plan.changed)} changed, {plan.unchanged} unchanged"
     return "\n".join([*lines, f"{'would be: ' if dry_run else ''}{counts}"])
 

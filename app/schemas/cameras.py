@@ -16,6 +16,7 @@ from .common import (
     StrippedString,
     UpdateSchema,
 )
+from .settings import CameraSettingsUpdateSchema
 
 EXAMPLE_CAMERA = {
     "id": "123e4567-e89b-12d3-a456-426614174000",
@@ -75,10 +76,16 @@ class CameraListResponseSchema(ResponseSchema):
     count = fields.Integer(metadata={"description": "How many cameras match"})
 
 
+class CameraEntrySchema(CameraCreateSchema):
+    """A camera in a file, with what is set for it."""
+
+    settings = fields.Nested(CameraSettingsUpdateSchema)
+
+
 class CameraImportSchema(Schema):
     """A file of cameras."""
 
-    cameras = fields.List(fields.Nested(CameraCreateSchema), required=True)
+    cameras = fields.List(fields.Nested(CameraEntrySchema), required=True)
 
 
 class CameraQuerySchema(Schema):

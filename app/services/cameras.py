@@ -9,15 +9,26 @@ from typing import NamedTuple
 
 from .. import clock
 from ..db import writer
-from ..models import Camera, CameraEvidence, Progress, Row, TableVersion, delete_children
+from ..models import (
+    Camera,
+    CameraEvidence,
+    CameraSettings,
+    Progress,
+    Row,
+    TableVersion,
+    delete_children,
+)
 from ..storage.safe_open import normalise
 from ..strict_json import dump_json
 from . import audit
 from .audit import Caller
 from .camera_status import pending_updates
+from .settings import change_settings
 
 # An import finds a known camera by its folder, and leaves its status to its uploads.
-NOT_IMPORTED = ("folder_path", "status")
+NOT_IMPORTED = ("folder_path", "status", "settings")
+# Begins the names of settings among the changes of an import.
+SETTING = "settings."
 
 
 class CachedBody(NamedTuple):
@@ -95,9 +106,15 @@ def create_camera(fields: Row, by: Caller) -> Row:
     return writer.run(lambda: _create(fields, by))
 
 
-def update_camera(camera_id: str, fields: Row, by: Caller) -> Row:
+def update_camera(camera_id: str, fields: Row, by: Caller, settings: Row | None = None) -> Row:
     """Set these ``fields``, where they differ; the camera's row. Raises `models.NotFound`."""
-    return pending_updates.transact(lambda: _update(camera_id, fields, by))
+
+    def change() -> Row:
+        if settings:
+            change_settings(camera_id, settings, by)
+        return _update(camera_id, fields, by)
+
+    return pending_updates.transact(change)
 
 
 def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: None) -> Row:
@@ -131,7 +148,14 @@ def import_cameras(
             _create(fields, by)
             progress(1)
         for camera, changes in plan.changed:
-            _update(camera["id"], {field: c["new"] for field, c in changes.items()}, by)
+            new = {field: change["new"] for field, change in changes.items()}
+            settings = {
+                name: new.pop(SETTING + name)
+                for name in CameraSettings.defaults
+                if SETTING + name in new
+            }
+            change_settings(camera["id"], settings, by)
+            _update(camera["id"], new, by)
             progress(1)
         return plan
 
@@ -147,15 +171,15 @@ def plan_import(entries: list[Row], base: str) -> ImportPlan:
     known: dict[str, list[Row]] = defaultdict(list)
     for row in Camera.listing():
         known[normalise(base, row["folder_path"])].append(row)
+    settings = CameraSettings.by_camera()
     pairs = [(entry, _take(known, entry, base, by_name=True)) for entry in entries]
     new: list[Row] = []
     changed: list[CameraChange] = []
     for entry, namesake in pairs:
         camera = namesake or _take(known, entry, base, by_name=False)
-        given = {field: value for field, value in entry.items() if field not in NOT_IMPORTED}
         if camera is None:
             new.append(entry)
-        elif changes := audit.differences(camera, given):
+        elif changes := _differences(camera, settings.get(camera["id"], {}), entry):
             changed.append(CameraChange(camera, changes))
     return ImportPlan(new, changed, len(entries) - len(new) - len(changed))
 
@@ -170,9 +194,20 @@ def _take(known: dict[str, list[Row]], entry: Row, base: str, by_name: bool) -> 
     return None
 
 
+def _differences(camera: Row, settings: Row, entry: Row) -> Row:
+    """What an entry of an import changes, the names of settings after `SETTING`."""
+    given = {field: value for field, value in entry.items() if field not in NOT_IMPORTED}
+    chosen = audit.differences(CameraSettings.defaults | settings, entry.get("settings", {}))
+    changes = audit.differences(camera, given)
+    return changes | {SETTING + name: change for name, change in chosen.items()}
+
+
 def _create(fields: Row, by: Caller) -> Row:
+    settings = fields.get("settings", {})
+    fields = {name: value for name, value in fields.items() if name != "settings"}
     camera = Camera.add(clock.rfc3339(clock.now()), fields)
     audit.record("camera_created", by, "camera", camera, Camera.chosen(camera))
+    change_settings(camera["id"], settings, by)
     return camera
 
 

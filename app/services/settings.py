@@ -74,7 +74,7 @@ class Settings:
 
     def update_camera(self, camera_id: str, fields: Row, by: Caller) -> Row:
         """Set these fields of a camera's settings; all of them. Raises `models.NotFound`."""
-        writer.run(lambda: change_camera(camera_id, fields, by))
+        writer.run(lambda: change_settings(camera_id, fields, by))
         return self.camera(camera_id)
 
     def effective(self, camera_ids: Iterable[str]) -> dict[str, EffectiveSettings]:
@@ -102,7 +102,7 @@ def init_app(app: Flask) -> None:
     app.extensions["settings"] = Settings(defaults, fixed)
 
 
-def change_camera(camera_id: str, fields: Row, by: Caller) -> None:
+def change_settings(camera_id: str, fields: Row, by: Caller) -> None:
     """Set these fields and write an audit entry where one differs; to be called in a change.
 
     Raises `models.NotFound`.
