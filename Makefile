@@ -15,8 +15,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-strip-extras --no-annotate --custom-compile-command 'make lock' $(ARGS) setup.cfg
 # Where it is set, each process that a test starts compiles the service anew. Empty is not set.
 export PYTHONDONTWRITEBYTECODE =
+# The base path of a checkout, unless the environment or .env names another.
+ifeq ($(shell grep -s '^NVR_FOSCAM_BASE_PATH=' .env),)
 export NVR_FOSCAM_BASE_PATH ?= $(CURDIR)/instance/uploads
-export NVR_DATABASE_URL ?= sqlite:///$(CURDIR)/instance/nvr.db
+endif
 
 .PHONY: help install run test test-slow coverage check audit lock demo bench baseline
 

@@ -1,15 +1,11 @@
 """How is the service started? ``app`` for any WSGI server; run directly, the whole service."""
 
-import sys
+import click
 
-from app import create_app
-from app.config import BadSetting
-from app.server import main
-
-try:
-    app = create_app()
-except BadSetting as error:
-    sys.exit(f"cannot start: {error}")
+from app.__main__ import create_app_or_exit, serve
 
 if __name__ == "__main__":
-    main.main(app)
+    serve(prog_name="wsgi.py")
+else:
+    # Within a click context the command `flask` imports this module.
+    app = create_app_or_exit(for_command=click.get_current_context(silent=True) is not None)

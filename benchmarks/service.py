@@ -121,6 +121,7 @@ def running(wrapper: Sequence[str] = (), **settings: str) -> Iterator[Service]:
             env=environ
             | {
                 "NVR_PORT": "0",
+                "RUNTIME_DIRECTORY": folder,
                 "NVR_FOSCAM_BASE_PATH": str(base),
                 "NVR_DATABASE_URL": f"sqlite:///{folder}/nvr.db",
             }

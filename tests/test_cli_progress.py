@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+from contextlib import suppress
 
 import pytest
 from flask.cli import ScriptInfo
@@ -20,12 +21,16 @@ def run_on_terminal(app, monkeypatch):
 
     def run(words):
         master, slave = pty.openpty()
-        with os.fdopen(slave, "w") as stderr, os.fdopen(master, "rb", buffering=0) as screen:
-            with monkeypatch.context() as patch:
+        with os.fdopen(master, "rb", buffering=0) as screen:
+            with os.fdopen(slave, "w") as stderr, monkeypatch.context() as patch:
                 patch.setattr("sys.stderr", stderr)
                 with pytest.raises(SystemExit):
                     app.cli.main(words, obj=ScriptInfo(create_app=lambda: app))
-            return screen.read(100_000).decode()
+            written = b""
+            with suppress(OSError):  # EIO: nothing is left of what was written
+                while piece := screen.read(4096):
+                    written += piece
+        return written.decode()
 
     return run
 

@@ -19,6 +19,7 @@ ROOM_OF_FILE = {
     "foundations": {
         "clock",
         "config",
+        "installation",
         "layout",
         "logs",
         "problems",
@@ -39,6 +40,10 @@ CHOOSING = (
 )
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
+# `db.files` opens the locks and copies beside the database, `installation` what an administrator
+# or the service itself wrote; neither opens a file of the cameras.
+OPEN_FILES = {"app.storage.safe_open", "app.db.files", "app.installation"}
+FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.installation"}
 # What belongs to an extra may be missing: a module, and what it tries to import after the rest.
 OPTIONAL_IMPORTS = {"app.images.resize": ["from PIL import Image, ImageOps"]}
 # Pillow's name for decoding what has been read already.
@@ -184,14 +189,13 @@ def test_what_chooses_the_picture_needs_the_standard_library_only(module):
     assert packages <= sys.stdlib_module_names | {"app"}
 
 
-# The data layer opens the locks and copies beside its own file, never a file of the cameras.
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.storage.safe_open", "app.db.files"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - OPEN_FILES))
 def test_only_containment_opens_files(module):
     code = ast.unparse(TREES[module]).replace(IN_MEMORY, "Image(io.BytesIO(")
     assert not OPENERS & set(called(ast.parse(code)))
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - {"app.storage.safe_open", "app.layout"}))
+@pytest.mark.parametrize("module", sorted(set(TREES) - FOLLOW_NAMES))
 def test_nobody_else_follows_names(module):
     own = {"walk"} if "app.storage.scan.walk" in imports(TREES[module]) else set()
     assert not (FOLLOWERS - own) & set(called(TREES[module]))

@@ -4,12 +4,11 @@ import json
 import os
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from .. import db
 from ..db import backup as backup_files
-from .common import Command, as_json, progress_bar
+from .common import Command, as_json, database_path, progress_bar
 
 
 @click.command(cls=Command)
@@ -23,7 +22,7 @@ def backup(path: str, as_json: bool) -> None:
     """
     path = os.path.abspath(path)
     with progress_bar(100) as bar:
-        size = backup_files.backup(_database_path(), path, bar.update)
+        size = backup_files.backup(database_path(), path, bar.update)
     if as_json:
         click.echo(json.dumps({"path": path, "bytes": size}))
     else:
@@ -39,7 +38,7 @@ def restore(path: str, as_json: bool) -> None:
 
     Refuses while the service runs.
     """
-    database = _database_path()
+    database = database_path()
     with progress_bar(100) as bar:
         source = os.path.abspath(path)
         kept = backup_files.restore(source, database, db.known_migrations(), bar.update)
@@ -47,7 +46,3 @@ def restore(path: str, as_json: bool) -> None:
         click.echo(json.dumps({"database": database, "kept": kept}))
     else:
         click.echo(f"restored {database}" + (f"; the old file is kept as {kept}" if kept else ""))
-
-
-def _database_path() -> str:
-    return str(current_app.config["NVR_DATABASE_URL"])

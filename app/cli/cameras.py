@@ -9,7 +9,6 @@ import click
 from flask import current_app
 from marshmallow import ValidationError, fields, missing, validate
 
-from .. import db
 from ..logs import one_line
 from ..models import Camera, CameraSettings, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
@@ -17,7 +16,7 @@ from ..services import cameras as camera_service
 from ..services.cameras import SETTING, ImportPlan
 from ..strict_json import BadJson, load_json
 from ..yaml_text import BadYaml, dumps, loads
-from .common import CLI, Group, as_json, progress_bar
+from .common import CLI, Group, as_json, open_database, progress_bar
 
 cameras = Group("cameras", help="List, add, remove, export and import cameras.")
 
@@ -26,7 +25,7 @@ cameras = Group("cameras", help="List, add, remove, export and import cameras.")
 @as_json
 def list_(as_json: bool) -> None:
     """List every camera: id, status, last upload, name and folder."""
-    db.migrate()
+    open_database()
     found = camera_service.list_cameras()
     if as_json:
         click.echo(json.dumps({"cameras": found, "count": len(found)}, ensure_ascii=False))
@@ -60,7 +59,7 @@ def _option(name: str, field: fields.Field[Any]) -> Callable[..., Any]:
 @as_json
 def add(as_json: bool, **given: Any) -> None:
     """Add the camera NAME that uploads to FOLDER_PATH, absolute or below the base path."""
-    db.migrate()
+    open_database()
     try:
         given = {name: value for name, value in given.items() if value is not None}
         valid = CameraCreateSchema().load(given)
@@ -76,7 +75,7 @@ def add(as_json: bool, **given: Any) -> None:
 @as_json
 def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
     """Remove the camera CAMERA_ID, its detections and its events; its pictures stay."""
-    db.migrate()
+    open_database()
     try:
         camera = camera_service.get_camera(str(camera_id))
         counts = child_counts(camera["id"])
@@ -97,7 +96,7 @@ def rm(camera_id: UUID, yes: bool, as_json: bool) -> None:
 @as_json
 def export(as_json: bool) -> None:
     """Print every camera as YAML, or as JSON, in the form that `import` reads."""
-    db.migrate()
+    open_database()
     settings = CameraSettings.by_camera()
     cameras = camera_service.list_cameras()
     document = {"cameras": [_exported(c, settings.get(c["id"], {})) for c in cameras]}
@@ -122,7 +121,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
     A camera is identified by its folder. Cameras that FILE does not list stay. If one entry is
     wrong, nothing changes.
     """
-    db.migrate()
+    open_database()
     entries = _import_entries(file.read())
     base = current_app.config["NVR_FOSCAM_BASE_PATH"]
     if dry_run:

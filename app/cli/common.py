@@ -1,14 +1,18 @@
 """What do all commands share? ``--json``, a progress bar, and failures that fit on one line."""
 
+import os
 import sys
 from typing import Any
 
 import click
 import peewee
+from flask import current_app
 from flask.cli import AppGroup
 
+from .. import db
 from ..db import DriverError, InvalidDatabaseFile, files
 from ..errors import problem_of
+from ..logs import one_line
 from ..services.audit import Caller
 
 # The actor in the audit entries of what a command changes.
@@ -40,6 +44,28 @@ class Group(AppGroup):
     """A group whose commands are `Command`."""
 
     command_class = Command
+
+
+def database_path() -> str:
+    """The database's file; says on stderr which one, unless the environment names it."""
+    path = str(current_app.config["NVR_DATABASE_URL"])
+    if source := current_app.config.get("DATABASE_SOURCE"):
+        click.echo(one_line(f"Using the database {path}, which {source}."), err=True)
+    return path
+
+
+def open_database() -> None:
+    """Bring the database to the newest schema.
+
+    A missing one is not made: the service would go on using another one.
+    """
+    path = database_path()
+    if not os.path.exists(path):
+        raise click.ClickException(
+            f"There is no database at {path}. Start the service once, which makes it, or name the "
+            "service's database in NVR_DATABASE_URL."
+        )
+    db.migrate()
 
 
 def progress_bar(length: int) -> Any:

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from peewee import DatabaseError
 
-from .. import clock, db
+from .. import clock
 from ..diagnostics import doctor as checks
 from ..diagnostics.camera import diagnose
 from ..logs import one_line
@@ -20,7 +20,7 @@ from ..services import cameras as camera_service
 from ..services import retention
 from ..services.clock_guard import ClockDoubted, ClockGuard
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
-from .common import Command, as_json, progress_bar
+from .common import Command, as_json, database_path, open_database, progress_bar
 
 WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
 
@@ -33,9 +33,7 @@ def doctor(as_json: bool) -> None:
 
     Run it as the user that the service runs as. It changes nothing.
     """
-    base, path = (
-        current_app.config[f"NVR_{name}"] for name in ("FOSCAM_BASE_PATH", "DATABASE_URL")
-    )
+    base, path = current_app.config["NVR_FOSCAM_BASE_PATH"], database_path()
     cameras = _cameras(path)
     guard = current_app.extensions["clock_guard"]
     box_checks = checks.check_box(base, path, len(cameras), clock.now(), guard)
@@ -88,7 +86,7 @@ def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
 
     While the clock is implausible nothing is deleted, and the command exits with 1.
     """
-    db.migrate()
+    open_database()
     limits = retention.limits_of(current_app.extensions["settings"].box())
     if not limits:
         click.echo(

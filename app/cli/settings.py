@@ -9,7 +9,6 @@ import click
 from flask import current_app
 from marshmallow import Schema, ValidationError, fields
 
-from .. import db
 from ..logs import one_line
 from ..models import NotFound, Row
 from ..schemas.cameras import CameraUpdateSchema
@@ -17,7 +16,7 @@ from ..schemas.settings import BoxSettingsUpdateSchema, CameraSettingsUpdateSche
 from ..services import cameras as camera_service
 from ..services.settings import Settings
 from .cameras import cameras, validation_error
-from .common import CLI, Group, as_json
+from .common import CLI, Group, as_json, open_database
 
 settings = Group("settings", help="Show and set what holds for the box while the service runs.")
 assignments = click.argument("assignments", metavar="NAME=VALUE...", nargs=-1, required=True)
@@ -27,7 +26,7 @@ assignments = click.argument("assignments", metavar="NAME=VALUE...", nargs=-1, r
 @as_json
 def show(as_json: bool) -> None:
     """Print every setting of the box as it holds now."""
-    db.migrate()
+    open_database()
     _print(_settings().shown_box(), as_json)
 
 
@@ -36,7 +35,7 @@ def show(as_json: bool) -> None:
 @as_json
 def set_(assignments: tuple[str, ...], as_json: bool) -> None:
     """Change settings of the box; an empty VALUE returns to the default."""
-    db.migrate()
+    open_database()
     given = _load({"": (BoxSettingsUpdateSchema(), _parse(assignments))})[""]
     _print(_settings().update_box(given, CLI), as_json)
 
@@ -50,7 +49,7 @@ def set_camera(camera_id: UUID, assignments: tuple[str, ...], as_json: bool) -> 
 
     An empty VALUE returns a setting to the default.
     """
-    db.migrate()
+    open_database()
     texts, schema = _parse(assignments), CameraUpdateSchema()
     parts: dict[str, tuple[Schema, Row]] = {
         "fields": (schema, {n: text for n, text in texts.items() if n in schema.fields}),

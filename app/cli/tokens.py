@@ -7,11 +7,10 @@ from urllib.parse import quote
 import click
 from flask import Flask
 
-from .. import db
 from ..layout import command_anywhere
 from ..models import Row, Token
 from ..services import tokens as token_service
-from .common import CLI, Group, as_json
+from .common import CLI, Group, as_json, open_database
 
 PRINTED_FIELDS = ("name", "role", "created_at", "last_used_at")
 
@@ -29,7 +28,7 @@ tokens = Group("tokens", help="Make, list and revoke the tokens that requests au
 @as_json
 def create(name: str, role: str, as_json: bool) -> None:
     """Make the token NAME and print it; it cannot be printed again."""
-    db.migrate()
+    open_database()
     try:
         token, secret = token_service.create(name, role, CLI)
     except token_service.BadName as error:
@@ -45,7 +44,7 @@ def create(name: str, role: str, as_json: bool) -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """List every token: role, creation, last use (right within an hour) and name."""
-    db.migrate()
+    open_database()
     found = [_printed(token) for token in Token.listing()]
     if as_json:
         click.echo(json.dumps({"tokens": found, "count": len(found)}))
@@ -60,7 +59,7 @@ def list_(as_json: bool) -> None:
 @as_json
 def revoke(name: str, as_json: bool) -> None:
     """Revoke the token NAME; the next request with it is refused."""
-    db.migrate()
+    open_database()
     try:
         token = token_service.revoke(name, CLI)
     except token_service.UnknownName as error:

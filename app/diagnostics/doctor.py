@@ -11,7 +11,7 @@ from pathlib import Path
 
 import peewee
 
-from .. import clock
+from .. import clock, installation
 from ..db import backup
 from ..models import AuditEntry, Row
 from ..services import health
@@ -47,7 +47,7 @@ def check_box(
 ) -> Iterator[tuple[str, Check]]:
     """Each check of the box by its name; ``path``: the database's file, ``cameras``: how many."""
     exists = Path(path).exists()
-    yield "base path", _prefixed(base, check_base_path(base))
+    yield "base path", _prefixed(base, _check_base_path(base))
     yield "permissions", check_permissions(path)
     yield "database", _check_integrity(path) if exists else _no_database(path)
     yield "free space", _prefixed(base, check_storage(base))
@@ -122,6 +122,14 @@ def check_inotify(cameras: int) -> Check:
                 "/etc/sysctl.d/nvr.conf.",
             )
     return Check(HEALTHY, "The kernel lets all cameras' folders be watched.")
+
+
+def _check_base_path(base: str) -> Check:
+    """Whether the folder can be read here, and also by the service as its unit starts it."""
+    home = installation.read_unit().hides(base)
+    if home:
+        return Check(UNHEALTHY, installation.how_to_show(base, home))
+    return check_base_path(base)
 
 
 def _check_integrity(path: str) -> Check:

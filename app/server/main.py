@@ -14,7 +14,7 @@ from typing import NoReturn
 from flask import Flask
 from peewee import DatabaseError
 
-from .. import db, logs
+from .. import db, installation, logs
 from ..access.authorize import is_locked_out
 from ..cli.tokens import command_to_create
 from ..config import MIB
@@ -79,6 +79,7 @@ def main(app: Flask) -> None:
     tune_process(one_processor=app.config["NVR_ONE_PROCESSOR"] == "auto")
     loop = app.extensions["event_loop"] = _prepare(app)
     stop = StopRequest(loop.waker.sender.fileno())
+    installation.write_record(app.config)
     _announce(app, loop)
     jobs = start_jobs(app)
     _serve(loop, stop)

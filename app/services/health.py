@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import peewee
 
-from .. import db
+from .. import db, installation
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
@@ -113,6 +113,8 @@ def check_base_path(base: str) -> Check:
     try:
         os.close(safe_open.open_folder(base, base))
     except (safe_open.FolderNotFound, safe_open.OutsideBase):
+        if home := installation.hidden_by_home(base):
+            return Check(UNHEALTHY, installation.how_to_show(base, home))
         return Check(
             UNHEALTHY,
             "The base path of the uploads is missing or cannot be read. Create or mount it, and "

@@ -57,7 +57,7 @@ def test_a_restored_backup_is_what_the_service_goes_on_with(tmp_path, how):
         assert flask(server, "backup", kept).returncode == 0
         requests.delete(server.url + f"/api/cameras/{first['id']}")
         refused = flask(server, "restore", kept)
-        assert (refused.returncode, "stop the service" in refused.stderr) == (1, True)
+        assert (refused.returncode, "Stop the service" in refused.stderr) == (1, True)
         server.stop(how)
     done = flask(server, "restore", kept, "--json")
     assert done.returncode == 0, done.stderr
