@@ -1,6 +1,7 @@
 """Is the data safe? Pragmas on every connection, transactions, migrations."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from app import create_app, db
 from app.db import database, files, migrations
 from app.layout import MIGRATIONS, PROJECT
-from app.models import MODELS, Camera, Detection, encode_types
+from app.models import MODELS, Camera, CameraEvidence, Detection, encode_types
 from tests import effort
 from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection
@@ -195,6 +196,31 @@ def test_older_rows_get_the_value_of_a_new_column(environ, steps):
     told = database.execute_sql("SELECT object_types FROM event ORDER BY id").fetchall()
     assert told == [(encode_types(["dog", "person"]),), ("",)]
     assert database.execute_sql("SELECT DISTINCT band FROM detection").fetchall() == [(18,)]
+
+
+def test_a_silence_that_was_told_before_the_upgrade_is_not_told_again(environ, steps):
+    """What the monitor told is taken from the audit log, which was all that knew it before."""
+    for step in STEPS[:7]:
+        shutil.copy(step, steps)
+    create_app(environ)
+    db.migrate()
+    with database.atomic():
+        for camera in "ab":
+            database.execute_sql(
+                "INSERT INTO camera VALUES (?, 'c', 'c', 'offline', '', '2026')", camera
+            )
+        for camera, evidence in (*("aa", "bx"), "ab"):
+            kind = {"a": "silence", "b": "upload", "x": "silence"}[evidence]
+            database.execute_sql(
+                "INSERT INTO audit_entry (timestamp, action, resource_type, resource_id, actor, "
+                "details) VALUES ('', 'camera_status_changed', 'camera', ?, 'monitor', ?)",
+                (camera, json.dumps({"evidence": kind, "last_seen_at": "2026"})),
+            )
+    shutil.copy(STEPS[7], steps)
+    migrations.forget()
+    db.migrate()
+    told = {"silent_since": "2026", "folder_lost": False, "status_before": None}
+    assert CameraEvidence.by_camera() == {"b": told}
 
 
 def test_migrating_again_writes_nothing(app, forgetful):

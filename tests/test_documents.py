@@ -9,8 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from app.config import SETTINGS
 from app.diagnostics import advice, folder_access
 from app.layout import PROJECT
+from app.models import CameraSettings
 from app.problems import PROBLEMS
+from app.schemas.settings import BoxSettingsUpdateSchema, CameraSettingsUpdateSchema
 from app.schemas.system import ChecksSchema
+from app.services.settings import NAMES
 from app.web import WallQuerySchema
 from benchmarks.design import private_names
 from tests.test_layers import ROOMS
@@ -65,6 +68,16 @@ def test_every_setting_is_in_the_table(setting):
 def test_the_table_of_settings_names_no_other():
     named = re.findall(r"^\| `(NVR_\w+)`", page("settings"), re.MULTILINE)
     assert set(named) == {setting.name for setting in SETTINGS}
+
+
+def test_every_setting_that_can_be_changed_while_the_service_runs_is_named():
+    assert [name for name in NAMES if f"`{name}`" not in page("settings")] == []
+    assert list(BoxSettingsUpdateSchema().fields) == list(NAMES)
+
+
+def test_every_setting_of_a_camera_is_in_the_table():
+    assert table("settings", "Settings of a camera") == list(CameraSettings.defaults)
+    assert list(CameraSettingsUpdateSchema().fields) == list(CameraSettings.defaults)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)

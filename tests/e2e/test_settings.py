@@ -85,3 +85,15 @@ def test_a_camera_has_its_own_time_until_it_is_offline(tmp_path):
         put(server.base / "front/b.jpg", picture(), age=40)
         until(lambda: ask(server, mine)["status"] == "online")
         assert ask(server, other)["status"] == "online"
+
+
+def test_commands_change_the_settings_of_the_running_service(server):
+    camera = register(server, "front")
+    put(server.base / "front/CH02_a.jpg", picture())
+    assert snapshot(server, camera) == picture()
+    server.flask("cameras", "set", camera[-36:], "file_pattern=CH01_*", "name=Channel 1")
+    assert snapshot(server, camera) == b""
+    assert ask(server, camera)["name"] == "Channel 1"
+    server.flask("settings", "set", "wall_title=Hall", "keep_days=3")
+    assert ask(server, f"{camera}/settings")["effective"]["keep_days"] == 3
+    assert "<title>Hall " in requests.get(server.url, timeout=20).text
