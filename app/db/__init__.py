@@ -9,23 +9,6 @@ from .backup import InvalidDatabaseFile
 from .connection import DatabaseBusy, DriverError, database, failure_of
 from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
-__all__ = [
-    "DatabaseBusy",
-    "DriverError",
-    "FolderNotMade",
-    "InvalidDatabaseFile",
-    "NewerDatabase",
-    "acquire_leader_lock",
-    "close_all",
-    "database",
-    "failure_of",
-    "init_app",
-    "known_migrations",
-    "leader_lock_is_held",
-    "migrate",
-    "writer",
-]
-
 
 def init_app(app: Flask) -> None:
     """Point the data layer at the configured file; the end of the process closes it."""
