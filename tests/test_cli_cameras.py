@@ -73,6 +73,18 @@ def test_add_and_rm_answer_as_json(run):
     assert removed == {"removed": camera, "detections": 0, "events": 0}
 
 
+def test_a_folder_that_cannot_be_listed_is_named_when_a_camera_is_added(run, roster, base, camera):
+    outside = run("cameras", "add", "Garden", "/srv/other")
+    assert outside.exit_code == 0
+    assert outside.stderr.startswith("Warning: Garden (/srv/other): The folder is not inside the")
+    missing = run("cameras", "import", roster({"cameras": [entry("Pool", "pool")]}))
+    assert f"Warning: Pool (pool): There is no folder {base}/pool. Create it" in missing.stderr
+    moved = run("cameras", "set", camera["id"], "folder_path=../other")
+    assert "Warning: Front Door (../other): The folder is not inside the base" in moved.stderr
+    (base / "good").mkdir()
+    assert run("cameras", "add", "Good", "good").stderr == ""
+
+
 def test_rm_asks_first_and_says_how_much_goes(run, camera):
     add_many(camera["id"], detections=2, events=1)
     refused = run("cameras", "rm", camera["id"], input="n\n")

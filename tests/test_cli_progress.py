@@ -36,9 +36,10 @@ def run_on_terminal(app, monkeypatch):
 
 
 @pytest.fixture
-def long_commands(camera, tmp_path):
+def long_commands(camera, base, tmp_path):
     """The words of each command that takes more than a second where there is much to do."""
     add_many(camera["id"], detections=3, events=1)
+    (base / "garden").mkdir()
     file = tmp_path / "cameras.json"
     file.write_text(json.dumps({"cameras": [{"name": "Garden", "folder_path": "garden"}]}))
     return [

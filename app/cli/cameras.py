@@ -9,6 +9,7 @@ import click
 from flask import current_app
 from marshmallow import ValidationError, fields, missing, validate
 
+from ..diagnostics.folder_access import access_folder, advice
 from ..logs import one_line
 from ..models import Camera, CameraSettings, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
@@ -67,6 +68,7 @@ def add(as_json: bool, **given: Any) -> None:
         raise validation_error(error) from None
     camera = camera_service.create_camera(valid, CLI)
     click.echo(json.dumps(camera, ensure_ascii=False) if as_json else camera["id"])
+    warn_about_folder(camera)
 
 
 @cameras.command()
@@ -130,6 +132,8 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
         with progress_bar(len(entries)) as bar:
             plan = camera_service.import_cameras(entries, base, CLI, bar.update)
     click.echo(json.dumps(_plan_as_json(plan, dry_run)) if as_json else _diff(plan, dry_run))
+    for entry in plan.new:
+        warn_about_folder(entry)
 
 
 def _import_entries(data: bytes) -> list[Row]:
@@ -168,6 +172,14 @@ def _diff(plan: ImportPlan, dry_run: bool) -> str:
 def camera_label(camera: Row) -> str:
     """A camera's name and folder on one line, control characters escaped."""
     return one_line(f"{camera['name']} ({camera['folder_path']})")
+
+
+def warn_about_folder(camera: Row) -> None:
+    """Say on stderr why the camera's folder cannot be listed, and what to do, if that is so."""
+    base = current_app.config["NVR_FOSCAM_BASE_PATH"]
+    with access_folder(base, camera["folder_path"]) as access:
+        if message := advice(access, base):
+            click.echo(one_line(f"Warning: {camera_label(camera)}: {message}"), err=True)
 
 
 def _other_fields(camera: Row) -> str:

@@ -15,7 +15,7 @@ from ..schemas.cameras import CameraUpdateSchema
 from ..schemas.settings import BoxSettingsUpdateSchema, CameraSettingsUpdateSchema
 from ..services import cameras as camera_service
 from ..services.settings import Settings
-from .cameras import cameras, validation_error
+from .cameras import cameras, validation_error, warn_about_folder
 from .common import CLI, Group, as_json, open_database
 
 settings = Group("settings", help="Show and set what holds for the box while the service runs.")
@@ -66,6 +66,8 @@ def set_camera(camera_id: UUID, assignments: tuple[str, ...], as_json: bool) -> 
     except NotFound:
         raise click.ClickException("There is no camera with this id.") from None
     _print(camera | _settings().camera(camera["id"]), as_json)
+    if "folder_path" in given["fields"]:
+        warn_about_folder(camera)
 
 
 def _settings() -> Settings:

@@ -39,9 +39,9 @@ export async function read(path) {
   return bodyOf((await ask(path)).json());
 }
 
-/** Sends a change; resolves when the whole response has arrived. */
+/** Sends a change; the text of the response, once all of it has arrived. */
 export async function send(path, method, body) {
-  await bodyOf((await ask(path, { method, body })).text());
+  return bodyOf((await ask(path, { method, body })).text());
 }
 
 /** A response body; throws a Problem if it does not arrive completely. */

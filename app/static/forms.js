@@ -11,8 +11,9 @@ const HINTS = { folder_path: "Absolute, or relative to the base path" };
 export function addCamera(changed) {
   const told = (text) => (dialog.close(), changed(text));
   const add = async (body) => {
-    await send("/api/cameras", "POST", body);
-    return told(`${body.name} is registered.`);
+    const { id, name } = JSON.parse(await send("/api/cameras", "POST", body));
+    await told(`${name} is registered.`);
+    return showFolderProblem(id, name);
   };
   const { form } = formOf({}, "Add", add);
   const folders = el("div", {});
@@ -25,9 +26,20 @@ export function changeCamera(camera, changed) {
   const save = async (body) => {
     await inTurn(camera.id, () => send(`/api/cameras/${camera.id}`, "PATCH", body));
     dialog.close();
-    return changed(`${body.name} is changed.`);
+    await changed(`${body.name} is changed.`);
+    return showFolderProblem(camera.id, body.name);
   };
   const dialog = opened("Rename or move", formOf(camera, "Save", save).form);
+}
+
+/** Opens a dialog if the folder of a camera cannot be listed: says why and what to do. */
+async function showFolderProblem(id, name) {
+  const found = await inTurn(id, () => read(`/api/cameras/${id}/diagnostics`)).catch(() => null);
+  if (!found || found.readable || !found.problems.length) return;
+  const close = (event) => event.currentTarget.closest("dialog").close();
+  opened("The upload folder cannot be used yet", el("p", {}, words(name)),
+    el("p", {}, words(found.problems[0].message)),
+    el("p", { class: "choices" }, el("button", { type: "button", click: close }, "Close")));
 }
 
 /** Asks whether to delete ``camera``, and says what is deleted with it. */

@@ -200,6 +200,28 @@ def test_a_camera_is_added_and_each_error_is_shown_at_its_field(wall):
     expect(wall.page.locator("#empty")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("/srv/other", "The folder is not inside the base path"),
+        ("garden", "There is no folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_named_as_soon_as_a_camera_is_added(wall, folder, said):
+    wall.page.goto("/")
+    wall.page.get_by_role("button", name="Add a camera").click()
+    form = wall.page.get_by_role("dialog", name="Add a camera")
+    form.get_by_label("Name").fill("Garden")
+    form.get_by_label("Upload folder").fill(folder)
+    form.get_by_role("button", name="Add", exact=True).click()
+    dialog = wall.page.get_by_role("dialog", name="The upload folder cannot be used yet")
+    expect(dialog).to_contain_text(said)
+    assert wall.visit.violations() == []
+    dialog.get_by_role("button", name="Close").click()
+    expect(wall.page.locator(".tile")).to_contain_text("Garden")
+    expect(wall.page.locator("dialog")).to_have_count(0)
+
+
 def test_a_camera_is_renamed_and_moved(wall, seen):
     large_of(wall, seen).get_by_role("button", name="Rename or move").click()
     dialog = wall.page.get_by_role("dialog", name="Rename or move")
@@ -209,6 +231,8 @@ def test_a_camera_is_renamed_and_moved(wall, seen):
     dialog.get_by_role("button", name="Save").click()
     expect(wall.page.locator("#large h2")).to_have_text("Gate")
     expect(wall.page.locator("#large")).to_contain_text("name Front Door → Gate")
+    dialog = wall.page.get_by_role("dialog", name="The upload folder cannot be used yet")
+    dialog.get_by_role("button", name="Close").click()
     wall.page.keyboard.press("Escape")
     expect(wall.tile(seen)).to_contain_text("ERROR")
 
