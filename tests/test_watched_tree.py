@@ -308,3 +308,25 @@ def test_an_upload_stays_known_when_the_folder_is_read_anew(root):
     at = root.query().uploaded_ns
     overflow(root.path)
     assert root.query().uploaded_ns == at > 0
+
+
+def test_each_pattern_has_the_newest_files_of_its_own(root):
+    def query(pattern):
+        return root.known.query(root.folder, datetime.now(UTC), pattern)
+
+    put(root.path / "CH01_a.jpg", b"x", age=3600)
+    put(root.path / "day" / "CH02_b.jpg", b"x")
+    assert names(query("ch01_*")) == ["CH01_a.jpg"]
+    assert names(query("CH02_*")) == ["day/CH02_b.jpg"]
+    for number in range(150):
+        put(root.path / f"CH02_{number}.jpg", b"x")
+    (root.path / "CH01_part").write_bytes(b"x")
+    (root.path / "CH01_part").rename(root.path / "CH01_c.jpg")
+    os.link(root.path / "CH02_1.jpg", root.path / "CH02_link.jpg")
+    state = query("ch01_*")
+    assert (names(state), state.polling) == (["CH01_c.jpg", "CH01_a.jpg"], None)
+    (root.path / "CH01_c.jpg").rename(root.path / "CH02_c.jpg")
+    assert names(query("ch01_*")) == ["CH01_a.jpg"]
+    assert "hard link" in query("CH02_*").polling
+    assert "hard link" in query("*2*").polling
+    assert len(root.known.polling()) == 1

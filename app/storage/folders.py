@@ -124,8 +124,9 @@ class Folders:
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
         with self._lock:
-            entries = list(self._entries.values())
-        return [entry.reason for entry in entries if not entry.tree and entry.reason != NOT_YET]
+            entries = [(key[:2], entry) for key, entry in self._entries.items()]
+        walked = ((folder, e.reason) for folder, e in entries if not e.tree)
+        return list({folder: reason for folder, reason in walked if reason != NOT_YET}.values())
 
     def drain(self) -> None:
         """Fetch the events that the kernel has queued before its queue overflows."""
