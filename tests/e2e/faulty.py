@@ -10,6 +10,7 @@ RUN = """
 import runpy, sys
 sys.path.insert(0, {project!r})
 {fault}
+del sys.argv[1:]
 runpy.run_path({project!r} + "/wsgi.py", run_name="__main__")
 """
 # An app that never answers /hang.

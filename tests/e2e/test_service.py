@@ -90,6 +90,7 @@ def test_a_signal_stops_it_and_leaves_the_database_whole(server, how):
         "nvr.db",
         "nvr.db.lock",
         "nvr.db.monitor",
+        "service.json",
         "stderr.log",
         "uploads",
     ]
@@ -109,6 +110,7 @@ def test_it_stops_while_clients_are_connected_and_silent(server):
 def test_a_wrong_setting_ends_the_start_with_its_name_its_value_and_what_is_allowed(
     tmp_path, monkeypatch, name
 ):
+    monkeypatch.setattr("sys.argv", ["wsgi.py"])
     wrong = {name: WRONG.get(name, "a\nb")}
     for variable, value in (Server(tmp_path).environ() | wrong).items():
         monkeypatch.setenv(variable, value)
