@@ -8,6 +8,8 @@ CAMERA = {"name": "Mutant", "folder_path": "front"}
 BODIES = {
     ("post", "/api/cameras"): CAMERA,
     ("patch", "/api/cameras/{camera_id}"): {"name": "Mutant", "status": "offline"},
+    ("patch", "/api/cameras/{camera_id}/settings"): {"group": "Mutant", "position": 5},
+    ("patch", "/api/settings"): {"wall_title": "Mutant", "keep_days": 5},
     ("post", "/api/detections"): {"object_type": "person", "confidence": 0.5},
     ("post", "/api/events"): {"started_at": "2025-12-23T12:00:00Z", "risk_score": 50},
     ("patch", "/api/events/{event_id}"): {"reviewed": True, "notes": "Mutant"},
