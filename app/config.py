@@ -1,102 +1,23 @@
-"""Which settings exist? One table, read from ``NVR_*`` in the environment.
+"""Which settings exist? One table of the ``NVR_*`` variables.
 
 A value that cannot be used stops the start with one line that names the variable, the value and
 what is allowed.
 """
 
-import ipaddress
-import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
-from zoneinfo import available_timezones
+from urllib.parse import quote
 
 from . import layout
+from .parsers import database, folder, host, integer, names, networks, one_of, time_zone, title
 
 MIB = 1024 * 1024
 # SQLite's integers have 64 bits.
 MOST_BYTES = 2**63 - 1
-MOST_TITLE = 100
 
 
 class BadSetting(ValueError):
     """A setting that the service refuses to start with; its text is the line to print."""
-
-
-def _folder(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("the path of a folder")
-    return os.path.abspath(text)
-
-
-def _database(text: str) -> str:
-    path = unquote(text.removeprefix("sqlite:///"))
-    if not text.startswith("sqlite:///") or not path or path == ":memory:" or "\0" in path:
-        raise ValueError("sqlite:/// and the path of a file; an absolute one begins sqlite:////")
-    return os.path.abspath(path)
-
-
-def _host(text: str) -> str:
-    if not text or any(c.isspace() or c in "/@?#" for c in text):
-        raise ValueError("an IP address or a host name to listen on")
-    return text.strip("[]")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = _listed(text)
-    if not all(re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", name) for name in names):
-        raise ValueError("host names without ports, with commas between them")
-    return names
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    networks = _listed(text)
-    try:
-        return tuple(str(ipaddress.ip_network(network)) for network in networks)
-    except ValueError:
-        raise ValueError("addresses or networks like 10.0.0.0/8, with commas between") from None
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip(" ") for part in text.split(",")) if text.strip(" ") else ()
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        for word in words:
-            if text.lower() == word.lower():
-                return word
-        raise ValueError(f"{', '.join(words[:-1])} or {words[-1]}")
-
-    return parse
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        digits = text.isascii() and text.isdigit() and len(text) <= 20
-        if not (digits and least <= int(text) <= most):
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _time_zone(text: str) -> str:
-    if text and not is_time_zone(text):
-        raise ValueError("an IANA name such as Europe/Berlin; empty for the system's")
-    return text
-
-
-def _title(text: str) -> str:
-    if not 0 < len(text.strip()) <= MOST_TITLE or not text.isprintable():
-        raise ValueError(f"1 to {MOST_TITLE} characters on one line")
-    return text.strip()
-
-
-def is_time_zone(name: str) -> bool:
-    """Whether it is an IANA name that the system, or else the package tzdata, knows."""
-    return name != "localtime" and name in available_timezones()
 
 
 Value = str | int | tuple[str, ...]
@@ -104,7 +25,7 @@ Value = str | int | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table: the variable, how its text is read, its default text, what it is.
+    """The variable, the parser of its text, its default as text, and what it means.
 
     ``{data}`` in a default is the folder that `layout.data_folder` names.
     """
@@ -118,143 +39,143 @@ class Setting:
 SETTINGS = (
     Setting(
         "NVR_FOSCAM_BASE_PATH",
-        _folder,
+        folder,
         "/export/foscam",
         "folder that holds the cameras' upload folders; nothing outside it is ever served",
     ),
     Setting(
         "NVR_DATABASE_URL",
-        _database,
+        database,
         "sqlite:///{data}/nvr.db",
         "the SQLite file: `sqlite:///` and a path",
     ),
     Setting(
         "NVR_DATABASE_ANYWHERE",
-        _one_of("0", "1"),
+        one_of("0", "1"),
         "0",
         "`1` takes a database on any file system; `0` refuses one that is not known to be local, "
         "where two machines or a lost connection can destroy it",
     ),
-    Setting("NVR_HOST", _host, "127.0.0.1", "address to listen on"),
-    Setting("NVR_PORT", _whole(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
+    Setting("NVR_HOST", host, "127.0.0.1", "address to listen on"),
+    Setting("NVR_PORT", integer(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
     Setting(
         "NVR_ANONYMOUS",
-        _one_of("auto", "write", "read", "none"),
+        one_of("auto", "write", "read", "none"),
         "auto",
         "what a request without a token may do: `write`, `read` or `none`; `auto` is `write` "
         "while `NVR_HOST` is a loopback address and no proxy is trusted, and `none` otherwise",
     ),
     Setting(
         "NVR_TRUSTED_HOSTS",
-        _names,
+        names,
         "",
         "names that the box is called by besides its host name, addresses, `localhost` and names "
         "in `.local`, `.lan` and `.home.arpa`; with commas between them",
     ),
     Setting(
         "NVR_TRUSTED_PROXIES",
-        _networks,
+        networks,
         "",
         "addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are "
         "believed; with commas between them",
     ),
-    Setting("NVR_THREADS", _whole(1, 64), "4", "reading requests answered at the same time"),
+    Setting("NVR_THREADS", integer(1, 64), "4", "reading requests answered at the same time"),
     Setting(
         "NVR_ONE_PROCESSOR",
-        _one_of("auto", "off"),
+        one_of("auto", "off"),
         "auto",
         "`auto` keeps all threads on one processor, where Python's threads do not contend for "
         "the interpreter; `off` lets the system place them",
     ),
     Setting(
         "NVR_MAX_BODY_BYTES",
-        _whole(1024, 64 * MIB),
+        integer(1024, 64 * MIB),
         str(MIB),
         "largest request body, in bytes; more is 413",
     ),
     Setting(
         "NVR_MAX_PICTURE_BYTES",
-        _whole(1, 256 * MIB),
+        integer(1, 256 * MIB),
         str(16 * MIB),
         "largest picture that is served, in bytes; larger files are passed over",
     ),
     Setting(
         "NVR_CLIENT_SECONDS",
-        _whole(1, 3600),
+        integer(1, 3600),
         "10",
         "a client that neither asks nor takes its answer for so many seconds is cut off",
     ),
     Setting(
         "NVR_RETENTION_DAYS",
-        _whole(0, 36500),
+        integer(0, 36500),
         "0",
         "days that detections and events are kept; 0 keeps them for ever",
     ),
     Setting(
         "NVR_RETENTION_ROWS",
-        _whole(0, 10**12),
+        integer(0, 10**12),
         "0",
         "how many detections, and how many events, are kept; 0 keeps all",
     ),
     Setting(
         "NVR_AUDIT_RETENTION_DAYS",
-        _whole(0, 36500),
+        integer(0, 36500),
         "0",
         "days that audit entries are kept; 0 keeps them for ever",
     ),
     Setting(
         "NVR_OFFLINE_AFTER_SECONDS",
-        _whole(0, 10**9),
+        integer(0, 10**9),
         "86400",
         "a camera without an upload for so many seconds becomes offline; 0 for never",
     ),
     Setting(
         "NVR_KEEP_DAYS",
-        _whole(0, 36500),
+        integer(0, 36500),
         "0",
         "days that pictures and clips are to be kept; 0 for no limit; not used yet",
     ),
     Setting(
         "NVR_KEEP_BYTES",
-        _whole(0, MOST_BYTES),
+        integer(0, MOST_BYTES),
         "0",
         "bytes that all pictures and clips together may take; 0 for no limit; not used yet",
     ),
     Setting(
         "NVR_KEEP_FREE_BYTES",
-        _whole(0, MOST_BYTES),
+        integer(0, MOST_BYTES),
         "0",
         "bytes that are to stay free on the pictures' file systems; 0 for no limit; not used yet",
     ),
     Setting(
         "NVR_TIMEZONE",
-        _time_zone,
+        time_zone,
         "",
         "IANA name of the box's time zone, such as `Europe/Berlin`; empty for the system's",
     ),
-    Setting("NVR_WALL_TITLE", _title, "Wall", "title of the page that shows all cameras"),
+    Setting("NVR_WALL_TITLE", title, "Wall", "title of the page that shows all cameras"),
     Setting(
         "NVR_WALL_REFRESH_SECONDS",
-        _whole(1, 3600),
+        integer(1, 3600),
         "10",
         "seconds between two rounds of requests of that page",
     ),
     Setting(
         "NVR_LAST_SEEN_FLUSH_SECONDS",
-        _whole(0, 3600),
+        integer(0, 3600),
         "30",
         "`last_seen_at` and `status` of all cameras are written together, at most once in so many "
         "seconds",
     ),
     Setting(
         "NVR_WATCH",
-        _one_of("auto", "off"),
+        one_of("auto", "off"),
         "auto",
         "`auto` lets the kernel tell of new pictures where it can; `off` reads the folders",
     ),
     Setting(
         "NVR_LOG_LEVEL",
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
         "DEBUG, INFO, WARNING or ERROR, to stderr",
     ),
@@ -285,7 +206,7 @@ def _default(setting: Setting, environ: Mapping[str, str]) -> str:
     if "{data}" not in setting.default:
         return setting.default
     try:
-        folder = layout.data_folder(environ)
+        data = quote(str(layout.data_folder(environ)))
     except RuntimeError as error:
         raise BadSetting(f"{setting.name} must be set: {error}") from None
-    return setting.default.format(data=quote(str(folder)))
+    return setting.default.format(data=data)

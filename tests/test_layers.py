@@ -22,6 +22,7 @@ ROOM_OF_FILE = {
         "installation",
         "layout",
         "logs",
+        "parsers",
         "problems",
         "strict_json",
         "yaml_text",

@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from ..config import MOST_BYTES, MOST_TITLE, SETTINGS, is_time_zone
+from ..config import MOST_BYTES, SETTINGS
+from ..parsers import MOST_TITLE, is_time_zone
 from .common import (
     CLEAN_PATTERN,
     CleanString,
