@@ -123,8 +123,8 @@ PROBLEMS = {
         Problem(
             "picture_not_resizable",
             422,
-            "The picture cannot be decoded, or is larger than 17 megapixels. Ask for it as it"
-            " is, without width and height.",
+            "The picture cannot be decoded, or would take too much memory. Ask for it as it is, "
+            "without width and height.",
         ),
         Problem(
             "headers_too_large",

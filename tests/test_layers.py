@@ -46,7 +46,12 @@ OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryF
 OPEN_FILES = {"app.storage.safe_open", "app.db.files", "app.installation"}
 FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.installation"}
 # What belongs to an extra may be missing: a module, and what it tries to import after the rest.
-OPTIONAL_IMPORTS = {"app.images.resize": ["from PIL import Image, ImageOps"]}
+OPTIONAL_IMPORTS = {
+    "app.images.resize": [
+        "from PIL import Image, ImageOps, PngImagePlugin",
+        "from PIL.JpegImagePlugin import get_sampling",
+    ]
+}
 # Pillow's name for decoding what has been read already.
 IN_MEMORY = "Image.open(io.BytesIO("
 # To look a name up is not to open it: what it means may have changed in between.

@@ -215,7 +215,7 @@ def test_lack_of_memory_is_not_reported_as_a_bad_picture(monkeypatch):
     def full(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(Image.Image, "thumbnail", full)
+    monkeypatch.setattr(Image.Image, "resize", full)
     with pytest.raises(MemoryError):
         resize.resize(taken(large()), MaxSize(64, None))
 

@@ -9,19 +9,29 @@ from typing import Any, NamedTuple
 from ..storage.formats import CONTENT_TYPES, Picture
 
 try:  # an extra of the service (pip install -e '.[images]')
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, PngImagePlugin
+    from PIL.JpegImagePlugin import get_sampling
 except ImportError:
     Image = None  # type: ignore[assignment]
 
 # The least and the greatest width or height that a client can ask for, in pixels.
 LEAST, MOST = 16, 2160
 # A larger picture is not decoded: a file of a few kilobytes can claim to hold gigabytes of pixels.
-# The worst kinds (a PNG with alpha, a progressive JPEG of four colours) were measured to take 12
-# bytes a pixel to decode and scale: 200 MiB. Two 4K pictures side by side have 16.6 million.
+# Two 4K pictures side by side have 16.6 million.
 MOST_PIXELS = 17_000_000
 # What JPEG and GIF can express. Pillow needs memory for each row too: a PNG of 1 x 17,000,000
 # pixels took 758 MiB.
 MOST_SIDE = 65_535
+# Nor is a picture that would take more memory than this, by `memory_needed`. Its file, which is
+# read twice, adds up to 32 MiB.
+MOST_MEMORY = 112 * 1024 * 1024
+# Bytes that Pillow needs for each pixel, by mode, while it decodes a picture and gives it the mode
+# that it is scaled in; 8 for others.
+BYTES_PER_PIXEL = {"1": 2, "L": 1, "I;16": 4, "RGB": 4, "CMYK": 4}
+# Coefficients that a JPEG has for each pixel, by `get_sampling`; else one for each colour.
+SUBSAMPLED = {1: 2, 2: 1.5}
+# The bytes that a text in a PNG may have after decompression.
+MOST_TEXT = 1024 * 1024
 # The decoder goes over the whole picture for each scan of a JPEG. Ten or so are usual; many tiny
 # ones would keep it busy for minutes. The marker occurs nowhere within a scan (ITU-T T.81,
 # B.1.1.5).
@@ -31,6 +41,9 @@ CACHE_BYTES = 4 * 1024 * 1024
 # mixes colours, and a GIF's palette has no room for the new ones.
 RESULT_FORMATS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "GIF": "PNG"}
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+# What browsers show, by the mode that a picture was scaled in: RGBa is RGBA with its colours
+# multiplied by alpha.
+RESULT_MODES = {"RGBa": "RGBA", "CMYK": "RGB"}
 QUALITY = 80
 # EXIF 2.32, tag 0x0112: with these values the picture is shown turned by 90 degrees.
 ORIENTATION, QUARTER_TURNS = 0x0112, range(5, 9)
@@ -111,48 +124,90 @@ def resize(picture: Picture, most: MaxSize) -> Picture:
     if Image is None:
         raise NotInstalled
     try:
-        with Image.open(io.BytesIO(picture.data or b""), formats=("JPEG", "PNG", "GIF")) as image:
-            _refuse_bombs(image, picture)
-            small = _shrink(image, most)
-            if small is None:
-                return picture
-            result_format = RESULT_FORMATS[str(image.format)]
-            return _save(picture, ImageOps.exif_transpose(small), result_format)
+        image, size, result_format = _decode(picture, most)
+        if image is None:
+            return picture
+        image = image.resize(size, reducing_gap=REDUCING_GAP)
+        if image.mode in RESULT_MODES:
+            image = image.convert(RESULT_MODES[image.mode])
+        ImageOps.exif_transpose(image, in_place=True)
+        return _save(picture, image, result_format)
     except MemoryError:
         raise
     except Exception as error:  # a broken file makes a decoder raise almost anything
         raise NotResizable from error
 
 
-def _refuse_bombs(image: Any, picture: Picture) -> None:
-    """Raise `NotResizable` for what the header announces; nothing has been decoded yet."""
+def memory_needed(image: Any, size: tuple[int, int], scans: int) -> int:
+    """About how many bytes it takes to decode the opened ``image`` and to scale it to ``size``.
+
+    The decoder keeps the coefficients, of two bytes, of a JPEG of several ``scans``, each of which
+    adds to them; a JPEG of one scan is decoded at a half, a quarter or an eighth of its size where
+    that is enough (`draft`), and then has fewer pixels.
+    """
     width, height = image.size
-    if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
+    divisor = 1
+    if RESULT_FORMATS[image.format] == "JPEG":
+        least = min(width // size[0], height // size[1])
+        divisor = next((n for n in (8, 4, 2) if least >= n), 1)
+    coefficients = 0
+    if scans > 1:
+        per_pixel = SUBSAMPLED.get(get_sampling(image), len(image.getbands()))
+        coefficients = 2 * width * height * per_pixel
+    pixels = width * height // divisor**2
+    decoding = coefficients + pixels * BYTES_PER_PIXEL.get(image.mode, 8)
+    # Pillow scales the width first, so that the height is still that of the picture.
+    scaling = pixels + size[0] * (height // divisor + size[1])
+    return int(max(decoding, scaling * (1 if image.mode in ("1", "L", "I;16") else 4)))
+
+
+def _decode(picture: Picture, most: MaxSize) -> tuple[Any, tuple[int, int], str]:
+    """The picture with 8 bits a channel and no palette, so that its colours can be mixed, the size
+    that it is to get, and the format of the result; None as the first where it fits ``most``.
+
+    Here and in `resize` each step lets go of the image of the step before.
+    """
+    image, result_format, scans = _open(picture)
+    size = _fit(image, most)
+    if size == image.size:
+        return None, size, result_format
+    if memory_needed(image, size, scans) > MOST_MEMORY:
         raise NotResizable
-    is_jpeg = RESULT_FORMATS[image.format] == "JPEG"
-    if is_jpeg and bytes(picture.data or b"").count(SCAN_MARKER) > MOST_SCANS:
-        raise NotResizable
-
-
-def _shrink(image: Any, most: MaxSize) -> Any:
-    """A smaller picture, not yet turned as EXIF says; None where the ``image`` fits."""
-    width, height = most.pixels
-    if image.getexif().get(ORIENTATION) in QUARTER_TURNS:
-        width, height = height, width
-    if image.width <= width and image.height <= height:
-        return None
-    small = image if image.mode in ("L", "RGB", "RGBA", "CMYK") else _without_palette(image)
-    small.thumbnail((width, height), reducing_gap=REDUCING_GAP)
-    return small.convert("RGB") if small.mode == "CMYK" else small
-
-
-def _without_palette(image: Any) -> Any:
-    """The ``image`` with 8 bits a channel and no palette, so that its colours can be mixed."""
-    if image.has_transparency_data:
-        return image.convert("RGBA")
+    image.draft(None, size)
     if image.mode == "I;16":  # `convert` would clip the values instead of dividing them
         image = image.point(lambda value: value / 256)
-    return image.convert("L" if image.mode in ("1", "I;16") else "RGB")
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = image.convert("RGBa")
+    elif image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("L" if image.mode in ("1", "I;16") else "RGB")
+    return image, size, result_format
+
+
+def _open(picture: Picture) -> tuple[Any, str, int]:
+    """The opened image, of which only the header was read, the format of the result, and the
+    number of scans. Raises `NotResizable` where the header announces too much.
+    """
+    PngImagePlugin.MAX_TEXT_MEMORY = MOST_TEXT
+    data = picture.data or b""
+    image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF"))
+    result_format = RESULT_FORMATS[str(image.format)]
+    scans = data.count(SCAN_MARKER) if result_format == "JPEG" else 1
+    is_large = image.width * image.height > MOST_PIXELS or max(image.size) > MOST_SIDE
+    # `_fit` decodes a PNG, so that nothing may depend on the size that it finds.
+    if is_large or scans > MOST_SCANS or memory_needed(image, (1, 1), scans) > MOST_MEMORY:
+        raise NotResizable
+    return image, result_format, scans
+
+
+def _fit(image: Any, most: MaxSize) -> tuple[int, int]:
+    """The greatest size of these proportions within ``most``, and not larger than the image."""
+    width, height = image.size
+    most_width, most_height = most.pixels
+    if image.getexif().get(ORIENTATION) in QUARTER_TURNS:
+        most_width, most_height = most_height, most_width
+    scale = min(1, most_width / width, most_height / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _save(picture: Picture, image: Any, result_format: str) -> Picture:
