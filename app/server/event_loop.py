@@ -99,29 +99,6 @@ class Listener(TcpWSGIServer):
         return True
 
 
-class Waker(wasyncore.dispatcher):
-    """A pair of sockets: a byte into `sender` ends the wait of the loop."""
-
-    def __init__(self, sockets: dict[int, Any]) -> None:
-        self.sender, receiver = socket.socketpair()
-        self.sender.setblocking(False)
-        super().__init__(receiver, sockets)
-        self.connected = True
-
-    def writable(self) -> bool:
-        """Nothing is ever sent."""
-        return False
-
-    def handle_read(self) -> None:
-        """Take what woke the loop."""
-        self.recv(4096)
-
-    def close(self) -> None:
-        """Close both sockets."""
-        super().close()
-        self.sender.close()
-
-
 class EventLoop:
     """The listening sockets, the connections and the worker threads.
 
@@ -144,8 +121,6 @@ class EventLoop:
         ]
         for listener in self._listeners:
             listener.active_channels, listener.limits = channels, self._limits
-        # Written to by signals (signal.set_wakeup_fd).
-        self.waker = Waker(self._sockets)
         self._failures = 0
         # When a turn failed, and when one succeeded, the last time (monotonic).
         self._failed_at, self._turned_at = float("-inf"), time.monotonic()
@@ -153,6 +128,12 @@ class EventLoop:
     def addresses(self) -> list[tuple[str, str]]:
         """Host and port of each listening socket."""
         return [(each.effective_host, each.effective_port) for each in self._listeners]
+
+    def wakeup_descriptor(self) -> int:
+        """For signal.set_wakeup_fd: a byte that is written into it ends the wait of `turn`."""
+        descriptor: int = self._listeners[0].trigger.trigger
+        os.set_blocking(descriptor, False)
+        return descriptor
 
     def start(self) -> None:
         """Start the worker threads."""

@@ -78,7 +78,7 @@ def main(app: Flask) -> None:
     logs.configure(app.config["NVR_LOG_LEVEL"])
     tune_process(one_processor=app.config["NVR_ONE_PROCESSOR"] == "auto")
     loop = app.extensions["event_loop"] = _prepare(app)
-    stop = StopRequest(loop.waker.sender.fileno())
+    stop = StopRequest(loop.wakeup_descriptor())
     installation.write_record(app.config)
     _announce(app, loop)
     jobs = start_jobs(app)
