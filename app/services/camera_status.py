@@ -60,9 +60,8 @@ def decide(
 ) -> Decision:
     """An upload makes a camera online, silence offline, the loss of its folder an error.
 
-    ``offline_after`` in seconds, 0 for never. Each observation changes a status once: a status
-    that a person sets later stays. Only an upload ends an error, but a camera that never uploaded
-    gets back the status that it had before its folder was lost.
+    ``offline_after`` in seconds, 0 for never. Each observation changes a status once. Only an
+    upload ends an error, but a camera that never uploaded gets its earlier status back.
     """
     status, last_seen_at = camera["status"], camera["last_seen_at"]
     if not seen.readable:
@@ -70,13 +69,11 @@ def decide(
     before = evidence.status_before
     evidence = evidence._replace(folder_lost=False, status_before=None)
     is_new = seen.uploaded_at is not None and seen.uploaded_at > (last_seen_at or "")
-    if is_new:
-        last_seen_at = seen.uploaded_at
+    last_seen_at = seen.uploaded_at if is_new else last_seen_at
     if last_seen_at is None:
         returned = before if before and status == "error" else status
         return _move(camera, returned, None, FOLDER, evidence)
-    age = (now - clock.parse(last_seen_at)).total_seconds()
-    is_silent = bool(offline_after) and age >= offline_after
+    is_silent = 0 < offline_after <= (now - clock.parse(last_seen_at)).total_seconds()
     if is_new and not is_silent:
         return _move(camera, "online", last_seen_at, UPLOAD, evidence)
     if is_silent and (is_new or status != "error") and evidence.silent_since != last_seen_at:

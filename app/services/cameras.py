@@ -148,14 +148,7 @@ def import_cameras(
             _create(fields, by)
             progress(1)
         for camera, changes in plan.changed:
-            new = {field: change["new"] for field, change in changes.items()}
-            settings = {
-                name: new.pop(SETTING + name)
-                for name in CameraSettings.defaults
-                if SETTING + name in new
-            }
-            change_settings(camera["id"], settings, by)
-            _update(camera["id"], new, by)
+            _apply(camera["id"], changes, by)
             progress(1)
         return plan
 
@@ -200,6 +193,14 @@ def _differences(camera: Row, settings: Row, entry: Row) -> Row:
     chosen = audit.differences(CameraSettings.defaults | settings, entry.get("settings", {}))
     changes = audit.differences(camera, given)
     return changes | {SETTING + name: change for name, change in chosen.items()}
+
+
+def _apply(camera_id: str, changes: Row, by: Caller) -> None:
+    """Make the changes that `_differences` found."""
+    new = {field: change["new"] for field, change in changes.items()}
+    names = [name for name in CameraSettings.defaults if SETTING + name in new]
+    change_settings(camera_id, {name: new.pop(SETTING + name) for name in names}, by)
+    _update(camera_id, new, by)
 
 
 def _create(fields: Row, by: Caller) -> Row:
