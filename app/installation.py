@@ -21,7 +21,8 @@ from dotenv import dotenv_values
 
 from . import layout
 
-ENV_FILE = layout.PROJECT / ".env"
+# Beside wsgi.py; of an installed program, in the working directory.
+ENV_FILE = Path(".env") if layout.IS_INSTALLED else layout.PROJECT / ".env"
 UNIT_FILE = Path(f"/etc/systemd/system/{layout.NAME}.service")
 # ``RuntimeDirectory=`` of the unit.
 RUNTIME_FOLDER = Path("/run", layout.NAME)
@@ -71,7 +72,7 @@ class CommandSettings(NamedTuple):
 
 
 def service_environment() -> dict[str, str]:
-    """The process's environment, and what ``.env`` beside wsgi.py sets besides."""
+    """The process's environment, and the settings of ``.env`` that it does not set."""
     return {**env_file(ENV_FILE), **os.environ}
 
 
