@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.e2e import wire
-from tests.e2e.server import Server
+from tests.e2e.forked import ForkedServer
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -26,7 +26,7 @@ JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 def closed(tmp_path_factory):
     """A server that refuses every request without a token, and logs at the level DEBUG."""
     settings = {"NVR_ANONYMOUS": "none", "NVR_LOG_LEVEL": "DEBUG"}
-    with Server(tmp_path_factory.mktemp("closed"), **settings) as server:
+    with ForkedServer(tmp_path_factory.mktemp("closed"), **settings) as server:
         yield server
 
 
@@ -47,7 +47,7 @@ def reachable(server):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_on_the_network_all_are_refused_until_the_logged_command_is_run(tmp_path, host):
-    with Server(tmp_path, NVR_HOST=host) as server:
+    with ForkedServer(tmp_path, NVR_HOST=host) as server:
         url = f"{reachable(server)}/api/cameras"
         assert_problem(requests.get(url), 401, "unauthorized")
         assert requests.get(f"{reachable(server)}/health").json() == {"status": "alive"}
@@ -63,7 +63,7 @@ def test_on_the_network_all_are_refused_until_the_logged_command_is_run(tmp_path
         assert typed.returncode == 0, typed.stderr
         made = requests.post(url, json=CAMERA, headers=bearer(typed.stdout.strip()))
         assert made.status_code == 201
-    with Server(tmp_path, NVR_HOST=host) as again:
+    with ForkedServer(tmp_path, NVR_HOST=host) as again:
         assert not HINT.search(again.log())
 
 
@@ -101,7 +101,7 @@ def test_a_token_that_is_revoked_by_another_process_is_refused_at_once(closed):
 
 
 def test_no_token_is_in_the_log_wherever_it_was_sent(tmp_path):
-    with Server(tmp_path, NVR_ANONYMOUS="none", NVR_LOG_LEVEL="DEBUG") as server:
+    with ForkedServer(tmp_path, NVR_ANONYMOUS="none", NVR_LOG_LEVEL="DEBUG") as server:
         token = server.token("write")
         header = bearer(token)
         made = requests.post(f"{server.url}/api/cameras", json=CAMERA, headers=header)
@@ -178,7 +178,7 @@ def test_a_refused_request_has_the_security_headers(shared_server, request_):
 def test_a_proxy_on_the_same_machine_is_trusted_once_it_is_named(tmp_path):
     settings = {"NVR_TRUSTED_PROXIES": "127.0.0.1", "NVR_ANONYMOUS": "write"}
     forwarded = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7", "X-Forwarded-Host": "nvr.lan"}
-    with Server(tmp_path, **settings) as server:
+    with ForkedServer(tmp_path, **settings) as server:
         url = f"{server.url}/api/cameras"
         headers = forwarded | {"Origin": "https://nvr.lan"}
         assert requests.post(url, json=CAMERA, headers=headers).status_code == 201
@@ -188,7 +188,7 @@ def test_a_proxy_on_the_same_machine_is_trusted_once_it_is_named(tmp_path):
 
 def test_reading_with_a_token_writes_nothing(tmp_path):
     """The last use of a token is written later than the response, here when the server stops."""
-    with Server(tmp_path, NVR_ANONYMOUS="none") as server:
+    with ForkedServer(tmp_path, NVR_ANONYMOUS="none") as server:
         token = server.token("read")
         headers = bearer(token)
         requests.get(f"{server.url}/api/cameras", headers=headers)

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.e2e.server import PROJECT, Server
+from tests.e2e.forked import ForkedServer
+from tests.e2e.server import PROJECT
 from tests.e2e.writers import Writers, assert_whole
 
 CAMERA = {"name": "Front", "folder_path": "front"}
@@ -29,7 +30,7 @@ def flask(server, *words):
 
 
 def test_backups_under_8_writers_are_of_one_piece_and_hold_what_was_acknowledged(tmp_path):
-    with Server(tmp_path) as server, Writers(server.url) as writers:
+    with ForkedServer(tmp_path) as server, Writers(server.url) as writers:
         time.sleep(0.3)
         for turn in range(2):
             before = dict(writers.made)
@@ -51,7 +52,7 @@ def test_backups_under_8_writers_are_of_one_piece_and_hold_what_was_acknowledged
 )
 def test_a_restored_backup_is_what_the_service_goes_on_with(tmp_path, how):
     kept = tmp_path / "kept.db"
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         first = requests.post(server.url + "/api/cameras", json=CAMERA).json()
         page = requests.get(server.url + "/api/audit?limit=1").json()
         assert flask(server, "backup", kept).returncode == 0
@@ -62,7 +63,7 @@ def test_a_restored_backup_is_what_the_service_goes_on_with(tmp_path, how):
     done = flask(server, "restore", kept, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["kept"].startswith(f"{server.database}.replaced-")
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         assert requests.get(server.url + "/api/cameras").json()["cameras"] == [first]
         assert requests.get(server.url + "/api/audit?limit=1").json() == page
         assert requests.post(server.url + "/api/cameras", json=CAMERA).status_code == 201
@@ -72,7 +73,7 @@ def test_a_restored_backup_is_what_the_service_goes_on_with(tmp_path, how):
 @pytest.mark.slow
 def test_two_services_on_one_database_both_block_a_restore(tmp_path):
     kept, database = tmp_path / "kept.db", f"sqlite:///{tmp_path}/nvr.db"
-    servers = [Server(tmp_path / name, NVR_DATABASE_URL=database) for name in ("one", "two")]
+    servers = [ForkedServer(tmp_path / name, NVR_DATABASE_URL=database) for name in ("one", "two")]
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(server.__enter__) for server in servers]:
             future.result()

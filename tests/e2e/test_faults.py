@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import NotStarted, Server
 from tests.e2e.test_service import LOG_LINE
 from tests.e2e.writers import Writers, assert_kept, assert_whole
@@ -69,7 +70,7 @@ def fill(path):
 def test_kill_9_at_any_moment_under_8_writers_loses_nothing(tmp_path):
     chance, acknowledged = random.Random(SEED), 0
     for _ in range(ROUNDS):
-        server = Server(tmp_path)
+        server = ForkedServer(tmp_path)
         with server, Writers(server.url) as writers:
             deadline = time.monotonic() + 20
             while not writers.made and time.monotonic() < deadline:
@@ -85,7 +86,7 @@ def test_kill_9_at_any_moment_under_8_writers_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_8_writers_loses_nothing_and_is_quick(tmp_path, how):
-    with Server(tmp_path) as server, Writers(server.url) as writers:
+    with ForkedServer(tmp_path) as server, Writers(server.url) as writers:
         time.sleep(0.7)
         began = time.monotonic()
         assert server.stop(how) == 0
@@ -99,7 +100,7 @@ def test_a_stop_under_8_writers_loses_nothing_and_is_quick(tmp_path, how):
 
 @pytest.mark.slow
 def test_a_stop_while_another_process_holds_the_database_is_quick(tmp_path):
-    with Server(tmp_path) as server, Writers(server.url):
+    with ForkedServer(tmp_path) as server, Writers(server.url):
         time.sleep(0.5)
         with closing(sqlite3.connect(server.database, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
@@ -174,7 +175,7 @@ def scribbled_on(file):
 
 @pytest.mark.parametrize("spoil", [empty, rubbish, truncated, scribbled_on])
 def test_a_damaged_database_is_refused_with_the_remedy_and_left_as_it_is(tmp_path, spoil):
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         for _ in range(3):
             post(server)
     spoil(server.database)
@@ -200,7 +201,7 @@ def test_a_folder_at_the_path_of_the_database_is_refused(tmp_path):
 
 
 def test_a_database_that_vanishes_is_not_created_again_while_the_service_runs(tmp_path):
-    with Server(tmp_path, NVR_THREADS="1") as server:
+    with ForkedServer(tmp_path, NVR_THREADS="1") as server:
         post(server)
         for file in tmp_path.glob("nvr.db*"):
             file.unlink()
@@ -241,7 +242,7 @@ def test_a_writer_waits_5_seconds_for_another_process_and_then_says_busy(server)
 
 def test_a_base_path_that_appears_after_the_start_is_found(tmp_path):
     base = tmp_path / "mounted/later"
-    with Server(tmp_path, NVR_FOSCAM_BASE_PATH=str(base)) as server:
+    with ForkedServer(tmp_path, NVR_FOSCAM_BASE_PATH=str(base)) as server:
         camera = server.url + post(server).headers["Location"]
         assert_problem(requests.get(camera + "/snapshot"), 404, "folder_not_found")
         assert requests.get(server.url + "/api/system/health").status_code == 503

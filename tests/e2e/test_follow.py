@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import DEADLINE_SECONDS, Server
 from tests.inotify import watches_of
 from tests.pictures import picture, put
@@ -126,7 +127,7 @@ def test_the_watches_of_a_deleted_camera_are_given_back(server):
 
 def test_a_base_path_that_appears_after_the_start_is_used(tmp_path):
     base = tmp_path / "mounted" / "later"
-    with Server(tmp_path, NVR_FOSCAM_BASE_PATH=str(base)) as server:
+    with ForkedServer(tmp_path, NVR_FOSCAM_BASE_PATH=str(base)) as server:
         url = register(server, "front")
         assert_problem(snapshot(url), 404, "folder_not_found")
         put(base / "front" / "day" / "new.jpg", OLD)
@@ -137,7 +138,7 @@ def test_a_base_path_that_appears_after_the_start_is_used(tmp_path):
 
 
 def test_without_watching_the_next_request_shows_it_too(tmp_path):
-    with Server(tmp_path, NVR_WATCH="off") as server:
+    with ForkedServer(tmp_path, NVR_WATCH="off") as server:
         url = register(server, "front")
         put(server.base / "front" / "day" / "old.jpg", OLD)
         assert snapshot(url).content == OLD

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.ftp import DEADLINE_SECONDS, ftp_client, ftp_server, store
 from tests.e2e.server import Server
 from tests.pictures import picture
@@ -71,7 +72,7 @@ def watched(shared_server: Server) -> Iterator[Watched]:
 @pytest.fixture
 def polled(tmp_path: Path) -> Iterator[Watched]:
     """The same, where no folder can be watched."""
-    with Server(tmp_path, NVR_WATCH="off") as server, camera(server, "front") as polled:
+    with ForkedServer(tmp_path, NVR_WATCH="off") as server, camera(server, "front") as polled:
         yield polled
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import Server
 from tests.pictures import picture, put
 
@@ -65,7 +66,7 @@ def commits(server: Server) -> int:
 
 def test_a_base_path_that_comes_after_the_start_is_used_at_once(tmp_path):
     base = tmp_path / "later"
-    with Server(tmp_path / "box", NVR_FOSCAM_BASE_PATH=str(base)) as server:
+    with ForkedServer(tmp_path / "box", NVR_FOSCAM_BASE_PATH=str(base)) as server:
         camera = register(server)
         health = requests.get(server.url + "/api/system/health", timeout=DEADLINE_SECONDS)
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
@@ -82,7 +83,7 @@ def test_a_base_path_that_comes_after_the_start_is_used_at_once(tmp_path):
 
 
 def test_what_was_uploaded_while_the_service_was_down_is_seen_at_its_start(tmp_path):
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         camera = register(server)
     upload(server, "a.jpg", age=30)
     with server:
@@ -108,7 +109,7 @@ def test_uploads_of_all_cameras_are_written_together_and_seldom(server):
 
 @pytest.mark.slow
 def test_in_so_many_seconds_there_is_one_transaction_at_the_most(tmp_path):
-    with Server(tmp_path, NVR_LAST_SEEN_FLUSH_SECONDS="3") as server:
+    with ForkedServer(tmp_path, NVR_LAST_SEEN_FLUSH_SECONDS="3") as server:
         for number in range(5):
             register(server, f"front/{number}")
         began, before = time.monotonic(), commits(server)
@@ -121,7 +122,7 @@ def test_in_so_many_seconds_there_is_one_transaction_at_the_most(tmp_path):
 
 @pytest.mark.slow
 def test_each_status_moves_once_for_each_evidence(tmp_path):
-    with Server(tmp_path, NVR_OFFLINE_AFTER_SECONDS="3") as server:
+    with ForkedServer(tmp_path, NVR_OFFLINE_AFTER_SECONDS="3") as server:
         camera = register(server)
 
         def becomes(status: str, seconds: float = SHOWN_SECONDS) -> None:
@@ -149,7 +150,7 @@ def test_each_status_moves_once_for_each_evidence(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("watch", ["auto", "off"])
 def test_a_camera_whose_folder_never_existed_is_an_error_after_a_minute(tmp_path, watch):
-    with Server(tmp_path, NVR_WATCH=watch) as server:
+    with ForkedServer(tmp_path, NVR_WATCH=watch) as server:
         cameras = [register(server, folder) for folder in ("front", "../outside")]
         requests.patch(server.url + cameras[0], json={"status": "offline"}, timeout=5)
         time.sleep(50)
@@ -172,8 +173,8 @@ def test_of_two_processes_both_serve_one_monitors_and_the_other_takes_over(tmp_p
         "NVR_DATABASE_URL": f"sqlite:///{tmp_path}/nvr.db",
         "NVR_FOSCAM_BASE_PATH": str(tmp_path / "one/uploads"),
     }
-    one = Server(tmp_path / "one", NVR_LAST_SEEN_FLUSH_SECONDS="1", **shared)
-    two = Server(tmp_path / "two", NVR_LAST_SEEN_FLUSH_SECONDS="1", **shared)
+    one = ForkedServer(tmp_path / "one", NVR_LAST_SEEN_FLUSH_SECONDS="1", **shared)
+    two = ForkedServer(tmp_path / "two", NVR_LAST_SEEN_FLUSH_SECONDS="1", **shared)
 
     def watcher(server: Server) -> str:
         check = ask(server, "/api/system/health")["checks"]["watcher"]

@@ -15,7 +15,7 @@ import requests
 from app.config import MIB
 from app.server.parser import FRAMING_BYTES, HEADER_BYTES, HEADER_LINES, LINE_BYTES
 from tests.e2e import process, wire
-from tests.e2e.server import Server
+from tests.e2e.forked import ForkedServer
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -390,7 +390,7 @@ def test_one_client_cannot_fill_the_log(server):
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory):
     """A server whose clients may stand still for a second."""
-    with Server(tmp_path_factory.mktemp("hasty"), NVR_CLIENT_SECONDS="1") as server:
+    with ForkedServer(tmp_path_factory.mktemp("hasty"), NVR_CLIENT_SECONDS="1") as server:
         yield server
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -41,6 +42,13 @@ WRONG = {
 FORGED = "2026-01-01 00:00:00,000 INFO app.serving.server: forged"
 UNKNOWN = "/api/cameras/123e4567-e89b-12d3-a456-426614174000"
 CAMERA = {"name": "Front", "folder_path": "front"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server that was started as an operator starts it."""
+    with Server(tmp_path) as server:
+        yield server
 
 
 def refusal(server: Server) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import Server
 from tests.e2e.test_liveness import ask, register, until
 from tests.pictures import picture, put
@@ -27,7 +28,7 @@ def snapshot(server: Server, camera: str) -> bytes:
 @pytest.mark.parametrize("watch", ["auto", "off"])
 def test_two_channels_of_one_folder_are_two_cameras(tmp_path, watch):
     one, two = picture(shade=10), picture(shade=200)
-    with Server(tmp_path, NVR_WATCH=watch) as server:
+    with ForkedServer(tmp_path, NVR_WATCH=watch) as server:
         seldom, busy = (register(server, "front") for _ in range(2))
         put(server.base / "front/CH01_0.jpg", one, age=3600)
         change(server, f"{seldom}/settings", file_pattern="ch01_*")
@@ -48,7 +49,7 @@ def test_two_channels_of_one_folder_are_two_cameras(tmp_path, watch):
 
 
 def test_settings_of_the_box_hold_at_once_for_the_service_and_for_commands(tmp_path):
-    with Server(tmp_path, NVR_AUDIT_RETENTION_DAYS="365") as server:
+    with ForkedServer(tmp_path, NVR_AUDIT_RETENTION_DAYS="365") as server:
         camera = register(server, "front")
         put(server.base / "front/a.jpg", picture(), age=60)
         until(lambda: ask(server, camera)["last_seen_at"] is not None)
@@ -73,7 +74,7 @@ def test_settings_of_the_box_hold_at_once_for_the_service_and_for_commands(tmp_p
 
 
 def test_a_camera_has_its_own_time_until_it_is_offline(tmp_path):
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         mine, other = register(server, "front"), register(server, "front")
         put(server.base / "front/a.jpg", picture(), age=60)
         until(lambda: ask(server, mine)["last_seen_at"] is not None)

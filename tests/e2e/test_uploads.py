@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import Server
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -34,7 +35,7 @@ class Front:
 @pytest.fixture(params=["auto", "off"])
 def front(request, tmp_path: Path) -> Iterator[Front]:
     """A camera of a server that watches its folders, and of one that reads them."""
-    with Server(tmp_path, NVR_WATCH=request.param) as server:
+    with ForkedServer(tmp_path, NVR_WATCH=request.param) as server:
         yield Front(server)
 
 
@@ -159,9 +160,12 @@ class Camera(threading.Thread):
             time.sleep(self.pause)
 
 
+@pytest.mark.parametrize("rounds", [4, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pause", [0, 1.5])
-def test_a_file_that_is_rewritten_again_and_again_is_never_half_and_never_missing(front, pause):
-    camera = Camera(front.path / "snap.jpg", 10 if pause else 12, pause)
+def test_a_file_that_is_rewritten_again_and_again_is_never_half_and_never_missing(
+    front, pause, rounds
+):
+    camera = Camera(front.path / "snap.jpg", rounds, pause)
     assert front.snapshot().content == camera.whole[0]
     camera.start()
     answers, last = Counter(), 0
@@ -229,7 +233,7 @@ def test_a_stalled_upload_leaves_the_version_before_it_while_the_folder_is_watch
 
 
 def test_a_later_version_that_nobody_read_leaves_no_older_one_to_show(tmp_path):
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         front = Front(server)
         path = front.path / "snap.jpg"
         put(path, picture(shade=1))
@@ -240,7 +244,7 @@ def test_a_later_version_that_nobody_read_leaves_no_older_one_to_show(tmp_path):
 
 
 def test_of_a_camera_that_writes_no_end_marks_the_last_closed_version_is_shown(tmp_path):
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         front = Front(server)
         path = front.path / "snap.jpg"
         put(path, picture(), age=10)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.pages.browser import Browser, Visit, chromium
 from tests.e2e.pages.wall import Wall
 from tests.e2e.server import Server
@@ -19,7 +20,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def wall_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server; each test begins without cameras."""
-    with Server(tmp_path_factory.mktemp("wall")) as server:
+    with ForkedServer(tmp_path_factory.mktemp("wall")) as server:
         yield server
 
 

@@ -8,8 +8,8 @@ import requests
 from playwright.sync_api import Page, expect
 
 from app.api.openapi import DOCS_POLICY
+from tests.e2e.forked import ForkedServer
 from tests.e2e.pages.browser import Visit, needs_chromium
-from tests.e2e.server import Server
 
 # What Swagger UI calls the operation and its answer.
 CREATE = "#operations-cameras-post_api_cameras"
@@ -80,7 +80,7 @@ def test_a_browser_shows_the_operations_and_asks_no_other_host(shared_server, br
 @pytest.mark.slow
 def test_a_person_authorizes_themselves_with_a_token_and_writes(tmp_path, browser):
     """The page's policy blocks nothing that it does: the browser reports no error."""
-    with Server(tmp_path, NVR_ANONYMOUS="read") as server:
+    with ForkedServer(tmp_path, NVR_ANONYMOUS="read") as server:
         visit = Visit(browser, server.url, hurry=False)
         visit.page.goto("/docs")
         create = visit.page.locator(CREATE)

@@ -4,8 +4,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.pages.browser import Visit, needs_chromium
-from tests.e2e.server import Server
 from tests.pictures import picture, put
 
 pytestmark = needs_chromium
@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory):
     """A server that requires a token, with a camera, an event and a folder."""
-    with Server(tmp_path_factory.mktemp("closed"), NVR_ANONYMOUS="none") as server:
+    with ForkedServer(tmp_path_factory.mktemp("closed"), NVR_ANONYMOUS="none") as server:
         server.tokens = {role: server.token(role) for role in ("read", "write")}
         shown = {"headers": {"Authorization": f"Bearer {server.tokens['write']}"}, "timeout": 9}
         put(server.base / "front" / "a.jpg", picture())
