@@ -47,6 +47,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.OutsideBase: "folder_outside_base",
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
+    safe_open.StorageNotAnswering: "storage_not_answering",
     asking.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureIncomplete: "picture_incomplete",
@@ -102,6 +103,7 @@ HEADERS = {
     "folder_busy": TRY_AGAIN,
     "out_of_resources": TRY_AGAIN,
     "picture_incomplete": TRY_AGAIN,
+    "storage_not_answering": [("Retry-After", "5")],
 }
 
 # The blueprints with pages; every other one answers problems as JSON only.

@@ -156,6 +156,12 @@ PROBLEMS = {
             "others waiting. Try again in a moment.",
         ),
         Problem(
+            "storage_not_answering",
+            503,
+            "The disk or network share that the camera's folder lies on does not answer. Check "
+            "it, its network and its server; pictures show again as soon as it answers.",
+        ),
+        Problem(
             "picture_incomplete",
             503,
             "The camera's only pictures are still being uploaded. Try again in a moment.",

@@ -130,7 +130,7 @@ def test_a_disk_that_fails_is_a_problem_and_leaves_the_newest_picture_unknown(
 
     monkeypatch.setattr("app.diagnostics.survey.os.scandir", fail)
     seen = diagnose(row(), [], context, clock.now())
-    assert [problem["code"] for problem in seen["problems"]] == ["no_picture", "broken_folders"]
+    assert [problem["code"] for problem in seen["problems"]] == ["storage_not_answering"]
     assert seen["newest"] is None
 
 

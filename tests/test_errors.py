@@ -48,6 +48,7 @@ FORESEEN = [
     (hosts.UnknownHost(SECRET), 421, "unknown_host"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (FolderBusy(SECRET), 503, "folder_busy"),
+    (safe_open.StorageNotAnswering(SECRET), 503, "storage_not_answering"),
     (db.NewerDatabase(SECRET), 503, "database_unavailable"),
     (db.FolderNotMade(errno.EACCES, SECRET), 503, "database_unavailable"),
     (db.InvalidDatabaseFile(SECRET, SECRET), 503, "database_unavailable"),

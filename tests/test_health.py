@@ -12,6 +12,9 @@ from app.db import files, migrations
 from app.services import health
 from app.services.clock_guard import ClockGuard
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY, Pulse, ServerPulse
+from app.storage.asking import StorageThreads
+from app.storage.filesystems import Mount
+from app.storage.folders import Folders
 from tests import effort
 
 WELL = Pulse(seconds_since_tick=0.5, leads=True)
@@ -33,7 +36,7 @@ def test_the_checks_write_nothing_to_the_disk(app, path):
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = effort.changes()
     for _ in range(3):
-        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], [], WELL, ClockGuard())
+        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], Folders(1), WELL, ClockGuard())
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert effort.changes() == changes
 
@@ -94,11 +97,11 @@ def test_a_database_that_is_held_for_long_is_degraded(app):
 
 
 def test_a_base_path_that_is_missing_or_a_file_is_unhealthy(app, base):
-    assert health.check_base_path(str(base)).status == HEALTHY
+    assert health.check_base_path(str(base), StorageThreads()).status == HEALTHY
     base.rmdir()
-    missing = health.check_base_path(str(base))
+    missing = health.check_base_path(str(base), StorageThreads())
     base.write_text("a file")
-    for check in (missing, health.check_base_path(str(base))):
+    for check in (missing, health.check_base_path(str(base), StorageThreads())):
         assert check.status == UNHEALTHY
         assert str(base) not in check.message
 
@@ -112,13 +115,13 @@ def test_little_free_space_is_degraded_with_the_number_of_mebibytes(base, monkey
         fields = list(os.statvfs(base))
         fields[1], fields[4] = block, free // block
         monkeypatch.setattr(os, "statvfs", lambda _, fields=fields: os.statvfs_result(fields))
-        check = health.check_storage(str(base))
+        check = health.check_storage(str(base), StorageThreads())
         assert (check.status, f"{free // 2**20} MiB" in check.message) == (status, True)
 
 
 def test_free_space_is_unknown_without_the_base_path(base):
     shutil.rmtree(base)
-    assert health.check_storage(str(base)).status == DEGRADED
+    assert health.check_storage(str(base), StorageThreads()).status == DEGRADED
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_the_overall_status_is_the_worst_of_the_checks(app, monkeypatch, statuse
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, f"check_{part}", lambda *_, check=check: check)
-    seen = health.check_all("/base", [], WELL, ClockGuard())
+    seen = health.check_all("/base", Folders(1), WELL, ClockGuard())
     assert seen["status"] == worst
     assert list(seen["checks"]) == [*parts, "storage_answering", "watcher", "clock"]
     assert seen["checks"]["storage"] == {"status": statuses[2], "message": "why"}
@@ -148,11 +151,14 @@ def test_storage_that_does_not_answer_is_degraded_and_named():
     assert "does not answer: /export/nas, /export/usb." in check.message
 
 
-def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app):
-    loop = ServerPulse(answers=False)
-    seen = health.check_all("/base", [], WELL, ClockGuard(), loop, ["/export/nas"])["checks"]
+def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app, monkeypatch):
+    loop, folders = ServerPulse(answers=False), Folders(1)
+    nas = Mount(2, 1, "/export/nas", "nfs4")
+    monkeypatch.setattr(folders.threads, "not_answering", lambda: [nas])
+    seen = health.check_all("/base", folders, WELL, ClockGuard(), loop)["checks"]
     assert "no worker thread answers" in seen["watcher"]["message"]
     assert seen["watcher"]["status"] == seen["storage_answering"]["status"] == DEGRADED
+    assert "/export/nas (nfs4)" in seen["storage_answering"]["message"]
 
 
 def test_folders_that_are_not_watched_are_degraded_with_the_reasons():

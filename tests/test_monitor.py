@@ -479,26 +479,6 @@ def test_the_monitor_pauses_between_many_cameras(watch, camera, monkeypatch):
     assert pauses == [monitor.PAUSE_SECONDS] * 3
 
 
-def test_a_missing_folder_of_several_cameras_is_tried_once_a_tick(
-    watch, base, camera, monkeypatch
-):
-    for name in ("Second", "Third"):
-        camera_service.create_camera(
-            {"name": name, "folder_path": "missing", "status": "online"}, SOMEBODY
-        )
-    tried = []
-    open_folder = safe_open.open_folder
-
-    def counted(base, folder_path):
-        tried.append(folder_path)
-        return open_folder(base, folder_path)
-
-    monkeypatch.setattr(safe_open, "open_folder", counted)
-    for _ in range(2):
-        watch.tick()
-    assert tried.count("missing") == 2
-
-
 @pytest.fixture
 def later(monkeypatch):
     """Sets the clock ahead of the real one by so many seconds."""

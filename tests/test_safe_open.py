@@ -10,7 +10,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.storage import safe_open
-from app.storage.safe_open import FileNotReadable, FolderNotFound, OutsideBase, OutsideFolder
+from app.storage.safe_open import (
+    NOT_ANSWERING,
+    FileNotReadable,
+    FolderNotFound,
+    OutsideBase,
+    OutsideFolder,
+    StorageNotAnswering,
+)
 
 EXHAUSTED = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 PIECES = [
@@ -278,7 +285,24 @@ def test_no_link_is_followed_to_a_file(tree, front, outside, components):
         safe_open.open_file(front, components)
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])
+@pytest.mark.parametrize("number", NOT_ANSWERING)
+@pytest.mark.parametrize("at", ["base", "front", "deep", "."])
+def test_a_folder_whose_storage_fails_is_not_reported_missing(tree, monkeypatch, number, at):
+    refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
+    with pytest.raises(StorageNotAnswering):
+        safe_open.open_folder(str(tree), "front/deep" if at != "front" else "front/deep/x")
+    with pytest.raises(StorageNotAnswering if at == "base" else OutsideBase):
+        safe_open.open_folder(str(tree), "/elsewhere")
+
+
+@pytest.mark.parametrize("number", NOT_ANSWERING)
+def test_a_file_whose_storage_fails_is_not_readable(front, monkeypatch, number):
+    refuse_opening(monkeypatch, "picture.jpg", number)
+    with pytest.raises(FileNotReadable):
+        safe_open.open_file(front, ["picture.jpg"])
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
 def test_a_file_that_may_not_be_read_is_not_found(tree, front, monkeypatch, number):
     refuse_opening(monkeypatch, "deep", number)
     refuse_opening(monkeypatch, "picture.jpg", number)

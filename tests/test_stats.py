@@ -8,6 +8,7 @@ from app.services import cameras as camera_service
 from app.services import events as event_service
 from app.services import stats
 from app.services.audit import Caller
+from app.storage.asking import StorageThreads
 from tests import effort
 from tests.test_detections import happened, seen
 
@@ -100,7 +101,7 @@ def test_storage_is_that_of_the_file_system_and_the_database_with_its_wal(app, b
     monkeypatch.setattr(os, "statvfs", lambda _: system)  # it moves while others write
     sizes = [os.path.getsize(path + suffix) for suffix in ("", "-wal", "-shm")]
     assert min(sizes) > 0
-    assert stats.storage(str(base)) == {
+    assert stats.storage(str(base), StorageThreads()) == {
         "free_bytes": system.f_bavail * system.f_frsize,
         "used_bytes": (system.f_blocks - system.f_bfree) * system.f_frsize,
         "database_bytes": sum(sizes),
@@ -113,11 +114,11 @@ def test_storage_of_a_missing_base_is_that_of_the_folder_above(app, base, monkey
     system = os.statvfs(base)
     monkeypatch.setattr(os, "statvfs", lambda path: asked.append(path) or system)
     base.rmdir()
-    stats.storage(str(base / "not" / "yet"))
+    stats.storage(str(base / "not" / "yet"), StorageThreads())
     assert asked == [str(base.parent)]
 
 
 def test_counting_reads_and_never_writes(app):
     changes = effort.changes()
-    stats.totals(), stats.events({}), stats.storage("/")
+    stats.totals(), stats.events({}), stats.storage("/", StorageThreads())
     assert effort.changes() == changes

@@ -95,7 +95,7 @@ def get_homeassistant(camera_id: UUID) -> Response:
 @blp.arguments(schemas.SnapshotQuerySchema, location="query")
 @blp.picture_response(
     *(*UNKNOWN, "folder_outside_base", "folder_not_found", "no_snapshot", "snapshot_too_old"),
-    *("folder_busy", "picture_incomplete"),
+    *("folder_busy", "picture_incomplete", "storage_not_answering"),
 )
 def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     """Get the newest whole picture in the camera's folder"""
@@ -125,7 +125,7 @@ def get_camera_diagnostics(camera_id: UUID) -> Row:
     200,
     diagnostics.FolderListSchema,
     example=diagnostics.EXAMPLE_FOLDERS,
-    problems=("base_path_missing", "folder_busy"),
+    problems=("base_path_missing", "folder_busy", "storage_not_answering"),
 )
 def list_folders() -> Row:
     """List the folders that no camera uses, by name

@@ -68,7 +68,7 @@ def get_detection(detection_id: int) -> Row:
 @blp.arguments(SnapshotQuerySchema, location="query")
 @blp.picture_response(
     *(*UNKNOWN, "picture_outside_folder", "folder_outside_base", "folder_not_found"),
-    *("picture_not_found", "snapshot_too_old", "folder_busy"),
+    *("picture_not_found", "snapshot_too_old", "folder_busy", "storage_not_answering"),
 )
 def get_detection_image(query: dict[str, Any], detection_id: int) -> Response:
     """Get the picture that the detection was made in"""

@@ -67,12 +67,12 @@ def snapshot_response(
 
     ``file_pattern``: of the camera, where it bounds what ``take`` may find.
 
-    Raises what ``take`` does, `resize.NotResizable` and `resize.NotInstalled`.
+    Raises what ``take`` and `Folders.ask` do, `resize.NotResizable` and `resize.NotInstalled`.
     """
     most = MaxSize(query["width"], query["height"])
     wanted = _snapshot_request(camera["folder_path"], query["max_age"], most, file_pattern)
     try:
-        picture = take(wanted)
+        picture = folders().ask(partial(take, wanted), base_path(), camera["folder_path"])
     except MISSING as missing:
         if not query["placeholder"]:
             raise

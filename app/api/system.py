@@ -44,7 +44,7 @@ def get_health() -> tuple[Row, int]:
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = (loop.pulse(),) if loop else ()
     guard = current_app.extensions["clock_guard"]
-    found = health.check_all(base_path(), folders().polling(), pulse, guard, *server)
+    found = health.check_all(base_path(), folders(), pulse, guard, *server)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 
@@ -64,7 +64,7 @@ def get_stats() -> Row:
 @blp.response(200, schemas.StorageSchema, example=schemas.EXAMPLE_STORAGE)
 def get_storage() -> Row:
     """Get how many bytes are free and used, and how many rows are stored"""
-    return stats.storage(base_path())
+    return stats.storage(base_path(), folders().threads)
 
 
 @metrics_blp.get("/metrics")

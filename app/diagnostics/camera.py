@@ -11,6 +11,7 @@ from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.folders import Folders
 from ..storage.newest_files import TRUSTED, Candidate
+from ..storage.safe_open import StorageNotAnswering, normalise
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path
 from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
@@ -46,12 +47,8 @@ def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: 
     """Everything about ``camera``, one of ``cameras``, that helps when it shows nothing new."""
     settings = context.settings_of(each["id"] for each in [camera, *cameras])
     own = settings[camera["id"]]
-    with access_folder(context.base, camera["folder_path"]) as access:
-        contents = UNREAD
-        if access.descriptor is not None:
-            with context.folders.slot(context.base, camera["folder_path"]):
-                contents = _read(access.descriptor, own.file_pattern, context, now)
-    sharing, nested = _neighbours(camera, cameras, context.base)
+    access, contents = _look(camera["folder_path"], own.file_pattern, context, now)
+    sharing, nested = _neighbours(camera, cameras, context)
     if own.file_pattern is not None:  # those with a pattern too have channels of one recorder
         sharing = [other for other in sharing if settings[other["id"]].file_pattern is None]
     facts = Facts(camera, now, own, context.most_bytes, sharing, nested, contents)
@@ -67,6 +64,25 @@ def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: 
         "last_seen_at": camera["last_seen_at"],
         "problems": _problems(access, context.base, facts),
     }
+
+
+def _look(
+    folder_path: str, file_pattern: str | None, context: DiagnosticsContext, now: datetime
+) -> tuple[FolderAccess, Contents]:
+    """Whether the folder can be listed, and what is in it."""
+
+    def look() -> tuple[FolderAccess, Contents]:
+        with access_folder(context.base, folder_path) as access:
+            if access.descriptor is None:
+                return access, UNREAD
+            return access, _read(access.descriptor, file_pattern, context, now)
+
+    try:
+        return context.folders.ask(look, context.base, folder_path)
+    except StorageNotAnswering:
+        folder = normalise(context.base, folder_path)
+        access = FolderAccess(folder, problem="storage_not_answering", at=folder, readable=False)
+        return access, UNREAD
 
 
 def sanitise(text: str) -> str:
@@ -94,13 +110,25 @@ def _read(
     return Contents(counted, checks, polling, is_certain)
 
 
-def _neighbours(camera: Row, cameras: list[Row], base: str) -> tuple[list[Row], list[Row]]:
-    """The other cameras of the same folder, and those of folders inside it."""
-    own = canonical_path(base, camera["folder_path"])
+def _neighbours(
+    camera: Row, cameras: list[Row], context: DiagnosticsContext
+) -> tuple[list[Row], list[Row]]:
+    """The other cameras of the same folder, and those of folders inside it.
+
+    None while the storage of the base path does not answer.
+    """
+    paths = {row["folder_path"] for row in [camera, *cameras]}
+    try:
+        folders = context.folders.threads.ask(
+            lambda: {path: canonical_path(context.base, path) for path in paths}, context.base
+        )
+    except StorageNotAnswering:
+        return [], []
+    own = folders[camera["folder_path"]]
     inside = own.rstrip("/") + "/"
     sharing, nested = [], []
     for other in cameras:
-        folder = canonical_path(base, other["folder_path"])
+        folder = folders[other["folder_path"]]
         if other["id"] == camera["id"]:
             continue
         if folder == own:

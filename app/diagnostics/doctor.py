@@ -27,6 +27,7 @@ from ..services.health import (
 )
 from ..services.stats import existing
 from ..storage import filesystems
+from ..storage.asking import StorageThreads
 from . import folder_access
 from .folder_access import service_user
 
@@ -46,12 +47,12 @@ def check_box(
     base: str, path: str, cameras: int, now: datetime, guard: ClockGuard
 ) -> Iterator[tuple[str, Check]]:
     """Each check of the box by its name; ``path``: the database's file, ``cameras``: how many."""
-    exists = Path(path).exists()
-    yield "base path", _prefixed(base, _check_base_path(base))
+    exists, threads = Path(path).exists(), StorageThreads()
+    yield "base path", _prefixed(base, _check_base_path(base, threads))
     yield "permissions", check_permissions(path)
     yield "database", _check_integrity(path) if exists else _no_database(path)
-    yield "free space", _prefixed(base, check_storage(base))
-    yield "free space of the database", _prefixed(path, check_storage(existing(path)))
+    yield "free space", _prefixed(base, check_storage(base, threads))
+    yield "free space of the database", _prefixed(path, check_storage(existing(path), threads))
     yield "clock", _check_clock_with(guard, now) if exists else check_clock(now, None)
     yield "inotify", check_inotify(cameras)
 
@@ -124,12 +125,12 @@ def check_inotify(cameras: int) -> Check:
     return Check(HEALTHY, "The kernel lets all cameras' folders be watched.")
 
 
-def _check_base_path(base: str) -> Check:
+def _check_base_path(base: str, threads: StorageThreads) -> Check:
     """Whether the folder can be read here, and also by the service as its unit starts it."""
     home = installation.read_unit().hides(base)
     if home:
         return Check(UNHEALTHY, installation.how_to_show(base, home))
-    return check_base_path(base)
+    return check_base_path(base, threads)
 
 
 def _check_integrity(path: str) -> Check:

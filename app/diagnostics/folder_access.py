@@ -42,6 +42,9 @@ ADVICE = {
     "or change folder_path.",
     "not_readable": "The service's user {user} may not read {at}. Allow it with chmod o+rx "
     "{quoted_at} or setfacl -m u:{user}:rx {quoted_at}",
+    "storage_not_answering": "{at} does not answer: the disk or the network share that it lies on "
+    "hangs or has failed. Check it, its network and its server, and the kernel's log (dmesg). The "
+    "service notices by itself when it answers again.",
     "folder_unavailable": "{at} cannot be opened: {reason}. Check the disk or the network that it "
     "lies on, and whether it is mounted.",
 }
@@ -75,7 +78,10 @@ class FolderAccess:
 
 @contextmanager
 def access_folder(base: str, folder_path: str) -> Iterator[FolderAccess]:
-    """Open the camera's folder, if that is possible, for the time of the block."""
+    """Open the camera's folder, if that is possible, for the time of the block.
+
+    Raises `safe_open.StorageNotAnswering`.
+    """
     folder, components = safe_open.normalise(base, folder_path), list[str]()
     try:
         components = safe_open.components_below(base, folder_path)

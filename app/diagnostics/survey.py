@@ -16,6 +16,7 @@ from ..storage.newest_files import Candidate, horizon_ns
 from ..storage.scan import (
     MAX_DEPTH,
     SUFFIXES,
+    entries,
     has_suffix,
     is_candidate,
     is_housekeeping,
@@ -175,19 +176,21 @@ class _Counting:
         self._deadline = time.monotonic() + bounds.seconds
 
     def read(self, root: int, components: list[str]) -> None:
-        """Count what is in one folder below ``root``, and add its sub-folders to ``pending``."""
+        """Count what is in one folder below ``root``, and add its sub-folders to ``pending``.
+
+        Raises `safe_open.StorageNotAnswering`.
+        """
         try:
             folder = safe_open.open_below(root, components)
         except (safe_open.OutsideBase, safe_open.FolderNotFound):
             self.survey.skipped["closed_folders"] += 1
             return
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if self._is_at_a_bound():
-                        self.survey.complete = False
-                        return
-                    self._count(folder, components, entry)
+            for entry in entries(folder):
+                if self._is_at_a_bound():
+                    self.survey.complete = False
+                    return
+                self._count(folder, components, entry)
         except OSError as error:
             if error.errno in safe_open.EXHAUSTED:
                 raise

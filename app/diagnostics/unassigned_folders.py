@@ -10,7 +10,7 @@ from .. import clock
 from ..models import UNCLEAN, Row
 from ..storage import safe_open
 from ..storage.names import as_text, reading
-from ..storage.scan import is_housekeeping
+from ..storage.scan import entries, is_housekeeping, is_kind
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
 
@@ -30,27 +30,23 @@ def find_unassigned(
     """The folders directly below the base path that no camera uses, by name.
 
     A folder is used when it is a camera's folder or contains one. Housekeeping folders, links, and
-    folders that no folder_path leads to are left out. Raises `BaseMissing`.
+    folders that no folder_path leads to are left out. Raises `BaseMissing` and
+    `safe_open.StorageNotAnswering`.
     """
-    try:
-        root = safe_open.open_folder(context.base, ".")
-    except safe_open.FolderNotFound:
-        raise BaseMissing from None
-    try:
-        names = _folder_names(root)
-        counts = Counter(map(reading, names))
-        # A folder_path means the very same name or, where there is none, the only one like it.
-        only = {reading(name): name for name in names if counts[reading(name)] == 1}
-        used = set(_used_names(cameras, context.base))
-        used |= {only.get(reading(text), text) for text in used - set(names)}
-        deadline = time.monotonic() + TOTAL_SECONDS
-        return [
-            _row(as_text(name), _count(root, name, context, now, deadline))
-            for name in sorted(names)
-            if name not in used and name in (as_text(name), only.get(reading(name)))
-        ]
-    finally:
-        os.close(root)
+    names, used = context.folders.threads.ask(
+        lambda: (_folder_names(context.base), set(_used_names(cameras, context.base))),
+        context.base,
+    )
+    counts = Counter(map(reading, names))
+    # A folder_path means the very same name or, where there is none, the only one like it.
+    only = {reading(name): name for name in names if counts[reading(name)] == 1}
+    used |= {only.get(reading(text), text) for text in used - set(names)}
+    deadline = time.monotonic() + TOTAL_SECONDS
+    return [
+        _row(as_text(name), _count(name, context, now, deadline))
+        for name in sorted(names)
+        if name not in used and name in (as_text(name), only.get(reading(name)))
+    ]
 
 
 def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
@@ -62,25 +58,40 @@ def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
             continue
 
 
-def _folder_names(root: int) -> list[str]:
-    with os.scandir(root) as entries:
+def _folder_names(base: str) -> list[str]:
+    try:
+        root = safe_open.open_folder(base, ".")
+    except safe_open.FolderNotFound:
+        raise BaseMissing from None
+    try:
         return [
             entry.name
-            for entry in entries
+            for entry in entries(root)
             if not is_housekeeping(entry.name)
             and not UNCLEAN.search(as_text(entry.name))
-            and entry.is_dir(follow_symlinks=False)
+            and is_kind(entry.is_dir)
         ]
+    finally:
+        os.close(root)
 
 
-def _count(
-    root: int, name: str, context: DiagnosticsContext, now: datetime, deadline: float
-) -> Survey:
-    """What is in the folder, as far as the remaining time allows."""
-    seconds = min(FOLDER_SECONDS, deadline - time.monotonic())
-    if seconds <= 0:
-        return Survey(complete=False)
-    return survey(root, now, context.most_bytes, Bounds(MOST_PICTURES, seconds), [name])
+def _count(name: str, context: DiagnosticsContext, now: datetime, deadline: float) -> Survey:
+    """What is in the folder, as far as the remaining time and its storage allow."""
+    bounds = Bounds(MOST_PICTURES, min(FOLDER_SECONDS, deadline - time.monotonic()))
+
+    def count() -> Survey:
+        folder = safe_open.open_folder(context.base, name)
+        try:
+            return survey(folder, now, context.most_bytes, bounds)
+        finally:
+            os.close(folder)
+
+    try:
+        if bounds.seconds > 0:
+            return context.folders.threads.ask(count, context.base, name, bounds.seconds)
+    except (safe_open.FolderNotFound, safe_open.OutsideBase, safe_open.StorageNotAnswering):
+        pass  # gone since the base path was listed, or its storage hangs
+    return Survey(complete=False)
 
 
 def _row(name: str, counted: Survey) -> Row:

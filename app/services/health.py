@@ -10,6 +10,8 @@ from .. import db, installation
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
+from ..storage.asking import StorageThreads
+from ..storage.folders import Folders
 from .clock_guard import ClockDoubted, ClockGuard
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
@@ -63,23 +65,22 @@ OTHER_SERVER = ServerPulse()
 
 def check_all(
     base: str,
-    polling: list[str],
+    folders: Folders,
     pulse: Pulse,
     guard: ClockGuard,
     server_pulse: ServerPulse = OTHER_SERVER,
-    not_answering: Sequence[str] = (),
 ) -> Row:
-    """All checks and the worst of their statuses.
-
-    ``polling`` as in `check_watcher`, ``not_answering`` as in `check_storage_answering`.
-    """
+    """All checks and the worst of their statuses."""
+    threads = folders.threads
     checks = {
         "database": check_database(),
-        "base_path": check_base_path(base),
-        "storage": check_storage(base),
-        "storage_answering": check_storage_answering(not_answering),
+        "base_path": check_base_path(base, threads),
+        "storage": check_storage(base, threads),
+        "storage_answering": check_storage_answering(
+            [f"{mount.point} ({mount.kind})" for mount in threads.not_answering()]
+        ),
         "watcher": combine(
-            check_server(server_pulse), check_watcher(polling), check_monitor(pulse)
+            check_server(server_pulse), check_watcher(folders.polling()), check_monitor(pulse)
         ),
         "clock": check_clock(guard),
     }
@@ -108,10 +109,16 @@ def check_database() -> Check:
     return Check(HEALTHY, "The database can be written.")
 
 
-def check_base_path(base: str) -> Check:
+def check_base_path(base: str, threads: StorageThreads) -> Check:
     """Whether the folder of the cameras' folders can be listed."""
     try:
-        os.close(safe_open.open_folder(base, base))
+        threads.ask(lambda: os.close(safe_open.open_folder(base, base)), base)
+    except safe_open.StorageNotAnswering:
+        return Check(
+            UNHEALTHY,
+            "The storage that the base path of the uploads lies on does not answer. Check the "
+            "disk, the network and the server; the service notices when it answers again.",
+        )
     except (safe_open.FolderNotFound, safe_open.OutsideBase):
         if home := installation.hidden_by_home(base):
             return Check(UNHEALTHY, installation.how_to_show(base, home))
@@ -123,10 +130,12 @@ def check_base_path(base: str) -> Check:
     return Check(HEALTHY, "The base path of the uploads can be read.")
 
 
-def check_storage(base: str) -> Check:
-    """Whether there is room for more uploads."""
+def check_storage(path: str, threads: StorageThreads) -> Check:
+    """Whether there is room for more files."""
     try:
-        system = os.statvfs(base)
+        system = threads.ask(lambda: os.statvfs(path), path)
+    except safe_open.StorageNotAnswering:
+        return Check(DEGRADED, "The free space is unknown while the storage does not answer.")
     except OSError:
         return Check(DEGRADED, "The free space is unknown while the base path is missing.")
     free = system.f_bavail * system.f_frsize

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from flask import Flask
 
@@ -14,6 +15,7 @@ from ..db import acquire_leader_lock
 from ..models import Camera, CameraEvidence, Row
 from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, FolderState, folder_key
+from ..storage.mount_threads import MountThreads, Task
 from ..storage.newest_files import EMPTY
 from ..storage.snapshots import Look, Search
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
@@ -27,6 +29,8 @@ TICK_SECONDS = 1.0
 # seconds, but the walks take at most a fiftieth of the time.
 POLL_SECONDS = 0.9
 POLL_SHARE = 50
+# A folder on storage that has not answered for so many seconds cannot be read.
+UNANSWERED_SECONDS = 60
 # After so many cameras the loop sleeps for so many seconds: requests come first.
 PAUSE_CAMERAS = 16
 PAUSE_SECONDS = 0.0005
@@ -39,7 +43,9 @@ class CameraState:
     ``lost_at``: since when the folder cannot be read, by the monotonic clock, None while it can;
     ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
     it does not; the camera was last seen at this time or earlier;
-    ``look_at``: when to look at the folder again, by the monotonic clock.
+    ``look_at``: when to look at the folder again, by the monotonic clock; ``key``: what it was
+    when it was looked at; ``asked``: the threads that look at it, and their task, where it lies on
+    storage that may hang; ``failing_since``: when storage began to say that it does not answer.
     """
 
     folder_path: str
@@ -47,6 +53,9 @@ class CameraState:
     lost_at: float | None = None
     look_at: float = 0.0
     seen_before: str | None = None
+    key: FolderKey | None = None
+    asked: tuple[MountThreads, Task[Observation]] | None = None
+    failing_since: float | None = None
 
 
 def init_app(app: Flask) -> None:
@@ -71,10 +80,7 @@ class Monitor:
         self._settings = settings
         self._flush_seconds = flush_seconds
         self._states: dict[str, CameraState] = {}
-        self._folder_keys: dict[str, FolderKey] = {}
         self._failing: set[str] = set()
-        # The folders that could not be opened in this tick, for the next camera that has the same.
-        self._unreadable: set[str] = set()
         self._flushed_at = float("-inf")
         self._lock_file: int | None = None
         self._ticked_at: float | None = None
@@ -127,17 +133,15 @@ class Monitor:
         now = clock.now()
         cameras = Camera.listing()
         known = {camera["id"] for camera in cameras}
-        for table in (self._states, self._folder_keys):
-            for camera_id in table.keys() - known:
-                del table[camera_id]
-        self._unreadable.clear()
+        for camera_id in self._states.keys() - known:
+            del self._states[camera_id]
         settings, stored = self._settings.effective(known), CameraEvidence.by_camera()
         for number, camera in enumerate(cameras, 1):
             evidence = Evidence(**stored.get(camera["id"], {}))
             self._check_or_log(camera, evidence, settings[camera["id"]], now)
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
-        self._folders.retain(self._folder_keys.values())
+        self._folders.retain([state.key for state in self._states.values() if state.key])
         is_due = time.monotonic() - self._flushed_at >= self._flush_seconds
         if len(pending_updates) and is_due:
             self.flush()
@@ -160,9 +164,9 @@ class Monitor:
         self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
     ) -> None:
         state = self._state_of(camera, settings.file_pattern)
-        if time.monotonic() < state.look_at:
+        seen = self._look(state, now)
+        if seen is None:
             return
-        seen = self._look(camera, state, now)
         camera = camera | {"last_seen_at": _last_seen(camera, state, now)}
         decision = decide(camera, seen, evidence, now, settings.offline_after_seconds)
         known = Decision(camera["status"], camera["last_seen_at"], evidence=evidence)
@@ -177,34 +181,52 @@ class Monitor:
             state = self._states[camera["id"]] = CameraState(*looked_at)
         return state
 
-    def _look(self, camera: Row, state: CameraState, now: datetime) -> Observation:
-        """Whether the folder can be read, and when its newest upload was completed."""
-        folder = self._open(camera["folder_path"])
-        if folder is None:
-            self._folder_keys.pop(camera["id"], None)
-            state.lost_at = state.lost_at or time.monotonic()
-            return Observation(None, False, time.monotonic() - state.lost_at)
-        began, state.lost_at = time.monotonic(), None
+    def _look(self, state: CameraState, now: datetime) -> Observation | None:
+        """What was found in the folder; None where it is not time to look, or no answer is there.
+
+        Storage that may hang is asked by threads of its own, and their answer found in a later
+        tick. Where none has come for a minute, the folder cannot be read.
+        """
+        threads = self._folders.threads.find(self._base, state.folder_path)
+        task = state.asked[1] if state.asked and state.asked[0] is threads else None
+        if threads and task and not task.future.done():
+            return _unanswered(threads.silence(task))
+        state.asked, is_due = None, time.monotonic() >= state.look_at
+        if threads and is_due:
+            state.asked = threads, threads.begin(partial(self._read, state, now))
         try:
-            key = self._folder_keys[camera["id"]] = folder_key(folder, state.file_pattern)
+            if task:
+                return task.future.result()
+            return self._read(state, now) if is_due and not threads else None
+        except safe_open.StorageNotAnswering:
+            state.failing_since = state.failing_since or time.monotonic()
+            return _unanswered(time.monotonic() - state.failing_since)
+
+    def _read(self, state: CameraState, now: datetime) -> Observation:
+        """Whether the folder can be read, and when its newest upload was completed."""
+        began = time.monotonic()
+        try:
+            folder = safe_open.open_folder(self._base, state.folder_path)
+        except (safe_open.OutsideBase, safe_open.FolderNotFound):
+            state.key, state.failing_since = None, None
+            state.lost_at = state.lost_at or began
+            return Observation(None, False, began - state.lost_at)
+        try:
+            state.key = folder_key(folder, state.file_pattern)
             found = self._folders.query(folder, now, state.file_pattern)
-            search = Search(self._folders, folder, key, now)
+            search = Search(self._folders, folder, state.key, now)
             search.newest_whole(found.newest)
             uploaded_at = _newest_upload(found, search.looks, now)
         finally:
             os.close(folder)
-        took = time.monotonic() - began
+        took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
         state.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
         return Observation(uploaded_at)
 
-    def _open(self, folder_path: str) -> int | None:
-        """A descriptor of the folder; None where it cannot be opened, which a tick tries once."""
-        if folder_path not in self._unreadable:
-            try:
-                return safe_open.open_folder(self._base, folder_path)
-            except (safe_open.OutsideBase, safe_open.FolderNotFound):
-                self._unreadable.add(folder_path)
-        return None
+
+def _unanswered(seconds: float) -> Observation | None:
+    """What is found where storage has not answered for so long."""
+    return Observation(None, False, seconds) if seconds >= UNANSWERED_SECONDS else None
 
 
 def _newest_upload(state: FolderState, looks: Iterable[Look], now: datetime) -> str | None:

@@ -14,6 +14,7 @@ from ..models import (
     event_counts_by_camera,
     event_counts_by_level,
 )
+from ..storage.asking import StorageThreads
 
 
 def events(period: Row) -> Row:
@@ -48,9 +49,12 @@ def database_bytes() -> int:
     return sum(os.path.getsize(file) for file in files if os.path.exists(file))
 
 
-def storage(base: str) -> Row:
-    """Bytes of the file system of ``base``, which may not exist yet, of the database, and rows."""
-    system = os.statvfs(existing(base))
+def storage(base: str, threads: StorageThreads) -> Row:
+    """Bytes of the file system of ``base``, which may not exist yet, of the database, and rows.
+
+    Raises `StorageNotAnswering`.
+    """
+    system = threads.ask(lambda: os.statvfs(existing(base)), base)
     return {
         "free_bytes": system.f_bavail * system.f_frsize,
         "used_bytes": (system.f_blocks - system.f_bfree) * system.f_frsize,

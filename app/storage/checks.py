@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from . import safe_open
 from .formats import EMPTY, HALF, WHOLE, Picture, describe, kind_of
+from .scan import require_listing
 
 # What begins like a picture, or is empty, counts as being written for so long after its last
 # change, in seconds: uploads that broke off are resumed.
@@ -90,8 +91,6 @@ class FileChecks:
             if check and not is_needed(picture, check):
                 return picture, check
             data = read_up_to(file, picture.size)
-            if data is None:
-                return None, UNREADABLE
             if len(data) == picture.size and describe(file, name) == picture:
                 check = check or self._remember(picture, kind_of(data), now)
                 return picture._replace(data=data), check
@@ -122,23 +121,29 @@ class FileChecks:
 
 @contextlib.contextmanager
 def opened(folder: int, components: list[str]) -> Iterator[int]:
-    """The regular file at ``components`` below ``folder``, open in the block."""
-    file = safe_open.open_file(folder, components)
-    try:
-        yield file
-    finally:
-        os.close(file)
+    """The regular file at ``components`` below ``folder``, open in the block.
 
-
-def read_up_to(file: int, size: int) -> bytes | None:
-    """At most ``size`` bytes from the start, fewer where the file became shorter.
-
-    None after a read error of the disk: another file may be readable.
+    Raises what `safe_open.open_file` does, and `FileNotReadable` for a read error in the block;
+    `StorageNotAnswering` where the file's folder fails, too.
     """
     try:
-        data = os.pread(file, size, 0)
-        while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
-            data += more
-    except OSError:
-        return None
+        file = safe_open.open_file(folder, components)
+        try:
+            yield file
+        except OSError as error:
+            raise safe_open.FileNotReadable(error.errno) from None
+        finally:
+            with contextlib.suppress(OSError):  # where FUSE's program has ended meanwhile
+                os.close(file)
+    except safe_open.FileNotReadable as error:
+        if error.args and error.args[0] in safe_open.NOT_ANSWERING:
+            require_listing(folder, components[:-1])
+        raise
+
+
+def read_up_to(file: int, size: int) -> bytes:
+    """At most ``size`` bytes from the start, fewer where the file became shorter."""
+    data = os.pread(file, size, 0)
+    while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
+        data += more
     return data

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from flask import Flask
 
 from . import safe_open
-from .asking import ConcurrencyLimit
+from .asking import ConcurrencyLimit, FolderBusy, StorageThreads
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
+from .mount_threads import SILENT_SECONDS, Answer
 from .newest_files import Candidate
 from .scan import walk
 from .versions import Versions
@@ -93,13 +94,27 @@ class Folders:
         self._entries: dict[FolderKey, _Entry] = {}
         self._lock = threading.Lock()
         self._slots = ConcurrencyLimit(max(1, threads // 2))
+        self.threads = StorageThreads(max(1, threads // 2))
 
     def slot(self, base: str, folder_path: str) -> contextlib.AbstractContextManager[None]:
-        """One of the threads that the folder may occupy, which are half of all, for the block.
+        """One of the threads that the folder may occupy, for the block; raises `FolderBusy`."""
+        return self._slots.slot(safe_open.normalise(base, folder_path))
 
-        Raises `FolderBusy` and `safe_open.OutsideBase`.
+    def ask(self, function: Callable[[], Answer], base: str, folder_path: str) -> Answer:
+        """What the function, which opens and reads the camera's folder, returns.
+
+        A folder occupies at most half of the threads that answer requests, and one on a file
+        system that may hang, none for long. Raises what the function does, `FolderBusy` and
+        `safe_open.StorageNotAnswering`.
         """
-        return self._slots.slot("/".join(safe_open.components_below(base, folder_path)))
+        threads = self.threads.find(base, folder_path)
+        try:
+            with self.slot(base, folder_path):
+                return threads.ask(function) if threads else function()
+        except FolderBusy:
+            if threads and threads.silence() >= SILENT_SECONDS:
+                raise safe_open.StorageNotAnswering from None
+            raise
 
     def query(self, folder: int, now: datetime, file_pattern: str | None = None) -> FolderState:
         """What lies below the descriptor ``folder``. Never older than the folder itself."""

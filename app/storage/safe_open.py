@@ -24,6 +24,8 @@ FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CL
 CACHED_PATHS = 1024
 # Errors of the service itself, which do not mean that the file or folder is missing.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# Errors of a folder by which its disk, server or FUSE program says that it does not answer.
+NOT_ANSWERING = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
 
 class OutsideBase(Exception):
@@ -53,8 +55,12 @@ class FolderNotFound(Exception):
         self.depth, self.reason = depth, reason
 
 
+class StorageNotAnswering(Exception):
+    """The storage of the base path or of a folder does not answer, or says that it cannot."""
+
+
 class FileNotReadable(Exception):
-    """The file is gone, not a regular file, or may not be read."""
+    """The file is gone, not a regular file, or may not be read; the argument is the errno."""
 
 
 @lru_cache(CACHED_PATHS)
@@ -78,7 +84,7 @@ def open_folder(base: str, folder_path: str) -> int:
     try:
         root = os.open(base, BASE_FLAGS)
     except OSError as error:
-        raise _unless_exhausted(error, FolderNotFound(-1, _errno(error))) from None
+        raise failure(error, FolderNotFound(-1, _errno(error))) from None
     try:
         return _open_as_it_reads(root, components)
     finally:
@@ -136,7 +142,7 @@ def open_below(folder: int, components: list[str]) -> int:
         return os.open(".", LIST_FLAGS, dir_fd=reached)
     except OSError as error:
         answer = FolderNotFound(len(components), _errno(error))
-        raise _unless_exhausted(error, answer) from None
+        raise failure(error, answer) from None
     finally:
         os.close(reached)
 
@@ -163,7 +169,7 @@ def _names_alike(root: int, components: list[str], missing: FolderNotFound) -> l
     try:
         return folders_that_read(components[missing.depth], parent)
     except OSError as error:
-        raise _unless_exhausted(error, missing) from None
+        raise failure(error, missing) from None
     finally:
         os.close(parent)
 
@@ -200,9 +206,11 @@ def _open_file(parent: int, name: str) -> int:
     try:
         return os.open(name, FILE_FLAGS, dir_fd=parent)
     except (OSError, ValueError) as error:
-        is_link = isinstance(error, OSError) and error.errno == errno.ELOOP
-        answer = OutsideFolder() if is_link else FileNotReadable()
-        raise _unless_exhausted(error, answer) from None
+        if _errno(error) in EXHAUSTED:
+            raise
+        if _errno(error) == errno.ELOOP:
+            raise OutsideFolder from None
+        raise FileNotReadable(_errno(error)) from None
 
 
 def _descend(folder: int, components: list[str]) -> int:
@@ -223,22 +231,22 @@ def _descend(folder: int, components: list[str]) -> int:
 
 def _below_base(base: str, path: str) -> list[str] | None:
     """The components from ``base``, by its configured name or its real one, to ``path``."""
-    below = _below(path, base)
-    if below is None:
+    components = below(path, base)
+    if components is None:
         try:
             root = os.open(base, BASE_FLAGS)
         except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
+            if error.errno in (*EXHAUSTED, *NOT_ANSWERING):
+                raise failure(error, OutsideBase()) from None
             return None
         try:
-            below = _below(path, real_path(root))
+            components = below(path, real_path(root))
         finally:
             os.close(root)
-    return below
+    return components
 
 
-def _below(path: str, base: str) -> list[str] | None:
+def below(path: str, base: str) -> list[str] | None:
     """The components that lead from ``base`` to ``path``, or None where they do not."""
     prefix = base.rstrip("/") + "/"
     if not (path + "/").startswith(prefix):
@@ -253,7 +261,7 @@ def _enter(folder: int, component: str) -> int:
         # With O_DIRECTORY Linux answers ENOTDIR for a link as for a file: ask which it is.
         if _is_link(folder, component):
             raise OutsideBase(0) from None
-        raise _unless_exhausted(error, FolderNotFound(0, _errno(error))) from None
+        raise failure(error, FolderNotFound(0, _errno(error))) from None
 
 
 def _is_link(folder: int, component: str) -> bool:
@@ -268,8 +276,8 @@ def _errno(error: OSError | ValueError) -> int:
     return getattr(error, "errno", None) or errno.ENOENT
 
 
-def _unless_exhausted(error: OSError | ValueError, answer: Exception) -> Exception:
-    """``answer``, but out of descriptors or memory is the service's trouble and stays itself."""
-    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+def failure(error: OSError | ValueError, answer: Exception) -> Exception:
+    """``answer``, unless the service or the storage is in trouble."""
+    if _errno(error) in EXHAUSTED:
         return error
-    return answer
+    return StorageNotAnswering() if _errno(error) in NOT_ANSWERING else answer

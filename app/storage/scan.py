@@ -11,6 +11,7 @@ from typing import TypeVar
 from unicodedata import normalize
 
 from . import safe_open
+from .mount_threads import note_progress
 from .newest_files import Candidate, Ranking
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
@@ -57,17 +58,46 @@ def files(
     ``folder`` in the camera's folder.
     """
     subfolders = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if is_picture(name) and entry.is_file(follow_symlinks=False):
-                if not name.startswith(".") and (status := status_of(entry)):
-                    yield place, name, status, is_readable(folder, name, status)
-            elif not is_housekeeping(name) and entry.is_dir(follow_symlinks=False):
-                subfolders.append(name)
+    for entry in entries(folder):
+        note_progress()
+        name = entry.name
+        if is_picture(name) and is_kind(entry.is_file):
+            if not name.startswith(".") and (status := status_of(entry)):
+                yield place, name, status, is_readable(folder, name, status)
+        elif not is_housekeeping(name) and is_kind(entry.is_dir):
+            subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
             yield from _files_in(folder, place, name, enter, is_picture, depth + 1)
+
+
+def entries(folder: int) -> Iterator[os.DirEntry[str]]:
+    """What the open folder holds; raises `safe_open.StorageNotAnswering`."""
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except OSError as error:
+        raise safe_open.failure(error, error) from None
+
+
+def require_listing(folder: int, components: list[str]) -> None:
+    """Raise `safe_open.StorageNotAnswering` where the folder there fails for that reason, too."""
+    opened = safe_open.open_below(folder, components)
+    try:
+        next(entries(opened), None)
+    finally:
+        os.close(opened)
+
+
+def is_kind(look: Callable[..., bool]) -> bool:
+    """What an entry's ``is_file`` or ``is_dir`` says of itself, not of what a link leads to.
+
+    False where that must be read and cannot.
+    """
+    try:
+        return look(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def status_of(entry: os.DirEntry[str]) -> os.stat_result | None:

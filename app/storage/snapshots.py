@@ -67,8 +67,8 @@ class Look(NamedTuple):
 def latest(request: SnapshotRequest) -> Picture:
     """The newest whole picture below the folder; where none is whole, the newest as it is.
 
-    Raises `NoSnapshot`, `PictureIncomplete`, `SnapshotTooOld`, `asking.FolderBusy`,
-    `safe_open.OutsideBase` and `safe_open.FolderNotFound`.
+    To be called by `Folders.ask`. Raises `NoSnapshot`, `PictureIncomplete`, `SnapshotTooOld`,
+    `safe_open.OutsideBase`, `safe_open.FolderNotFound` and `safe_open.StorageNotAnswering`.
     """
     with _opened(request) as folder:
         state = request.folders.query(folder, request.now, request.file_pattern)
@@ -150,8 +150,9 @@ class Search:
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
     """The picture at ``file_path``, absolute or relative to the camera's folder.
 
-    Raises `PictureNotFound`, `SnapshotTooOld`, `asking.FolderBusy`, `safe_open.OutsideFolder`,
-    `safe_open.OutsideBase` and `safe_open.FolderNotFound`.
+    To be called by `Folders.ask`. Raises `PictureNotFound`, `SnapshotTooOld`,
+    `safe_open.OutsideFolder`, `safe_open.OutsideBase`, `safe_open.FolderNotFound` and
+    `safe_open.StorageNotAnswering`.
     """
     if file_path is None:
         raise PictureNotFound
@@ -170,13 +171,12 @@ def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
 
 @contextmanager
 def _opened(request: SnapshotRequest) -> Iterator[int]:
-    """The camera's folder, open in the block, which takes one of the folder's slots."""
-    with request.folders.slot(request.base, request.folder_path):
-        folder = safe_open.open_folder(request.base, request.folder_path)
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+    """The camera's folder, open in the block."""
+    folder = safe_open.open_folder(request.base, request.folder_path)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
 
 
 def _incomplete(folder: int, looks: list[Look], request: SnapshotRequest) -> Picture:
@@ -197,7 +197,7 @@ def _incomplete(folder: int, looks: list[Look], request: SnapshotRequest) -> Pic
 
 def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest) -> Picture | None:
     """The file at ``components``, whatever it is, or None where it cannot be served."""
-    data: bytes | None = b""
+    data = b""
     with opened(folder, components) as file:
         for _ in range(READ_ATTEMPTS):
             picture = describe(file, components[-1])
@@ -207,8 +207,6 @@ def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest)
             if request.is_known(picture):
                 return picture
             data = read_up_to(file, picture.size)
-            if data is None:
-                return None
             if len(data) == picture.size and describe(file, picture.name) == picture:
                 return picture._replace(data=data)
     return picture._replace(size=len(data), data=data) if data else None
