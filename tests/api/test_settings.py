@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import create_app, db
+from app import create_app, db, installation
 from app.models import AUDIT, Camera, CameraSettings
 from app.schemas import settings as schemas
 from app.services.settings import NAMES
@@ -232,6 +232,16 @@ def test_what_the_environment_sets_cannot_be_changed(environ):
     assert client.patch(BOX, json={"keep_days": 9}).get_json() == shown | {"keep_days": 9}
     app = create_app(environ)
     assert app.test_client().get(BOX).get_json()["wall_title"] == "Home"
+
+
+def test_what_a_file_env_sets_is_fixed_too(environ, tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("NVR_KEEP_DAYS=14\nNVR_WALL_TITLE='In the hall'\n")
+    monkeypatch.setattr(installation, "ENV_FILE", tmp_path / ".env")
+    client = create_app(environ | installation.service_environment()).test_client()
+    shown = client.get(BOX).get_json()
+    assert (shown["keep_days"], shown["wall_title"]) == (14, "In the hall")
+    assert shown["fixed"] == ["keep_days", "wall_title"]
+    assert_problem(client.patch(BOX, json={"keep_days": 14}), 409, "fixed_by_environment")
 
 
 @pytest.mark.parametrize(
