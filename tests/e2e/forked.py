@@ -9,6 +9,7 @@ import os
 import runpy
 import signal
 import subprocess
+import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -77,4 +78,5 @@ def serve(folder: Path, log: Path, environ: dict[str, str]) -> None:
         opened = os.open(path, os.O_RDWR | os.O_APPEND)
         os.dup2(opened, descriptor)
         os.close(opened)
-    runpy.run_path(str(PROJECT / "wsgi.py"), run_name="__main__")
+    sys.argv = [str(PROJECT / "wsgi.py")]
+    runpy.run_path(sys.argv[0], run_name="__main__")
