@@ -268,7 +268,7 @@ def audit_entries():
 
 
 def test_prune_deletes_nothing_while_the_clock_is_implausible(box, app, client, camera):
-    app.config["NVR_RETENTION_DAYS"] = 30
+    client.patch("/api/settings", json={"retention_days": 30})
     post_detections(client, detection(camera))
     box.set_clock(400 * DAY)
     app.extensions["clock_guard"] = ClockGuard()
