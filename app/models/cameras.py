@@ -70,7 +70,7 @@ class Camera(BaseModel):
 class CameraRow(BaseModel):
     """A table with at most one row for each camera, which is deleted with the camera.
 
-    A camera without a row has the ``defaults``.
+    A camera without a row has the ``defaults``: null, or false where a column cannot be null.
     """
 
     defaults: ClassVar[Row] = {}
@@ -108,17 +108,6 @@ class CameraRow(BaseModel):
 class CameraSettings(CameraRow):
     """What a client chose for one camera beside its fields; null leaves it to the default."""
 
-    defaults: ClassVar[Row] = {
-        "file_pattern": None,
-        "offline_after_seconds": None,
-        "keep_days": None,
-        "keep_bytes": None,
-        "prune_existing": False,
-        "group": None,
-        "position": None,
-        "moment_gap_seconds": None,
-    }
-
     # Which files are the camera's pictures, in the form of `fnmatch`; null for all.
     file_pattern = TextField(null=True)
     # 0 for never; null for what holds for the box.
@@ -136,14 +125,17 @@ class CameraSettings(CameraRow):
 class CameraEvidence(CameraRow):
     """What the monitor has judged of a camera already, so that nothing moves its status twice."""
 
-    defaults: ClassVar[Row] = {"silent_since": None, "folder_lost": False, "status_before": None}
-
     # The last_seen_at whose silence made the camera offline.
     silent_since = TextField(null=True)
     # Whether the loss of the folder was noticed, and the folder could not be read since.
     folder_lost = BooleanField()
     # The status to which a camera that never uploaded returns when its folder can be read again.
     status_before = TextField(null=True)
+
+
+for model in (CameraSettings, CameraEvidence):
+    chosen = [field for field in model._meta.sorted_fields if field.name != "camera"]
+    model.defaults = {field.name: None if field.null else False for field in chosen}
 
 
 @compiled
