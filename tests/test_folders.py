@@ -43,7 +43,7 @@ def test_a_folder_that_the_kernel_does_not_watch_is_walked_with_the_reason(
     put(root.path / "a.jpg", b"x")
     state = root.query()
     assert names(state) == ["a.jpg"]
-    assert said in state.polling
+    assert said in watches.with_remedy(state.polling)
 
 
 NFS = MountTable("1 0 0:1 / / rw - nfs4 nas:/ rw")

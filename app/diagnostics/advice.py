@@ -14,6 +14,7 @@ from .. import clock
 from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.scan import MAX_DEPTH
+from ..storage.watches import with_remedy
 from .folder_access import service_user
 from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
@@ -195,7 +196,8 @@ def polling(facts: Facts) -> str | None:
     """The folder is not watched; what is shown is right, but reading costs time."""
     if not facts.contents.polling:
         return None
-    return f"The folder is read again and again instead of watched: {facts.contents.polling}."
+    why = with_remedy(facts.contents.polling)
+    return f"The folder is read again and again instead of watched: {why}."
 
 
 def _names(cameras: list[Row]) -> str:

@@ -12,6 +12,7 @@ from ..services.settings import EffectiveSettings
 from ..storage.folders import Folders
 from ..storage.newest_files import TRUSTED, Candidate
 from ..storage.safe_open import StorageNotAnswering, normalise
+from ..storage.watches import REMEDIES
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path
 from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
@@ -149,7 +150,11 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
         "newest": _newest(checks.newest, now) if checks.newest else None,
         "pictures": {"count": counted.pictures, "complete": counted.complete},
         "unfinished_uploads": unfinished,
-        "watching": _watching(polling),
+        "watching": {
+            "mode": "polling" if polling else "watching",
+            "reason": polling,
+            "remedy": REMEDIES.get(polling or ""),
+        },
     }
 
 
@@ -163,16 +168,6 @@ def _file(file: File) -> Row:
 
 def _newest(file: File, now: datetime) -> Row:
     return _file(file) | {"age_seconds": int(now.timestamp() - file.mtime_ns / 1e9)}
-
-
-def _watching(polling: str | None) -> Row:
-    """The index writes the reason and, after a colon, the remedy."""
-    reason, _, remedy = (polling or "").partition(": ")
-    return {
-        "mode": "polling" if polling else "watching",
-        "reason": reason or None,
-        "remedy": remedy or None,
-    }
 
 
 def _problems(access: FolderAccess, base: str, facts: Facts) -> list[Row]:

@@ -12,6 +12,7 @@ from ..models import Row, Secret
 from ..storage import safe_open
 from ..storage.asking import StorageThreads
 from ..storage.folders import Folders
+from ..storage.watches import with_remedy
 from .clock_guard import ClockDoubted, ClockGuard
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
@@ -162,7 +163,7 @@ def check_watcher(polling: list[str]) -> Check:
         return Check(
             DEGRADED,
             f"Folders that are read again and again instead of watched: {len(polling)} "
-            f"({'; '.join(sorted(set(polling)))}).",
+            f"({'; '.join(sorted(set(map(with_remedy, polling))))}).",
         )
     return Check(HEALTHY, "The kernel reports new pictures in all folders in use (inotify).")
 

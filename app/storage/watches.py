@@ -23,13 +23,11 @@ MAX_WAITING = 100_000
 # The lock is held for the removal of so many watches: about 5 ms.
 REMOVED_AT_ONCE = 1000
 
-# Why a folder is not watched, and behind a colon what to do about it.
+# Why a folder is not watched.
 OVERFLOW = "too many changes came at once; the folder is read anew"
-NO_WATCHES = "the kernel has no inotify watch left: raise fs.inotify.max_user_watches with sysctl"
-NO_INSTANCES = (
-    "the kernel has no inotify instance left: raise fs.inotify.max_user_instances with sysctl"
-)
-NO_INOTIFY = "this system has no inotify: new pictures are found by reading the folder"
+NO_WATCHES = "the kernel has no inotify watch left"
+NO_INSTANCES = "the kernel has no inotify instance left"
+NO_INOTIFY = "this system has no inotify"
 NOT_LOCAL = (
     "the folder, or a part of it, lies on {} (mounted at {}), where changes may come without an "
     "event"
@@ -37,19 +35,31 @@ NOT_LOCAL = (
 FORGOTTEN = "more of the newest pictures are gone than are remembered; the folder is read anew"
 REPLACED = "the folder was deleted, or something mounted or unmounted; it is read anew"
 MOVED = "folders were moved while they were read, or far below others; the folder is read anew"
-CLOSED = "the service may not look up files in the folder: give it the right to enter (chmod o+x)"
+CLOSED = "the service may not look up files in the folder"
 HARD_LINKS = (
-    "a picture has a second name (hard link), and a change through that one goes unnoticed: "
-    "delete one of the two names"
+    "a picture has a second name (hard link), and a change through that one goes unnoticed"
 )
-MOUNTED_TWICE = (
-    "a folder is mounted at two places in it, and events name only one of them: unmount one"
-)
-TOO_LONG = "the path of a picture is too long to be followed: use fewer or shorter sub-folders"
+MOUNTED_TWICE = "a folder is mounted at two places in it, and events name only one of them"
+TOO_LONG = "the path of a picture is too long to be followed"
+# What to do about it, where something can be done.
+REMEDIES = {
+    NO_WATCHES: "raise fs.inotify.max_user_watches with sysctl",
+    NO_INSTANCES: "raise fs.inotify.max_user_instances with sysctl",
+    NO_INOTIFY: "new pictures are found by reading the folder",
+    CLOSED: "give it the right to enter (chmod o+x)",
+    HARD_LINKS: "delete one of the two names",
+    MOUNTED_TWICE: "unmount one",
+    TOO_LONG: "use fewer or shorter sub-folders",
+}
+
+
+def with_remedy(reason: str) -> str:
+    """Why a folder is not watched and what to do about it, as one part of a sentence."""
+    return f"{reason}: {REMEDIES[reason]}" if reason in REMEDIES else reason
 
 
 class WatchLost(Exception):
-    """The events no longer tell what is in the folder; the text is the reason, and the remedy."""
+    """The events no longer tell what is in the folder; the text is the reason."""
 
 
 @dataclass(slots=True, eq=False)
