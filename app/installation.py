@@ -220,6 +220,21 @@ def how_to_show(path: str, home: str) -> str:
     )
 
 
+def how_to_write(path: str) -> str:
+    """What to do if systemd started this process and its unit keeps it from writing to ``path``.
+
+    Empty for a process that systemd did not start with ``Type=notify``.
+    """
+    if "NOTIFY_SOCKET" not in os.environ:
+        return ""
+    folder = os.path.dirname(path)
+    return (
+        f". The unit lets the service write to its StateDirectory= only. Give {folder} to the "
+        f"service's user with chown, type systemctl edit {layout.NAME}, write the two lines "
+        f"[Service] and ReadWritePaths={folder}, then type systemctl restart {layout.NAME}."
+    )
+
+
 def _home_of(path: str) -> str | None:
     return next((home for home in HOMES if _is_below(path, home)), None)
 

@@ -122,7 +122,9 @@ def _prepare(app: Flask) -> EventLoop:
     except (db.NewerDatabase, db.InvalidDatabaseFile) as error:
         _refuse(str(error))
     except (OSError, DatabaseError, db.DatabaseBusy) as error:
-        _refuse(f"the database {app.config['NVR_DATABASE_URL']} cannot be used: {error}")
+        path, is_os_error = app.config["NVR_DATABASE_URL"], isinstance(error, OSError)
+        remedy = installation.how_to_write(path) if is_os_error else ""
+        _refuse(f"the database {path} cannot be used: {error}{remedy}")
     try:
         return EventLoop(app)
     except (OSError, ValueError) as error:

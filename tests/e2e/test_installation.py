@@ -14,7 +14,7 @@ import requests
 
 from app.config import SETTINGS
 from app.installation import RECORDED, hidden_by_home
-from tests.e2e.server import PROJECT, Server
+from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.mounts import needs_mount
 
 DEADLINE_SECONDS = 60
@@ -192,6 +192,22 @@ def test_health_names_a_base_path_that_protect_home_hides(tmp_path, how):
         made = requests.post(f"{server.url}/api/cameras", json=camera).json()
         found = requests.get(f"{server.url}/api/cameras/{made['id']}/diagnostics").json()
         assert "ProtectHome=" in found["problems"][0]["message"]
+
+
+@needs_mount
+def test_a_database_that_the_unit_keeps_from_being_written_is_refused_with_the_remedy(tmp_path):
+    wrapper = ("unshare", "-m", "sh", "-ec", 'mount -t tmpfs -o ro tmpfs /mnt; exec "$@"', "sh")
+    url = "sqlite:////mnt/nvr/nvr.db"
+    for notify, is_remedy_named in ((f"{tmp_path}/socket", True), ("", False)):
+        server = Server(tmp_path, wrapper, NVR_DATABASE_URL=url)
+        environ = server.environ() | ({"NOTIFY_SOCKET": notify} if notify else {})
+        server.environ = lambda environ=environ: environ
+        with pytest.raises(NotStarted) as refused, server:
+            pass
+        said = str(refused.value)
+        assert "cannot start: the database /mnt/nvr/nvr.db cannot be used: [Errno 30]" in said
+        assert ("ReadWritePaths=/mnt/nvr, then" in said) is is_remedy_named
+        assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("path", ["/home/nobody/cams", "/homely", "/export/foscam"])
