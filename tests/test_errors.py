@@ -18,6 +18,7 @@ from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
 from app.problems import PROBLEMS
 from app.services import tokens
+from app.services.settings import FixedByEnvironment
 from app.storage import safe_open, snapshots
 from app.storage.asking import FolderBusy
 from app.strict_json import BadJson
@@ -46,6 +47,7 @@ FORESEEN = [
     (tokens.NotAllowed(SECRET), 403, "forbidden"),
     (hosts.ForeignPage(SECRET), 403, "foreign_page"),
     (hosts.UnknownHost(SECRET), 421, "unknown_host"),
+    (FixedByEnvironment([]), 409, "fixed_by_environment"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (FolderBusy(SECRET), 503, "folder_busy"),
     (safe_open.StorageNotAnswering(SECRET), 503, "storage_not_answering"),

@@ -32,11 +32,12 @@ from tests.pictures import picture, put
 # For each operation.
 EXAMPLES, MANY_EXAMPLES = 10, 2_000
 # What no JSON Schema can say: that a row is there, that a cursor was given out, that one moment is
-# not before another; and that an integer is written as one, for 3.0 is an integer there too.
+# not before another, that a name is a time zone's; and that an integer is written as one, for 3.0
+# is an integer there too.
 UNSAYABLE = (
     *("Not a valid integer.", "There is no such time."),  # a leap second at a time without one
     *(NO_CAMERA, NO_EVENT, NO_DETECTION.partition("{")[0]),
-    *(BAD_CURSOR, ENDS_FIRST.partition("{")[0]),
+    *(BAD_CURSOR, ENDS_FIRST.partition("{")[0], "Give an IANA name"),
 )
 DEADLINE_SECONDS = 30
 
