@@ -545,3 +545,25 @@ def test_an_upload_from_before_the_clock_was_set_back_is_not_seen_at_each_tick(
     later(0)
     watch.tick()
     assert Camera.one(camera["id"])["last_seen_at"] is not None
+
+
+def test_a_folder_whose_storage_does_not_answer_for_a_minute_is_lost(
+    watch, base, camera, monkeypatch
+):
+    put(base / "front" / "a.jpg", picture())
+    watch.tick()
+
+    def fail(*_):
+        raise safe_open.StorageNotAnswering
+
+    with monkeypatch.context() as patched:
+        patched.setattr(safe_open, "open_folder", fail)
+        watch.tick()
+        assert Camera.one(camera["id"])["status"] == "online"
+        patched.setattr(monitor, "UNANSWERED_SECONDS", 0)
+        watch.tick()
+        assert Camera.one(camera["id"])["status"] == "error"
+    put(base / "front" / "b.jpg", picture())
+    watch.tick()
+    assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
+    assert watch.failures == 0

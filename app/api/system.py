@@ -61,7 +61,12 @@ def get_stats() -> Row:
 
 
 @blp.get("/api/system/storage")
-@blp.response(200, schemas.StorageSchema, example=schemas.EXAMPLE_STORAGE)
+@blp.response(
+    200,
+    schemas.StorageSchema,
+    example=schemas.EXAMPLE_STORAGE,
+    problems=("storage_not_answering",),
+)
 def get_storage() -> Row:
     """Get how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path(), folders().threads)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from werkzeug.http import http_date, parse_options_header
 
 from app.api.pictures import content_disposition
-from app.storage import snapshots
+from app.storage import checks, safe_open, snapshots
 from tests.pictures import FORMATS, picture, put
 from tests.problems import assert_problem
+from tests.watched import fail
 
 DATA = picture()
 MEDIA = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
@@ -459,3 +460,45 @@ def test_every_simple_name_is_shown_exactly(name):
 def tag_of(path):
     status = path.stat()
     return f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """Makes each file whose bytes are these fail as a disk or a lost server does."""
+
+    def make(data, number):
+        read = checks.read_up_to
+
+        def failing(file, size):
+            found = read(file, size)
+            if found == data:
+                raise OSError(number, os.strerror(number))
+            return found
+
+        monkeypatch.setattr(checks, "read_up_to", failing)
+
+    return make
+
+
+@pytest.mark.parametrize("number", safe_open.NOT_ANSWERING)
+def test_a_file_that_the_disk_cannot_read_is_passed_over(base, camera, get, unreadable, number):
+    put(base / "front" / "old.jpg", picture(shade=1), 600)
+    put(base / "front" / "new.jpg", picture(shade=2), 60)
+    unreadable(picture(shade=2), number)
+    assert get().data == picture(shade=1)
+    os.remove(base / "front" / "old.jpg")
+    assert_problem(get(), 404, "no_snapshot")
+
+
+@pytest.mark.parametrize("number", safe_open.NOT_ANSWERING)
+def test_where_its_folder_fails_too_the_storage_does_not_answer(
+    base, camera, get, unreadable, monkeypatch, number
+):
+    put(base / "front" / "old.jpg", picture(shade=1), 600)
+    put(base / "front" / "new.jpg", picture(shade=2), 60)
+    assert get().data == picture(shade=2)
+    unreadable(picture(shade=2), number)
+    monkeypatch.setattr(os, "scandir", fail(number))
+    answer = get()
+    assert_problem(answer, 503, "storage_not_answering")
+    assert answer.headers["Retry-After"] == "5"
