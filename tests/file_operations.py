@@ -17,7 +17,7 @@ from tests.renames import exchange
 NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "#recycle", "x.jpg")
 BYTES = (b"", b"\xff\xd8\xff", b"GIF89a" * 50)
-HOURS = (-40, -1, 0, 0, 0, 23, 30)
+HOURS = (-40, -3, -1, 0, 0, 0, 2, 30)
 # More changes than the kernel queues, in one operation of so many.
 OVERFLOW_EVERY = 1000
 REFUSED = " refused"
@@ -30,6 +30,8 @@ class Uploads:
         self.root, self.outside, self.now = root, outside, now
         self.random = random.Random(seed)
         self.open: list = []
+        # By how many hours the box's clock is ahead of that of the kernel, which sets ctime.
+        self.clock_ahead = 0
         # The inodes of files that were written to and never closed.
         self.truncated: set[int] = set()
         self.operations: list[Callable[[], None]] = [
@@ -40,6 +42,7 @@ class Uploads:
             *[self.delete] * 3,
             *[self.touch] * 4,
             *[self.make_folder] * 2,
+            *[self.set_clock] * 2,
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
             *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
@@ -109,6 +112,10 @@ class Uploads:
     def touch(self) -> None:
         moment = self.now + 3600 * self.random.choice(HOURS) + self.random.randrange(5)
         os.utime(self.path(), (moment, moment), follow_symlinks=False)
+
+    def set_clock(self) -> None:
+        """One that is behind sees what was written just now in the future."""
+        self.clock_ahead = self.random.choice((0, 0, 2, -2))
 
     def truncate(self) -> None:
         path = self.path()

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def ask(
         return [], [], False
     try:
         state = known.query(folder, now)
-        return state.newest, walk(folder, now, MOST_BYTES), state.polling is None
+        walked = walk(folder, state.clock, MOST_BYTES).newest
+        return state.newest, walked, state.polling is None
     finally:
         os.close(folder)
 
@@ -41,14 +43,14 @@ def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
     root, outside = base / "root", base / "outside"
     root.mkdir(parents=True)
     outside.mkdir()
-    now = datetime.now(UTC)
-    uploads, known = Uploads(root, outside, seed, now.timestamp()), Folders(MOST_BYTES)
+    uploads, known = Uploads(root, outside, seed, time.time()), Folders(MOST_BYTES)
     history, from_tree = [], 0
     try:
         while len(history) < operations:
             history += [name for name in uploads.some() if not name.endswith(REFUSED)]
+            now = datetime.now(UTC) + timedelta(hours=uploads.clock_ahead)
             told, found, is_watched = ask(known, base, now)
-            if [c[:3] for c in told] != [c[:3] for c in found]:
+            if [c[:4] for c in told] != [c[:4] for c in found]:
                 return f"seed {seed} after {len(history)}: {history[-9:]}", from_tree
             if stuck := [c.path for c in told if not c.idle and not uploads.may_grow(c.path)]:
                 return f"seed {seed} after {len(history)}: nobody writes {stuck}", from_tree

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.storage import newest_files, safe_open, scan
+from tests.clocks import storage_clock
 from tests.pictures import put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
@@ -21,7 +22,7 @@ DAY = 24 * 3600
 def candidates(base, most=MOST):
     folder = safe_open.open_folder(str(base), "")
     try:
-        return scan.walk(folder, NOW, most)
+        return scan.walk(folder, storage_clock(NOW), most).newest
     finally:
         os.close(folder)
 
@@ -200,7 +201,7 @@ def test_the_newest_comes_first_by_the_nanosecond(base):
         aged(base / name, 0)
         os.utime(base / name, ns=(0, 10**18 + ns))
     assert paths(base) == ["a.jpg", "c.jpg", "b.jpg"]
-    assert [candidate.mtime_ns for candidate in candidates(base)] == [
+    assert [candidate.time_ns for candidate in candidates(base)] == [
         10**18 + 3,
         10**18 + 2,
         10**18 + 1,
@@ -220,13 +221,18 @@ def test_of_files_of_the_same_time_the_greatest_path_comes_first(base):
     assert paths(base) == ["c/a.jpg", "b/z.jpg", "b.jpg", "a.jpg", "B.jpg"]
 
 
-def test_a_time_more_than_a_day_ahead_loses_to_any_other(base):
-    aged(base / "day.jpg", -DAY)
-    aged(base / "later.jpg", -DAY - 1)
-    aged(base / "century.jpg", -100 * 365 * DAY)
+def test_a_time_more_than_10_seconds_ahead_loses_to_any_other(base):
+    aged(base / "soon.jpg", -10)
+    aged(base / "later.jpg", -11)
+    aged(base / "month.jpg", -30 * DAY)
     aged(base / "ancient.jpg", NOW.timestamp())
-    assert paths(base) == ["day.jpg", "ancient.jpg", "century.jpg", "later.jpg"]
+    assert paths(base) == ["soon.jpg", "ancient.jpg", "month.jpg", "later.jpg"]
     assert [c.rank for c in candidates(base)] == [2, 2, 1, 1]
+
+
+def test_a_time_after_the_last_change_was_set_and_that_of_the_change_counts(base):
+    path = aged(base / "century.jpg", -100 * 365 * DAY)
+    assert candidates(base)[0].time_ns == path.stat().st_ctime_ns
 
 
 def test_only_the_newest_are_kept(base):
@@ -235,7 +241,7 @@ def test_only_the_newest_are_kept(base):
     kept = candidates(base)
     assert len(kept) == newest_files.KEPT
     assert kept == sorted(kept, reverse=True)
-    ages = [NOW.timestamp() - candidate.mtime_ns / 1e9 for candidate in kept]
+    ages = [NOW.timestamp() - candidate.time_ns / 1e9 for candidate in kept]
     assert ages == list(range(newest_files.KEPT))
 
 
@@ -243,11 +249,13 @@ def test_a_folder_can_be_asked_twice_and_shows_every_change(base):
     folder = safe_open.open_folder(str(base), "")
     for name in ("a.jpg", "b.jpg"):
         aged(base / name, 0)
-        newest = scan.walk(folder, NOW, MOST)
-        assert newest == scan.walk(folder, NOW, MOST)
+        newest = scan.walk(folder, storage_clock(NOW), MOST).newest
+        assert newest == scan.walk(folder, storage_clock(NOW), MOST).newest
         assert newest[0].path == name
     (base / "b.jpg").unlink()
-    assert [candidate.path for candidate in scan.walk(folder, NOW, MOST)] == ["a.jpg"]
+    assert [
+        candidate.path for candidate in scan.walk(folder, storage_clock(NOW), MOST).newest
+    ] == ["a.jpg"]
     os.close(folder)
 
 
@@ -275,7 +283,7 @@ def test_the_walk_agrees_with_sorting_everything(tmp_path_factory, files):
     base = tmp_path_factory.mktemp("walk")
     for path, age in files.items():
         aged(base / path, age)
-    wanted = sorted(files, key=lambda path: (files[path] >= -DAY, -files[path], path))
+    wanted = sorted(files, key=lambda path: (files[path] >= -10, -files[path], path))
     assert paths(base) == wanted[::-1][: newest_files.KEPT]
 
 
@@ -327,7 +335,7 @@ def test_a_walk_finds_the_newest_files_of_one_pattern_among_many_others(base):
     aged(base / "day" / "CH02_a.jpg", 500)
     folder = safe_open.open_folder(str(base), "")
     try:
-        found = scan.walk(folder, NOW, MOST, "ch02_*")
+        found = scan.walk(folder, storage_clock(NOW), MOST, "ch02_*").newest
     finally:
         os.close(folder)
     assert [candidate.path for candidate in found] == ["day/CH02_a.jpg"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.storage.folders import Folders, FolderState
 from app.storage.scan import walk
+from tests.clocks import storage_clock
 
 MOST_BYTES = 10**6
 
@@ -29,7 +30,8 @@ class Watched:
 
     def walked(self) -> list[str]:
         """The paths that a walk finds in it."""
-        return [found.path for found in walk(self.folder, datetime.now(UTC), MOST_BYTES)]
+        clock = storage_clock(datetime.now(UTC))
+        return [found.path for found in walk(self.folder, clock, MOST_BYTES).newest]
 
     def written(self) -> list[str]:
         """The paths of the files that somebody is known to be writing."""

@@ -90,7 +90,7 @@ def picture_response(picture: Picture, tag: str, now: datetime, disposition: str
     """
     headers = {
         "ETag": f'"{tag}"',
-        "Last-Modified": http_date(_modified(picture)),
+        "Last-Modified": http_date(_modified(picture, now)),
         "Accept-Ranges": "bytes",
         "Content-Disposition": content_disposition(disposition, picture.name),
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -135,19 +135,20 @@ def _snapshot_request(
     folder_path: str, max_age: int | None, most: MaxSize, file_pattern: str | None
 ) -> SnapshotRequest:
     """What this request, now, accepts as a picture."""
+    now = clock.now()
     return SnapshotRequest(
         base_path(),
         folder_path,
-        clock.now(),
+        now,
         folders(),
         max_age,
         file_pattern,
-        partial(_is_not_modified, most=most),
+        partial(_is_not_modified, most=most, now=now),
     )
 
 
-def _is_not_modified(picture: Picture, most: MaxSize) -> bool:
-    return is_not_modified(_etag(picture, most), _modified(picture))
+def _is_not_modified(picture: Picture, most: MaxSize, now: datetime) -> bool:
+    return is_not_modified(_etag(picture, most), _modified(picture, now))
 
 
 def _etag(picture: Picture, most: MaxSize) -> str:
@@ -190,6 +191,6 @@ def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
     return Range("bytes", [(max(start, -size), stop)])
 
 
-def _modified(picture: Picture) -> int:
-    """The file's time since the epoch, within the years that HTTP's date format has."""
-    return min(max(picture.mtime_ns // 10**9, -62135596800), 253402300799)
+def _modified(picture: Picture, now: datetime) -> int:
+    """The picture's time since the epoch, never later than now, nor before the year 1."""
+    return max(min(picture.time_ns // 10**9, int(now.timestamp())), -62135596800)

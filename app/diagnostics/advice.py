@@ -18,8 +18,8 @@ from ..storage.watches import with_remedy
 from .folder_access import service_user
 from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
-# A picture's time may be ahead of this box's clock by so much, in seconds.
-AHEAD_SECONDS = 60
+# The time of an upload may differ from that of its arrival by so much, in seconds.
+WRONG_CLOCK_SECONDS = 600
 # By the codes that `survey` counts skipped files and folders under; ``n`` is how many there are.
 SKIPPED = {
     "empty_files": "Empty files with a picture's name: {n}. The upload broke off at once, or the "
@@ -43,13 +43,16 @@ class Contents(NamedTuple):
     """What was found in a camera's folder.
 
     ``polling``: why the folder is read again and again instead of watched, None if it is watched;
-    ``is_newest_certain``: whether no newer picture can be there than ``checks.newest``.
+    ``is_newest_certain``: whether no newer picture can be there than ``checks.newest``;
+    ``clock_off``: how many seconds the time that the last upload was given is ahead of the moment
+    at which it arrived.
     """
 
     survey: Survey
     checks: CandidateChecks
     polling: str | None
     is_newest_certain: bool
+    clock_off: float = 0
 
 
 # Of a folder that could not be read.
@@ -79,7 +82,7 @@ class Facts(NamedTuple):
         newest = self.contents.checks.newest
         if newest is None or not self.contents.is_newest_certain:
             return last_seen
-        return max(last_seen or "", clock.rfc3339(clock.from_ns(newest.mtime_ns)))
+        return max(last_seen or "", clock.rfc3339(clock.from_ns(newest.time_ns)))
 
 
 def no_picture(facts: Facts) -> str | None:
@@ -130,10 +133,10 @@ def foreign_files(facts: Facts) -> str | None:
 
 def unfinished_uploads(facts: Facts) -> str | None:
     """Uploads broke off: nothing was added to them for `STALE_SECONDS`."""
-    survey, checks, _, _ = facts.contents
+    survey, checks = facts.contents[:2]
     halves = [upload.file for upload in checks.unfinished if upload.because != BEING_WRITTEN]
     until_ns = (facts.now.timestamp() - STALE_SECONDS) * 1e9
-    stale = [file for file in [*survey.temporary, *halves] if file.mtime_ns < until_ns]
+    stale = [file for file in [*survey.temporary, *halves] if file.time_ns < until_ns]
     if not stale:
         return None
     return (
@@ -144,15 +147,22 @@ def unfinished_uploads(facts: Facts) -> str | None:
 
 
 def clock_ahead(facts: Facts) -> str | None:
-    """The newest picture's time lies in the future, which hides every picture before it."""
-    newest = facts.contents.checks.newest
-    ahead = newest.mtime_ns / 1e9 - facts.now.timestamp() if newest else 0
-    if ahead < AHEAD_SECONDS:
+    """The last upload was given a time after that of its arrival."""
+    return _wrong_clock(facts.contents.clock_off, "ahead of")
+
+
+def clock_behind(facts: Facts) -> str | None:
+    """The last upload was given a time long before that of its arrival."""
+    return _wrong_clock(-facts.contents.clock_off, "behind")
+
+
+def _wrong_clock(seconds: float, side: str) -> str | None:
+    if seconds <= WRONG_CLOCK_SECONDS:
         return None
     return (
-        f"The newest picture's time lies {int(ahead)} seconds in the future, so newer pictures "
-        "stay hidden behind it until then. Set the clocks of the camera and of this box (by NTP), "
-        "and delete the picture."
+        f"The last picture that arrived was given a time {clock.duration(seconds)} {side} this "
+        "box's clock. Set the camera's clock (by NTP); until then its newest picture may not be "
+        "shown. If the picture was copied here with the time at which it was taken, all is well."
     )
 
 
@@ -210,6 +220,7 @@ CHECKS: tuple[tuple[str, Callable[[Facts], str | None]], ...] = (
     ("foreign_files", foreign_files),
     ("unfinished_uploads", unfinished_uploads),
     ("clock_ahead", clock_ahead),
+    ("clock_behind", clock_behind),
     ("silent", silent),
     ("shared_folder", shared_folder),
     ("nested_folder", nested_folder),

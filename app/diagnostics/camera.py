@@ -10,8 +10,9 @@ from .. import clock
 from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.folders import Folders
-from ..storage.newest_files import TRUSTED, Candidate
+from ..storage.newest_files import Candidate
 from ..storage.safe_open import StorageNotAnswering, normalise
+from ..storage.times import StorageClock, Upload
 from ..storage.watches import REMEDIES
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path
@@ -98,17 +99,24 @@ def _read(
 
     A folder that is not watched is read as a whole only if counting it was quick.
     """
-    counted = survey(folder, now, context.most_bytes, BOUNDS, file_pattern=file_pattern)
-    polling = context.folders.why_polled(folder, file_pattern)
+    times = context.folders.clock(folder, now, file_pattern)
+    counted = survey(folder, times, context.most_bytes, BOUNDS, file_pattern=file_pattern)
+    polling, clock_off = context.folders.why_polled(folder, file_pattern), 0.0
     is_certain = (counted.complete or polling is None) and not counted.skipped["broken_folders"]
     if is_certain:
         state = context.folders.query(folder, now, file_pattern)
-        candidates, polling = state.newest, state.polling
+        candidates, polling, times = state.newest, state.polling, state.clock
+        clock_off = _clock_off(state.upload, times)
     else:
         newest = counted.newest
-        candidates = [Candidate(TRUSTED, newest.mtime_ns, newest.path)] if newest else []
-    checks = check_candidates(folder, candidates, context.folders.checks, now)
-    return Contents(counted, checks, polling, is_certain)
+        candidates = [Candidate(*newest.place, newest.path)] if newest else []
+    checks = check_candidates(folder, candidates, context.folders.checks, times)
+    return Contents(counted, checks, polling, is_certain, clock_off)
+
+
+def _clock_off(upload: Upload | None, times: StorageClock) -> float:
+    """How many seconds the time of the upload is ahead of the moment at which it arrived."""
+    return (upload.mtime_ns - times.ahead_ns - upload.seen_ns) / 1e9 if upload else 0.0
 
 
 def _neighbours(
@@ -143,7 +151,7 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
     """The fields of the answer that are null where the folder cannot be read."""
     if contents is UNREAD:
         return dict.fromkeys(("newest", "pictures", "unfinished_uploads", "watching"))
-    counted, checks, polling, _ = contents
+    counted, checks, polling = contents[:3]
     unfinished = [_file(upload.file) | {"because": upload.because} for upload in checks.unfinished]
     unfinished += [_file(file) | {"because": TEMPORARY_NAME} for file in counted.temporary]
     return {
@@ -161,13 +169,13 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
 def _file(file: File) -> Row:
     return {
         "name": sanitise(file.legible_path),
-        "modified_at": clock.rfc3339(clock.from_ns(file.mtime_ns)),
+        "modified_at": clock.rfc3339(clock.from_ns(file.time_ns)),
         "bytes": file.size,
     }
 
 
 def _newest(file: File, now: datetime) -> Row:
-    return _file(file) | {"age_seconds": int(now.timestamp() - file.mtime_ns / 1e9)}
+    return _file(file) | {"age_seconds": int(now.timestamp() - file.time_ns / 1e9)}
 
 
 def _problems(access: FolderAccess, base: str, facts: Facts) -> list[Row]:

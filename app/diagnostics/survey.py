@@ -5,14 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from ..storage import safe_open
 from ..storage.checks import FileChecks
 from ..storage.formats import EMPTY, FOREIGN, WHOLE
 from ..storage.names import as_text
-from ..storage.newest_files import Candidate, horizon_ns
+from ..storage.newest_files import Candidate
 from ..storage.scan import (
     MAX_DEPTH,
     SUFFIXES,
@@ -24,6 +23,7 @@ from ..storage.scan import (
     name_filter,
     status_of,
 )
+from ..storage.times import StorageClock
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
@@ -46,11 +46,14 @@ class Bounds(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file by its path below the folder; ``mtime_ns`` since the epoch, ``size`` in bytes."""
+    """A file by its path below the folder; ``time_ns``: by the box's clock, since the epoch;
+    ``size`` in bytes; ``place``: by `StorageClock.place`.
+    """
 
     path: str
-    mtime_ns: int
+    time_ns: int
     size: int
+    place: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def legible_path(self) -> str:
@@ -98,7 +101,7 @@ class CandidateChecks:
 
 def survey(
     root: int,
-    now: datetime,
+    times: StorageClock,
     most_bytes: int,
     bounds: Bounds,
     components: Sequence[str] = (),
@@ -110,7 +113,7 @@ def survey(
     ``file_pattern`` are not looked at. Raises OSError where the process has no descriptors or
     memory left.
     """
-    counting = _Counting(root, now, most_bytes, bounds, components, file_pattern)
+    counting = _Counting(root, times, most_bytes, bounds, components, file_pattern)
     while counting.pending and counting.survey.complete:
         counting.read(root, counting.pending.pop())
     return counting.survey
@@ -132,15 +135,15 @@ def final_name(name: str) -> str:
 
 
 def check_candidates(
-    folder: int, candidates: list[Candidate], file_checks: FileChecks, now: datetime
+    folder: int, candidates: list[Candidate], file_checks: FileChecks, times: StorageClock
 ) -> CandidateChecks:
     """Check files below the descriptor ``folder``, given in the order the snapshot tries them."""
     checks, first = CandidateChecks(), None
     for candidate in candidates:
-        picture, check = file_checks.examine(folder, candidate.path, now)
+        picture, check = file_checks.examine(folder, candidate.path, times)
         if picture is None or check.kind == EMPTY:
             continue  # deleted, replaced or emptied since the folder was listed
-        file = File(candidate.path, picture.mtime_ns, picture.size)
+        file = File(candidate.path, picture.time_ns - picture.ahead_ns, picture.size)
         first = first or file
         if check.kind == WHOLE:
             checks.newest = checks.newest or file
@@ -159,7 +162,7 @@ class _Counting:
     def __init__(
         self,
         root: int,
-        now: datetime,
+        times: StorageClock,
         most_bytes: int,
         bounds: Bounds,
         components: Sequence[str],
@@ -169,8 +172,8 @@ class _Counting:
         self._matches = name_filter(file_pattern)
         self._real_path = os.path.join(safe_open.real_path(root), *components)
         self.pending = [list(components)]
-        self._horizon_ns = horizon_ns(now)
-        self._stale_ns = (now.timestamp() - STALE_SECONDS) * 1e9
+        self._times = times
+        self._stale_ns = times.now_ns - STALE_SECONDS * 10**9
         self._most_bytes = most_bytes
         self._most_pictures = bounds.pictures
         self._deadline = time.monotonic() + bounds.seconds
@@ -220,7 +223,7 @@ class _Counting:
     def _count_temporary(self, components: list[str], entry: os.DirEntry[str]) -> None:
         status = status_of(entry)
         if status and len(self.survey.temporary) < MOST_LISTED:
-            self.survey.temporary.append(_file(components, entry, status))
+            self.survey.temporary.append(self._file(components, entry, status))
 
     def _count_link(self, folder: int, name: str) -> None:
         """A link to a picture of the same folder, like lastsnap.jpg of motion, hides nothing."""
@@ -248,17 +251,16 @@ class _Counting:
             self.survey.skipped["unreadable_files"] += 1
         else:
             self.survey.pictures += 1
-            picture, newest = _file(components, entry, status), self.survey.newest
-            if newest is None or self._rank(picture) > self._rank(newest):
+            picture, newest = self._file(components, entry, status), self.survey.newest
+            if newest is None or (picture.place, picture.path) > (newest.place, newest.path):
                 self.survey.newest = picture
 
     def _count_other(self, suffix: str) -> None:
         if suffix in self.survey.others or len(self.survey.others) < MOST_LISTED:
             self.survey.others[suffix] += 1
 
-    def _rank(self, file: File) -> tuple[bool, int, str]:
-        return file.mtime_ns <= self._horizon_ns, file.mtime_ns, file.path
-
-
-def _file(components: list[str], entry: os.DirEntry[str], status: os.stat_result) -> File:
-    return File("/".join([*components, entry.name]), status.st_mtime_ns, status.st_size)
+    def _file(
+        self, components: list[str], entry: os.DirEntry[str], status: os.stat_result
+    ) -> File:
+        path, place = "/".join([*components, entry.name]), self._times.place(status)
+        return File(path, place[1] - self._times.ahead_ns, status.st_size, place)

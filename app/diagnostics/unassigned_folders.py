@@ -82,7 +82,8 @@ def _count(name: str, context: DiagnosticsContext, now: datetime, deadline: floa
     def count() -> Survey:
         folder = safe_open.open_folder(context.base, name)
         try:
-            return survey(folder, now, context.most_bytes, bounds)
+            times = context.folders.clock(folder, now)
+            return survey(folder, times, context.most_bytes, bounds)
         finally:
             os.close(folder)
 
@@ -101,5 +102,5 @@ def _row(name: str, counted: Survey) -> Row:
         "name": name,
         "folder_path": name,
         "pictures": {"count": counted.pictures, "complete": counted.complete and not unread},
-        "newest_at": clock.rfc3339(clock.from_ns(newest.mtime_ns)) if newest else None,
+        "newest_at": clock.rfc3339(clock.from_ns(newest.time_ns)) if newest else None,
     }

@@ -16,8 +16,8 @@ from ..models import Camera, CameraEvidence, Row
 from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, FolderState, folder_key
 from ..storage.mount_threads import MountThreads, Task
-from ..storage.newest_files import EMPTY
 from ..storage.snapshots import Look, Search
+from ..storage.times import TRUSTED
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
 from .settings import EffectiveSettings, Settings
@@ -214,9 +214,9 @@ class Monitor:
         try:
             state.key = folder_key(folder, state.file_pattern)
             found = self._folders.query(folder, now, state.file_pattern)
-            search = Search(self._folders, folder, state.key, now)
+            search = Search(self._folders, folder, state.key, found.clock)
             search.newest_whole(found.newest)
-            uploaded_at = _newest_upload(found, search.looks, now)
+            uploaded_at = _newest_upload(found, search.looks)
         finally:
             os.close(folder)
         took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
@@ -229,24 +229,20 @@ def _unanswered(seconds: float) -> Observation | None:
     return Observation(None, False, seconds) if seconds >= UNANSWERED_SECONDS else None
 
 
-def _newest_upload(state: FolderState, looks: Iterable[Look], now: datetime) -> str | None:
-    """When the newest upload was completed: by the kernel's events, or by the newest file's time.
+def _newest_upload(state: FolderState, looks: Iterable[Look]) -> str | None:
+    """When the newest upload was completed: when that was seen, or else by the newest file's time.
 
-    A time in the future is not believed. Nor is the time of a picture that is still being
-    uploaded: where the folder is polled, or an upload began before the service did, only the
-    missing end of the file shows that.
+    Always the box's own time, and never later than now. A time that is not believed does not
+    count, nor does that of a picture that is still being uploaded.
     """
-    until = int(now.timestamp() * 1e9)
+    until = state.clock.box_ns
     times = (
-        candidate.mtime_ns
+        candidate.time_ns - state.clock.ahead_ns
         for candidate, check, _ in looks
-        if candidate.idle
-        and candidate.rank != EMPTY
-        and candidate.mtime_ns <= until
-        and not check.is_being_written
+        if candidate.idle and candidate.rank == TRUSTED and not check.is_being_written
     )
-    uploaded_ns = state.uploaded_ns if state.uploaded_ns <= until else 0
-    completed_ns = max(next(times, 0), uploaded_ns)
+    seen_ns = state.upload.seen_ns if state.upload and state.upload.seen_ns <= until else 0
+    completed_ns = max(min(next(times, 0), until), seen_ns)
     return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
 
 

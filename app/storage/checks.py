@@ -7,19 +7,19 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import NamedTuple
 
 from . import safe_open
 from .formats import EMPTY, HALF, WHOLE, Picture, describe, kind_of
 from .scan import require_listing
+from .times import StorageClock
 
 # What begins like a picture, or is empty, counts as being written for so long after its last
 # change, in seconds: uploads that broke off are resumed.
 WRITING_SECONDS = 10
 # A file may change twice within one tick of the file system's clock, of 10 ms at the most: what is
-# younger than this, in seconds, is read anew each time.
-CERTAIN_SECONDS = 1.0
+# younger than this, in nanoseconds, is read anew each time.
+CERTAIN_NS = 10**9
 # How many files are remembered, about 1 MiB.
 MOST_REMEMBERED = 4096
 # How often a file that changes while it is read is read before the next newest is taken.
@@ -64,7 +64,7 @@ class FileChecks:
         self,
         folder: int,
         path: str,
-        now: datetime,
+        clock: StorageClock,
         is_needed: Callable[[Picture, Check], bool] = lambda *_: False,
     ) -> tuple[Picture | None, Check]:
         """What the file at ``path`` below the descriptor ``folder`` is.
@@ -75,39 +75,44 @@ class FileChecks:
         components = path.split("/")
         try:
             with opened(folder, components) as file:
-                return self._read(file, components[-1], now, is_needed)
+                return self._read(file, components[-1], clock, is_needed)
         except (safe_open.FileNotReadable, safe_open.OutsideFolder):
             return None, UNREADABLE  # gone, or replaced by a link, since the folder was listed
 
     def _read(
-        self, file: int, name: str, now: datetime, is_needed: Callable[[Picture, Check], bool]
+        self,
+        file: int,
+        name: str,
+        clock: StorageClock,
+        is_needed: Callable[[Picture, Check], bool],
     ) -> tuple[Picture | None, Check]:
         picture = None
         for _ in range(READ_ATTEMPTS):
-            picture = describe(file, name)
+            picture = describe(file, name, clock)
             if picture.size > self._most_bytes:
                 return None, UNREADABLE
-            check = self._recall(picture, now)
+            check = self._recall(picture, clock)
             if check and not is_needed(picture, check):
                 return picture, check
             data = read_up_to(file, picture.size)
-            if len(data) == picture.size and describe(file, name) == picture:
-                check = check or self._remember(picture, kind_of(data), now)
+            if len(data) == picture.size and describe(file, name, clock) == picture:
+                check = check or self._remember(picture, kind_of(data), clock)
                 return picture._replace(data=data), check
         return picture, CHANGING
 
-    def _recall(self, picture: Picture, now: datetime) -> Check | None:
+    def _recall(self, picture: Picture, clock: StorageClock) -> Check | None:
         """The check of the file with just these facts; None where it must be read."""
         with self._lock:
             facts, check = self._checks.get(picture.file, (None, None))
-        is_certain = now.timestamp() - picture.ctime_ns / 1e9 > CERTAIN_SECONDS
+        is_certain = clock.now_ns - picture.ctime_ns > CERTAIN_NS
         return check if facts == picture.facts and is_certain else None
 
-    def _remember(self, picture: Picture, kind: str, now: datetime) -> Check:
+    def _remember(self, picture: Picture, kind: str, clock: StorageClock) -> Check:
         with self._lock:
             facts, check = self._checks.pop(picture.file, (None, None))
             if check is None:
-                check = Check(kind, time.monotonic() - max(0.0, picture.age(now)))
+                age = max(0, clock.now_ns - picture.time_ns) / 1e9
+                check = Check(kind, time.monotonic() - age)
             elif facts == picture.facts:
                 check = check._replace(kind=kind)
             else:

@@ -18,6 +18,7 @@ from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer
 from .newest_files import Candidate
 from .scan import walk
+from .times import JUMP_NS, Arrivals, Doubted, StorageClock, Upload
 from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost
@@ -41,13 +42,14 @@ FolderKey = tuple[int, int, str | None]
 
 
 class FolderState(NamedTuple):
-    """What is known of a folder: its newest candidates, when the last upload was seen to be
-    completed (nanoseconds since the epoch, 0 if none was), and why it is polled, if it is.
+    """What is known of a folder: its newest candidates, the last upload that was seen to be
+    completed, why it is polled, if it is, and what its storage's clock shows.
     """
 
     newest: list[Candidate]
-    uploaded_ns: int
+    upload: Upload | None
     polling: str | None
+    clock: StorageClock
 
 
 @dataclass(slots=True)
@@ -63,7 +65,9 @@ class _Entry:
     tree: WatchedTree | None = None
     reason: str = NOT_YET
     retry_at: float = 0.0
-    uploaded_ns: int = 0
+    upload: Upload | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    jumps: int = 0
     table: MountTable | None = None
     mounts: tuple[Mount, ...] = ()
     asked_at: float = field(default_factory=time.monotonic)
@@ -89,6 +93,7 @@ class Folders:
         self.most_bytes = most_bytes
         self.checks = FileChecks(most_bytes)
         self.versions = Versions()
+        self._doubted = Doubted()
         self._watch = watch
         self._watches = Watches()
         self._entries: dict[FolderKey, _Entry] = {}
@@ -118,15 +123,19 @@ class Folders:
 
     def query(self, folder: int, now: datetime, file_pattern: str | None = None) -> FolderState:
         """What lies below the descriptor ``folder``. Never older than the folder itself."""
-        uploaded_ns, reason = 0, OFF
-        if self._watch:
-            key = folder_key(folder, file_pattern)
-            entry = self._entry(key)
-            if state := self._ask(entry, folder, now):
-                return state
-            uploaded_ns, reason = entry.uploaded_ns, entry.reason
-        found = walk(folder, now, self.most_bytes, file_pattern)
-        return FolderState(found, uploaded_ns, reason)
+        entry = self._entry(folder_key(folder, file_pattern))
+        if not self._watch:
+            _check_mounts(entry, folder)
+            return self._walk(entry, folder, now, OFF)
+        return self._ask(entry, folder, now) or self._walk(entry, folder, now, entry.reason)
+
+    def clock(self, folder: int, now: datetime, file_pattern: str | None = None) -> StorageClock:
+        """What the clock of the folder's storage shows, as far as that is known."""
+        entry = self._entry(folder_key(folder, file_pattern))
+        if entry.table is None:
+            around = mounts.table().around(safe_open.real_path(folder))
+            return self._clock(_Entry(mounts=around, arrivals=entry.arrivals), now)
+        return self._clock(entry, now)
 
     def why_polled(self, folder: int, file_pattern: str | None = None) -> str | None:
         """Why a query of the folder would walk it; None where it is watched. Reads nothing."""
@@ -171,34 +180,60 @@ class Folders:
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
         return entry
 
+    def _clock(self, entry: _Entry, now: datetime) -> StorageClock:
+        is_local = all(mount.is_local for mount in entry.mounts)
+        return StorageClock(
+            *(self._doubted.notice(now), entry.arrivals.ahead_ns, is_local, self._doubted)
+        )
+
+    def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
+        """Walk the folder, once more where its files show that the clock is another one."""
+        while True:
+            clock = self._clock(entry, now)
+            found = walk(folder, clock, self.most_bytes, entry.file_pattern)
+            entry.arrivals.note(found.latest, found.pictures, clock, self._doubted.jumps)
+            if abs(entry.arrivals.ahead_ns - clock.ahead_ns) <= JUMP_NS:
+                break
+        if arrived := entry.arrivals.pending:
+            check = self.checks.examine(folder, arrived.path, clock)[1]
+            if not check.is_being_written:
+                entry.upload = Upload(clock.box_ns, arrived.path, arrived.mtime_ns)
+                entry.arrivals.pending = None
+        return FolderState(found.newest, entry.upload, reason, clock)
+
     def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
         """What the tree knows, or a new one; None where there is none or another thread reads."""
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
             _check_mounts(entry, folder)
+            clock = self._clock(entry, now)
+            if entry.jumps != self._doubted.jumps:
+                _close(entry)
+                entry.jumps = self._doubted.jumps
             try:
                 if entry.tree:
-                    return self._from_tree(entry, entry.tree, folder, now)
+                    return self._from_tree(entry, entry.tree, folder, clock)
             except WatchLost:
                 pass
             if time.monotonic() >= entry.retry_at:
                 with contextlib.suppress(WatchLost):
-                    return self._from_tree(entry, self._read(entry, folder, now), folder, now)
+                    tree = self._read(entry, folder, clock)
+                    return self._from_tree(entry, tree, folder, clock)
             return None
         finally:
             entry.lock.release()
             if not entry.retained:
                 _release(entry)
 
-    def _read(self, entry: _Entry, folder: int, now: datetime) -> WatchedTree:
+    def _read(self, entry: _Entry, folder: int, clock: StorageClock) -> WatchedTree:
         """A new tree; where the folder cannot be watched, not before the next try."""
         try:
             for mount in entry.mounts:
                 if not mount.is_local:
                     raise WatchLost(NOT_LOCAL.format(mount.kind, mount.point))
             entry.tree = WatchedTree(
-                self._watches, folder, now, self.most_bytes, entry.file_pattern
+                self._watches, folder, clock, self.most_bytes, entry.file_pattern
             )
         except WatchLost as lost:
             entry.reason = str(lost)
@@ -208,17 +243,17 @@ class Folders:
         return entry.tree
 
     def _from_tree(
-        self, entry: _Entry, tree: WatchedTree, folder: int, now: datetime
+        self, entry: _Entry, tree: WatchedTree, folder: int, clock: StorageClock
     ) -> FolderState:
         try:
-            newest = tree.newest(folder, now)
+            newest = tree.newest(folder, clock)
         except BaseException as error:  # raised again: what was queued is half applied
             if isinstance(error, WatchLost):
                 entry.reason = str(error)
             _close(entry)
             raise
-        entry.uploaded_ns = tree.uploaded_ns or entry.uploaded_ns
-        return FolderState(newest, entry.uploaded_ns, None)
+        entry.upload = tree.upload or entry.upload
+        return FolderState(newest, entry.upload, None, clock)
 
 
 def folder_key(folder: int, file_pattern: str | None = None) -> FolderKey:

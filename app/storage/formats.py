@@ -5,6 +5,8 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
+from .times import StorageClock
+
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -32,7 +34,8 @@ class Picture(NamedTuple):
     """A picture and the facts that belong to just these bytes.
 
     ``name``: the file's own name; ``device`` and ``inode`` name the file itself; ``size`` in
-    bytes; ``mtime_ns`` and ``ctime_ns`` since the epoch; ``data`` is None where the client has
+    bytes; ``mtime_ns`` and ``ctime_ns`` since the epoch; ``time_ns``: the time that it counts
+    with, by a clock that is ``ahead_ns`` ahead of the box's; ``data`` is None where the client has
     the same bytes already.
     """
 
@@ -42,6 +45,8 @@ class Picture(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int
+    time_ns: int
+    ahead_ns: int
     data: bytes | None = None
 
     @property
@@ -65,16 +70,16 @@ class Picture(NamedTuple):
         return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}"
 
     def age(self, now: datetime) -> float:
-        """Seconds since the last write, negative where that lies in the future."""
-        return now.timestamp() - self.mtime_ns / 1e9
+        """Seconds since its time, negative where that lies in the future."""
+        return now.timestamp() - (self.time_ns - self.ahead_ns) / 1e9
 
 
-def describe(file: int, name: str) -> Picture:
+def describe(file: int, name: str, clock: StorageClock) -> Picture:
     """The facts of the open file as they are now, without its bytes."""
     status = os.fstat(file)
     return Picture(
         *(name, status.st_dev, status.st_ino, status.st_size),
-        *(status.st_mtime_ns, status.st_ctime_ns),
+        *(status.st_mtime_ns, status.st_ctime_ns, clock.place(status)[1], clock.ahead_ns),
     )
 
 

@@ -4,8 +4,9 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Hashable
-from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
+
+from .times import EMPTY, FUTURE, TRUSTED
 
 # How many candidates an answer has at the most.
 KEPT = 32
@@ -13,8 +14,6 @@ KEPT = 32
 REMEMBERED = 64
 # How many files come before the oldest of those are forgotten together.
 SLACK = 32
-# A clock that is wrong by more than this, in seconds, is not trusted to name the newest picture.
-FUTURE_SECONDS = 24 * 3600
 # A file that was written to and neither closed nor written again for this long, in seconds, is
 # no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
 STALLED_SECONDS = 900
@@ -23,10 +22,6 @@ _numbers = itertools.count()
 
 # What a file is known by, while its path may change.
 File = TypeVar("File", bound=Hashable)
-
-
-# The classes of candidates: the time of the first lies at most a day in the future.
-TRUSTED, FUTURE, EMPTY = 2, 1, 0
 
 
 class Completed(NamedTuple):
@@ -41,13 +36,15 @@ class Completed(NamedTuple):
 class Candidate(NamedTuple):
     """A file that may be the newest picture; the greatest candidate is the first to be tried.
 
-    ``rank``: `TRUSTED`, `FUTURE` or `EMPTY`; ``mtime_ns``: last write, nanoseconds since the
-    epoch; ``path``: relative to the camera's folder, which breaks ties of time; ``idle``: nobody
-    is known to be writing it; ``completed``: None where nothing watches.
+    ``rank``: `TRUSTED`, `FUTURE` or `EMPTY`; ``time_ns``: the time that it counts with, in
+    nanoseconds since the epoch; ``own_ns``: its own time, and ``path``, relative to the camera's
+    folder, break ties; ``idle``: nobody is known to be writing it; ``completed``: None where
+    nothing watches.
     """
 
     rank: int
-    mtime_ns: int
+    time_ns: int
+    own_ns: int
     path: str
     idle: bool = True
     completed: Completed | None = None
@@ -60,22 +57,24 @@ class Candidate(NamedTuple):
         return self.completed.times == (before.completed.times if is_same else 0) + 1
 
 
+# The time that a file counts with, and its own.
+Times = tuple[int, int]
+
+
 class NewestFiles(Generic[File]):
-    """The newest of many files by (time, path), and a bound on the time of all the others."""
+    """The newest of many files by (times, path), and a bound on the times of all the others."""
 
     def __init__(self, path_of: Callable[[File], str]) -> None:
         self._path_of = path_of
-        self.times: dict[File, int] = {}
-        # The least and the greatest of the times, None where they must be looked for.
-        self._bounds: tuple[int, int] | None = None
+        self.times: dict[File, Times] = {}
         # The newest file that was forgotten: the order of what is not newer is unknown.
-        self._floor: tuple[int, str] | None = None
+        self._floor: tuple[Times, str] | None = None
 
-    def put(self, file: File, mtime_ns: int) -> None:
-        """Note that ``file`` is there with this time."""
+    def put(self, file: File, times: Times) -> None:
+        """Note that ``file`` is there with these times."""
         self.drop(file)
-        if self._is_above_floor(file, mtime_ns):
-            self.times[file] = mtime_ns
+        if self._is_above_floor(file, times):
+            self.times[file] = times
         if len(self.times) > REMEMBERED + SLACK:
             ordered = sorted((when, self._path_of(file)) for file, when in self.times.items())
             self._floor = ordered[SLACK]
@@ -84,7 +83,6 @@ class NewestFiles(Generic[File]):
     def drop(self, file: File) -> None:
         """Note that ``file`` is gone."""
         self.times.pop(file, None)
-        self._bounds = None
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
         """Note that the files for which ``exists`` is false are gone."""
@@ -93,48 +91,42 @@ class NewestFiles(Generic[File]):
     def forget_ties(self) -> None:
         """Note that paths have changed, those of forgotten files among them."""
         if self._floor:
-            self._floor = (self._floor[0] + 1, "")
+            (time_ns, own_ns), _ = self._floor
+            self._floor = (time_ns, own_ns + 1), ""
             self._keep(self._is_above_floor)
-
-    def is_within(self, least: float, most: float) -> bool:
-        """Whether every time is at least and at most so much."""
-        if not self.times:
-            return True
-        if self._bounds is None:
-            self._bounds = min(self.times.values()), max(self.times.values())
-        return least <= self._bounds[0] and self._bounds[1] <= most
 
     @property
     def is_complete(self) -> bool:
         """Whether no forgotten file can belong to the `KEPT` newest."""
         return self._floor is None or len(self.times) >= KEPT
 
-    def _keep(self, is_kept: Callable[[File, int], bool]) -> None:
+    def _keep(self, is_kept: Callable[[File, Times], bool]) -> None:
         self.times = {file: when for file, when in self.times.items() if is_kept(file, when)}
-        self._bounds = None
 
-    def _is_above_floor(self, file: File, mtime_ns: int) -> bool:
-        if self._floor is None or mtime_ns > self._floor[0]:
+    def _is_above_floor(self, file: File, times: Times) -> bool:
+        if self._floor is None or times > self._floor[0]:
             return True
-        return mtime_ns == self._floor[0] and self._path_of(file) > self._floor[1]
+        return times == self._floor[0] and self._path_of(file) > self._floor[1]
 
 
 class Ranking(Generic[File]):
-    """The newest files of a folder: first those whose time can be trusted, the empty ones last.
+    """The newest files of a folder: first those whose time is believed, the empty ones last.
 
     ``path_of`` gives a file's path relative to the folder.
     """
 
-    def __init__(self, now: datetime, path_of: Callable[[File], str]) -> None:
-        self._horizon = horizon_ns(now)
+    def __init__(self, path_of: Callable[[File], str]) -> None:
         self._path_of = path_of
         self._ranks = {rank: NewestFiles(path_of) for rank in (TRUSTED, FUTURE, EMPTY)}
+        # The least time of a file that was put, and lay in the future then.
+        self._due_ns: float = math.inf
 
-    def put(self, file: File, mtime_ns: int, size: int) -> None:
-        """Note that ``file`` is there with this time and size."""
+    def put(self, file: File, rank: int, time_ns: int, own_ns: int) -> None:
+        """Note that ``file`` is there, as `StorageClock.place` has placed it."""
         self.drop(file)
-        rank = TRUSTED if mtime_ns <= self._horizon else FUTURE
-        self._ranks[rank if size else EMPTY].put(file, mtime_ns)
+        self._ranks[rank].put(file, (time_ns, own_ns))
+        if rank == FUTURE:
+            self._due_ns = min(self._due_ns, own_ns)
 
     def drop(self, file: File) -> None:
         """Note that ``file`` is gone."""
@@ -151,25 +143,20 @@ class Ranking(Generic[File]):
         for newest in self._ranks.values():
             newest.forget_ties()
 
-    def is_current(self, now: datetime) -> bool:
+    def is_current(self, now_ns: int) -> bool:
         """Whether the answer is what a walk would find; if not, the files must be seen anew."""
-        horizon = horizon_ns(now)
-        return (
-            all(newest.is_complete for newest in self._ranks.values())
-            and self._ranks[TRUSTED].is_within(-math.inf, horizon)
-            and self._ranks[FUTURE].is_within(horizon + 1, math.inf)
-        )
+        return now_ns < self._due_ns and all(n.is_complete for n in self._ranks.values())
 
     def answer(self, writers: "Writers[File] | None" = None) -> list[Candidate]:
         """At most `KEPT` candidates, the first to be tried first, then as many empty files."""
         files = writers.files() if writers else ()
         found = [
             Candidate(
-                *(rank, mtime_ns, self._path_of(file), file not in files),
+                *(rank, *times, self._path_of(file), file not in files),
                 writers.completed(file) if writers is not None else None,
             )
             for rank, newest in self._ranks.items()
-            for file, mtime_ns in newest.times.items()
+            for file, times in newest.times.items()
         ]
         found.sort(reverse=True)
         empty = [candidate for candidate in found if candidate.rank == EMPTY]
@@ -226,8 +213,3 @@ class Writers(Generic[File]):
         stalled = time.monotonic() - STALLED_SECONDS
         self._written_at = {file: at for file, at in self._written_at.items() if at > stalled}
         return frozenset(self._written_at)
-
-
-def horizon_ns(now: datetime) -> int:
-    """The latest time that is trusted, in nanoseconds since the epoch."""
-    return int((now.timestamp() + FUTURE_SECONDS) * 1e9)

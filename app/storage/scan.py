@@ -4,15 +4,15 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from fnmatch import translate
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
 from . import safe_open
 from .mount_threads import note_progress
 from .newest_files import Candidate, Ranking
+from .times import Arrival, StorageClock
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 # Each level holds one descriptor open while it is walked; deeper folders are passed over.
@@ -37,16 +37,31 @@ Found = tuple[Place, str, os.stat_result, bool]
 Enter = Callable[[int, Place, str], Place | None]
 
 
+class Walked(NamedTuple):
+    """What a walk found: the newest candidates, the first to be tried first, the file that changed
+    last, and how many pictures there are.
+    """
+
+    newest: list[Candidate]
+    latest: Arrival | None
+    pictures: int
+
+
 def walk(
-    folder: int, now: datetime, most_bytes: int, file_pattern: str | None = None
-) -> list[Candidate]:
-    """The newest candidates below the descriptor ``folder``, the first to be tried first."""
-    ranking: Ranking[str] = Ranking(now, lambda path: path)
-    is_picture = picture_filter(file_pattern)
+    folder: int, clock: StorageClock, most_bytes: int, file_pattern: str | None = None
+) -> Walked:
+    """Look at every picture below the descriptor ``folder``."""
+    ranking: Ranking[str] = Ranking(lambda path: path)
+    is_picture, latest, pictures = picture_filter(file_pattern), None, 0
     for prefix, name, status, readable in files(folder, "", _path_in, is_picture):
-        if readable and is_candidate(status, most_bytes):
-            ranking.put(prefix + name, status.st_mtime_ns, status.st_size)
-    return ranking.answer()
+        if not readable or not is_candidate(status, most_bytes):
+            continue
+        ranking.put(prefix + name, *clock.place(status))
+        pictures += 1
+        changed_ns = status.st_ctime_ns
+        if (latest is None or changed_ns > latest[0]) and clock.may_be(changed_ns):
+            latest = Arrival(changed_ns, prefix + name, status.st_mtime_ns, status.st_size)
+    return Walked(ranking.answer(), latest, pictures)
 
 
 def files(

@@ -16,6 +16,7 @@ from .checks import READ_ATTEMPTS, Check, opened, read_up_to
 from .folders import FolderKey, Folders, folder_key
 from .formats import CONTENT_TYPES, FOREIGN, HALF, WHOLE, Picture, describe
 from .newest_files import Candidate
+from .times import StorageClock
 
 
 class NoSnapshot(Exception):
@@ -73,7 +74,7 @@ def latest(request: SnapshotRequest) -> Picture:
     with _opened(request) as folder:
         state = request.folders.query(folder, request.now, request.file_pattern)
         key = folder_key(folder, request.file_pattern)
-        search = Search(request.folders, folder, key, request.now, request.is_known)
+        search = Search(request.folders, folder, key, state.clock, request.is_known)
         picture = search.newest_whole(state.newest)
         if picture is None:
             return _incomplete(folder, search.looks, request)
@@ -93,11 +94,11 @@ class Search:
         folders: Folders,
         folder: int,
         key: FolderKey,
-        now: datetime,
+        clock: StorageClock,
         is_known: Callable[[Picture], bool] | None = None,
     ) -> None:
         self._checks, self._versions = folders.checks, folders.versions
-        self._folder, self._key, self._now, self._is_known = folder, key, now, is_known
+        self._folder, self._key, self._clock, self._is_known = folder, key, clock, is_known
         self.looks: list[Look] = []
 
     def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
@@ -125,7 +126,7 @@ class Search:
                 return self._is_known is not None and not self._is_known(picture)
             return is_newest and self._versions.is_new_ending(self._key, candidate, picture, check)
 
-        picture, check = self._checks.examine(self._folder, candidate.path, self._now, is_needed)
+        picture, check = self._checks.examine(self._folder, candidate.path, self._clock, is_needed)
         if picture and picture.data and check.kind == HALF and is_needed(picture, check):
             self._versions.put_ending(self._key, candidate, picture)
         self.looks.append(Look(candidate, check, picture))
@@ -134,7 +135,7 @@ class Search:
     def _last_version(self, candidates: list[Candidate], whole: Look | None) -> Picture | None:
         """The remembered version of a file that has no end now, if no newer picture is whole."""
         version = self._versions.newest(self._key)
-        if version is None or (whole and whole.candidate[:3] >= version[:3]):
+        if version is None or (whole and whole.candidate[:4] >= version[:4]):
             return None
         candidate = next((other for other in candidates if other.path == version.path), None)
         if candidate is None:
@@ -198,16 +199,17 @@ def _incomplete(folder: int, looks: list[Look], request: SnapshotRequest) -> Pic
 def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest) -> Picture | None:
     """The file at ``components``, whatever it is, or None where it cannot be served."""
     data = b""
+    times = request.folders.clock(folder, request.now, request.file_pattern)
     with opened(folder, components) as file:
         for _ in range(READ_ATTEMPTS):
-            picture = describe(file, components[-1])
+            picture = describe(file, components[-1], times)
             if not 0 < picture.size <= request.folders.most_bytes:
                 return None
             _refuse_old(picture, request)
             if request.is_known(picture):
                 return picture
             data = read_up_to(file, picture.size)
-            if len(data) == picture.size and describe(file, picture.name) == picture:
+            if len(data) == picture.size and describe(file, picture.name, times) == picture:
                 return picture._replace(data=data)
     return picture._replace(size=len(data), data=data) if data else None
 

@@ -84,7 +84,7 @@ class Versions:
             return False
         if ending is None or ending.picture.facts != picture.facts:
             return True
-        return ending.candidate[2:] != candidate[2:]
+        return ending.candidate[3:] != candidate[3:]
 
     def put_ending(self, folder: Hashable, candidate: Candidate, picture: Picture) -> None:
         """Note that this version, which comes with its bytes, was closed without an end mark."""

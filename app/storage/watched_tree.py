@@ -8,7 +8,6 @@ its watch descriptor, which the kernel gives to it alone. Where the events do no
 import errno
 import os
 import stat
-from datetime import datetime
 
 from inotify_simple import Event, flags
 
@@ -24,6 +23,7 @@ from .scan import (
     may_enter,
     picture_filter,
 )
+from .times import StorageClock, Upload
 from .watches import (
     CLOSED,
     FORGOTTEN,
@@ -47,20 +47,20 @@ class WatchedTree:
         self,
         watches: Watches,
         folder: int,
-        now: datetime,
+        clock: StorageClock,
         most_bytes: int,
         file_pattern: str | None = None,
     ) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
         self._most_bytes = most_bytes
         self._is_picture = picture_filter(file_pattern)
-        self._ranking: Ranking[Entry] = Ranking(now, path_of)
+        self._ranking: Ranking[Entry] = Ranking(path_of)
         self._writers: Writers[Entry] = Writers()
         self._answer: list[Candidate] | None = None
-        # When the last upload was completed that was seen to be: nanoseconds since the epoch.
-        self.uploaded_ns = 0
-        # The camera's own folder, open while a question is answered.
-        self._folder = folder
+        # The last upload that was seen to be completed.
+        self.upload: Upload | None = None
+        # The camera's own folder, open while a question is answered, and the moment of that.
+        self._folder, self._clock = folder, clock
         self._tree = FolderTree()
         # Places where another folder than before may be now, in the order of their events.
         self._doubtful: dict[Entry, None] = {}
@@ -82,19 +82,19 @@ class WatchedTree:
         """Give the watches back."""
         self._watches.close_queue(self._queue, self._tree.clear())
 
-    def newest(self, folder: int, now: datetime) -> list[Candidate]:
+    def newest(self, folder: int, clock: StorageClock) -> list[Candidate]:
         """What a walk over ``folder`` would answer at this moment; raises `WatchLost`."""
-        self._folder = folder
+        self._folder, self._clock = folder, clock
         self._catch_up()
         for _ in range(KEPT):
-            answer = self._ranked(now)
+            answer = self._ranked()
             if not answer or self._is_unchanged(answer[0]):
                 break
             self._check_file(self._tree.entry(answer[0].path), completed=False)
         return answer
 
-    def _ranked(self, now: datetime) -> list[Candidate]:
-        if not self._ranking.is_current(now):
+    def _ranked(self) -> list[Candidate]:
+        if not self._ranking.is_current(self._clock.now_ns):
             raise WatchLost(FORGOTTEN)
         if self._answer is None or self._writers:
             self._answer = self._ranking.answer(self._writers)
@@ -106,7 +106,7 @@ class WatchedTree:
             status = os.stat(candidate.path, dir_fd=self._folder, follow_symlinks=False)
         except OSError:
             return False
-        return (status.st_nlink, status.st_mtime_ns) == (1, candidate.mtime_ns)
+        return status.st_nlink == 1 and self._clock.place(status) == candidate[:3]
 
     def _catch_up(self) -> None:
         """Apply what the kernel has queued: folders first, then each changed file once."""
@@ -256,7 +256,9 @@ class WatchedTree:
             return
         ranked = self._rank(file, status, is_readable(self._folder, path, status))
         if ranked and completed:
-            self.uploaded_ns = status.st_ctime_ns
+            self.upload = Upload(self._clock.box_ns, path, status.st_mtime_ns)
+        elif self.upload and self.upload.path == path:  # a camera sets the time after the upload
+            self.upload = self.upload._replace(mtime_ns=status.st_mtime_ns)
 
     def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
         """Whether it may hold a picture; raises `WatchLost` where it could change unseen."""
@@ -265,5 +267,5 @@ class WatchedTree:
         if not is_candidate(status, self._most_bytes) or not readable:
             self._ranking.drop(file)
             return False
-        self._ranking.put(file, status.st_mtime_ns, status.st_size)
+        self._ranking.put(file, *self._clock.place(status))
         return status.st_size > 0

@@ -1,0 +1,13 @@
+"""Clocks of storage, for the tests of what is newest."""
+
+from datetime import datetime
+
+from app.storage.times import Doubted, StorageClock
+
+
+def storage_clock(
+    now: datetime, doubted: Doubted | None = None, ahead: float = 0, is_local: bool = True
+) -> StorageClock:
+    """The clock of a storage that is ``ahead`` of the box's by so many seconds."""
+    doubted = doubted or Doubted()
+    return StorageClock(doubted.notice(now), round(ahead * 1e9), is_local, doubted)
