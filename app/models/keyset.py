@@ -108,7 +108,7 @@ class KeysetQuery:
         return int(_count_up_to(self).scalar(moment=key[0], id=key[1]))
 
     def delete_up_to(self, key: Key, limit: int) -> int:
-        """Delete the oldest rows up to this key, at most ``limit``; how many went."""
+        """Delete the oldest rows up to this key, at most ``limit``; how many were deleted."""
         return _delete_up_to(self).change(moment=key[0], id=key[1], limit=limit)
 
     def _union(self, given: Row) -> tuple[Form, Row]:

@@ -1,7 +1,7 @@
-"""What is old enough to be deleted, and how without keeping other writers waiting?
+"""Which rows are old enough to be deleted, and how are they deleted?
 
-In small transactions with a pause between them, in which writers of other processes can begin:
-SQLite's busy handler looks again every 0.1 seconds at the latest.
+In small transactions, with a pause after each in which a writer of another process can begin:
+SQLite's busy handler tries again every 0.1 seconds at the latest.
 """
 
 import logging
@@ -29,15 +29,17 @@ ROWS_AT_ONCE = 1000
 EVENTS_AT_ONCE = 20
 PAUSE_SECONDS = 0.1
 LISTS = ("detections", "events", "audit_entries")
+# As an entry of the audit log names it.
+RETENTION = {"id": "retention", "name": None}
 # Before all rows: ids begin at 1.
 NOTHING: Key = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is kept: days and rows per table of detections and events, days of the audit log.
+    """How many days and rows of detections and of events are kept, and days of the audit log.
 
-    0 keeps for ever.
+    0 is no limit.
     """
 
     days: int
@@ -50,7 +52,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """The oldest rows of one list, up to the one of this ``key``; deleted so many ``at_once``."""
+    """The oldest rows of one list, up to this ``key``; ``at_once`` are deleted together."""
 
     name: str
     rows: KeysetQuery
@@ -58,11 +60,11 @@ class Excess:
     at_once: int
 
     def count(self) -> int:
-        """How many rows are to go."""
+        """How many rows these are."""
         return self.rows.count_up_to(self.key)
 
     def remove_some(self) -> int:
-        """Delete the oldest of them, a few; how many went."""
+        """Delete the oldest ``at_once`` of them; how many were deleted."""
         return self.rows.delete_up_to(self.key, self.at_once)
 
 
@@ -74,7 +76,7 @@ def limits_of(settings: Row) -> Limits:
 
 
 def excess(limits: Limits, now: datetime) -> list[Excess]:
-    """What the limits leave no room for, by list."""
+    """The rows that exceed the limits, by list."""
     lists = (
         (DETECTIONS, limits.days, limits.rows, ROWS_AT_ONCE),
         (EVENTS, limits.days, limits.rows, EVENTS_AT_ONCE),
@@ -92,28 +94,25 @@ def prune(
     guard: ClockGuard,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, int]:
-    """Delete what the limits leave no room for; how many rows went, by list.
+    """Delete what exceeds the limits; how many rows were deleted, by list.
 
-    Raises `ClockDoubted` as soon as the clock is implausible; the audit log says what went before.
+    Raises `ClockDoubted` as soon as the clock is implausible; what was deleted before is audited.
     """
     guard.check()
     parts = excess(limits, now)
-    went = {part.name: 0 for part in parts}
+    deleted = {part.name: 0 for part in parts}
     try:
         for part in parts:
             while count := writer.run(part.remove_some, alone=True):
-                went[part.name] += count
+                deleted[part.name] += count
                 progress(count)
                 time.sleep(PAUSE_SECONDS)
                 guard.check()
     finally:
-        if any(went.values()):
-            retention = {"id": "retention", "name": None}
-            monitor = Caller("monitor")
-            writer.run(
-                lambda: audit.record("retention_pruned", monitor, "system", retention, went)
-            )
-    return went
+        if any(deleted.values()):
+            entry = ("retention_pruned", Caller("monitor"), "system", RETENTION, deleted)
+            writer.run(lambda: audit.record(*entry))
+    return deleted
 
 
 class Pruning:
@@ -137,7 +136,7 @@ class Pruning:
 
 
 def _key(rows: KeysetQuery, now: datetime, days: int, most: int) -> Key:
-    """The key of the newest row that is to go."""
+    """The key of the newest row that exceeds the limits."""
     by_age = (rfc3339(now - timedelta(days=days)), 0) if days else NOTHING
     by_number = rows.key_beyond(most) if most else None
     return max(by_age, by_number or NOTHING)
