@@ -154,7 +154,7 @@ def write_record(config: Mapping[str, Any]) -> int | None:
     settings = {name: str(config[name]) for name in names}
     settings[DATABASE] = f"sqlite:///{quote(config[DATABASE])}"
     try:
-        folder = Path(os.environ.get("RUNTIME_DIRECTORY") or layout.data_folder(os.environ))
+        folder = _runtime_folder() or layout.data_folder(os.environ)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = folder / f".{RECORD_NAME}.{os.getpid()}"
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -168,12 +168,18 @@ def write_record(config: Mapping[str, Any]) -> int | None:
 
 def read_record() -> Record:
     """What the service of this installation wrote down; a running one's where there are two."""
-    folders = [Path(os.environ.get("RUNTIME_DIRECTORY") or RUNTIME_FOLDER)]
+    folders = [_runtime_folder() or RUNTIME_FOLDER]
     with suppress(RuntimeError):  # this user has no home
         folders.append(layout.data_folder(os.environ))
     records = [record for folder in folders if (record := _read_record(folder))]
     records.sort(key=lambda record: not record.is_running)
     return records[0] if records else Record({}, is_running=False)
+
+
+def _runtime_folder() -> Path | None:
+    """The first folder of the unit's ``RuntimeDirectory=``, as systemd names it to the service."""
+    name = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(name) if name else None
 
 
 def _read_record(folder: Path) -> Record | None:

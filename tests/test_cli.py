@@ -12,6 +12,7 @@ from app.db import writer
 from app.models import Detection
 from app.problems import PROBLEMS
 from app.services import tokens
+from tests.unprivileged import as_nobody, base_of_nobody
 
 
 @pytest.fixture
@@ -64,6 +65,21 @@ def test_a_file_that_is_no_database_is_a_line_that_names_it(environ, tmp_path, w
     assert result.stderr.startswith("Error: ")
     assert f"{tmp_path}/nvr.db" in result.stderr
     assert (tmp_path / "nvr.db").read_bytes().startswith(b"Dear diary")
+
+
+@pytest.mark.parametrize("words", [("tokens", "list"), ("doctor",), ("backup", "x")])
+def test_a_user_who_may_not_enter_the_database_folder_is_told_to_be_the_service_user(
+    environ, words
+):
+    with base_of_nobody() as folder:
+        (folder / "closed").mkdir(mode=0o700)
+        (folder / "closed" / "nvr.db").touch()
+        app = create_app(environ | {"NVR_DATABASE_URL": f"sqlite:///{folder}/closed/nvr.db"})
+        with as_nobody():
+            result = app.test_cli_runner().invoke(args=words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"The user nobody may not enter {folder}/closed" in result.stderr
+    assert "runuser -u USER" in result.stderr
 
 
 def test_what_nobody_foresaw_keeps_its_traceback(run, monkeypatch):

@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 
 from .. import db
 from ..db import DriverError, InvalidDatabaseFile, files
+from ..diagnostics.folder_access import service_user
 from ..errors import problem_of
 from ..logs import one_line
 from ..services.audit import Caller
@@ -47,10 +48,19 @@ class Group(AppGroup):
 
 
 def database_path() -> str:
-    """The database's file; says on stderr which one, unless the environment names it."""
+    """The database's file; says on stderr which one, unless the environment names it.
+
+    Raises `click.ClickException` where this user may not enter its folder.
+    """
     path = str(current_app.config["NVR_DATABASE_URL"])
     if source := current_app.config.get("DATABASE_SOURCE"):
         click.echo(one_line(f"Using the database {path}, which {source}."), err=True)
+    folder = os.path.dirname(path)
+    if os.path.exists(folder) and not os.access(folder, os.X_OK, effective_ids=True):
+        raise click.ClickException(
+            f"The user {service_user()} may not enter {folder}, where the database is. Type the "
+            "command as the service's user: runuser -u USER -- COMMAND, as root."
+        )
     return path
 
 
