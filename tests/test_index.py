@@ -18,10 +18,12 @@ from tests.file_operations import REFUSED, Uploads
 MOST_BYTES = 250
 OPERATIONS = 10_000
 PROCESSES = 4
+# The cameras that share the folder: one without a pattern, and two with one of their own.
+PATTERNS = (None, "[a-c]*", "*.JPG")
 
 
 def ask(
-    known: Folders, base: Path, now: datetime
+    known: Folders, base: Path, now: datetime, file_pattern: str | None = None
 ) -> tuple[list[Candidate], list[Candidate], bool]:
     """What the index and a fresh walk answer, both nothing where the folder may not be entered;
     and whether the index answered from events.
@@ -31,8 +33,8 @@ def ask(
     except (safe_open.OutsideBase, safe_open.FolderNotFound):
         return [], [], False
     try:
-        state = known.query(folder, now)
-        walked = walk(folder, state.clock, MOST_BYTES).newest
+        state = known.query(folder, now, file_pattern)
+        walked = walk(folder, state.clock, MOST_BYTES, file_pattern).newest
         return state.newest, walked, state.polling is None
     finally:
         os.close(folder)
@@ -49,7 +51,7 @@ def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
         while len(history) < operations:
             history += [name for name in uploads.some() if not name.endswith(REFUSED)]
             now = datetime.now(UTC) + timedelta(hours=uploads.clock_ahead)
-            told, found, is_watched = ask(known, base, now)
+            told, found, is_watched = ask(known, base, now, PATTERNS[len(history) % 3])
             if [c[:4] for c in told] != [c[:4] for c in found]:
                 return f"seed {seed} after {len(history)}: {history[-9:]}", from_tree
             if stuck := [c.path for c in told if not c.idle and not uploads.may_grow(c.path)]:

@@ -27,13 +27,11 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 # A folder that must be walked is looked at in every tick too, so that an upload shows within two
 # seconds, but the walks take at most a fiftieth of the time.
-POLL_SECONDS = 0.9
-POLL_SHARE = 50
+POLL_SECONDS, POLL_SHARE = 0.9, 50
 # A folder on storage that has not answered for so many seconds cannot be read.
 UNANSWERED_SECONDS = 60
 # After so many cameras the loop sleeps for so many seconds: requests come first.
-PAUSE_CAMERAS = 16
-PAUSE_SECONDS = 0.0005
+PAUSE_CAMERAS, PAUSE_SECONDS = 16, 0.0005
 
 
 @dataclass(slots=True)
@@ -75,10 +73,8 @@ class Monitor:
     def __init__(
         self, base: str, folders: Folders, settings: Settings, flush_seconds: float
     ) -> None:
-        self._base = base
-        self._folders = folders
-        self._settings = settings
-        self._flush_seconds = flush_seconds
+        self._base, self._folders = base, folders
+        self._settings, self._flush_seconds = settings, flush_seconds
         self._states: dict[str, CameraState] = {}
         self._failing: set[str] = set()
         self._flushed_at = float("-inf")
@@ -137,13 +133,13 @@ class Monitor:
             del self._states[camera_id]
         settings, stored = self._settings.effective(known), CameraEvidence.by_camera()
         for number, camera in enumerate(cameras, 1):
-            evidence = Evidence(**stored.get(camera["id"], {}))
+            judged = pending_updates.evidence_of(camera["id"])
+            evidence = judged or Evidence(**stored.get(camera["id"], {}))
             self._check_or_log(camera, evidence, settings[camera["id"]], now)
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
         self._folders.retain([state.key for state in self._states.values() if state.key])
-        is_due = time.monotonic() - self._flushed_at >= self._flush_seconds
-        if len(pending_updates) and is_due:
+        if len(pending_updates) and time.monotonic() - self._flushed_at >= self._flush_seconds:
             self.flush()
 
     def _check_or_log(
@@ -151,7 +147,6 @@ class Monitor:
     ) -> None:
         """Check one camera; a failure is logged once and counted, and the others are checked."""
         try:
-            evidence = pending_updates.evidence_of(camera["id"]) or evidence
             self._check(pending_updates.apply_to(camera), evidence, settings, now)
             self._failing.discard(camera["id"])
         except Exception:  # whatever it is, the other cameras must be checked
@@ -250,8 +245,6 @@ def _last_seen(camera: Row, state: CameraState, now: datetime) -> str | None:
     """The stored time; where it lies in the future, the clock was wrong when it was stored."""
     stored: str | None = camera["last_seen_at"]
     latest = clock.rfc3339(now)
-    if stored is None or stored <= latest:
-        state.seen_before = None
-        return stored
-    state.seen_before = min(state.seen_before or latest, latest)
-    return state.seen_before
+    is_believed = stored is None or stored <= latest
+    state.seen_before = None if is_believed else min(state.seen_before or latest, latest)
+    return state.seen_before or stored
