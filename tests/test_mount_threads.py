@@ -1,5 +1,6 @@
 """Who waits for a mount that does not answer, for how long, and how many at once?"""
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from app.storage import asking, mount_threads
+from app.storage import asking, checks, mount_threads
 from app.storage.asking import StorageThreads
 from app.storage.filesystems import Mount, MountTable, mounts
 from app.storage.mount_threads import MountThreads, note_progress
@@ -86,6 +87,21 @@ def test_a_question_that_makes_progress_may_take_long(threads):
         return 7
 
     assert threads.ask(slow) == 7
+
+
+def test_a_picture_that_a_slow_share_gives_in_pieces_comes_whole(threads, tmp_path, monkeypatch):
+    data, pread = bytes(range(256)) * 64, os.pread
+    (tmp_path / "a.jpg").write_bytes(data)
+    file = os.open(tmp_path / "a.jpg", os.O_RDONLY)
+
+    def slow(*arguments):
+        time.sleep(0.15)
+        return pread(*arguments)
+
+    monkeypatch.setattr(checks, "PIECE_BYTES", 2048)
+    monkeypatch.setattr(os, "pread", slow)
+    assert threads.ask(lambda: checks.read_up_to(file, len(data))) == data
+    os.close(file)
 
 
 def test_a_question_that_was_given_up_before_it_began_is_not_asked(threads, hang):

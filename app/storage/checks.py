@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import safe_open
 from .formats import EMPTY, HALF, WHOLE, Picture, describe, kind_of
+from .mount_threads import is_asked_directly, note_progress
 from .scan import require_listing
 from .times import StorageClock
 
@@ -22,6 +23,8 @@ WRITING_SECONDS = 10
 CERTAIN_NS = 10**9
 # How many files are remembered, about 1 MiB.
 MOST_REMEMBERED = 4096
+# A share that is slow, but answers, gives so many bytes before it is taken to hang.
+PIECE_BYTES = 256 * 1024
 # How often a file that changes while it is read is read before the next newest is taken.
 READ_ATTEMPTS = 3
 
@@ -148,7 +151,9 @@ def opened(folder: int, components: list[str]) -> Iterator[int]:
 
 def read_up_to(file: int, size: int) -> bytes:
     """At most ``size`` bytes from the start, fewer where the file became shorter."""
-    data = os.pread(file, size, 0)
-    while len(data) < size and (more := os.pread(file, size - len(data), len(data))):
+    most = size if is_asked_directly() else PIECE_BYTES
+    data = os.pread(file, min(size, most), 0)
+    while len(data) < size and (more := os.pread(file, min(size - len(data), most), len(data))):
+        note_progress()
         data += more
     return data

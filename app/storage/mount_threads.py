@@ -135,5 +135,10 @@ def note_progress() -> None:
     getattr(_here, "progress", _do_nothing)()
 
 
+def is_asked_directly() -> bool:
+    """Whether this thread is none of those that ask about a mount."""
+    return getattr(_here, "progress", _do_nothing) is _do_nothing
+
+
 def _do_nothing() -> None:
     pass
