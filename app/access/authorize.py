@@ -96,16 +96,19 @@ def request_token() -> str | None:
     It stands in ``Authorization`` (Bearer, or the password of Basic) or, for clients that can only
     be given a URL, in ``?token=``. It is empty where it cannot be read.
     """
-    header = request.environ.get("HTTP_AUTHORIZATION")
+    environ = request.environ
+    header = environ.get("HTTP_AUTHORIZATION")
     if header is not None:
         # Werkzeug raises ValueError for Basic with other characters.
         shown = request.authorization if header.isascii() else None
         if shown and shown.type == "basic":
             return shown.password or ""
         return (shown.token if shown and shown.type == "bearer" else None) or ""
-    if request.endpoint not in QUERY_TOKEN_ENDPOINTS or "token" not in request.args:
+    if not environ["QUERY_STRING"] or request.endpoint not in QUERY_TOKEN_ENDPOINTS:
         return None
     given = request.args.getlist("token")
+    if not given:
+        return None
     return given[0] if len(given) == 1 else ""
 
 

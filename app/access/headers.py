@@ -41,7 +41,8 @@ def is_not_modified(tag: str, modified: int | None = None) -> bool:
     ``modified``: the time of the last change in seconds since the epoch. Raises
     `PreconditionFailed` where `If-Match` names other tags.
     """
-    given = [key for key in CONDITIONS if key in request.environ]
+    environ = request.environ
+    given = [key for key in CONDITIONS if key in environ]
     if not given:
         return False
     if "HTTP_IF_MATCH" in given and request.if_match and not request.if_match.contains(tag):

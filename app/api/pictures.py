@@ -72,7 +72,7 @@ def snapshot_response(
     most = MaxSize(query["width"], query["height"])
     wanted = _snapshot_request(camera["folder_path"], query["max_age"], most, file_pattern)
     try:
-        picture = folders().ask(partial(take, wanted), base_path(), camera["folder_path"])
+        picture = wanted.folders.ask(partial(take, wanted), wanted.base, wanted.folder_path)
     except MISSING as missing:
         if not query["placeholder"]:
             raise
@@ -179,7 +179,7 @@ def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
     Other methods and units, several ranges, what is no range, and a range of another picture
     than this one are ignored (RFC 9110, sections 14.2 and 13.1.5).
     """
-    wanted = request.range
+    wanted = request.range if "HTTP_RANGE" in request.environ else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
     if request.method != "GET":
