@@ -134,7 +134,7 @@ def foreign_files(facts: Facts) -> str | None:
 def unfinished_uploads(facts: Facts) -> str | None:
     """Uploads broke off: nothing was added to them for `STALE_SECONDS`."""
     survey, checks = facts.contents[:2]
-    halves = [upload.file for upload in checks.unfinished if upload.because != BEING_WRITTEN]
+    halves = [file for file, because in checks.unfinished if because != BEING_WRITTEN]
     until_ns = (facts.now.timestamp() - STALE_SECONDS) * 1e9
     stale = [file for file in [*survey.temporary, *halves] if file.time_ns < until_ns]
     if not stale:

@@ -152,7 +152,7 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
     if contents is UNREAD:
         return dict.fromkeys(("newest", "pictures", "unfinished_uploads", "watching"))
     counted, checks, polling = contents[:3]
-    unfinished = [_file(upload.file) | {"because": upload.because} for upload in checks.unfinished]
+    unfinished = [_file(file) | {"because": because} for file, because in checks.unfinished]
     unfinished += [_file(file) | {"because": TEMPORARY_NAME} for file in counted.temporary]
     return {
         "newest": _newest(checks.newest, now) if checks.newest else None,

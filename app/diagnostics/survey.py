@@ -3,7 +3,6 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -79,23 +78,16 @@ class Survey:
     others: Counter[str] = field(default_factory=Counter)
 
 
-class Unfinished(NamedTuple):
-    """An upload that is not complete; ``because``: `BEING_WRITTEN` or `CUT_SHORT`."""
-
-    file: File
-    because: str
-
-
 @dataclass(slots=True)
 class CandidateChecks:
     """What the newest files turned out to be.
 
-    ``newest``: the one that the snapshot shows; ``foreign``: those that do not begin like a
-    picture.
+    ``newest``: the one that the snapshot shows; ``unfinished``: incomplete uploads, each
+    with `BEING_WRITTEN` or `CUT_SHORT`; ``foreign``: those that do not begin like a picture.
     """
 
     newest: File | None = None
-    unfinished: list[Unfinished] = field(default_factory=list)
+    unfinished: list[tuple[File, str]] = field(default_factory=list)
     foreign: list[File] = field(default_factory=list)
 
 
@@ -104,16 +96,15 @@ def survey(
     times: StorageClock,
     most_bytes: int,
     bounds: Bounds,
-    components: Sequence[str] = (),
     file_pattern: str | None = None,
 ) -> Survey:
-    """Count what lies at ``components`` below the descriptor ``root``.
+    """Count what lies below the descriptor ``root``.
 
     Pictures of more than ``most_bytes`` bytes are skipped, and files that do not match the
     ``file_pattern`` are not looked at. Raises OSError where the process has no descriptors or
     memory left.
     """
-    counting = _Counting(root, times, most_bytes, bounds, components, file_pattern)
+    counting = _Counting(root, times, most_bytes, bounds, file_pattern)
     while counting.pending and counting.survey.complete:
         counting.read(root, counting.pending.pop())
     return counting.survey
@@ -151,7 +142,7 @@ def check_candidates(
             checks.foreign.append(file)
         else:
             is_over = candidate.idle and not check.is_being_written
-            checks.unfinished.append(Unfinished(file, CUT_SHORT if is_over else BEING_WRITTEN))
+            checks.unfinished.append((file, CUT_SHORT if is_over else BEING_WRITTEN))
     checks.newest = checks.newest or first
     return checks
 
@@ -165,13 +156,12 @@ class _Counting:
         times: StorageClock,
         most_bytes: int,
         bounds: Bounds,
-        components: Sequence[str],
         file_pattern: str | None,
     ) -> None:
         self.survey = Survey()
+        self.pending = [list[str]()]
         self._matches = name_filter(file_pattern)
-        self._real_path = os.path.join(safe_open.real_path(root), *components)
-        self.pending = [list(components)]
+        self._real_path = safe_open.real_path(root)
         self._times = times
         self._stale_ns = times.now_ns - STALE_SECONDS * 10**9
         self._most_bytes = most_bytes
@@ -190,7 +180,8 @@ class _Counting:
             return
         try:
             for entry in entries(folder):
-                if self._is_at_a_bound():
+                is_late = time.monotonic() > self._deadline
+                if is_late or self.survey.pictures >= self._most_pictures:
                     self.survey.complete = False
                     return
                 self._count(folder, components, entry)
@@ -201,29 +192,30 @@ class _Counting:
         finally:
             os.close(folder)
 
-    def _is_at_a_bound(self) -> bool:
-        return time.monotonic() > self._deadline or self.survey.pictures >= self._most_pictures
-
     def _count(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
         if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
-            if self._matches(final_name(entry.name)):
-                self._count_temporary(components, entry)
+            is_listed = len(self.survey.temporary) < MOST_LISTED
+            if (
+                is_listed
+                and self._matches(final_name(entry.name))
+                and (status := status_of(entry))
+            ):
+                self.survey.temporary.append(self._file(components, entry, status))
         elif entry.is_symlink():
             self._count_link(folder, entry.name)
         elif entry.is_dir(follow_symlinks=False):
-            if not is_housekeeping(entry.name):
-                self._count_folder([*components, entry.name])
+            if not is_housekeeping(entry.name) and len(components) < MAX_DEPTH:
+                self.pending.append([*components, entry.name])
+            elif not is_housekeeping(entry.name):
+                self.survey.skipped["too_deep"] += 1
         elif entry.name.startswith(".") or not self._matches(entry.name):
             return  # hidden, or another camera's
         elif has_suffix(entry.name):
             self._count_picture(folder, components, entry)
         else:
-            self._count_other(os.path.splitext(entry.name)[1].lower())
-
-    def _count_temporary(self, components: list[str], entry: os.DirEntry[str]) -> None:
-        status = status_of(entry)
-        if status and len(self.survey.temporary) < MOST_LISTED:
-            self.survey.temporary.append(self._file(components, entry, status))
+            suffix, others = os.path.splitext(entry.name)[1].lower(), self.survey.others
+            if suffix in others or len(others) < MOST_LISTED:
+                others[suffix] += 1
 
     def _count_link(self, folder: int, name: str) -> None:
         """A link to a picture of the same folder, like lastsnap.jpg of motion, hides nothing."""
@@ -232,12 +224,6 @@ class _Counting:
         is_shown = has_suffix(target) and target.startswith(f"{self._real_path}/")
         if not (is_shown or name.startswith(".")):
             self.survey.skipped["links_inside"] += 1
-
-    def _count_folder(self, components: list[str]) -> None:
-        if len(components) > MAX_DEPTH:
-            self.survey.skipped["too_deep"] += 1
-        else:
-            self.pending.append(components)
 
     def _count_picture(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
         status = status_of(entry)
@@ -254,10 +240,6 @@ class _Counting:
             picture, newest = self._file(components, entry, status), self.survey.newest
             if newest is None or (picture.place, picture.path) > (newest.place, newest.path):
                 self.survey.newest = picture
-
-    def _count_other(self, suffix: str) -> None:
-        if suffix in self.survey.others or len(self.survey.others) < MOST_LISTED:
-            self.survey.others[suffix] += 1
 
     def _file(
         self, components: list[str], entry: os.DirEntry[str], status: os.stat_result
