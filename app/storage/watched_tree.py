@@ -11,7 +11,7 @@ import stat
 
 from inotify_simple import Event, flags
 
-from . import safe_open
+from . import safe_open, watches
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
 from .newest_files import KEPT, Candidate, Ranking, Writers
 from .scan import (
@@ -24,17 +24,7 @@ from .scan import (
     picture_filter,
 )
 from .times import StorageClock, Upload
-from .watches import (
-    CLOSED,
-    FORGOTTEN,
-    HARD_LINKS,
-    MOUNTED_TWICE,
-    MOVED,
-    REPLACED,
-    TOO_LONG,
-    Watches,
-    WatchLost,
-)
+from .watches import Watches, WatchLost
 
 GONE = flags.DELETE | flags.MOVED_FROM
 COMPLETED = flags.CLOSE_WRITE | flags.MOVED_TO
@@ -45,7 +35,7 @@ class WatchedTree:
 
     def __init__(
         self,
-        watches: Watches,
+        inotify: Watches,
         folder: int,
         clock: StorageClock,
         most_bytes: int,
@@ -66,11 +56,10 @@ class WatchedTree:
         self._doubtful: dict[Entry, None] = {}
         # Whether some folder lies so deep that a move could bring it within `MAX_DEPTH`.
         self._is_deep = False
-        self._watches = watches
-        self._queue = watches.open_queue()
+        self._watches, self._queue = inotify, inotify.open_queue()
         try:
             if not may_enter(folder):
-                raise WatchLost(CLOSED)
+                raise WatchLost(watches.CLOSED)
             self._tree.set_root(self._watches.add(self._queue, folder))
             self._read(folder, self._tree.root)
             self._release()
@@ -95,7 +84,7 @@ class WatchedTree:
 
     def _ranked(self) -> list[Candidate]:
         if not self._ranking.is_current(self._clock.now_ns):
-            raise WatchLost(FORGOTTEN)
+            raise WatchLost(watches.FORGOTTEN)
         if self._answer is None or self._writers:
             self._answer = self._ranking.answer(self._writers)
         return self._answer
@@ -127,7 +116,7 @@ class WatchedTree:
             self._note_end(node, mask)
         elif not name:
             if node is self._tree.root and not may_enter(self._folder):
-                raise WatchLost(CLOSED)
+                raise WatchLost(watches.CLOSED)
         elif mask & flags.ISDIR:
             if not is_housekeeping(name):
                 self._note_folder((node, name), mask)
@@ -144,7 +133,7 @@ class WatchedTree:
     def _note_end(self, node: FolderNode, mask: int) -> None:
         """The kernel watches the folder no more."""
         if node is self._tree.root or mask & flags.UNMOUNT:
-            raise WatchLost(REPLACED)
+            raise WatchLost(watches.REPLACED)
         if node.parent:
             self._doubtful[node.parent, node.name] = None
         self._tree.forget(node)
@@ -211,9 +200,9 @@ class WatchedTree:
     def _move(self, node: FolderNode, folder: int, parent: FolderNode, name: str) -> None:
         """A folder that was known at another place was found open at this one."""
         if self._is_still_there(node, folder):
-            raise WatchLost(MOUNTED_TWICE)
+            raise WatchLost(watches.MOUNTED_TWICE)
         if self._is_deep or node in parent.ancestors():
-            raise WatchLost(MOVED)
+            raise WatchLost(watches.MOVED)
         self._tree.attach(node, parent, name)
         self._ranking.forget_ties()
 
@@ -251,7 +240,7 @@ class WatchedTree:
             status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                raise WatchLost(TOO_LONG) from None
+                raise WatchLost(watches.TOO_LONG) from None
             self._ranking.drop(file)
             return
         ranked = self._rank(file, status, is_readable(self._folder, path, status))
@@ -263,7 +252,7 @@ class WatchedTree:
     def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
         """Whether it may hold a picture; raises `WatchLost` where it could change unseen."""
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            raise WatchLost(HARD_LINKS)  # whatever its size is now
+            raise WatchLost(watches.HARD_LINKS)  # whatever its size is now
         if not is_candidate(status, self._most_bytes) or not readable:
             self._ranking.drop(file)
             return False
