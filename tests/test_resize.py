@@ -26,7 +26,7 @@ def large(suffix=".jpg"):
 
 def taken(data, name="a.jpg", number=1):
     """A picture as the storage reads it; another ``number`` is another file."""
-    return Picture(name, 1, number, len(data), number, number, data)
+    return Picture(name, 1, number, len(data), number, number, number, 0, data)
 
 
 def saved(image, form, **options):
