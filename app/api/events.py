@@ -15,7 +15,7 @@ from .responses import ROW_ID, csv_response, page
 
 FIELDS = tuple(schemas.EventSchema().fields)
 # Of the export: the camera's name stands beside its id.
-COLUMNS = (*FIELDS[:2], "camera_name", *FIELDS[2:])
+COLUMNS = (*FIELDS, "camera_name")
 
 blp = Blueprint("events", __name__, url_prefix="/api/events", description=__doc__)
 

@@ -6,6 +6,7 @@ import { ageText } from "./state.js";
 
 const FIELDS = { name: "Name", folder_path: "Upload folder" };
 const HINTS = { folder_path: "Absolute, or relative to the base path" };
+const closeDialog = (event) => event.currentTarget.closest("dialog").close();
 
 /** Opens the form for a new camera; calls ``changed`` with what was done. */
 export function addCamera(changed) {
@@ -36,18 +37,15 @@ export function changeCamera(camera, changed) {
 async function showFolderProblem(id, name) {
   const found = await inTurn(id, () => read(`/api/cameras/${id}/diagnostics`)).catch(() => null);
   if (!found || found.readable || !found.problems.length) return;
-  const close = (event) => event.currentTarget.closest("dialog").close();
   opened("The upload folder cannot be used yet", el("p", {}, words(name)),
     el("p", {}, words(found.problems[0].message)),
-    el("p", { class: "choices" }, el("button", { type: "button", click: close }, "Close")));
+    el("p", { class: "choices" }, el("button", { type: "button", click: closeDialog }, "Close")));
 }
 
 /** Asks whether to delete ``camera``, and says what is deleted with it. */
 export async function deleteCamera(camera, changed) {
-  const count = async (what) => {
-    const path = `/api/${what}?camera_id=${camera.id}&limit=1`;
-    return (await inTurn(camera.id, () => read(path))).count;
-  };
+  const count = async (what) =>
+    (await inTurn(camera.id, () => read(`/api/${what}?camera_id=${camera.id}&limit=1`))).count;
   const losses = el("p", {}, "…");
   const remove = async () => {
     await inTurn(camera.id, () => send(`/api/cameras/${camera.id}`, "DELETE"));
@@ -99,13 +97,12 @@ function formOf(camera, action, work, ...before) {
   const failed = el("p", { class: "error", role: "alert" });
   const submit = el("button", { type: "submit", class: "main" }, action);
   const fields = camera ? Object.keys(FIELDS).map((name) => field(name, camera[name] ?? "")) : [];
-  const cancel = (event) => event.currentTarget.closest("dialog").close();
   const form = el("form", { novalidate: true, submit: (event) => {
     event.preventDefault();
     const body = Object.fromEntries(new FormData(form));
     guarded(submit, failed, () => work(body)).then((problem) => mark(form, problem));
   } }, ...before, ...fields, failed, el("p", { class: "choices" }, submit,
-    el("button", { type: "button", click: cancel }, "Cancel")));
+    el("button", { type: "button", click: closeDialog }, "Cancel")));
   return { form, submit };
 }
 
@@ -120,10 +117,8 @@ function field(name, value) {
 /** Shows the error of each field and moves the focus to the first one. */
 function mark(form, problem) {
   const errors = problem?.errors.json ?? {};
-  for (const name of Object.keys(FIELDS)) {
-    const input = form.elements[name];
-    if (!input) continue;
-    input.setAttribute("aria-invalid", name in errors);
+  for (const name of Object.keys(FIELDS).filter((each) => form.elements[each])) {
+    form.elements[name].setAttribute("aria-invalid", name in errors);
     form.querySelector(`#e-${name}`).textContent = (errors[name] ?? []).join(" ");
   }
   form.querySelector("[aria-invalid=true]")?.focus();

@@ -49,8 +49,9 @@ class Checkout:
         return server
 
     def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """What became of a command."""
+        """What became of a command, which leaves no compiled code behind."""
         inherited = {name: v for name, v in os.environ.items() if not name.startswith("NVR_")}
+        inherited["PYTHONDONTWRITEBYTECODE"] = "1"
         return subprocess.run(
             words,
             cwd=self.folder,
