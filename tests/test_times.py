@@ -84,6 +84,18 @@ def test_a_picture_of_the_future_does_not_become_newer_when_the_clock_catches_up
     assert clock.place(status(60, 60, inode=2)) > clock.place(status(7200, 7200))
 
 
+def test_a_question_that_comes_some_seconds_late_sets_no_clock(monotonic):
+    doubted = Doubted()
+    storage_clock(NOW, doubted)
+    jumps = doubted.jumps
+    monotonic[0] += 9
+    storage_clock(NOW, doubted)
+    storage_clock(NOW + timedelta(seconds=9), doubted)
+    assert doubted.jumps == jumps
+    storage_clock(NOW + timedelta(seconds=20), doubted)
+    assert doubted.jumps == jumps + 1
+
+
 def test_a_picture_keeps_its_own_time_where_the_clock_was_behind(monotonic):
     """A box without a battery starts in 1970, and then learns the time."""
     doubted = Doubted()

@@ -159,7 +159,7 @@ class Monitor:
         self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
     ) -> None:
         state = self._state_of(camera, settings.file_pattern)
-        seen = self._look(state, now)
+        seen = self._look(state)
         if seen is None:
             return
         camera = camera | {"last_seen_at": _last_seen(camera, state, now)}
@@ -176,7 +176,7 @@ class Monitor:
             state = self._states[camera["id"]] = CameraState(*looked_at)
         return state
 
-    def _look(self, state: CameraState, now: datetime) -> Observation | None:
+    def _look(self, state: CameraState) -> Observation | None:
         """What was found in the folder; None where it is not time to look, or no answer is there.
 
         Storage that may hang is asked by threads of its own, and their answer found in a later
@@ -188,16 +188,16 @@ class Monitor:
             return _unanswered(threads.silence(task))
         state.asked, is_due = None, time.monotonic() >= state.look_at
         if threads and is_due:
-            state.asked = threads, threads.begin(partial(self._read, state, now))
+            state.asked = threads, threads.begin(partial(self._read, state))
         try:
             if task:
                 return task.future.result()
-            return self._read(state, now) if is_due and not threads else None
+            return self._read(state) if is_due and not threads else None
         except safe_open.StorageNotAnswering:
             state.failing_since = state.failing_since or time.monotonic()
             return _unanswered(time.monotonic() - state.failing_since)
 
-    def _read(self, state: CameraState, now: datetime) -> Observation:
+    def _read(self, state: CameraState) -> Observation:
         """Whether the folder can be read, and when its newest upload was completed."""
         began = time.monotonic()
         try:
@@ -208,7 +208,7 @@ class Monitor:
             return Observation(None, False, began - state.lost_at)
         try:
             state.key = folder_key(folder, state.file_pattern)
-            found = self._folders.query(folder, now, state.file_pattern)
+            found = self._folders.query(folder, clock.now(), state.file_pattern)
             search = Search(self._folders, folder, state.key, found.clock)
             search.newest_whole(found.newest)
             uploaded_at = _newest_upload(found, search.looks)

@@ -188,7 +188,7 @@ class Folders:
 
     def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
         """Walk the folder, once more where its files show that the clock is another one."""
-        while True:
+        for _ in range(2):
             clock = self._clock(entry, now)
             found = walk(folder, clock, self.most_bytes, entry.file_pattern)
             entry.arrivals.note(found.latest, found.pictures, clock, self._doubted.jumps)

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 # A time that lies further in the future than this is not believed.
 FUTURE_NS = 10 * 10**9
-# The box's clock was set where it moved by more than this against the monotonic clock.
-JUMP_NS = 10**9
+# A clock was set where it moved by more than this. Less is believed anyway, and a question may
+# come some seconds after the moment that it is asked for: storage is slow, and threads wait.
+JUMP_NS = FUTURE_NS
 # FAT keeps times in steps of two seconds.
 ROUNDING_NS = 2 * 10**9
 # So many pictures whose time was not believed are remembered, about 10 MiB.
