@@ -26,3 +26,10 @@ def put(path: Path, data: bytes, age: float = 0, now: float | None = None) -> Pa
         moment = (now if now is not None else path.stat().st_mtime) - age
         os.utime(path, (moment, moment))
     return path
+
+
+def etag_of(path: Path) -> str:
+    """The strong ETag of the file as it is now, without quotes."""
+    status = path.stat()
+    times = f"{status.st_mtime_ns:x}-{status.st_ctime_ns:x}"
+    return f"{status.st_ino:x}-{status.st_size:x}-{times}"

@@ -13,7 +13,7 @@ from app.storage.snapshots import (
     SnapshotRequest,
     SnapshotTooOld,
 )
-from tests.pictures import FORMATS, picture, put
+from tests.pictures import FORMATS, etag_of, picture, put
 
 NOW = datetime(2025, 12, 23, 12, tzinfo=UTC)
 MOST = 1024 * 1024
@@ -52,7 +52,7 @@ def test_a_picture_comes_with_its_facts(base, suffix):
     assert shown.name == path.name
     assert (shown.inode, shown.size) == (status.st_ino, status.st_size)
     assert (shown.mtime_ns, shown.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
-    assert shown.etag == f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
+    assert shown.etag == etag_of(path)
     assert shown.age(NOW) == 60
 
 

@@ -73,7 +73,7 @@ class MaxSize(NamedTuple):
         return self.width or UNBOUNDED, self.height or UNBOUNDED
 
 
-Key = tuple[str, int, MaxSize]
+Key = tuple[str, MaxSize]
 
 
 class Resizer:
@@ -94,7 +94,7 @@ class Resizer:
 
     def resize(self, picture: Picture, most: MaxSize) -> Picture:
         """The same as the function `resize`, from the kept results if possible."""
-        key = (picture.etag, picture.ctime_ns, most)
+        key = (picture.etag, most)
         if result := self._find(key):
             return result
         with self._decoding:

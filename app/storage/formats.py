@@ -66,8 +66,8 @@ class Picture(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """Strong: the same inode, size and time of last write are the same bytes."""
-        return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}"
+        """Strong: the kernel moves the change time with every write, and no program can set it."""
+        return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}-{self.ctime_ns:x}"
 
     def age(self, now: datetime) -> float:
         """Seconds since its time, negative where that lies in the future."""

@@ -99,7 +99,8 @@ def test_a_camera_that_is_deleted_during_the_export_may_be_without_a_name(client
     assert camera["name"].encode() in list(islice(lines, 2))[1]
     client.delete(f"/api/cameras/{other['id']}")
     (line,) = lines
-    assert f",{other['id']},2025-12-23T11".encode() in line and line.endswith(b",\r\n")
+    assert f",{other['id']},2025-12-23T11".encode() in line
+    assert line.endswith(b",\r\n")
 
 
 def test_the_lists_filters_choose_the_rows(client, camera):

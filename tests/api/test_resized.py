@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from app.images import resize
-from tests.pictures import picture, put
+from tests.pictures import etag_of, picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem
 
@@ -42,8 +42,7 @@ def undecoded(monkeypatch):
 
 
 def tag_of(file, size):
-    status = file.stat()
-    return f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}-{size}"'
+    return f'"{etag_of(file)}-{size}"'
 
 
 def size_of(answer):
