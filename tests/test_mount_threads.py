@@ -162,13 +162,14 @@ def test_storage_that_says_that_it_fails_is_listed_until_it_answers(monkeypatch)
 
 def test_threads_of_a_mount_that_is_gone_end(monkeypatch):
     monkeypatch.setattr(mounts, "table", lambda: TABLE)
-    known, before = StorageThreads(), threading.active_count()
+    known, before = StorageThreads(), set(threading.enumerate())
     known.find("/srv", "nas")
-    assert threading.active_count() == before + mount_threads.MOUNT_THREADS
+    started = set(threading.enumerate()) - before
+    assert len(started) == mount_threads.MOUNT_THREADS
     monkeypatch.setattr(mounts, "table", lambda: MountTable("1 0 8:1 / / rw - ext4 x rw"))
     assert known.find("/srv", "nas") is None
     deadline = time.monotonic() + 5
-    while threading.active_count() > before:
+    while any(thread.is_alive() for thread in started):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
