@@ -1,19 +1,19 @@
-# What do I type?
-# `PYTHON=python3.13 make test` makes and uses .venv-3.13, another one for each version.
+# The commands of a developer; `make help` lists them.
+# `PYTHON=python3.13 make test` creates and uses .venv-3.13, and so on for each version.
 PYTHON ?= python3
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 OTHER = .venv-$(or $(shell $(PYTHON) -c '$(VERSION)'),$(error PYTHON=$(PYTHON) does not run))
 VENV := $(if $(filter-out python3,$(PYTHON)),$(OTHER),.venv)
 BIN := $(VENV)/bin
-# Nothing but the very files that the hashes were taken of.
+# pip refuses every file whose hash is not in the lock file.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# Two more than there are processors, because many tests wait.
+# Two processes more than processors, because many tests wait.
 PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 2))) --dist worksteal
-# For every Python from 3.11 on; without the address of a registry. Extras are kept: pip takes
-# `coverage==7` for no pin of `coverage[toml]` once there is a newer one.
+# For every Python from 3.11 on; without the address of a registry. Extras are kept: pip does not
+# accept `coverage==7` as a pin of `coverage[toml]` once there is a newer version.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-annotate --custom-compile-command 'make lock' $(ARGS) setup.cfg
-# Where it is set, each process that a test starts compiles the service anew. Empty is not set.
+# If it were set, each process that a test starts would compile the service anew. Empty is unset.
 export PYTHONDONTWRITEBYTECODE =
 # The base path of a checkout, unless the environment or .env names another.
 ifeq ($(shell grep -s '^NVR_FOSCAM_BASE_PATH=' .env),)
@@ -25,7 +25,7 @@ endif
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-install: $(VENV)/runtime ## make .venv with what the service needs to run, all of it compiled
+install: $(VENV)/runtime ## create .venv with the packages that the service needs, compiled
 	@$(BIN)/python -m compileall -q app migrations wsgi.py
 
 run: install ## start the service on http://127.0.0.1:8000
@@ -35,7 +35,7 @@ run: install ## start the service on http://127.0.0.1:8000
 test: $(VENV)/dev ## run the tests, some at the same time
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-coverage: $(VENV)/dev ## run them with branch coverage, which takes twice as long
+coverage: $(VENV)/dev ## run the tests with branch coverage, which takes twice as long
 	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing $(ARGS)
 
 # pytest exits with 5 where ARGS choose no test.
@@ -53,10 +53,10 @@ bench: $(VENV)/rivals install ## measure the service, alone and beside its rival
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.rivals
 
-baseline: $(VENV)/dev ## count each hot request's instructions anew, for the tests to compare with
+baseline: $(VENV)/dev ## count the instructions of each hot request, for the tests to compare with
 	@$(BIN)/python -m benchmarks.instructions --renew
 
-lock: $(VENV)/dev ## pin what setup.cfg asks for, with hashes; ARGS=--upgrade for the newest
+lock: $(VENV)/dev ## pin the packages in setup.cfg with hashes; ARGS=--upgrade for the newest
 	@$(COMPILE) --output-file requirements.lock
 	@$(COMPILE) --constraint requirements.lock --extra dev --output-file requirements-dev.lock
 	@$(COMPILE) --constraint requirements-dev.lock --extra dev --extra rivals \

@@ -53,8 +53,8 @@ SETTINGS = (
         "NVR_DATABASE_ANYWHERE",
         one_of("0", "1"),
         "0",
-        "`1` takes a database on any file system; `0` refuses one that is not known to be local, "
-        "where two machines or a lost connection can destroy it",
+        "`1` allows a database on any file system; `0` only on one that is known to be local, "
+        "because elsewhere two machines or a lost connection can destroy it",
     ),
     Setting("NVR_HOST", host, "127.0.0.1", "address to listen on"),
     Setting("NVR_PORT", integer(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
@@ -69,23 +69,23 @@ SETTINGS = (
         "NVR_TRUSTED_HOSTS",
         names,
         "",
-        "names that the box is called by besides its host name, addresses, `localhost` and names "
-        "in `.local`, `.lan` and `.home.arpa`; with commas between them",
+        "further names of the box, comma-separated; its host name, addresses, `localhost` and "
+        "names in `.local`, `.lan` and `.home.arpa` are always accepted",
     ),
     Setting(
         "NVR_TRUSTED_PROXIES",
         networks,
         "",
-        "addresses or networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are "
-        "believed; with commas between them",
+        "comma-separated addresses or networks of the proxies whose `X-Forwarded-For`, `-Proto` "
+        "and `-Host` are trusted",
     ),
-    Setting("NVR_THREADS", integer(1, 64), "4", "reading requests answered at the same time"),
+    Setting("NVR_THREADS", integer(1, 64), "4", "number of threads that answer reading requests"),
     Setting(
         "NVR_ONE_PROCESSOR",
         one_of("auto", "off"),
         "auto",
-        "`auto` keeps all threads on one processor, where Python's threads do not contend for "
-        "the interpreter; `off` lets the system place them",
+        "`auto` keeps all threads on one processor, where they do not contend for Python's "
+        "interpreter lock; `off` lets the system place them",
     ),
     Setting(
         "NVR_MAX_BODY_BYTES",
@@ -97,13 +97,14 @@ SETTINGS = (
         "NVR_MAX_PICTURE_BYTES",
         integer(1, 256 * MIB),
         str(16 * MIB),
-        "largest picture that is served, in bytes; larger files are passed over",
+        "largest picture that is served, in bytes; larger files are skipped",
     ),
     Setting(
         "NVR_CLIENT_SECONDS",
         integer(1, 3600),
         "10",
-        "a client that neither asks nor takes its answer for so many seconds is cut off",
+        "seconds after which a client that neither sends its request nor receives its response is "
+        "disconnected",
     ),
     Setting(
         "NVR_RETENTION_DAYS",
@@ -127,7 +128,7 @@ SETTINGS = (
         "NVR_OFFLINE_AFTER_SECONDS",
         integer(0, 10**9),
         "86400",
-        "a camera without an upload for so many seconds becomes offline; 0 for never",
+        "seconds without an upload after which a camera becomes offline; 0 for never",
     ),
     Setting(
         "NVR_KEEP_DAYS",
@@ -158,20 +159,20 @@ SETTINGS = (
         "NVR_WALL_REFRESH_SECONDS",
         integer(1, 3600),
         "10",
-        "seconds between two rounds of requests of that page",
+        "seconds between two updates of that page",
     ),
     Setting(
         "NVR_LAST_SEEN_FLUSH_SECONDS",
         integer(0, 3600),
         "30",
-        "`last_seen_at` and `status` of all cameras are written together, at most once in so many "
-        "seconds",
+        "`last_seen_at` and `status` of all cameras are written together, with at least this many "
+        "seconds between two writes",
     ),
     Setting(
         "NVR_WATCH",
         one_of("auto", "off"),
         "auto",
-        "`auto` lets the kernel tell of new pictures where it can; `off` reads the folders",
+        "`auto` notices new pictures by inotify where it is reliable; `off` polls all folders",
     ),
     Setting(
         "NVR_LOG_LEVEL",
