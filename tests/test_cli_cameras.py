@@ -8,6 +8,7 @@ import yaml
 from app import create_app
 from app.models import AuditEntry, Camera
 from app.services import cameras as camera_service
+from app.storage.safe_open import StorageNotAnswering
 from tests.rows import add_many, rows
 
 HOSTILE = ["yes", "a: b # c", "- x", "Tür \U0001f4f7", "a\u2028b", "'\"\\", "{{ x }}", "1.50"]
@@ -83,6 +84,16 @@ def test_a_folder_that_cannot_be_listed_is_named_when_a_camera_is_added(run, ros
     assert "Warning: Front Door (../other): The folder is not inside the base" in moved.stderr
     (base / "good").mkdir()
     assert run("cameras", "add", "Good", "good").stderr == ""
+
+
+def test_adding_a_camera_does_not_wait_for_storage_that_hangs(run, app, base, monkeypatch):
+    def hang(*_):
+        raise StorageNotAnswering
+
+    monkeypatch.setattr(app.extensions["folders"].threads, "ask", hang)
+    added = run("cameras", "add", "Garden", "nas/garden")
+    assert added.exit_code == 0
+    assert f"Warning: Garden (nas/garden): {base}/nas/garden does not answer" in added.stderr
 
 
 def test_rm_asks_first_and_says_how_much_goes(run, camera):

@@ -161,14 +161,21 @@ def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app, monkeypatc
     assert "/export/nas (nfs4)" in seen["storage_answering"]["message"]
 
 
-def test_folders_that_are_not_watched_are_degraded_with_the_reasons():
-    assert health.check_watcher([]).status == "healthy"
-    check = health.check_watcher(["the folder lies on NFS"] * 2)
+def test_folders_that_are_not_watched_are_degraded_with_the_reasons(monkeypatch):
+    folders = Folders(1)
+    assert health.check_watcher(folders).status == "healthy"
+    monkeypatch.setattr(folders, "polling", lambda: ["the folder lies on NFS"] * 2)
+    check = health.check_watcher(folders)
     assert check.status == "degraded"
     assert (
         check.message
         == "Folders that are read again and again instead of watched: 2 (the folder lies on NFS)."
     )
+
+
+def test_watching_that_is_switched_off_is_told_and_is_no_fault():
+    check = health.check_watcher(Folders(1, watch=False))
+    assert check == (HEALTHY, "NVR_WATCH=off: the folders are read instead of watched.")
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,8 @@ def test_the_walk_agrees_with_sorting_everything(tmp_path_factory, files):
         ("CAM^1+(x).jpg", ["cam^1+(X).jpg"], ["cam1x.jpg"]),
         ("ÜBER*", ["über.jpg", "u\u0308ber.jpg"], ["uber.jpg"]),
         ("\u03a3\u0391\u03a3*", ["\u03c3\u03b1\u03c2.jpg"], ["\u03c3\u03b1.jpg"]),
+        ("Tür*", [os.fsdecode("Tür.jpg".encode("latin-1"))], ["Tor.jpg"]),
+        ("前门?", [os.fsdecode("前门1".encode("gbk"))], [os.fsdecode("前门".encode("gbk"))]),
         ("*", ["anything.gif"], []),
     ],
 )

@@ -9,12 +9,13 @@ import click
 from flask import current_app
 from marshmallow import ValidationError, fields, missing, validate
 
-from ..diagnostics.folder_access import access_folder, advice
+from ..diagnostics.folder_access import FolderAccess, access_folder, advice, not_answering
 from ..logs import one_line
 from ..models import Camera, CameraSettings, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
 from ..services import cameras as camera_service
 from ..services.cameras import SETTING, ImportPlan
+from ..storage.safe_open import StorageNotAnswering
 from ..strict_json import BadJson, load_json
 from ..yaml_text import BadYaml, dumps, loads
 from .common import CLI, Group, as_json, open_database, progress_bar
@@ -176,10 +177,18 @@ def camera_label(camera: Row) -> str:
 
 def warn_about_folder(camera: Row) -> None:
     """Say on stderr why the camera's folder cannot be listed, and what to do, if that is so."""
-    base = current_app.config["NVR_FOSCAM_BASE_PATH"]
-    with access_folder(base, camera["folder_path"]) as access:
-        if message := advice(access, base):
-            click.echo(one_line(f"Warning: {camera_label(camera)}: {message}"), err=True)
+    base, path = current_app.config["NVR_FOSCAM_BASE_PATH"], camera["folder_path"]
+
+    def look() -> FolderAccess:
+        with access_folder(base, path) as access:
+            return access
+
+    try:
+        access = current_app.extensions["folders"].threads.ask(look, base, path)
+    except StorageNotAnswering:
+        access = not_answering(base, path)
+    if message := advice(access, base):
+        click.echo(one_line(f"Warning: {camera_label(camera)}: {message}"), err=True)
 
 
 def _other_fields(camera: Row) -> str:

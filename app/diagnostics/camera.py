@@ -11,11 +11,11 @@ from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.folders import Folders
 from ..storage.newest_files import Candidate
-from ..storage.safe_open import StorageNotAnswering, normalise
+from ..storage.safe_open import StorageNotAnswering
 from ..storage.times import StorageClock, Upload
 from ..storage.watches import REMEDIES
 from .advice import CHECKS, UNREAD, Contents, Facts
-from .folder_access import FolderAccess, access_folder, advice, canonical_path
+from .folder_access import FolderAccess, access_folder, advice, canonical_path, not_answering
 from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
 
 # Counting ends here. Which picture is newest is known all the same where the folder is watched.
@@ -82,9 +82,7 @@ def _look(
     try:
         return context.folders.ask(look, context.base, folder_path)
     except StorageNotAnswering:
-        folder = normalise(context.base, folder_path)
-        access = FolderAccess(folder, problem="storage_not_answering", at=folder, readable=False)
-        return access, UNREAD
+        return not_answering(context.base, folder_path), UNREAD
 
 
 def sanitise(text: str) -> str:

@@ -97,6 +97,12 @@ def access_folder(base: str, folder_path: str) -> Iterator[FolderAccess]:
             os.close(descriptor)
 
 
+def not_answering(base: str, folder_path: str) -> FolderAccess:
+    """What is known of a folder whose storage does not answer."""
+    folder = safe_open.normalise(base, folder_path)
+    return FolderAccess(folder, problem="storage_not_answering", at=folder, readable=False)
+
+
 def advice(access: FolderAccess, base: str) -> str | None:
     """What keeps the folder from being listed and what to do about it; None if nothing does."""
     if access.problem is None:

@@ -81,7 +81,7 @@ def check_all(
             [f"{mount.point} ({mount.kind})" for mount in threads.not_answering()]
         ),
         "watcher": combine(
-            check_server(server_pulse), check_watcher(folders.polling()), check_monitor(pulse)
+            check_server(server_pulse), check_watcher(folders), check_monitor(pulse)
         ),
         "clock": check_clock(guard),
     }
@@ -157,9 +157,11 @@ def check_storage_answering(not_answering: Sequence[str]) -> Check:
     return Check(HEALTHY, "All storage in use answers.")
 
 
-def check_watcher(polling: list[str]) -> Check:
-    """How new pictures are noticed; ``polling``: for each folder that is not watched, why."""
-    if polling:
+def check_watcher(folders: Folders) -> Check:
+    """How new pictures are noticed."""
+    if not folders.watch:
+        return Check(HEALTHY, "NVR_WATCH=off: the folders are read instead of watched.")
+    if polling := folders.polling():
         return Check(
             DEGRADED,
             f"Folders that are read again and again instead of watched: {len(polling)} "

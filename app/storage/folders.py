@@ -86,7 +86,8 @@ def init_app(app: Flask) -> None:
 class Folders:
     """Every folder that was asked about, until `retain` drops it. Safe for threads.
 
-    ``most_bytes``: of a picture; ``threads``: how many answer requests.
+    ``most_bytes``: of a picture; ``watch``: whether the kernel is asked to report changes;
+    ``threads``: how many answer requests.
     """
 
     def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
@@ -94,7 +95,7 @@ class Folders:
         self.checks = FileChecks(most_bytes)
         self.versions = Versions()
         self._doubted = Doubted()
-        self._watch = watch
+        self.watch = watch
         self._watches = Watches()
         self._entries: dict[FolderKey, _Entry] = {}
         self._lock = threading.Lock()
@@ -124,7 +125,7 @@ class Folders:
     def query(self, folder: int, now: datetime, file_pattern: str | None = None) -> FolderState:
         """What lies below the descriptor ``folder``. Never older than the folder itself."""
         entry = self._entry(folder_key(folder, file_pattern))
-        if not self._watch:
+        if not self.watch:
             _check_mounts(entry, folder)
             return self._walk(entry, folder, now, OFF)
         return self._ask(entry, folder, now) or self._walk(entry, folder, now, entry.reason)
@@ -139,7 +140,7 @@ class Folders:
 
     def why_polled(self, folder: int, file_pattern: str | None = None) -> str | None:
         """Why a query of the folder would walk it; None where it is watched. Reads nothing."""
-        if not self._watch:
+        if not self.watch:
             return OFF
         with self._lock:
             entry = self._entries.get(folder_key(folder, file_pattern), _Entry())

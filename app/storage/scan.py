@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from . import safe_open
 from .mount_threads import note_progress
+from .names import reading
 from .newest_files import Candidate, Ranking
 from .times import Arrival, StorageClock
 
@@ -143,7 +144,7 @@ def picture_filter(file_pattern: str | None) -> NameFilter:
 
 @lru_cache(COMPILED_PATTERNS)
 def name_filter(file_pattern: str | None) -> NameFilter:
-    """Whether a file's whole name matches a pattern of `fnmatch`, letter case aside.
+    """Whether a file's whole name, as text, matches a pattern of `fnmatch`, letter case aside.
 
     None matches every name. `fnmatch.translate` never backtracks over more than one ``*``, so
     that the time grows with the product of both lengths at the most.
@@ -151,7 +152,7 @@ def name_filter(file_pattern: str | None) -> NameFilter:
     if file_pattern is None:
         return lambda _: True
     pattern = re.compile(translate(normalize("NFC", file_pattern)), re.IGNORECASE)
-    return lambda name: pattern.match(normalize("NFC", name)) is not None
+    return lambda name: pattern.match(name if name.isascii() else reading(name)) is not None
 
 
 def is_candidate(status: os.stat_result, most_bytes: int) -> bool:

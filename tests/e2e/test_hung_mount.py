@@ -168,18 +168,21 @@ def test_the_monitor_sees_the_uploads_of_all_other_cameras_in_time(server, hung,
                 until(lambda c=camera, b=before: get(c, 1)["last_seen_at"] != b, limit)
 
 
-def test_doctor_names_it_and_ends(server, hung, share):
+@pytest.mark.parametrize("words", [["doctor"], ["cameras", "add", "Side", "hung/side"]])
+def test_a_command_names_it_and_ends(server, hung, share, words):
     began = time.monotonic()
-    doctor = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", f"{PROJECT}/wsgi.py", "doctor"],
+    command = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", f"{PROJECT}/wsgi.py", *words],
         env=server.environ(),
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert time.monotonic() - began < FIRST_SECONDS + 5
-    assert doctor.returncode == 1
-    assert f"{share.point} does not answer" in doctor.stdout
+    assert command.returncode == (words == ["doctor"])
+    assert f"{share.point}" in command.stdout + command.stderr
+    assert "does not answer" in command.stdout + command.stderr
 
 
 def test_a_base_path_on_it_hangs_nothing_but_its_cameras(tmp_path):
