@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 from app import create_app, db
 from app.storage import filesystems, folders
@@ -22,6 +23,9 @@ from tests.watched import Watched
 
 JSON = "application/json"
 HAS_FAILED = pytest.StashKey[bool]()
+# How long an example takes says as much about the machine as about the service.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

@@ -50,12 +50,12 @@ UNITS = st.one_of(
 
 def parse(pieces):
     """The parser after these pieces, and the seconds of CPU that it took."""
-    began = time.process_time()
+    began = time.thread_time()
     parser = RequestParser(Adjustments(max_request_header_size=2 * HEADER_BYTES))
     for piece in pieces:
         while piece and not parser.completed:
             piece = piece[parser.received(piece) :]
-    return parser, time.process_time() - began
+    return parser, time.thread_time() - began
 
 
 def pieces_of(data, size):

@@ -94,7 +94,9 @@ def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wal
     wall.page.evaluate(LATER)
     with wall.page.expect_response(lambda answer: answer.status == 304):
         pass
-    assert [answer.status for answer in answers][:2] == [200, 200]
+    # It may have looked in between, too.
+    statuses = [answer.status for answer in answers]
+    assert (statuses.count(200), set(statuses)) == (2, {200, 304})
 
 
 def test_a_deleted_picture_disappears_from_the_wall(wall):
