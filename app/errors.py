@@ -19,7 +19,7 @@ from .layout import COMMAND
 from .logs import without_tokens
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .services import settings, tokens
-from .storage import asking, safe_open, snapshots
+from .storage import mount_threads, safe_open, snapshots
 from .strict_json import BadJson
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
     safe_open.StorageNotAnswering: "storage_not_answering",
-    asking.FolderBusy: "folder_busy",
+    mount_threads.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureIncomplete: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",

@@ -20,7 +20,7 @@ from app.problems import PROBLEMS
 from app.services import tokens
 from app.services.settings import FixedByEnvironment
 from app.storage import safe_open, snapshots
-from app.storage.asking import FolderBusy
+from app.storage.mount_threads import FolderBusy
 from app.strict_json import BadJson
 from tests import effort
 from tests.problems import assert_problem

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.storage import asking, folders, watched_tree, watches
-from app.storage.asking import FolderBusy
+from app.storage import folders, mount_threads, watched_tree, watches
 from app.storage.filesystems import MountTable, mounts
 from app.storage.folders import Folders
+from app.storage.mount_threads import FolderBusy
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
 from tests.watched import fail, names
@@ -159,7 +159,7 @@ def test_the_reason_is_reported_while_a_folder_is_read_anew(root, monkeypatch):
 def test_a_folder_may_occupy_half_of_the_threads_but_always_one(
     tmp_path, monkeypatch, threads, most
 ):
-    monkeypatch.setattr(asking, "SLOT_SECONDS", 0)
+    monkeypatch.setattr(mount_threads, "SLOT_SECONDS", 0)
     known = Folders(10**6, threads=threads)
     with ExitStack() as stack:
         for path in ("front", "./front//", f"{tmp_path}/front", *["front"] * most)[:most]:

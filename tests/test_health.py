@@ -12,9 +12,9 @@ from app.db import files, migrations
 from app.services import health
 from app.services.clock_guard import ClockGuard
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY, Pulse, ServerPulse
-from app.storage.asking import StorageThreads
 from app.storage.filesystems import Mount
 from app.storage.folders import Folders
+from app.storage.mount_threads import StorageThreads
 from tests import effort
 
 WELL = Pulse(seconds_since_tick=0.5, leads=True)

@@ -8,10 +8,9 @@ from contextvars import ContextVar
 
 import pytest
 
-from app.storage import asking, checks, mount_threads
-from app.storage.asking import StorageThreads
+from app.storage import checks, mount_threads
 from app.storage.filesystems import Mount, MountTable, mounts
-from app.storage.mount_threads import MountThreads, note_progress
+from app.storage.mount_threads import MountThreads, StorageThreads, note_progress
 from app.storage.safe_open import StorageNotAnswering
 
 NAS = Mount(2, 1, "/srv/nas", "nfs4")
@@ -176,7 +175,7 @@ def test_threads_of_a_mount_that_is_gone_end(monkeypatch):
 
 def test_no_more_folders_are_remembered_than_the_limit(monkeypatch):
     monkeypatch.setattr(mounts, "table", lambda: TABLE)
-    monkeypatch.setattr(asking, "REMEMBERED", 2)
+    monkeypatch.setattr(mount_threads, "REMEMBERED", 2)
     known = StorageThreads()
     for number in range(5):
         assert known.find("/srv", f"folder{number}") is None

@@ -8,7 +8,7 @@ from app.services import cameras as camera_service
 from app.services import events as event_service
 from app.services import stats
 from app.services.audit import Caller
-from app.storage.asking import StorageThreads
+from app.storage.mount_threads import StorageThreads
 from tests import effort
 from tests.test_detections import happened, seen
 

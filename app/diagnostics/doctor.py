@@ -27,7 +27,7 @@ from ..services.health import (
 )
 from ..services.stats import existing
 from ..storage import filesystems
-from ..storage.asking import StorageThreads
+from ..storage.mount_threads import StorageThreads
 from . import folder_access
 from .folder_access import service_user
 

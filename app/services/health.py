@@ -10,8 +10,8 @@ from .. import db, installation
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
-from ..storage.asking import StorageThreads
 from ..storage.folders import Folders
+from ..storage.mount_threads import StorageThreads
 from ..storage.watches import with_remedy
 from .clock_guard import ClockDoubted, ClockGuard
 

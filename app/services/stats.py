@@ -14,7 +14,7 @@ from ..models import (
     event_counts_by_camera,
     event_counts_by_level,
 )
-from ..storage.asking import StorageThreads
+from ..storage.mount_threads import StorageThreads
 
 
 def events(period: Row) -> Row:

@@ -79,6 +79,12 @@ class MountTable:
         below = [m for m in self._reachable if m.point.startswith(f"{path.rstrip('/')}/")]
         return (self.way(path)[-1], *below)
 
+    def doubtful(self, path: str, is_read: bool) -> tuple[Mount, ...]:
+        """The mounts that may not answer when ``path`` is opened, or ``is_read`` as a whole."""
+        way = [mount for mount in self.way(path) if not mount.is_local]
+        below = self.around(path)[1:] if is_read else ()
+        return (*way[-1:], *(mount for mount in below if not mount.is_local))
+
     def without_links(self, path: str) -> str:
         """``path`` without the links on the way, as far as only local file systems are asked."""
         names, real, links = path.split("/")[::-1], "", 0

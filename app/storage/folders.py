@@ -12,10 +12,9 @@ from typing import NamedTuple
 from flask import Flask
 
 from . import safe_open
-from .asking import ConcurrencyLimit, FolderBusy, StorageThreads
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
-from .mount_threads import SILENT_SECONDS, Answer
+from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
 from .newest_files import Candidate
 from .scan import walk
 from .times import JUMP_NS, Arrivals, Doubted, StorageClock, Upload

@@ -1,58 +1,99 @@
-"""How is a mount asked that may never answer? In threads of its own, and for a limited time."""
+"""How is storage asked that may never answer? In threads of its mount, and for a limited time."""
 
+import contextlib
 import contextvars
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from .filesystems import Mount
+from . import safe_open
+from .filesystems import Mount, MountTable, mounts
 from .safe_open import StorageNotAnswering
 
 # How many threads ask about the same mounts.
 MOUNT_THREADS = 4
-# A mount that has not answered for so long, in seconds, hangs.
-HANGING_SECONDS = 4.0
-# After so many seconds without an answer only a few may go on waiting.
-SILENT_SECONDS = 0.25
+# Mounts that have not answered for so long hang; for how long all may wait for an answer, and not
+# only a few; both in seconds.
+HANGING_SECONDS, SILENT_SECONDS = 4.0, 0.25
+# How often, and for how many seconds each time, one waits for one of the threads that the folder
+# may occupy. Several short waits: a process that gets no CPU for a while does not end them all.
+SLOT_WAITS, SLOT_SECONDS = 10, 0.025
+# How long the links that lead to the base path are believed, and how many folders are remembered.
+BASE_SECONDS, REMEMBERED = 1.0, 10_000
 
 Answer = TypeVar("Answer")
-# Whom this thread tells of its progress: `note_progress`.
+# ``report``: what this thread calls when it makes progress, in the threads of a mount.
 _here = threading.local()
 
 
+class FolderBusy(Exception):
+    """Other questions about the same folder take long and occupy as many threads as they may."""
+
+
+class ConcurrencyLimit:
+    """Lets at most ``most`` threads be occupied by the same key at a time. Safe for threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._occupied: Counter[str] = Counter()
+        # Keys for whose slots a thread has waited in vain since one of them was given back.
+        self._slow: set[str] = set()
+        self._ended = threading.Condition()
+
+    @contextlib.contextmanager
+    def slot(self, key: str) -> Iterator[None]:
+        """A slot of the key for the block. Raises `FolderBusy`.
+
+        A thread that waits for a slot is occupied too, so it waits a short time only.
+        """
+        with self._ended:
+            self._wait(key)
+            self._occupied[key] += 1
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._occupied[key] -= 1
+                if not self._occupied[key]:
+                    del self._occupied[key]
+                self._slow.discard(key)
+                self._ended.notify_all()
+
+    def _wait(self, key: str) -> None:
+        """Wait until a slot is free."""
+        for _ in range(0 if key in self._slow else SLOT_WAITS):
+            if self._ended.wait_for(lambda: self._occupied[key] < self._most, SLOT_SECONDS):
+                return
+        self._slow.add(key)
+        raise FolderBusy
+
+
+@dataclass(slots=True, eq=False)
 class Task(Generic[Answer]):
     """A question to storage; ``heard_at``: when it made progress, by the monotonic clock."""
 
-    def __init__(self, function: Callable[[], Answer]) -> None:
-        self.future: Future[Answer] = Future()
-        self.heard_at = time.monotonic()
-        self._function = function
-        # What Flask knows of the request, for conditions that are checked on the way.
-        self._context = contextvars.copy_context()
-
-    def run(self) -> None:
-        """Call the function and keep what it returns or raises."""
-        try:
-            self.future.set_result(self._context.run(self._function))
-        except BaseException as error:  # raised again in the thread that asked
-            self.future.set_exception(error)
+    function: Callable[[], Answer]
+    future: Future[Answer] = field(default_factory=Future)
+    heard_at: float = field(default_factory=time.monotonic)
 
 
 class MountThreads:
-    """The threads that ask about the same mounts, until `close`. Safe for threads.
+    """The threads that ask about the same mounts. Safe for threads.
 
     ``patience``: for those who wait longer than `SILENT_SECONDS`, of all mounts together.
     """
 
     def __init__(self, asked: tuple[Mount, ...], patience: threading.Semaphore) -> None:
-        self.mounts = asked
+        self.mounts, self._patience = asked, patience
         # Whether the last answer was an error by which storage says that it does not answer.
         self.has_failed = False
-        self._patience = patience
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         # How many tasks have no answer yet, and when some answer came last.
@@ -62,7 +103,8 @@ class MountThreads:
 
     def begin(self, function: Callable[[], Answer]) -> Task[Answer]:
         """Have the function called by one of the threads."""
-        task = Task(function)
+        # With what Flask knows of the request, for conditions that are checked on the way.
+        task = Task(partial(contextvars.copy_context().run, function))
         with self._lock:
             if not self._waiting:
                 self._heard_at = task.heard_at
@@ -74,8 +116,7 @@ class MountThreads:
     def ask(self, function: Callable[[], Answer], seconds: float = HANGING_SECONDS) -> Answer:
         """What the function returns; raises what it does.
 
-        Raises `StorageNotAnswering` after ``seconds`` without an answer, and at once while the
-        mounts are known to hang.
+        Raises `StorageNotAnswering` after ``seconds`` without an answer; at once while they hang.
         """
         if self.silence() >= HANGING_SECONDS:
             raise StorageNotAnswering
@@ -100,10 +141,6 @@ class MountThreads:
             return time.monotonic() - task.heard_at
         return time.monotonic() - self._heard_at if self._waiting else 0.0
 
-    def note_answer(self, task: Task[Any]) -> None:
-        """Note that the mounts have answered just now."""
-        task.heard_at = self._heard_at = time.monotonic()
-
     def close(self) -> None:
         """End every thread after the task that it is at."""
         for _ in range(MOUNT_THREADS):
@@ -117,11 +154,19 @@ class MountThreads:
         task = self._tasks.get()
         if task and task.future.set_running_or_notify_cancel():
             task.heard_at = time.monotonic()
-            _here.progress = partial(self.note_answer, task)
-            task.run()
-            _here.progress = _do_nothing
-            self.has_failed = isinstance(task.future.exception(), StorageNotAnswering)
+            _here.report = partial(self._note_progress, task)
+            try:
+                answer = task.function()
+                self.has_failed = False
+                task.future.set_result(answer)
+            except BaseException as error:  # raised again in the thread that asked
+                self.has_failed = isinstance(error, StorageNotAnswering)
+                task.future.set_exception(error)
+            del _here.report
         return task is not None
+
+    def _note_progress(self, task: Task[Any]) -> None:
+        task.heard_at = self._heard_at = time.monotonic()
 
     def _note_end(self, future: Future[Any]) -> None:
         with self._lock:
@@ -130,15 +175,76 @@ class MountThreads:
                 self._heard_at = time.monotonic()
 
 
+class StorageThreads:
+    """Which threads ask about which folder? Those that look at local disks ask by themselves.
+
+    ``patience``: how many may wait long for mounts that do not answer. Safe for threads.
+    """
+
+    def __init__(self, patience: int = 1) -> None:
+        self._patience = threading.Semaphore(patience)
+        self._lock = threading.Lock()
+        self._table: MountTable | None = None
+        # Where each base path really lies, looked up at a moment of the monotonic clock.
+        self._bases: dict[str, tuple[str, float]] = {}
+        self._found: dict[tuple[str, str | None], MountThreads | None] = {}
+        self._threads: dict[tuple[Mount, ...], MountThreads] = {}
+
+    def ask(
+        self,
+        function: Callable[[], Answer],
+        base: str,
+        folder_path: str | None = None,
+        seconds: float = HANGING_SECONDS,
+    ) -> Answer:
+        """As `MountThreads.ask`, of a camera's folder or just of the base."""
+        threads = self.find(base, folder_path)
+        return threads.ask(function, seconds) if threads else function()
+
+    def find(self, base: str, folder_path: str | None = None) -> MountThreads | None:
+        """The threads that ask about the folder; None where everybody may do so."""
+        table, now = mounts.table(), time.monotonic()
+        if table is not self._table or now > self._bases.get(base, ("", 0.0))[1]:
+            with self._lock:
+                self._refresh(table, base, now + BASE_SECONDS)
+        with contextlib.suppress(KeyError):
+            return self._found[base, folder_path]
+        with self._lock:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            real, components = self._bases[base][0], None
+            if folder_path is not None:
+                components = safe_open.below(safe_open.normalise(base, folder_path), base, real)
+            folder = os.path.join(real, *(components or []))
+            # Of a folder outside the base only the base is opened.
+            asked = table.doubtful(folder, components is not None)
+            if asked and asked not in self._threads:
+                self._threads[asked] = MountThreads(asked, self._patience)
+            threads = self._found[base, folder_path] = self._threads.get(asked)
+        return threads
+
+    def not_answering(self) -> list[Mount]:
+        """The mounts that hang, or say that they cannot answer."""
+        with self._lock:
+            known = list(self._threads.values())
+        silent = [t for t in known if t.has_failed or t.silence() >= HANGING_SECONDS]
+        return sorted({mount for threads in silent for mount in threads.mounts})
+
+    def _refresh(self, table: MountTable, base: str, until: float) -> None:
+        real = table.without_links(base)
+        if table is not self._table or real != self._bases.get(base, ("", 0.0))[0]:
+            self._found.clear()
+        self._table, self._bases[base] = table, (real, until)
+        for asked in [each for each in self._threads if not set(each) <= set(table.mounts)]:
+            self._threads.pop(asked).close()
+
+
 def note_progress() -> None:
     """Say that storage answers, in the middle of a question that may take long."""
-    getattr(_here, "progress", _do_nothing)()
+    if report := getattr(_here, "report", None):
+        report()
 
 
 def is_asked_directly() -> bool:
     """Whether this thread is none of those that ask about a mount."""
-    return getattr(_here, "progress", _do_nothing) is _do_nothing
-
-
-def _do_nothing() -> None:
-    pass
+    return getattr(_here, "report", None) is None

@@ -246,12 +246,13 @@ def _below_base(base: str, path: str) -> list[str] | None:
     return components
 
 
-def below(path: str, base: str) -> list[str] | None:
-    """The components that lead from ``base`` to ``path``, or None where they do not."""
-    prefix = base.rstrip("/") + "/"
-    if not (path + "/").startswith(prefix):
-        return None
-    return [component for component in path[len(prefix) :].split("/") if component]
+def below(path: str, *bases: str) -> list[str] | None:
+    """The components that lead to ``path`` from the first of ``bases`` that it is below."""
+    for base in bases:
+        prefix = base.rstrip("/") + "/"
+        if (path + "/").startswith(prefix):
+            return [component for component in path[len(prefix) :].split("/") if component]
+    return None
 
 
 def _enter(folder: int, component: str) -> int:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.storage import asking
-from app.storage.asking import ConcurrencyLimit, FolderBusy
+from app.storage import mount_threads
+from app.storage.mount_threads import ConcurrencyLimit, FolderBusy
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def limit():
 
 
 def test_a_folder_gets_no_more_threads_than_the_limit(limit, monkeypatch):
-    monkeypatch.setattr(asking, "SLOT_SECONDS", 0)
+    monkeypatch.setattr(mount_threads, "SLOT_SECONDS", 0)
     with limit.slot("a"), limit.slot("a"), limit.slot("b"):
         with pytest.raises(FolderBusy), limit.slot("a"):
             pass
@@ -57,7 +57,7 @@ def test_after_one_that_waited_in_vain_the_next_is_refused_at_once(limit):
             pass
         return time.monotonic() - began
 
-    patience = asking.SLOT_WAITS * asking.SLOT_SECONDS
+    patience = mount_threads.SLOT_WAITS * mount_threads.SLOT_SECONDS
     with limit.slot("a"), limit.slot("a"):
         assert seconds_until_refused() >= patience
         assert seconds_until_refused() < patience / 2
