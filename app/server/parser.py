@@ -31,6 +31,9 @@ FRAMING_BYTES = 64 * 1024
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # RFC 9112, sections 3 and 5. Each matches in one way only, so none backtracks.
 REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Z]+) ([\x21-\x7e\x80-\xff]+) HTTP/(1\.[01])")
+# What is in no header: control characters, and half a line end. It is refused as soon as it comes:
+# its sender may wait for the answer before it sends anything that ends the header.
+NEVER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 HEADER_LINE = re.compile(rb"(" + TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 ABSOLUTE_TARGET = re.compile(rb"https?://[^/?#@]+(?:[/?#]|$)", re.IGNORECASE)
 # One more digit than any body that a setting allows; int() refuses 4,301 of them.
@@ -79,6 +82,7 @@ class RequestParser(HTTPRequestParser):
             self.headers["CONNECTION"] = "close"
         elif "keep-alive" in options:
             self.headers["CONNECTION"] = "keep-alive"
+        self.path = self.path or "/"  # of http://host (RFC 9110, section 4.2.3)
         if self.proxy_netloc:  # counts instead of the Host header (RFC 9112, section 3.2.2)
             self.headers["HOST"] = self.proxy_netloc
 
@@ -97,6 +101,8 @@ class RequestParser(HTTPRequestParser):
         if end < 0:
             if len(self._head) > HEADER_BYTES:
                 self._refuse(too_large(bytes(self._head)))
+            elif NEVER.search(self._head, max(0, before - 1)):
+                self._refuse(BadRequest("a character is not allowed in a header"))
             return len(data)
         self._parse(bytes(self._head[:end]))
         self._head.clear()
@@ -117,10 +123,18 @@ class RequestParser(HTTPRequestParser):
 
     def _receive_body(self, data: bytes) -> int:
         consumed = int(super().received(data))
-        framing = self.body_bytes_received - len(self.body_rcv)
-        if self.chunked and framing > FRAMING_BYTES and not self.error:
-            self._refuse(RequestEntityTooLarge("the framing is larger than FRAMING_BYTES"))
+        if self.chunked and not self.error:
+            self._check_chunks(self.body_rcv)
         return consumed
+
+    def _check_chunks(self, body: Any) -> None:
+        """Refuse chunks that are too large, also one that only announces it, and a bad trailer."""
+        framing = self.body_bytes_received - len(body)
+        if framing > FRAMING_BYTES or body.chunk_remainder > self.adj.max_request_body_size:
+            self._refuse(RequestEntityTooLarge("the chunks are too large"))
+        trailer = body.trailer.strip(b"\r\n") if self.completed else b""
+        if trailer and not all(HEADER_LINE.fullmatch(line) for line in trailer.split(b"\r\n")):
+            self._refuse(BadRequest("a line of the trailer is not valid"))
 
     def _refuse(self, error: Error) -> None:
         self.error, self.completed = error, True

@@ -95,6 +95,9 @@ BAD = {
     "no size of a chunk": CHUNKED + b"zz\r\nab\r\n0\r\n\r\n",
     "chunk below zero": CHUNKED + b"-1\r\nab\r\n0\r\n\r\n",
     "chunk longer than its size": CHUNKED + b"1\r\nab\r\n0\r\n\r\n",
+    "no colon in a trailer": CHUNKED + b"1\r\na\r\n0\r\nX\r\n\r\n",
+    "NUL in a trailer": CHUNKED + b"1\r\na\r\n0\r\nX: \0\r\n\r\n",
+    "request behind line feeds in a trailer": CHUNKED + b"0\r\nX: y\n\nGET / HTTP/1.1\r\n\r\n",
     "control character in an extension": CHUNKED + b"1;a=\x01\r\na\r\n0\r\n\r\n",
 }
 TOO_LARGE = {
@@ -128,6 +131,25 @@ TOO_LARGE = {
     "long trailer": (CHUNKED + b"0\r\n" + b"X: y\r\n" * 20_000, 413, "payload_too_large"),
 }
 REFUSED = {name: (sent, 400, "bad_request") for name, sent in BAD.items()} | TOO_LARGE
+
+
+# Their senders wait for the answer: nothing that ends the header or the body follows.
+UNENDED = {
+    "line feeds": (b"GET /health HTTP/1.1\nHost: localhost\n\n", 400, "bad_request"),
+    "line feed at the end": (GET + b"\n", 400, "bad_request"),
+    "carriage returns": (b"GET /health HTTP/1.1\rHost: localhost\r\r", 400, "bad_request"),
+    "start of TLS": (b"\x16\x03\x01\x02\x00\x01\x00", 400, "bad_request"),
+    "NUL": (b"GET /\0", 400, "bad_request"),
+    "chunk of 5,000 digits": (CHUNKED + b"f" * 5000 + b"\r\na", 413, "payload_too_large"),
+    "chunk of 10 MiB": (CHUNKED + b"a00000\r\n", 413, "payload_too_large"),
+}
+
+
+@pytest.mark.parametrize(("sent", "status", "code"), UNENDED.values(), ids=UNENDED)
+def test_what_can_become_no_request_is_refused_before_its_end(shared_server, sent, status, code):
+    received, cost = exchange(shared_server, sent)
+    assert_problem(wire.parse(received), status, code)
+    assert cost < HEADER_MS
 
 
 def exchange(server, request):
@@ -166,6 +188,8 @@ ACCEPTED = {
     "empty lines before": b"\r\n\r\n\r\n" + GET + b"\r\n",
     "URL in the target": line(b"GET http://localhost/health HTTP/1.1"),
     "scheme in capitals": line(b"GET HTTP://localhost:80/health HTTP/1.1"),
+    "URL without a path": line(b"GET http://localhost HTTP/1.1"),
+    "URL with a query only": line(b"GET http://localhost?kiosk=1 HTTP/1.1"),
     "HTTP/1.0 without a Host": b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n",
     "letters of other languages": with_header("X: Tür 門".encode()),
     "empty header": with_header(b"X:"),
