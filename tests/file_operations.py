@@ -14,7 +14,10 @@ from pathlib import Path
 from tests.inotify import queue_length
 from tests.renames import exchange
 
-NAMES = ("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg")
+NAMES = (
+    *("a.jpg", "b.JPG", "c.png", "d.gif", "e.jpeg", ".hidden.jpg", "note.txt", "f.jpg"),
+    *("a.mp4", "g.TS"),
+)
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "#recycle", "x.jpg")
 BYTES = (b"", b"\xff\xd8\xff", b"GIF89a" * 50)
 HOURS = (-40, -3, -1, 0, 0, 0, 2, 30)

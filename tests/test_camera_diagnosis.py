@@ -265,7 +265,7 @@ def test_polling_is_reported_with_its_reason_and_its_remedy(base, front, monkeyp
     os.link(front / "a.jpg", front / "b.jpg")
     context = DiagnosticsContext(str(base), Folders(2**20), 2**20, Settings())
     seen = diagnose(row(), [], context, clock.now())
-    assert seen["watching"]["reason"].startswith("a picture has a second name")
+    assert seen["watching"]["reason"].startswith("a file has a second name")
     assert seen["watching"]["remedy"] == "delete one of the two names"
     assert seen["problems"][-1]["code"] == "polling"
 

@@ -34,8 +34,9 @@ def ask(
         return [], [], False
     try:
         state = known.query(folder, now, file_pattern)
-        walked = walk(folder, state.clock, MOST_BYTES, file_pattern).newest
-        return state.newest, walked, state.polling is None
+        walked = walk(folder, state.clock, MOST_BYTES, file_pattern)
+        told = state.newest + state.clips
+        return told, walked.newest + walked.clips, state.polling is None
     finally:
         os.close(folder)
 

@@ -86,6 +86,19 @@ def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camer
     assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
 
 
+def test_a_clip_counts_as_an_upload_when_it_is_closed(watch, base, camera):
+    put(base / "front" / "old.mp4", b"x", age=3600)
+    watch.tick()
+    seen = Camera.one(camera["id"])["last_seen_at"]
+    assert seen == clock.rfc3339(clock.from_ns((base / "front" / "old.mp4").stat().st_mtime_ns))
+    with (base / "front" / "new.mp4").open("wb", buffering=0) as file:
+        file.write(b"half")
+        watch.tick()
+        assert Camera.one(camera["id"])["last_seen_at"] == seen
+    watch.tick()
+    assert Camera.one(camera["id"])["last_seen_at"] > seen
+
+
 def test_half_a_picture_that_was_there_at_the_start_does_not_count_as_an_upload(
     watch, base, camera, folders
 ):

@@ -47,6 +47,20 @@ def test_the_suffix_in_any_letter_case_makes_a_candidate(base, name):
     assert paths(base) == [name]
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.MKV", "a.avi", "a.Mov", "a.webm", "a.ts"])
+def test_a_clip_of_any_size_is_found_beside_the_pictures(base, name):
+    aged(base / "day" / name, 0, b"x" * (MOST + 1))
+    aged(base / "b.jpg", 1)
+    aged(base / ".hidden.mp4", 0)
+    folder = safe_open.open_folder(str(base), "")
+    try:
+        found = scan.walk(folder, storage_clock(NOW), MOST)
+    finally:
+        os.close(folder)
+    assert [candidate.path for candidate in found.clips] == [f"day/{name}"]
+    assert [candidate.path for candidate in found.newest] == ["b.jpg"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -154,7 +168,7 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
             (base / name).unlink()
         return has_suffix(name)
 
-    monkeypatch.setattr(scan, "picture_filter", lambda _: delete_meanwhile)
+    monkeypatch.setattr(scan, "upload_filter", lambda _: delete_meanwhile)
     assert paths(base) == ["a.jpg"]
 
 

@@ -228,16 +228,16 @@ def _newest_upload(state: FolderState, looks: Iterable[Look]) -> str | None:
     """When the newest upload was completed: when that was seen, or else by the newest file's time.
 
     Always the box's own time, and never later than now. A time that is not believed does not
-    count, nor does that of a picture that is still being uploaded.
+    count, nor does that of a file that is still being uploaded.
     """
     until = state.clock.box_ns
-    times = (
-        candidate.time_ns - state.clock.ahead_ns
-        for candidate, check, _ in looks
-        if candidate.idle and candidate.rank == TRUSTED and not check.is_being_written
+    pictures = (candidate for candidate, check, _ in looks if not check.is_being_written)
+    newest = (
+        next((each.time_ns for each in files if each.idle and each.rank == TRUSTED), 0)
+        for files in (pictures, state.clips)
     )
     seen_ns = state.upload.seen_ns if state.upload and state.upload.seen_ns <= until else 0
-    completed_ns = max(min(next(times, 0), until), seen_ns)
+    completed_ns = max(min(max(newest) - state.clock.ahead_ns, until), seen_ns)
     return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
 
 

@@ -16,7 +16,7 @@ from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
 from .newest_files import Candidate
-from .scan import walk
+from .scan import is_clip, walk
 from .times import JUMP_NS, Arrivals, Doubted, StorageClock, Upload
 from .versions import Versions
 from .watched_tree import WatchedTree
@@ -41,11 +41,12 @@ FolderKey = tuple[int, int, str | None]
 
 
 class FolderState(NamedTuple):
-    """What is known of a folder: its newest candidates, the last upload that was seen to be
-    completed, why it is polled, if it is, and what its storage's clock shows.
+    """What is known of a folder: its newest pictures and clips, the last upload that was seen to
+    be completed, why it is polled, if it is, and what its storage's clock shows.
     """
 
     newest: list[Candidate]
+    clips: list[Candidate]
     upload: Upload | None
     polling: str | None
     clock: StorageClock
@@ -191,15 +192,17 @@ class Folders:
         for _ in range(2):
             clock = self._clock(entry, now)
             found = walk(folder, clock, self.most_bytes, entry.file_pattern)
-            entry.arrivals.note(found.latest, found.pictures, clock, self._doubted.jumps)
+            entry.arrivals.note(found.latest, found.uploads, clock, self._doubted.jumps)
             if abs(entry.arrivals.ahead_ns - clock.ahead_ns) <= JUMP_NS:
                 break
         if arrived := entry.arrivals.pending:
-            check = self.checks.examine(folder, arrived.path, clock)[1]
-            if not check.is_being_written:
+            check = None
+            if not is_clip(arrived.path):
+                check = self.checks.examine(folder, arrived.path, clock)[1]
+            if check is None or not check.is_being_written:
                 entry.upload = Upload(clock.box_ns, arrived.path, arrived.mtime_ns)
                 entry.arrivals.pending = None
-        return FolderState(found.newest, entry.upload, reason, clock)
+        return FolderState(found.newest, found.clips, entry.upload, reason, clock)
 
     def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
         """What the tree knows, or a new one; None where there is none or another thread reads."""
@@ -246,14 +249,14 @@ class Folders:
         self, entry: _Entry, tree: WatchedTree, folder: int, clock: StorageClock
     ) -> FolderState:
         try:
-            newest = tree.newest(folder, clock)
+            newest, clips = tree.newest(folder, clock)
         except BaseException as error:  # raised again: what was queued is half applied
             if isinstance(error, WatchLost):
                 entry.reason = str(error)
             _close(entry)
             raise
         entry.upload = tree.upload or entry.upload
-        return FolderState(newest, entry.upload, None, clock)
+        return FolderState(newest, clips, entry.upload, None, clock)
 
 
 def folder_key(folder: int, file_pattern: str | None = None) -> FolderKey:

@@ -163,6 +163,30 @@ class Ranking(Generic[File]):
         return found[: len(found) - len(empty)][:KEPT] + empty[:KEPT]
 
 
+class Uploads(Generic[File]):
+    """The files of one kind in a watched folder: the newest, and those that are being written."""
+
+    def __init__(self, path_of: Callable[[File], str]) -> None:
+        self.ranking: Ranking[File] = Ranking(path_of)
+        self.writers: Writers[File] = Writers()
+        self._answer: list[Candidate] | None = None
+
+    def answer(self) -> list[Candidate]:
+        """As `Ranking.answer`; it is kept while nothing changes and nothing is being written."""
+        if self._answer is None or self.writers:
+            self._answer = self.ranking.answer(self.writers)
+        return self._answer
+
+    def note_change(self) -> None:
+        """Note that the ranking, or what is known of a file in it, may have changed."""
+        self._answer = None
+
+    def keep_where(self, exists: Callable[[File], bool]) -> None:
+        """Note that the files for which ``exists`` is false are gone."""
+        self.ranking.keep_where(exists)
+        self.writers.keep_where(exists)
+
+
 class Writers(Generic[File]):
     """The files that were written to and not closed since, and how often each was completed."""
 

@@ -1,8 +1,11 @@
-"""Which files below a folder may be pictures? One walk, by descriptor, in constant memory."""
+"""Which files below a folder are uploads: pictures and clips? One walk, by descriptor, in constant
+memory.
+"""
 
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from fnmatch import translate
 from functools import lru_cache
@@ -16,6 +19,8 @@ from .newest_files import Candidate, Ranking
 from .times import Arrival, StorageClock
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
+CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")
+UPLOAD_SUFFIXES = SUFFIXES + CLIP_SUFFIXES
 # Each level holds one descriptor open while it is walked; deeper folders are passed over.
 MAX_DEPTH = 100
 # Folders in which storage systems keep thumbnails, deleted files and their own data: names that
@@ -30,7 +35,7 @@ COMPILED_PATTERNS = 512
 NameFilter = Callable[[str], bool]
 # What the caller knows a folder by: its path, for example.
 Place = TypeVar("Place")
-# A file with a picture's name: the place of its folder, its name, its status and whether the
+# A file with the name of an upload: the place of its folder, its name, its status and whether the
 # service may read it.
 Found = tuple[Place, str, os.stat_result, bool]
 # Called with each subfolder before it is listed: its descriptor, the place of the folder that it
@@ -39,36 +44,41 @@ Enter = Callable[[int, Place, str], Place | None]
 
 
 class Walked(NamedTuple):
-    """What a walk found: the newest candidates, the first to be tried first, the file that changed
-    last, and how many pictures there are.
+    """What a walk found: the newest pictures and the newest clips, the first to be tried first,
+    the file that changed last, and how many there are.
     """
 
     newest: list[Candidate]
+    clips: list[Candidate]
     latest: Arrival | None
-    pictures: int
+    uploads: int
 
 
 def walk(
     folder: int, clock: StorageClock, most_bytes: int, file_pattern: str | None = None
 ) -> Walked:
-    """Look at every picture below the descriptor ``folder``."""
-    ranking: Ranking[str] = Ranking(lambda path: path)
-    is_picture, latest, pictures = picture_filter(file_pattern), None, 0
-    for prefix, name, status, readable in files(folder, "", _path_in, is_picture):
-        if not readable or not is_candidate(status, most_bytes):
+    """Look at every picture, of at most ``most_bytes`` bytes, and clip below the descriptor
+    ``folder``.
+    """
+    pictures: Ranking[str] = Ranking(lambda path: path)
+    clips: Ranking[str] = Ranking(lambda path: path)
+    is_upload, latest, uploads = upload_filter(file_pattern), None, 0
+    for prefix, name, status, readable in files(folder, "", _path_in, is_upload):
+        ranking, most = (clips, sys.maxsize) if is_clip(name) else (pictures, most_bytes)
+        if not readable or not is_candidate(status, most):
             continue
         ranking.put(prefix + name, *clock.place(status))
-        pictures += 1
+        uploads += 1
         changed_ns = status.st_ctime_ns
         if (latest is None or changed_ns > latest[0]) and clock.may_be(changed_ns):
             latest = Arrival(changed_ns, prefix + name, status.st_mtime_ns, status.st_size)
-    return Walked(ranking.answer(), latest, pictures)
+    return Walked(pictures.answer(), clips.answer(), latest, uploads)
 
 
 def files(
-    folder: int, place: Place, enter: Enter[Place], is_picture: NameFilter, depth: int = 0
+    folder: int, place: Place, enter: Enter[Place], is_upload: NameFilter, depth: int = 0
 ) -> Iterator[Found[Place]]:
-    """Every file whose name ``is_picture`` accepts, depth first.
+    """Every file whose name ``is_upload`` accepts, depth first.
 
     Hidden files and housekeeping folders are passed over. ``depth``: how many folders lie above
     ``folder`` in the camera's folder.
@@ -77,14 +87,14 @@ def files(
     for entry in entries(folder):
         note_progress()
         name = entry.name
-        if is_picture(name) and is_kind(entry.is_file):
+        if is_upload(name) and is_kind(entry.is_file):
             if not name.startswith(".") and (status := status_of(entry)):
                 yield place, name, status, is_readable(folder, name, status)
         elif not is_housekeeping(name) and is_kind(entry.is_dir):
             subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
-            yield from _files_in(folder, place, name, enter, is_picture, depth + 1)
+            yield from _files_in(folder, place, name, enter, is_upload, depth + 1)
 
 
 def entries(folder: int) -> Iterator[os.DirEntry[str]]:
@@ -129,17 +139,24 @@ def has_suffix(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def is_clip(name: str) -> bool:
+    """Whether a file of this name calls itself a clip."""
+    return name.lower().endswith(CLIP_SUFFIXES)
+
+
 def is_housekeeping(name: str) -> bool:
     """Whether a folder of this name belongs to the storage system and not to a camera."""
     return name.startswith(HOUSEKEEPING_PREFIXES) or name.lower() in HOUSEKEEPING
 
 
-def picture_filter(file_pattern: str | None) -> NameFilter:
-    """Whether a file's name is that of a picture and matches the camera's ``file_pattern``."""
+def upload_filter(file_pattern: str | None) -> NameFilter:
+    """Whether a file's name is that of a picture or clip and matches the camera's
+    ``file_pattern``.
+    """
     if file_pattern is None:
-        return has_suffix
+        return _is_upload
     matches = name_filter(file_pattern)
-    return lambda name: has_suffix(name) and matches(name)
+    return lambda name: _is_upload(name) and matches(name)
 
 
 @lru_cache(COMPILED_PATTERNS)
@@ -172,6 +189,10 @@ def may_enter(folder: int) -> bool:
     return os.access(".", os.X_OK, dir_fd=folder, effective_ids=True)
 
 
+def _is_upload(name: str) -> bool:
+    return name.lower().endswith(UPLOAD_SUFFIXES)
+
+
 def _path_in(_: int, prefix: str, name: str) -> str:
     return f"{prefix}{name}/"
 
@@ -181,7 +202,7 @@ def _files_in(
     place: Place,
     name: str,
     enter: Enter[Place],
-    is_picture: NameFilter,
+    is_upload: NameFilter,
     depth: int,
 ) -> Iterator[Found[Place]]:
     try:
@@ -191,6 +212,6 @@ def _files_in(
     try:
         below = enter(folder, place, name)
         if below is not None:
-            yield from files(folder, below, enter, is_picture, depth)
+            yield from files(folder, below, enter, is_upload, depth)
     finally:
         os.close(folder)

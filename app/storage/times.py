@@ -130,29 +130,29 @@ class Arrivals:
     ahead_ns: int = 0
     pending: Arrival | None = None
     _latest: Arrival | None = None
-    _pictures: int = 0
+    _uploads: int = 0
     _looked_ns: int = 0
     _jumps: int = 0
 
-    def note(self, latest: Arrival | None, pictures: int, clock: StorageClock, jumps: int) -> None:
+    def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
         """Compare what a walk found with what the walk before it found.
 
-        ``pictures``: how many there are; ``jumps``: how often the box's clock was set.
+        ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
         """
         known = self._latest if jumps == self._jumps else None
         if latest is not None:
             if known is not None and latest.ctime_ns > known.ctime_ns:
                 self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
-                if self._is_upload(known, latest, pictures):
+                if self._is_upload(known, latest, uploads):
                     self.pending = latest
             self.ahead_ns = max(self.ahead_ns, latest.ctime_ns - clock.box_ns)
         if known is None or (latest is not None and latest.ctime_ns > known.ctime_ns):
             self._latest = latest or Arrival(0, "", 0, 0)
         if clock.is_local:
             self.ahead_ns = 0
-        self._pictures, self._looked_ns, self._jumps = pictures, clock.box_ns, jumps
+        self._uploads, self._looked_ns, self._jumps = uploads, clock.box_ns, jumps
 
-    def _is_upload(self, known: Arrival, latest: Arrival, pictures: int) -> bool:
+    def _is_upload(self, known: Arrival, latest: Arrival, uploads: int) -> bool:
         """Whether a file was written, and not only its rights or its links were changed.
 
         An old mtime may be that of the camera, which sets it after the upload.
@@ -160,4 +160,4 @@ class Arrivals:
         if latest.mtime_ns > self._looked_ns + self.ahead_ns - ROUNDING_NS:
             return True
         is_same = latest.path == known.path
-        return latest[2:] != known[2:] if is_same else pictures > self._pictures
+        return latest[2:] != known[2:] if is_same else uploads > self._uploads

@@ -8,20 +8,22 @@ its watch descriptor, which the kernel gives to it alone. Where the events do no
 import errno
 import os
 import stat
+import sys
 
 from inotify_simple import Event, flags
 
 from . import safe_open, watches
 from .folder_tree import Entry, FolderNode, FolderTree, path_of
-from .newest_files import KEPT, Candidate, Ranking, Writers
+from .newest_files import KEPT, Candidate, Uploads
 from .scan import (
     MAX_DEPTH,
     files,
     is_candidate,
+    is_clip,
     is_housekeeping,
     is_readable,
     may_enter,
-    picture_filter,
+    upload_filter,
 )
 from .times import StorageClock, Upload
 from .watches import Watches, WatchLost
@@ -43,10 +45,9 @@ class WatchedTree:
     ) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
         self._most_bytes = most_bytes
-        self._is_picture = picture_filter(file_pattern)
-        self._ranking: Ranking[Entry] = Ranking(path_of)
-        self._writers: Writers[Entry] = Writers()
-        self._answer: list[Candidate] | None = None
+        self._is_upload = upload_filter(file_pattern)
+        self._pictures: Uploads[Entry] = Uploads(path_of)
+        self._clips: Uploads[Entry] = Uploads(path_of)
         # The last upload that was seen to be completed.
         self.upload: Upload | None = None
         # The camera's own folder, open while a question is answered, and the moment of that.
@@ -71,23 +72,26 @@ class WatchedTree:
         """Give the watches back."""
         self._watches.close_queue(self._queue, self._tree.clear())
 
-    def newest(self, folder: int, clock: StorageClock) -> list[Candidate]:
-        """What a walk over ``folder`` would answer at this moment; raises `WatchLost`."""
+    def newest(self, folder: int, clock: StorageClock) -> tuple[list[Candidate], list[Candidate]]:
+        """The newest pictures and the newest clips, as a walk over ``folder`` would find them at
+        this moment; raises `WatchLost`.
+        """
         self._folder, self._clock = folder, clock
         self._catch_up()
+        return self._ranked(self._pictures), self._ranked(self._clips)
+
+    def _ranked(self, uploads: Uploads[Entry]) -> list[Candidate]:
         for _ in range(KEPT):
-            answer = self._ranked()
+            if not uploads.ranking.is_current(self._clock.now_ns):
+                raise WatchLost(watches.FORGOTTEN)
+            answer = uploads.answer()
             if not answer or self._is_unchanged(answer[0]):
                 break
             self._check_file(self._tree.entry(answer[0].path), completed=False)
         return answer
 
-    def _ranked(self) -> list[Candidate]:
-        if not self._ranking.is_current(self._clock.now_ns):
-            raise WatchLost(watches.FORGOTTEN)
-        if self._answer is None or self._writers:
-            self._answer = self._ranking.answer(self._writers)
-        return self._answer
+    def _of_kind(self, name: str) -> Uploads[Entry]:
+        return self._clips if is_clip(name) else self._pictures
 
     def _is_unchanged(self, candidate: Candidate) -> bool:
         """Whether the file is as the events say: link(2) elsewhere raises no event here."""
@@ -120,15 +124,15 @@ class WatchedTree:
         elif mask & flags.ISDIR:
             if not is_housekeeping(name):
                 self._note_folder((node, name), mask)
-        elif self._is_picture(name) and not name.startswith("."):
-            file = (node, name)
+        elif self._is_upload(name) and not name.startswith("."):
+            file, writers = (node, name), self._of_kind(name).writers
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
             if mask & flags.MODIFY:
-                self._writers.put(file)
+                writers.put(file)
             elif mask & COMPLETED:
-                self._writers.complete(file)
+                writers.complete(file)
             elif mask & GONE:
-                self._writers.drop(file)
+                writers.drop(file)
 
     def _note_end(self, node: FolderNode, mask: int) -> None:
         """The kernel watches the folder no more."""
@@ -163,7 +167,7 @@ class WatchedTree:
 
     def _check_folder(self, parent: FolderNode, name: str) -> None:
         """Take up the folder at this place: read it, unless it only has moved there."""
-        self._answer = None
+        self._note_change()
         components = [*parent.components(), name]
         folder = self._open(components)
         if folder is None:
@@ -179,7 +183,7 @@ class WatchedTree:
     def _read(self, folder: int, node: FolderNode) -> None:
         """Watch, and only then list, every folder from here down."""
         depth = len(node.components())
-        found = files(folder, node, self._enter, self._is_picture, depth)
+        found = files(folder, node, self._enter, self._is_upload, depth)
         for place, name, status, readable in found:
             self._rank((place, name), status, readable)
 
@@ -204,7 +208,8 @@ class WatchedTree:
         if self._is_deep or node in parent.ancestors():
             raise WatchLost(watches.MOVED)
         self._tree.attach(node, parent, name)
-        self._ranking.forget_ties()
+        for uploads in (self._pictures, self._clips):
+            uploads.ranking.forget_ties()
 
     def _is_still_there(self, node: FolderNode, folder: int) -> bool:
         """Whether the place that the tree has for the node leads to this open folder."""
@@ -228,20 +233,24 @@ class WatchedTree:
     def _release(self) -> None:
         """Stop watching the folders that left and were not found at another place."""
         if self._tree.has_detached:
-            self._answer = None
+            self._note_change()
             self._watches.remove(self._queue, self._tree.release())
-            self._ranking.keep_where(self._tree.contains)
-            self._writers.keep_where(self._tree.contains)
+            for uploads in (self._pictures, self._clips):
+                uploads.keep_where(self._tree.contains)
+
+    def _note_change(self) -> None:
+        for uploads in (self._pictures, self._clips):
+            uploads.note_change()
 
     def _check_file(self, file: Entry, completed: bool) -> None:
-        self._answer = None
-        path = path_of(file)
+        uploads, path = self._of_kind(file[1]), path_of(file)
+        uploads.note_change()
         try:
             status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise WatchLost(watches.TOO_LONG) from None
-            self._ranking.drop(file)
+            uploads.ranking.drop(file)
             return
         ranked = self._rank(file, status, is_readable(self._folder, path, status))
         if ranked and completed:
@@ -250,11 +259,13 @@ class WatchedTree:
             self.upload = self.upload._replace(mtime_ns=status.st_mtime_ns)
 
     def _rank(self, file: Entry, status: os.stat_result, readable: bool) -> bool:
-        """Whether it may hold a picture; raises `WatchLost` where it could change unseen."""
+        """Whether it may be a picture or clip; raises `WatchLost` where it could change unseen."""
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise WatchLost(watches.HARD_LINKS)  # whatever its size is now
-        if not is_candidate(status, self._most_bytes) or not readable:
-            self._ranking.drop(file)
+        uploads = self._of_kind(file[1])
+        most_bytes = sys.maxsize if uploads is self._clips else self._most_bytes
+        if not is_candidate(status, most_bytes) or not readable:
+            uploads.ranking.drop(file)
             return False
-        self._ranking.put(file, *self._clock.place(status))
+        uploads.ranking.put(file, *self._clock.place(status))
         return status.st_size > 0

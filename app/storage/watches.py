@@ -36,11 +36,9 @@ FORGOTTEN = "more of the newest pictures are gone than are remembered; the folde
 REPLACED = "the folder was deleted, or something mounted or unmounted; it is read anew"
 MOVED = "folders were moved while they were read, or far below others; the folder is read anew"
 CLOSED = "the service may not look up files in the folder"
-HARD_LINKS = (
-    "a picture has a second name (hard link), and a change through that one goes unnoticed"
-)
+HARD_LINKS = "a file has a second name (hard link), and a change through that one goes unnoticed"
 MOUNTED_TWICE = "a folder is mounted at two places in it, and events name only one of them"
-TOO_LONG = "the path of a picture is too long to be followed"
+TOO_LONG = "the path of a file is too long to be followed"
 # What to do about it, where something can be done.
 REMEDIES = {
     NO_WATCHES: "raise fs.inotify.max_user_watches with sysctl",
