@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.config import SETTINGS, read_settings
-from app.installation import how_to_show
+from app.unit import how_to_show
 from tests.e2e.ftp import DEADLINE_SECONDS, PASSWORD, ftp_client, store
 from tests.pictures import picture
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import peewee
 
-from .. import clock, installation
+from .. import clock, unit
 from ..db import backup
 from ..models import AuditEntry, Row
 from ..services import health
@@ -127,9 +127,9 @@ def check_inotify(cameras: int) -> Check:
 
 def _check_base_path(base: str, threads: StorageThreads) -> Check:
     """Whether the folder can be read here, and also by the service as its unit starts it."""
-    home = installation.read_unit().hides(base)
+    home = unit.read_unit().hides(base)
     if home:
-        return Check(UNHEALTHY, installation.how_to_show(base, home))
+        return Check(UNHEALTHY, unit.how_to_show(base, home))
     return check_base_path(base, threads)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-from .. import installation
+from .. import unit
 from ..storage import safe_open
 from ..storage.names import as_text, folders_that_read
 
@@ -107,8 +107,8 @@ def advice(access: FolderAccess, base: str) -> str | None:
     """What keeps the folder from being listed and what to do about it; None if nothing does."""
     if access.problem is None:
         return None
-    if access.problem == "base_path_missing" and (home := installation.hidden_by_home(base)):
-        return installation.how_to_show(base, home)
+    if access.problem == "base_path_missing" and (home := unit.hidden_by_home(base)):
+        return unit.how_to_show(base, home)
     is_misspelt = access.similar and access.problem == "folder_missing"
     sentence = SIMILAR if is_misspelt else ADVICE[access.problem]
     return sentence.format(

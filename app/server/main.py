@@ -14,7 +14,7 @@ from typing import NoReturn
 from flask import Flask
 from peewee import DatabaseError
 
-from .. import db, installation, logs
+from .. import db, installation, logs, unit
 from ..access.authorize import is_locked_out
 from ..cli.tokens import command_to_create
 from ..config import MIB
@@ -123,7 +123,7 @@ def _prepare(app: Flask) -> EventLoop:
         _refuse(str(error))
     except (OSError, DatabaseError, db.DatabaseBusy) as error:
         path, is_os_error = app.config["NVR_DATABASE_URL"], isinstance(error, OSError)
-        remedy = installation.how_to_write(path) if is_os_error else ""
+        remedy = unit.how_to_write(path) if is_os_error else ""
         _refuse(f"the database {path} cannot be used: {error}{remedy}")
     try:
         return EventLoop(app)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import peewee
 
-from .. import db, installation
+from .. import db, unit
 from ..layout import START
 from ..models import Row, Secret
 from ..storage import safe_open
@@ -121,8 +121,8 @@ def check_base_path(base: str, threads: StorageThreads) -> Check:
             "disk, the network and the server; the service notices when it answers again.",
         )
     except (safe_open.FolderNotFound, safe_open.OutsideBase):
-        if home := installation.hidden_by_home(base):
-            return Check(UNHEALTHY, installation.how_to_show(base, home))
+        if home := unit.hidden_by_home(base):
+            return Check(UNHEALTHY, unit.how_to_show(base, home))
         return Check(
             UNHEALTHY,
             "The base path of the uploads is missing or cannot be read. Create or mount it, and "

@@ -69,6 +69,8 @@ class Server:
             "NVR_FOSCAM_BASE_PATH": str(self.base),
             "NVR_DATABASE_URL": f"sqlite:///{self.database}",
             "NVR_PORT": "0",
+            # A developer's .env beside wsgi.py does not count.
+            "FLASK_SKIP_DOTENV": "1",
             # For what the service writes down for commands (systemd.exec(5)).
             "RUNTIME_DIRECTORY": str(self.folder),
         }

@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from app.config import SETTINGS
-from app.installation import RECORDED, hidden_by_home
+from app.installation import RECORDED
+from app.unit import hidden_by_home
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.mounts import needs_mount
 
@@ -44,7 +45,7 @@ class Checkout:
         server = Server(scratch, **settings)
         server.program = (sys.executable, self.folder / "wsgi.py")
         environ = {name: v for name, v in server.environ().items() if v}
-        del environ["RUNTIME_DIRECTORY"]
+        del environ["RUNTIME_DIRECTORY"], environ["FLASK_SKIP_DOTENV"]
         server.environ = lambda: environ
         return server
 
