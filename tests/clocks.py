@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.storage.times import Doubted, StorageClock
+from app.storage.newest_files import Doubted, StorageClock
 
 
 def storage_clock(

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import times
-from app.storage.scan import walk
-from app.storage.times import EMPTY, FUTURE, TRUSTED, Arrival, Arrivals, Doubted
+from app.storage import newest_files
+from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, Doubted
+from app.storage.scan import Arrival, Arrivals, walk
 from tests.clocks import storage_clock
 from tests.pictures import put
 
@@ -30,7 +30,7 @@ def status(mtime: float, ctime: float, inode: int = 1, size: int = 9) -> os.stat
 def monotonic(monkeypatch):
     """The monotonic clock, in seconds; move it by setting its only item."""
     at = [5000.0]
-    monkeypatch.setattr(times.time, "monotonic_ns", lambda: round(at[0] * NS))
+    monkeypatch.setattr(newest_files.time, "monotonic_ns", lambda: round(at[0] * NS))
     return at
 
 
@@ -107,7 +107,7 @@ def test_a_picture_keeps_its_own_time_where_the_clock_was_behind(monotonic):
 def test_the_pictures_whose_time_is_not_believed_are_remembered_in_bounded_memory(
     monotonic, monkeypatch
 ):
-    monkeypatch.setattr(times, "MOST_DOUBTED", 10)
+    monkeypatch.setattr(newest_files, "MOST_DOUBTED", 10)
     doubted = Doubted()
     clock = storage_clock(NOW, doubted)
     for inode in range(20):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import newest_files, watched_tree, watches
+from app.storage import folder_tree, watched_tree, watches
 from app.storage.scan import walk
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
@@ -31,7 +31,7 @@ def test_an_upload_that_takes_an_hour_counts_as_being_written_throughout(root, m
     root.query()
     with (root.path / "new.jpg").open("wb", buffering=0) as file:
         for minute in range(0, 60, 14):
-            monkeypatch.setattr(newest_files.time, "monotonic", lambda at=now + 60 * minute: at)
+            monkeypatch.setattr(folder_tree.time, "monotonic", lambda at=now + 60 * minute: at)
             file.write(b"more")
             assert root.written() == ["new.jpg"]
     assert root.written() == []
@@ -68,7 +68,7 @@ def test_a_file_that_was_not_written_for_15_minutes_counts_as_closed(root, monke
     put(root.path / "old.jpg", b"old", age=60)
     os.truncate(root.path / "a.jpg", 2)
     assert root.written() == ["a.jpg"]
-    monkeypatch.setattr(newest_files, "STALLED_SECONDS", -1)
+    monkeypatch.setattr(folder_tree, "STALLED_SECONDS", -1)
     assert root.written() == []
 
 

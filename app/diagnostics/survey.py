@@ -10,19 +10,18 @@ from ..storage import safe_open
 from ..storage.checks import FileChecks
 from ..storage.formats import EMPTY, FOREIGN, WHOLE
 from ..storage.names import as_text
-from ..storage.newest_files import Candidate
+from ..storage.newest_files import Candidate, StorageClock
 from ..storage.scan import (
     MAX_DEPTH,
     SUFFIXES,
+    ask_entry,
     entries,
     has_suffix,
     is_candidate,
     is_housekeeping,
     is_readable,
     name_filter,
-    status_of,
 )
-from ..storage.times import StorageClock
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
@@ -198,7 +197,7 @@ class _Counting:
             if (
                 is_listed
                 and self._matches(final_name(entry.name))
-                and (status := status_of(entry))
+                and (status := ask_entry(entry.stat))
             ):
                 self.survey.temporary.append(self._file(components, entry, status))
         elif entry.is_symlink():
@@ -226,7 +225,7 @@ class _Counting:
             self.survey.skipped["links_inside"] += 1
 
     def _count_picture(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
-        status = status_of(entry)
+        status = ask_entry(entry.stat)
         if status is None or not entry.is_file(follow_symlinks=False):
             return
         if status.st_size == 0:

@@ -10,7 +10,7 @@ from .. import clock
 from ..models import UNCLEAN, Row
 from ..storage import safe_open
 from ..storage.names import as_text, reading
-from ..storage.scan import entries, is_housekeeping, is_kind
+from ..storage.scan import ask_entry, entries, is_housekeeping
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
 
@@ -69,7 +69,7 @@ def _folder_names(base: str) -> list[str]:
             for entry in entries(root)
             if not is_housekeeping(entry.name)
             and not UNCLEAN.search(as_text(entry.name))
-            and is_kind(entry.is_dir)
+            and ask_entry(entry.is_dir)
         ]
     finally:
         os.close(root)

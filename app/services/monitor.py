@@ -16,8 +16,8 @@ from ..models import Camera, CameraEvidence, Row
 from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, FolderState, folder_key
 from ..storage.mount_threads import MountThreads, Task
+from ..storage.newest_files import TRUSTED
 from ..storage.snapshots import Look, Search
-from ..storage.times import TRUSTED
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
 from .settings import EffectiveSettings, Settings

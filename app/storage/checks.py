@@ -12,8 +12,8 @@ from typing import NamedTuple
 from . import safe_open
 from .formats import EMPTY, HALF, WHOLE, Picture, describe, kind_of
 from .mount_threads import is_asked_directly, note_progress
+from .newest_files import StorageClock
 from .scan import require_listing
-from .times import StorageClock
 
 # What begins like a picture, or is empty, counts as being written for so long after its last
 # change, in seconds: uploads that broke off are resumed.

@@ -1,9 +1,20 @@
-"""Which folders are watched below a camera's folder, and where does each of them lie now?
+"""Which folders and files are known below a watched folder: where they lie, and who writes them?
 
 A folder that moves is one node that gets another parent, however many folders lie below it.
 """
 
+import itertools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from .newest_files import REMEMBERED, Candidate, Completed, Ranking
+
+# A file that was written to and neither closed nor written again for this long, in seconds, is
+# no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
+STALLED_SECONDS = 900
+
+_numbers = itertools.count()
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +51,8 @@ class FolderTree:
     def __init__(self) -> None:
         self.root = FolderNode(0)
         self._nodes: dict[int, FolderNode] = {}
-        self._detached: list[FolderNode] = []
+        # Folders that left their place; `release` forgets those that are nowhere else.
+        self.detached: list[FolderNode] = []
 
     def set_root(self, wd: int) -> None:
         """Begin with the camera's own folder."""
@@ -68,7 +80,7 @@ class FolderTree:
         if node.parent:
             del node.parent.children[node.name]
             node.parent = None
-            self._detached.append(node)
+            self.detached.append(node)
 
     def detach_at(self, parent: FolderNode, name: str) -> None:
         """The same for what is at this place, if anything is."""
@@ -82,8 +94,8 @@ class FolderTree:
 
     def release(self) -> list[int]:
         """Forget all that was detached and not attached again; the watch descriptors of it."""
-        gone = [node for node in self._detached if node.parent is None]
-        self._detached, descriptors = [], []
+        gone = [node for node in self.detached if node.parent is None]
+        self.detached, descriptors = [], []
         while gone:
             node = gone.pop()
             gone += node.children.values()
@@ -96,11 +108,6 @@ class FolderTree:
         descriptors = list(self._nodes)
         self._nodes.clear()
         return descriptors
-
-    @property
-    def has_detached(self) -> bool:
-        """Whether `release` has something to forget."""
-        return bool(self._detached)
 
     def contains(self, entry: Entry) -> bool:
         """Whether the folder that the entry is in is still below the camera's folder."""
@@ -118,3 +125,68 @@ class FolderTree:
 def path_of(entry: Entry) -> str:
     """The entry's path relative to the camera's folder."""
     return "/".join([*entry[0].components(), entry[1]])
+
+
+class Writers:
+    """The files that were written to and not closed since, and how often each was completed."""
+
+    def __init__(self) -> None:
+        # When each was written to last, by the monotonic clock.
+        self.written_at: dict[Entry, float] = {}
+        # Of the files that were completed last.
+        self._completed: dict[Entry, Completed] = {}
+        self._since = next(_numbers)
+
+    def put(self, file: Entry) -> None:
+        """Note that ``file`` was written to."""
+        self.written_at[file] = time.monotonic()
+
+    def complete(self, file: Entry) -> None:
+        """Note that ``file`` was closed after writing, or renamed into place."""
+        self.written_at.pop(file, None)
+        since, times = self.completed(file)
+        self._set_completed(file, Completed(since, times + 1))
+
+    def drop(self, file: Entry) -> None:
+        """Note that ``file`` was deleted, or renamed."""
+        self.written_at.pop(file, None)
+        self._set_completed(file, Completed(next(_numbers), 0))
+
+    def keep_where(self, exists: Callable[[Entry], bool]) -> None:
+        """Note that the files for which ``exists`` is false are gone."""
+        self.written_at = {file: at for file, at in self.written_at.items() if exists(file)}
+        self._completed = {f: known for f, known in self._completed.items() if exists(f)}
+        self._since = next(_numbers)
+
+    def completed(self, file: Entry) -> Completed:
+        """How often ``file`` was completed."""
+        return self._completed.get(file, Completed(self._since, 0))
+
+    def forget_stalled(self) -> None:
+        """Forget those that were not written to within the last `STALLED_SECONDS`."""
+        stalled = time.monotonic() - STALLED_SECONDS
+        self.written_at = {file: at for file, at in self.written_at.items() if at > stalled}
+
+    def state_of(self, file: Entry) -> tuple[bool, Completed]:
+        """Whether nobody is known to be writing it, and how often it was completed."""
+        return file not in self.written_at, self.completed(file)
+
+    def _set_completed(self, file: Entry, completed: Completed) -> None:
+        self._completed.pop(file, None)
+        self._completed[file] = completed
+        if len(self._completed) > REMEMBERED:
+            del self._completed[next(iter(self._completed))]
+            self._since = next(_numbers)
+
+
+@dataclass(slots=True)
+class Uploads:
+    """The files of one kind in a watched folder, of at most ``most_bytes`` bytes each.
+
+    ``newest``: the answer of the ranking, None where something has changed since.
+    """
+
+    most_bytes: int
+    ranking: Ranking[Entry] = field(default_factory=lambda: Ranking(path_of))
+    writers: Writers = field(default_factory=Writers)
+    newest: list[Candidate] | None = None

@@ -15,9 +15,8 @@ from . import safe_open
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
-from .newest_files import Candidate
-from .scan import is_clip, walk
-from .times import JUMP_NS, Arrivals, Doubted, StorageClock, Upload
+from .newest_files import JUMP_NS, Candidate, Doubted, StorageClock
+from .scan import Arrivals, Upload, is_clip, walk
 from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost

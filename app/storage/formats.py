@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-from .times import StorageClock
+from .newest_files import StorageClock
 
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",

@@ -1,27 +1,112 @@
-"""Which of many files are the newest, remembered in constant memory?"""
+"""Which of many files are the newest, by times that can be believed, and in constant memory?
 
-import itertools
+Cameras set times by FTP's MFMT, clocks are set, and a NAS has a clock of its own: a time that
+cannot be right counts as the moment when the picture was first seen.
+"""
+
 import math
+import os
+import threading
 import time
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
-from .times import EMPTY, FUTURE, TRUSTED
+# A time that lies further in the future than this is not believed.
+FUTURE_NS = 10 * 10**9
+# A clock was set where it moved by more than this. Less is believed anyway, and a question may
+# come some seconds after the moment that it is asked for: storage is slow, and threads wait.
+JUMP_NS = FUTURE_NS
+# So many pictures whose time was not believed are remembered, about 10 MiB.
+MOST_DOUBTED = 50_000
 
+# The ranks of candidates: those of the first have a time that is believed.
+TRUSTED, FUTURE, EMPTY = 2, 1, 0
 # How many candidates an answer has at the most.
 KEPT = 32
 # A ranking remembers more, so that it can do without the newest ones when they are deleted.
 REMEMBERED = 64
 # How many files come before the oldest of those are forgotten together.
 SLACK = 32
-# A file that was written to and neither closed nor written again for this long, in seconds, is
-# no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
-STALLED_SECONDS = 900
-
-_numbers = itertools.count()
-
 # What a file is known by, while its path may change.
 File = TypeVar("File", bound=Hashable)
+
+
+class Doubted:
+    """When this process first saw the pictures whose time it did not believe. Safe for threads."""
+
+    def __init__(self) -> None:
+        # By device, inode and time: the first sight, by the monotonic clock.
+        self._first: dict[tuple[int, int, int], int] = {}
+        # What the box's clock shows at the zero of the monotonic clock.
+        self._zero_ns = 0
+        self._lock = threading.Lock()
+        # How often the box's clock was set.
+        self.jumps = 0
+
+    def notice(self, now: datetime) -> int:
+        """The moment in nanoseconds since the epoch; notes whether the clock was set."""
+        now_ns = int(now.timestamp() * 1e6) * 1000
+        with self._lock:
+            zero_ns = now_ns - time.monotonic_ns()
+            if abs(zero_ns - self._zero_ns) > JUMP_NS:
+                self._zero_ns = zero_ns
+                self.jumps += 1
+        return now_ns
+
+    def first_ns(self, file: tuple[int, int, int]) -> int | None:
+        """When the file was first seen, by the box's clock; None where its time was believed."""
+        first = self._first.get(file)
+        return None if first is None else first + self._zero_ns
+
+    def put(self, file: tuple[int, int, int], now_ns: int) -> None:
+        """Note that the time of the file, which was seen now, is not believed."""
+        with self._lock:
+            self._first.setdefault(file, now_ns - self._zero_ns)
+            if len(self._first) > MOST_DOUBTED:
+                del self._first[next(iter(self._first))]
+
+
+class StorageClock:
+    """What a storage's own clock shows when a folder is looked at.
+
+    ``box_ns``: that moment by the box's clock, in nanoseconds since the epoch; ``ahead_ns``: how
+    far the storage's clock is ahead of it; ``is_local``: whether the box keeps the storage itself.
+    """
+
+    def __init__(self, box_ns: int, ahead_ns: int, is_local: bool, doubted: Doubted) -> None:
+        self.box_ns, self.ahead_ns, self.is_local = box_ns, ahead_ns, is_local
+        self.now_ns = box_ns + ahead_ns
+        self._doubted = doubted
+
+    def place(self, status: os.stat_result) -> tuple[int, int, int]:
+        """The rank of a file, the time that it counts with, and its own, which breaks ties."""
+        own_ns = self.own_time(status.st_mtime_ns, status.st_ctime_ns)
+        file = status.st_dev, status.st_ino, own_ns
+        rank, time_ns, first_ns = TRUSTED, own_ns, self._doubted.first_ns(file)
+        if self.is_future(own_ns):
+            self._doubted.put(file, self.box_ns)
+            rank = FUTURE
+        elif first_ns is not None and own_ns > self.now_ns:
+            rank = FUTURE
+        elif first_ns is not None:
+            time_ns = min(own_ns, first_ns + self.ahead_ns)
+        return rank if status.st_size else EMPTY, time_ns, own_ns
+
+    def own_time(self, mtime_ns: int, ctime_ns: int) -> int:
+        """When a file was written, as far as its storage can tell.
+
+        Only the kernel sets ctime. That of another box is used where mtime cannot be right.
+        """
+        return min(mtime_ns, ctime_ns) if self.is_local or self.is_future(mtime_ns) else mtime_ns
+
+    def may_be(self, changed_ns: int) -> bool:
+        """Whether a ctime can be right; the clock of another box is not known to be wrong."""
+        return not (self.is_local and self.is_future(changed_ns))
+
+    def is_future(self, time_ns: int) -> bool:
+        """Whether a time lies too far in the storage's future to be believed."""
+        return time_ns > self.now_ns + FUTURE_NS
 
 
 class Completed(NamedTuple):
@@ -147,93 +232,18 @@ class Ranking(Generic[File]):
         """Whether the answer is what a walk would find; if not, the files must be seen anew."""
         return now_ns < self._due_ns and all(n.is_complete for n in self._ranks.values())
 
-    def answer(self, writers: "Writers[File] | None" = None) -> list[Candidate]:
-        """At most `KEPT` candidates, the first to be tried first, then as many empty files."""
-        files = writers.files() if writers else ()
+    def answer(
+        self, state_of: Callable[[File], tuple[bool, Completed | None]] = lambda _: (True, None)
+    ) -> list[Candidate]:
+        """At most `KEPT` candidates, the first to be tried first, then as many empty files.
+
+        ``state_of`` gives a candidate's ``idle`` and ``completed``.
+        """
         found = [
-            Candidate(
-                *(rank, *times, self._path_of(file), file not in files),
-                writers.completed(file) if writers is not None else None,
-            )
+            Candidate(rank, *times, self._path_of(file), *state_of(file))
             for rank, newest in self._ranks.items()
             for file, times in newest.times.items()
         ]
         found.sort(reverse=True)
         empty = [candidate for candidate in found if candidate.rank == EMPTY]
         return found[: len(found) - len(empty)][:KEPT] + empty[:KEPT]
-
-
-class Uploads(Generic[File]):
-    """The files of one kind in a watched folder: the newest, and those that are being written."""
-
-    def __init__(self, path_of: Callable[[File], str]) -> None:
-        self.ranking: Ranking[File] = Ranking(path_of)
-        self.writers: Writers[File] = Writers()
-        self._answer: list[Candidate] | None = None
-
-    def answer(self) -> list[Candidate]:
-        """As `Ranking.answer`; it is kept while nothing changes and nothing is being written."""
-        if self._answer is None or self.writers:
-            self._answer = self.ranking.answer(self.writers)
-        return self._answer
-
-    def note_change(self) -> None:
-        """Note that the ranking, or what is known of a file in it, may have changed."""
-        self._answer = None
-
-    def keep_where(self, exists: Callable[[File], bool]) -> None:
-        """Note that the files for which ``exists`` is false are gone."""
-        self.ranking.keep_where(exists)
-        self.writers.keep_where(exists)
-
-
-class Writers(Generic[File]):
-    """The files that were written to and not closed since, and how often each was completed."""
-
-    def __init__(self) -> None:
-        # When each was written to last, by the monotonic clock.
-        self._written_at: dict[File, float] = {}
-        # Of the files that were completed last.
-        self._completed: dict[File, Completed] = {}
-        self._since = next(_numbers)
-
-    def __bool__(self) -> bool:
-        return bool(self._written_at)
-
-    def put(self, file: File) -> None:
-        """Note that ``file`` was written to."""
-        self._written_at[file] = time.monotonic()
-
-    def complete(self, file: File) -> None:
-        """Note that ``file`` was closed after writing, or renamed into place."""
-        self._written_at.pop(file, None)
-        since, times = self.completed(file)
-        self._set_completed(file, Completed(since, times + 1))
-
-    def drop(self, file: File) -> None:
-        """Note that ``file`` was deleted, or renamed."""
-        self._written_at.pop(file, None)
-        self._set_completed(file, Completed(next(_numbers), 0))
-
-    def keep_where(self, exists: Callable[[File], bool]) -> None:
-        """Note that the files for which ``exists`` is false are gone."""
-        self._written_at = {file: at for file, at in self._written_at.items() if exists(file)}
-        self._completed = {f: known for f, known in self._completed.items() if exists(f)}
-        self._since = next(_numbers)
-
-    def completed(self, file: File) -> Completed:
-        """How often ``file`` was completed."""
-        return self._completed.get(file, Completed(self._since, 0))
-
-    def _set_completed(self, file: File, completed: Completed) -> None:
-        self._completed.pop(file, None)
-        self._completed[file] = completed
-        if len(self._completed) > REMEMBERED:
-            del self._completed[next(iter(self._completed))]
-            self._since = next(_numbers)
-
-    def files(self) -> frozenset[File]:
-        """Those that were written to within the last `STALLED_SECONDS`."""
-        stalled = time.monotonic() - STALLED_SECONDS
-        self._written_at = {file: at for file, at in self._written_at.items() if at > stalled}
-        return frozenset(self._written_at)

@@ -1,22 +1,20 @@
-"""Which files below a folder are uploads: pictures and clips? One walk, by descriptor, in constant
-memory.
-"""
+"""Which files below a folder are pictures or clips? One walk, in constant memory."""
 
 import os
 import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
 from . import safe_open
-from .mount_threads import note_progress
+from .mount_threads import Answer, note_progress
 from .names import reading
-from .newest_files import Candidate, Ranking
-from .times import Arrival, StorageClock
+from .newest_files import Candidate, Ranking, StorageClock
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")
@@ -28,7 +26,8 @@ MAX_DEPTH = 100
 HOUSEKEEPING_PREFIXES = (".", "@", "#")
 HOUSEKEEPING = ("$recycle.bin", "lost+found", "system volume information")
 READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
-
+# FAT keeps times in steps of two seconds.
+ROUNDING_NS = 2 * 10**9
 # So many patterns are kept compiled; compiling a long one takes a few milliseconds.
 COMPILED_PATTERNS = 512
 
@@ -43,10 +42,70 @@ Found = tuple[Place, str, os.stat_result, bool]
 Enter = Callable[[int, Place, str], Place | None]
 
 
-class Walked(NamedTuple):
-    """What a walk found: the newest pictures and the newest clips, the first to be tried first,
-    the file that changed last, and how many there are.
+class Arrival(NamedTuple):
+    """The file of a folder that changed last, by its ctime."""
+
+    ctime_ns: int
+    path: str
+    mtime_ns: int
+    size: int
+
+
+class Upload(NamedTuple):
+    """An upload that was seen to be completed; ``seen_ns``: when, by the box's clock, in
+    nanoseconds since the epoch; ``path`` and ``mtime_ns``: of its file.
     """
+
+    seen_ns: int
+    path: str
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What changed last in a polled folder, and what that tells of the storage's clock.
+
+    ``ahead_ns``: how far that is ahead of the box's; ``pending``: an upload that may go on.
+    """
+
+    ahead_ns: int = 0
+    pending: Arrival | None = None
+    _latest: Arrival | None = None
+    _uploads: int = 0
+    _looked_ns: int = 0
+    _jumps: int = 0
+
+    def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
+        """Compare what a walk found with what the walk before it found.
+
+        ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
+        """
+        known = self._latest if jumps == self._jumps else None
+        if latest is not None:
+            if known is not None and latest.ctime_ns > known.ctime_ns:
+                self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
+                if self._is_upload(known, latest, uploads):
+                    self.pending = latest
+            self.ahead_ns = max(self.ahead_ns, latest.ctime_ns - clock.box_ns)
+        if known is None or (latest is not None and latest.ctime_ns > known.ctime_ns):
+            self._latest = latest or Arrival(0, "", 0, 0)
+        if clock.is_local:
+            self.ahead_ns = 0
+        self._uploads, self._looked_ns, self._jumps = uploads, clock.box_ns, jumps
+
+    def _is_upload(self, known: Arrival, latest: Arrival, uploads: int) -> bool:
+        """Whether a file was written, and not only its rights or its links were changed.
+
+        An old mtime may be that of the camera, which sets it after the upload.
+        """
+        if latest.mtime_ns > self._looked_ns + self.ahead_ns - ROUNDING_NS:
+            return True
+        is_same = latest.path == known.path
+        return latest[2:] != known[2:] if is_same else uploads > self._uploads
+
+
+class Walked(NamedTuple):
+    """What a walk found; ``uploads``: how many pictures and clips there are."""
 
     newest: list[Candidate]
     clips: list[Candidate]
@@ -57,13 +116,12 @@ class Walked(NamedTuple):
 def walk(
     folder: int, clock: StorageClock, most_bytes: int, file_pattern: str | None = None
 ) -> Walked:
-    """Look at every picture, of at most ``most_bytes`` bytes, and clip below the descriptor
-    ``folder``.
-    """
+    """Look at every clip below ``folder``, and at every picture of at most ``most_bytes``."""
     pictures: Ranking[str] = Ranking(lambda path: path)
     clips: Ranking[str] = Ranking(lambda path: path)
     is_upload, latest, uploads = upload_filter(file_pattern), None, 0
-    for prefix, name, status, readable in files(folder, "", _path_in, is_upload):
+    found = files(folder, "", lambda _, prefix, name: f"{prefix}{name}/", is_upload)
+    for prefix, name, status, readable in found:
         ranking, most = (clips, sys.maxsize) if is_clip(name) else (pictures, most_bytes)
         if not readable or not is_candidate(status, most):
             continue
@@ -87,10 +145,10 @@ def files(
     for entry in entries(folder):
         note_progress()
         name = entry.name
-        if is_upload(name) and is_kind(entry.is_file):
-            if not name.startswith(".") and (status := status_of(entry)):
+        if is_upload(name) and ask_entry(entry.is_file):
+            if not name.startswith(".") and (status := ask_entry(entry.stat)):
                 yield place, name, status, is_readable(folder, name, status)
-        elif not is_housekeeping(name) and is_kind(entry.is_dir):
+        elif not is_housekeeping(name) and ask_entry(entry.is_dir):
             subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
@@ -115,21 +173,13 @@ def require_listing(folder: int, components: list[str]) -> None:
         os.close(opened)
 
 
-def is_kind(look: Callable[..., bool]) -> bool:
-    """What an entry's ``is_file`` or ``is_dir`` says of itself, not of what a link leads to.
+def ask_entry(question: Callable[..., Answer]) -> Answer | None:
+    """What ``is_file``, ``is_dir`` or ``stat`` of an entry says of itself, of no link's target.
 
-    False where that must be read and cannot.
+    None where the entry is gone since its folder was listed, or cannot be read.
     """
     try:
-        return look(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def status_of(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """None where the file is gone since its folder was listed."""
-    try:
-        return entry.stat(follow_symlinks=False)
+        return question(follow_symlinks=False)
     except OSError:
         return None
 
@@ -150,13 +200,9 @@ def is_housekeeping(name: str) -> bool:
 
 
 def upload_filter(file_pattern: str | None) -> NameFilter:
-    """Whether a file's name is that of a picture or clip and matches the camera's
-    ``file_pattern``.
-    """
-    if file_pattern is None:
-        return _is_upload
+    """Whether a name is that of a picture or clip and matches the camera's ``file_pattern``."""
     matches = name_filter(file_pattern)
-    return lambda name: _is_upload(name) and matches(name)
+    return lambda name: name.lower().endswith(UPLOAD_SUFFIXES) and matches(name)
 
 
 @lru_cache(COMPILED_PATTERNS)
@@ -189,21 +235,8 @@ def may_enter(folder: int) -> bool:
     return os.access(".", os.X_OK, dir_fd=folder, effective_ids=True)
 
 
-def _is_upload(name: str) -> bool:
-    return name.lower().endswith(UPLOAD_SUFFIXES)
-
-
-def _path_in(_: int, prefix: str, name: str) -> str:
-    return f"{prefix}{name}/"
-
-
 def _files_in(
-    parent: int,
-    place: Place,
-    name: str,
-    enter: Enter[Place],
-    is_upload: NameFilter,
-    depth: int,
+    parent: int, place: Place, name: str, enter: Enter[Place], is_upload: NameFilter, depth: int
 ) -> Iterator[Found[Place]]:
     try:
         folder = safe_open.open_below(parent, [name])

@@ -15,8 +15,7 @@ from . import safe_open
 from .checks import READ_ATTEMPTS, Check, opened, read_up_to
 from .folders import FolderKey, Folders, folder_key
 from .formats import CONTENT_TYPES, FOREIGN, HALF, WHOLE, Picture, describe
-from .newest_files import Candidate
-from .times import StorageClock
+from .newest_files import Candidate, StorageClock
 
 
 class NoSnapshot(Exception):

@@ -13,10 +13,11 @@ import sys
 from inotify_simple import Event, flags
 
 from . import safe_open, watches
-from .folder_tree import Entry, FolderNode, FolderTree, path_of
-from .newest_files import KEPT, Candidate, Uploads
+from .folder_tree import Entry, FolderNode, FolderTree, Uploads, path_of
+from .newest_files import KEPT, Candidate, StorageClock
 from .scan import (
     MAX_DEPTH,
+    Upload,
     files,
     is_candidate,
     is_clip,
@@ -25,7 +26,6 @@ from .scan import (
     may_enter,
     upload_filter,
 )
-from .times import StorageClock, Upload
 from .watches import Watches, WatchLost
 
 GONE = flags.DELETE | flags.MOVED_FROM
@@ -44,10 +44,8 @@ class WatchedTree:
         file_pattern: str | None = None,
     ) -> None:
         """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
-        self._most_bytes = most_bytes
         self._is_upload = upload_filter(file_pattern)
-        self._pictures: Uploads[Entry] = Uploads(path_of)
-        self._clips: Uploads[Entry] = Uploads(path_of)
+        self._pictures, self._clips = Uploads(most_bytes), Uploads(sys.maxsize)
         # The last upload that was seen to be completed.
         self.upload: Upload | None = None
         # The camera's own folder, open while a question is answered, and the moment of that.
@@ -73,24 +71,28 @@ class WatchedTree:
         self._watches.close_queue(self._queue, self._tree.clear())
 
     def newest(self, folder: int, clock: StorageClock) -> tuple[list[Candidate], list[Candidate]]:
-        """The newest pictures and the newest clips, as a walk over ``folder`` would find them at
-        this moment; raises `WatchLost`.
+        """The newest pictures and the newest clips, as a walk over ``folder`` would find them now.
+
+        Raises `WatchLost`.
         """
         self._folder, self._clock = folder, clock
         self._catch_up()
         return self._ranked(self._pictures), self._ranked(self._clips)
 
-    def _ranked(self, uploads: Uploads[Entry]) -> list[Candidate]:
+    def _ranked(self, uploads: Uploads) -> list[Candidate]:
         for _ in range(KEPT):
             if not uploads.ranking.is_current(self._clock.now_ns):
                 raise WatchLost(watches.FORGOTTEN)
-            answer = uploads.answer()
-            if not answer or self._is_unchanged(answer[0]):
+            if uploads.newest is None or uploads.writers.written_at:
+                uploads.writers.forget_stalled()
+                uploads.newest = uploads.ranking.answer(uploads.writers.state_of)
+            newest = uploads.newest
+            if not newest or self._is_unchanged(newest[0]):
                 break
-            self._check_file(self._tree.entry(answer[0].path), completed=False)
-        return answer
+            self._check_file(self._tree.entry(newest[0].path), completed=False)
+        return newest
 
-    def _of_kind(self, name: str) -> Uploads[Entry]:
+    def _of_kind(self, name: str) -> Uploads:
         return self._clips if is_clip(name) else self._pictures
 
     def _is_unchanged(self, candidate: Candidate) -> bool:
@@ -167,7 +169,7 @@ class WatchedTree:
 
     def _check_folder(self, parent: FolderNode, name: str) -> None:
         """Take up the folder at this place: read it, unless it only has moved there."""
-        self._note_change()
+        self._pictures.newest = self._clips.newest = None
         components = [*parent.components(), name]
         folder = self._open(components)
         if folder is None:
@@ -232,19 +234,16 @@ class WatchedTree:
 
     def _release(self) -> None:
         """Stop watching the folders that left and were not found at another place."""
-        if self._tree.has_detached:
-            self._note_change()
+        if self._tree.detached:
             self._watches.remove(self._queue, self._tree.release())
             for uploads in (self._pictures, self._clips):
-                uploads.keep_where(self._tree.contains)
-
-    def _note_change(self) -> None:
-        for uploads in (self._pictures, self._clips):
-            uploads.note_change()
+                uploads.newest = None
+                uploads.ranking.keep_where(self._tree.contains)
+                uploads.writers.keep_where(self._tree.contains)
 
     def _check_file(self, file: Entry, completed: bool) -> None:
         uploads, path = self._of_kind(file[1]), path_of(file)
-        uploads.note_change()
+        uploads.newest = None
         try:
             status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)
         except OSError as error:
@@ -263,8 +262,7 @@ class WatchedTree:
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise WatchLost(watches.HARD_LINKS)  # whatever its size is now
         uploads = self._of_kind(file[1])
-        most_bytes = sys.maxsize if uploads is self._clips else self._most_bytes
-        if not is_candidate(status, most_bytes) or not readable:
+        if not is_candidate(status, uploads.most_bytes) or not readable:
             uploads.ranking.drop(file)
             return False
         uploads.ranking.put(file, *self._clock.place(status))
