@@ -27,12 +27,12 @@ ROUTE_KEYS = (
     *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT"),
     "wsgi.url_scheme",
 )
-# Of a few KiB each: their paths and hosts have at most 8 KiB.
+# Adapters that are kept, of a few KiB each: paths and hosts have at most 8 KiB.
 MOST_ROUTES = 500
 
 
 class App(Flask):
-    """Flask, which does two things once that it would do for each request.
+    """Flask, with two methods overridden that would otherwise do the same work in each request.
 
     Flask documents both methods as ones to override. Together they save a fifth of the
     instructions of a request for one camera.
@@ -43,7 +43,7 @@ class App(Flask):
         self._adapters: dict[tuple[Any, ...], MapAdapter] = {}
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """As Flask's, but one for all requests to a URL, which remembers the route."""
+        """Like Flask's, but kept for all requests to the same URL, with the matched route."""
         environ = request.environ if request else {}
         if not request or environ["QUERY_STRING"] or "HTTP_UPGRADE" in environ:
             return super().create_url_adapter(request)
@@ -58,7 +58,7 @@ class App(Flask):
         return adapter
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """``func`` as it is: none is a coroutine, and Flask looks ten times in each request."""
+        """Return ``func`` itself: no view is a coroutine, and Flask asks ten times per request."""
         return func
 
 

@@ -1,4 +1,4 @@
-"""What time is it, and can that be right? Aware UTC; the only module that asks.
+"""What time is it, and is the clock plausible? No other module reads the clock.
 
 Times are kept and sent as RFC 3339 text in UTC with exactly six digits of a second and a ``Z``,
 so that comparing the text compares the time, in Python as in SQLite.
@@ -13,16 +13,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
 EARLIEST_SECONDS, LATEST_SECONDS = -62135596800, 253402300799
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-# What adjtimex(2) returns where the clock is not synchronised; its struct is well below this size.
+# What adjtimex(2) returns if the clock is not synchronised, and more bytes than its struct has.
 TIME_ERROR, TIMEX_BYTES = 5, 512
-# A clock that nothing synchronises is implausible if it jumps by more than `JUMP`, or is ahead of
-# the time that was noted last by `GAP` or more when the service starts.
+# An unsynchronised clock is implausible if it jumps by more than `JUMP`, or if it is ahead of the
+# latest stored time by `GAP` or more when the service starts.
 JUMP, GAP = timedelta(hours=1), timedelta(days=7)
 
 
 class Reading(NamedTuple):
-    """What the kernel tells: the time, the seconds since the boot in which the box slept or not
-    (CLOCK_BOOTTIME, which nobody can set), and whether something synchronises the clock.
+    """What the kernel reports: the time, the seconds since the boot, sleep included
+    (CLOCK_BOOTTIME, which cannot be set), and whether the clock is synchronised.
     """
 
     now: datetime
@@ -30,16 +30,16 @@ class Reading(NamedTuple):
     is_synchronised: bool
 
     def at(self, uptime: float) -> datetime:
-        """What this clock would have shown when the ``uptime`` was this one."""
+        """What this clock, as it is set now, would have shown at that ``uptime``."""
         return self.now - timedelta(seconds=self.uptime - uptime)
 
 
 class Reference(NamedTuple):
     """What a clock is compared with.
 
-    ``started``: the uptime at the start of the process; ``believed``: what the clock showed then
-    as it was set when it was last plausible, None if it was not yet; ``noted``: the latest time
-    that was noted before the start, if any was.
+    ``started``: the uptime at the start of the process; ``believed``: the time of that start by
+    the clock as it was set when it was last plausible, None if it never was; ``noted``: the latest
+    time that was stored before the start, if any.
     """
 
     started: float
@@ -79,21 +79,21 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """The moment that `rfc3339` made ``text`` of."""
+    """The moment of a ``text`` that `rfc3339` has formatted."""
     return datetime.fromisoformat(text)
 
 
 def from_ns(nanoseconds: int) -> datetime:
-    """The moment so long after the epoch, to the microsecond below.
+    """The moment this long after the epoch, rounded down to microseconds.
 
-    A file's time may lie before the year 1 or after 9999; the nearest moment stands for it.
+    A file's time before the year 1 or after 9999 becomes the nearest moment of `datetime`.
     """
     kept = min(max(nanoseconds, EARLIEST_SECONDS * 10**9), LATEST_SECONDS * 10**9)
     return EPOCH + timedelta(microseconds=kept // 1000)
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the largest unit that it holds twice: ``36 hours``, ``1 second``."""
+    """A length of time in the largest unit that fits into it twice: ``36 hours``, ``1 second``."""
     unit, length = next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
     count = int(seconds // length)
     return f"{count} {unit}{'' if count == 1 else 's'}"

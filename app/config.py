@@ -1,7 +1,7 @@
 """Which settings exist? One table of the ``NVR_*`` variables.
 
-A value that cannot be used stops the start with one line that names the variable, the value and
-what is allowed.
+If a value is invalid, the service does not start and prints one line with the variable, the value
+and what is allowed.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ MOST_BYTES = 2**63 - 1
 
 
 class BadSetting(ValueError):
-    """A setting that the service refuses to start with; its text is the line to print."""
+    """A setting has an invalid value; the text is the line to print."""
 
 
 Value = str | int | tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Which problem is the response to which exception, and how is it shown?"""
+"""Which problem does each exception become, and how is it sent?"""
 
 import errno
 import logging
@@ -28,9 +28,9 @@ BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or lea
 
 
 class ValidationFailed(Exception):
-    """Values of a request that cannot be used: location → field → list of messages.
+    """Values of a request are invalid: location → field → list of messages.
 
-    ``unlisted``: how many more fields are bad.
+    ``unlisted``: how many more fields are invalid.
     """
 
     def __init__(self, errors: dict[str, dict[str, list[str]]], unlisted: int = 0) -> None:
@@ -106,7 +106,7 @@ HEADERS = {
     "storage_not_answering": [("Retry-After", "5")],
 }
 
-# The blueprints with pages; every other one answers problems as JSON only.
+# The blueprints with pages; all others send problems as JSON only.
 PAGES = ("web", "docs")
 HTML = "text/html"
 STYLE = (
@@ -132,7 +132,7 @@ def init_app(app: Flask) -> None:
 
 
 def respond(error: Exception) -> Response:
-    """The problem that stands for ``error``; only the log says what an unforeseen error was."""
+    """The response for ``error``; only the log says what an unforeseen error was."""
     problem = problem_of(error)
     g.problem = problem.code
     if problem.code in ("internal_error", "database_unavailable"):

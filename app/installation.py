@@ -32,14 +32,14 @@ RECORDED = (
 
 
 class Record(NamedTuple):
-    """The settings that the service wrote down at its latest start; whether it still runs."""
+    """The settings that the service wrote at its latest start, and whether it still runs."""
 
     settings: dict[str, str]
     is_running: bool
 
 
 class CommandSettings(NamedTuple):
-    """The environment for a command; what names the database, empty for the environment."""
+    """The environment for a command, and which source names the database, if not that."""
 
     environ: dict[str, str]
     source: str
@@ -54,8 +54,8 @@ def command_settings() -> CommandSettings:
     """The settings of the service that this installation runs, or would run.
 
     The environment comes first, and if it names the database, only what the service itself would
-    read. Otherwise follow: what the running service wrote down, its unit, ``.env``, and what the
-    service wrote down before it stopped.
+    read. Otherwise follow the record of the running service, its unit, ``.env``, and the record of
+    a service that has stopped.
     """
     own, record, unit = _own_file(), read_record(), read_unit()
     # `flask` puts what .env sets into the environment itself.
@@ -74,10 +74,10 @@ def command_settings() -> CommandSettings:
 
 
 def write_record(config: Mapping[str, Any]) -> int | None:
-    """Write the settings that commands need into a file of this user alone.
+    """Write the settings that commands need into a file that only this user can read.
 
-    The descriptor that is returned keeps the file locked: one that is not locked is of a service
-    that has ended. None where it cannot be written, as in the folder of another user.
+    The descriptor that is returned keeps the file locked; a file without a lock belongs to a
+    service that has ended. None if the file cannot be written, as in another user's folder.
     """
     names = [name for name in RECORDED if name in config["SET_BY_ENVIRONMENT"]]
     settings = {name: str(config[name]) for name in names}
@@ -96,7 +96,7 @@ def write_record(config: Mapping[str, Any]) -> int | None:
 
 
 def read_record() -> Record:
-    """What the service of this installation wrote down; a running one's where there are two."""
+    """The record of this installation's service; of two, that of the running one."""
     folders = [_runtime_folder() or RUNTIME_FOLDER]
     with suppress(RuntimeError):  # this user has no home
         folders.append(layout.data_folder(os.environ))

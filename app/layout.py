@@ -1,4 +1,4 @@
-"""Where do the program's own files lie, where does its data go, and how is it called?
+"""Where are the program's own files, where is its data, and which command runs it?
 
 The program runs in two layouts: in a checkout of the repository, where it is the package ``app``
 beside `migrations/` and `wsgi.py`, and installed from a wheel, where it is ``nvr_cameras``.

@@ -14,7 +14,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # The secrets that `services.tokens` makes, also with the escapes that a URL may have.
 TOKEN = re.compile(r"nvr(?:_|%5[Ff])(?:[A-Za-z0-9_-]|%2[Dd]|%5[Ff]){43,}")
 HIDDEN = "nvr_(hidden)"
-# So many records of each logging statement are written in a period of so many seconds.
+# At most `LINES_PER_PERIOD` records of each logging statement are written in `PERIOD_SECONDS`.
 LINES_PER_PERIOD = 10
 PERIOD_SECONDS = 60.0
 

@@ -32,19 +32,19 @@ from .services import stats
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SNAPSHOT = "cameras.get_camera_snapshot"
 METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"}
-# One label for every URL without a route, and one for every method that HTTP does not define.
+# The label for all URLs without a route, and the one for all methods that HTTP does not define.
 UNMATCHED, OTHER = "unmatched", "other"
 MODES = ("watching", "polling", "off")
 
 
 class StateCollector:
-    """The metrics that are read when Prometheus asks: of index, database and cameras."""
+    """The metrics of index, database and cameras, which are read at each scrape."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
 
     def collect(self) -> Iterator[Any]:
-        """Every family of them."""
+        """Every family of these metrics."""
         polling = len(self._app.extensions["folders"].polling())
         watch = self._app.config["NVR_WATCH"] == "auto"
         now = "off" if not watch else "polling" if polling else "watching"
@@ -113,7 +113,7 @@ def _family(name: str, text: str, labels: str, samples: Iterable[Any]) -> GaugeM
 
 
 def _database() -> Iterator[Any]:
-    """The cameras are left out while the database cannot be read; the other metrics stay."""
+    """The metrics of the database and, while it can be read, of the cameras."""
     try:
         db.migrate()
         cameras: list[Row] | None = camera_service.list_cameras()

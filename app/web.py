@@ -69,7 +69,7 @@ class Day(fields.Date):
 class WallQuerySchema(Schema):
     """The options of the wall."""
 
-    # Seconds from one round of questions to the next; by default the box's setting.
+    # Seconds between two rounds of requests; by default the box's setting.
     refresh = integer(1, 3600, default=None)
     stale = integer(1, 10**7, default=600)  # seconds; an older picture is STALE
     columns = integer(1, MOST_COLUMNS, default=None)
@@ -150,7 +150,7 @@ def wall() -> Response:
 
 @blp.get("/events")
 def events() -> Response:
-    """What happened, and which of it a person has reviewed."""
+    """The list of events, for review."""
     options, unused = read(EVENTS, request.args.to_dict(flat=False))
     cameras = sorted(camera_service.list_cameras(), key=_natural_order)
     return _page(
@@ -165,10 +165,10 @@ def asset(version: str, name: str) -> Response:
 
 
 def read(schema: Schema, given: dict[str, list[str]]) -> tuple[Row, list[tuple[str, str, str]]]:
-    """The options of a page, and each parameter that is not used: its name, text and mistake.
+    """The options of a page, and the name, text and error of each parameter that is not used.
 
     ``given``: parameter → its texts, in the order of the URL. A page is shown even if a value is
-    invalid: it shows what is not used.
+    invalid, with a notice.
     """
     first = {name: texts[0] for name, texts in given.items()}
     wrong = {name: messages[0] for name, messages in schema.validate(first).items()}

@@ -109,13 +109,13 @@ def test_prune_removes_what_its_dry_run_promised(client, run, detections):
     assert Detection.select().count() == 4
 
 
-def test_a_token_is_made_listed_and_revoked(run):
+def test_a_token_is_created_listed_and_revoked(run):
     made = run("tokens", "create", "phone", "--role", "read")
     assert made.exit_code == 0
     assert re.fullmatch(r"nvr_[\w-]{43}\n", made.stdout)
     assert "cannot be shown again" in made.stderr
     listed = run("tokens", "list")
-    assert re.fullmatch(r"read   made \S+Z  never used  phone\n", listed.stdout)
+    assert re.fullmatch(r"read   created \S+Z  never used  phone\n", listed.stdout)
     gone = run("tokens", "revoke", "phone")
     assert (gone.exit_code, gone.stdout) == (0, "revoked phone\n")
     assert run("tokens", "list").stdout == ""
@@ -136,7 +136,7 @@ def test_tokens_answer_as_json_too(run):
     ("words", "said"),
     [
         (["create", "phone", "--role", "read"], "another token has this name"),
-        (["create", "monitor", "--role", "read"], "calls somebody else so"),
+        (["create", "monitor", "--role", "read"], "uses this name for callers"),
         (["create", "\x1b[2J", "--role", "read"], "printable characters"),
         (["create", "x"], "--role"),
         (["create", "x", "--role", "admin"], "'admin' is not one of 'read', 'write'"),

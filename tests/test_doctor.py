@@ -75,7 +75,7 @@ def test_a_missing_database_is_not_created(run, path):
         file.unlink()
     result = run()
     assert result.exit_code == 0
-    assert "the first start makes it" in result.stdout
+    assert "the first start creates it" in result.stdout
     assert list(path.parent.glob("nvr.db*")) == []
 
 

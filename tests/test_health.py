@@ -181,10 +181,10 @@ def test_watching_that_is_switched_off_is_told_and_is_no_fault():
 @pytest.mark.parametrize(
     ("pulse", "status", "words"),
     [
-        (WELL, HEALTHY, "The monitor follows the uploads"),
+        (WELL, HEALTHY, "The monitor checks the uploads"),
         (WELL._replace(failures=3), HEALTHY, "It has failed 3 times since the start."),
-        (WELL._replace(leads=False), HEALTHY, "Another process on this database follows"),
-        (Pulse(), DEGRADED, "No process follows the uploads"),
+        (WELL._replace(leads=False), HEALTHY, "Another process on this database monitors"),
+        (Pulse(), DEGRADED, "No process monitors the uploads"),
         (
             WELL._replace(seconds_since_tick=61.5),
             DEGRADED,
@@ -206,7 +206,7 @@ def test_a_process_without_a_monitor_is_healthy_while_another_one_monitors(app, 
     lead = db.acquire_leader_lock()
     assert health.check_monitor(Pulse()) == (
         HEALTHY,
-        "Another process on this database follows the uploads.",
+        "Another process on this database monitors the uploads.",
     )
     os.close(lead)
     assert health.check_monitor(Pulse()).status == DEGRADED

@@ -16,7 +16,7 @@ from .hosts import PROXY_HOST, AllowedHosts, ForeignPage, UnknownHost, is_foreig
 
 USER_AGENT_CHARACTERS = 500
 READING = ("GET", "HEAD", "OPTIONS")
-# Endpoints that answer without a token, and those that take one as ?token= too.
+# Endpoints that need no token, and those that also accept one as ?token=.
 OPEN_ENDPOINTS = frozenset({"system.get_alive"})
 QUERY_TOKEN_ENDPOINTS = frozenset(
     {"cameras.get_camera_snapshot", "detections.get_detection_image"}
@@ -33,7 +33,7 @@ class Authorizer:
         self._hosts = AllowedHosts((*app.config["NVR_TRUSTED_HOSTS"], socket.gethostname()))
 
     def authorize(self) -> None:
-        """Return if the request may pass.
+        """Return if the request is allowed.
 
         Raises `UnknownHost`, `ForeignPage`, `NoToken`, `NotAllowed`, `BadRequest` without a Host,
         `UnsupportedMediaType` for an encoded body.
@@ -91,10 +91,10 @@ def init_app(app: Flask) -> None:
 
 
 def request_token() -> str | None:
-    """The secret that the request shows as its token; None if it shows none.
+    """The secret of the token that the request sends; None if it sends none.
 
-    It stands in ``Authorization`` (Bearer, or the password of Basic) or, for clients that can only
-    be given a URL, in ``?token=``. It is empty where it cannot be read.
+    It is sent in ``Authorization`` (Bearer, or the password of Basic) or, by clients that can only
+    be given a URL, in ``?token=``. The text is empty if it cannot be read.
     """
     environ = request.environ
     header = environ.get("HTTP_AUTHORIZATION")

@@ -1,4 +1,4 @@
-"""Which headers of a request are read, how long may they be, and which has every response?"""
+"""How long may a request's headers be, when is a response 304, and which headers has each?"""
 
 from datetime import UTC, datetime
 
@@ -18,20 +18,21 @@ PARSED = (
     *("HTTP_ORIGIN", "HTTP_RANGE", "HTTP_IF_RANGE", *CONDITIONS),
 )
 LONGEST_HEADER = 2048
-# Of the path, and of the query string: a longer one costs 100 ms, and the page that repeats what
-# it cannot use of it a megabyte. RFC 9110, section 4.1, asks for at least 8,000.
+# Of the path, and of the query string, in characters: a longer one costs 100 ms, and a page that
+# echoes its unused parameters would have a megabyte. RFC 9110, section 4.1, recommends at least
+# 8,000.
 LONGEST_URL = 8192
-# For what is no page: nothing in it may run or load, no other page may frame it.
+# For responses that are no page: nothing in them may run or load, no page may frame them.
 POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 # `Referrer-Policy`: a picture's URL may hold a token.
 EVERY = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
-# A response without a validator cannot be asked about again, so no copy of it is kept.
+# A response without a validator cannot be revalidated, so it is not to be cached.
 DEFAULTS = (POLICY, ("Cache-Control", "no-store"))
 
 
 def init_app(app: Flask) -> None:
     """Check every request before it is parsed, and complete every response, errors included."""
-    app.before_request(_refuse_what_is_long)
+    app.before_request(_refuse_long_headers)
     app.after_request(_complete)
 
 
@@ -55,10 +56,10 @@ def is_not_modified(tag: str, modified: int | None = None) -> bool:
     return request.if_modified_since == datetime.fromtimestamp(modified, UTC)
 
 
-def _refuse_what_is_long() -> None:
-    """Raises `RequestURITooLarge` and `RequestHeaderFieldsTooLarge`.
+def _refuse_long_headers() -> None:
+    """Raise `RequestURITooLarge` or `RequestHeaderFieldsTooLarge` if the request needs it.
 
-    A header that is too long is taken away: the error handler parses Accept, too.
+    A header that is too long is removed, because the error handler parses Accept too.
     """
     environ = request.environ
     if max(len(environ["PATH_INFO"]), len(environ["QUERY_STRING"])) > LONGEST_URL:

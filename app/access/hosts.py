@@ -1,8 +1,8 @@
-"""Is a request meant for this box, does a page of another origin send it, through which proxy?
+"""Is a request meant for this box, did a page of another origin send it, through which proxy?
 
-No page can set the headers that say so: a browser puts the name that the page asked for into
-``Host`` (in an attack by DNS rebinding that of another machine), and the origin of the page into
-``Origin`` and ``Sec-Fetch-Site``.
+A page cannot forge the headers that show this: the browser sets ``Host`` to the name in the URL
+(in a DNS rebinding attack the attacker's), and ``Origin`` and ``Sec-Fetch-Site`` by the origin of
+the page.
 """
 
 import ipaddress
@@ -15,8 +15,8 @@ from flask import Flask
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Nobody can register below these for the whole internet: multicast DNS (RFC 6762), what routers
-# hand out, and RFC 8375.
+# Nobody can register names below these on the internet: they belong to multicast DNS (RFC 6762),
+# to the names that routers give, and to RFC 8375.
 HOUSEHOLD = (".local", ".lan", ".home.arpa")
 # A DNS name has 253 characters; the port, and a dot at the end, come on top.
 HOST_CHARACTERS = 260

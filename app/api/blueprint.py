@@ -1,8 +1,8 @@
 """How is an endpoint declared, and how are its query string and JSON body read?
 
-A view names the schemas of its request and responses, and its problems; flask-smorest documents
-them, webargs parses what comes in, strictly. What a view returns goes out as it is: the schema of
-a response only documents it, and tests compare the two.
+A view declares the schemas of its request and responses, and its problems. flask-smorest documents
+them, and webargs parses the request strictly. A view's value is sent as it is: the schema of a
+response only documents it, and tests compare the two.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ ECHOED_CHARACTERS = 100
 # Of all objects in a body together: 1,000 detections have 12,001 members, and marshmallow takes
 # 3 to 6 µs to refuse one.
 MOST_MEMBERS = 20_000
-# More bad fields are only counted.
+# Further invalid fields are only counted.
 LISTED_FIELDS = 1000
 
 
@@ -88,7 +88,7 @@ class StrictParser(FlaskParser):
         return super().load_querystring(req, schema)
 
     def handle_error(self, error: SchemaError, *_: Any, **__: Any) -> Any:
-        """Raise `ValidationFailed` with every bad field, in one shape."""
+        """Raise `ValidationFailed` with every invalid field, in one shape."""
         given = error.messages_dict.items()
         found = ((at, *field) for at, messages in given for field in _flat(messages))
         errors: dict[str, dict[str, list[str]]] = {}
@@ -103,7 +103,7 @@ class Blueprint(flask_smorest.Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
     def arguments(self, schema: Any, **options: Any) -> Decorator:
-        """As flask-smorest's, with one schema object for all requests."""
+        """Like flask-smorest's, with one schema object for all requests."""
         schema = schema() if isinstance(schema, type) else schema
         parsed: Decorator = super().arguments(schema, **options)
 
@@ -118,7 +118,7 @@ class Blueprint(flask_smorest.Blueprint):
     def add_url_rule(
         self, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
-        """As flask-smorest's; a view without query arguments refuses any query string."""
+        """Like flask-smorest's; a view without query arguments refuses any query string."""
 
         @wraps(view_func)
         def without_query(*args: Any, **kwargs: Any) -> Any:
@@ -133,7 +133,8 @@ class Blueprint(flask_smorest.Blueprint):
     def response(
         self, status_code: int, schema: Any = None, *, problems: tuple[str, ...] = (), **doc: Any
     ) -> Decorator:
-        """As flask-smorest's, for a view that returns what `json_response` takes or a `Response`.
+        """Like flask-smorest's, for a view that returns a `Response` or a value for
+        `json_response`.
 
         ``schema`` only documents the body. ``problems``: the codes of the view's own problems.
         """
@@ -190,7 +191,7 @@ def _defaults(schema: Schema) -> Any:
 
 
 def _flat(messages: Any, *path: Any) -> Iterator[tuple[tuple[Any, ...], list[str]]]:
-    """Every bad field as its path and messages; ``detections.3.bbox.x`` has four parts."""
+    """Every invalid field as its path and messages; ``detections.3.bbox.x`` has four parts."""
     if isinstance(messages, list):
         yield path, messages
         return

@@ -61,7 +61,7 @@ def get_camera(camera_id: UUID) -> Row:
 @blp.arguments(schemas.CameraUpdateSchema, example=schemas.EXAMPLE_UPDATE)
 @blp.response(200, schemas.CameraSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_camera(fields: Row, camera_id: UUID) -> Row:
-    """Change the fields that are given, and only those"""
+    """Change a camera: only the given fields"""
     return camera_service.update_camera(str(camera_id), fields, caller())
 
 
@@ -70,7 +70,7 @@ def update_camera(fields: Row, camera_id: UUID) -> Row:
 def delete_camera(camera_id: UUID) -> str:
     """Delete a camera with all its detections and events
 
-    Pictures are never touched. The audit log keeps the camera's name and how much went with it.
+    Pictures stay. The audit log keeps the camera's name and how many rows were deleted with it.
     """
     camera_service.delete_camera(str(camera_id), caller())
     return ""
@@ -83,7 +83,7 @@ def delete_camera(camera_id: UUID) -> str:
 def get_homeassistant(camera_id: UUID) -> Response:
     """Get the configuration that shows the camera in Home Assistant, as YAML
 
-    Its URLs begin as the URL of the request. A token that the request shows is part of it.
+    Its URLs have the scheme and host of the request. It contains the token of the request.
     """
     views = ("cameras.get_camera", "cameras.get_camera_snapshot")
     urls = Urls(*(url_for(view, camera_id=camera_id, _external=True) for view in views))
@@ -112,7 +112,7 @@ def get_camera_snapshot(query: dict[str, Any], camera_id: UUID) -> Response:
     problems=(*UNKNOWN, "folder_busy"),
 )
 def get_camera_diagnostics(camera_id: UUID) -> Row:
-    """Diagnose a camera that shows nothing new, and say what to do about it"""
+    """Diagnose why a camera shows no new picture, and say what to do"""
     camera, context = (
         camera_service.get_camera(str(camera_id)),
         current_app.extensions["diagnostics"],

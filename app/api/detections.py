@@ -36,8 +36,9 @@ ONE_OR_IDS = {"oneOf": [schemas.DetectionSchema, schemas.BatchResultSchema]}
 def create_detections(posted: Row) -> tuple[Row, int, dict[str, str]]:
     """Store one detection, or a batch of up to 1,000, all or nothing
 
-    A detection whose external_id its camera knows already is not stored again: its id is answered,
-    with 200 where it was the only one. A batch is answered with the ids in its order.
+    A detection whose external_id is stored already for its camera is not stored again. The
+    response then has the stored id, and status 200 if no detection is new. The response to a batch
+    lists the ids in the order of the batch.
     """
     stored = event_service.create_detections(
         posted["detections"], "" if posted["single"] else "detections.{}."

@@ -1,4 +1,4 @@
-"""The events: what detections add up to, and what people make of it."""
+"""The events: groups of detections, which a person can review."""
 
 from flask import Response, url_for
 
@@ -50,7 +50,7 @@ def get_event(event_id: int) -> Row:
 @blp.arguments(schemas.EventUpdateSchema, example=schemas.EXAMPLE_UPDATE)
 @blp.response(200, schemas.EventSchema, example=schemas.EXAMPLE_UPDATED, problems=UNKNOWN)
 def update_event(fields: Row, event_id: int) -> Row:
-    """Review an event: change the fields that are given, and only those"""
+    """Review an event: change only the given fields"""
     return event_service.update_event(event_id, fields, caller())
 
 

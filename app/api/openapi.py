@@ -21,7 +21,9 @@ from ..schemas.common import ProblemSchema
 
 DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
 WRITING = ("post", "put", "patch", "delete")
-ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Strong; names just these bytes"}}
+ETAG = {
+    "ETag": {"schema": {"type": "string"}, "description": "Strong; identifies exactly these bytes"}
+}
 NOT_MODIFIED = {"description": "The client already has this"}
 PICTURE_HEADERS = {
     **ETAG,
@@ -37,7 +39,7 @@ PICTURE_HEADERS = {
     },
     "X-Snapshot-Placeholder": {
         "schema": {"type": "string", "enum": ["true"]},
-        "description": "This is no picture, but the card that `placeholder=1` asks for",
+        "description": "Present if this is a placeholder, as `placeholder=1` allows",
     },
 }
 SECURITY_SCHEMES = {
@@ -51,7 +53,7 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "query",
         "name": "token",
-        "description": "A token of this service, for what can only be given a URL",
+        "description": "A token of this service, for clients that can only be given a URL",
     },
 }
 # What flask-smorest reads from an application's configuration.
@@ -104,7 +106,7 @@ class CommonDescription(BasePlugin):
             operation["responses"] = _with_problems(operation.get("responses", {}), codes)
 
     def _security(self, endpoint: str, writes: bool) -> list[dict[str, Any]]:
-        """The ways to show a token; an empty one says that none is needed."""
+        """The ways to send a token; an empty one says that none is needed."""
         if endpoint in OPEN_ENDPOINTS:
             return []
         ways: list[dict[str, Any]] = [{"bearer": []}, {"basic": []}]
@@ -116,10 +118,11 @@ class CommonDescription(BasePlugin):
 
 
 class Description:
-    """The OpenAPI description of ``blueprints`` as ``app`` serves them, made at the first request.
+    """The OpenAPI description of ``blueprints`` as ``app`` serves them, built at the first
+    request.
 
-    flask-smorest makes it while it registers blueprints, two thirds of the time that an
-    application takes to create; so another application, which serves nobody, registers them.
+    flask-smorest builds it while it registers blueprints, which takes two thirds of the time to
+    create an application. So a second application, which serves no request, registers them.
     """
 
     def __init__(self, app: Flask, blueprints: Iterable[flask_smorest.Blueprint]) -> None:
@@ -157,7 +160,7 @@ class Description:
 
 @docs_blp.get("")
 def page() -> Response:
-    """The API's description in Swagger UI, without files of another host."""
+    """The API's description in Swagger UI, without files from other hosts."""
     return Response(render_template("docs.html"), headers={"Content-Security-Policy": DOCS_POLICY})
 
 
@@ -192,7 +195,7 @@ def problem_responses(codes: Iterable[str]) -> dict[int, Any]:
     return responses
 
 
-# What is added to a view whose 200 has an `ETag`.
+# The documentation that is added to a view whose 200 has an `ETag`.
 TAGGED = {
     200: {"headers": ETAG},
     304: NOT_MODIFIED,

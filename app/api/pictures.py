@@ -1,6 +1,6 @@
 """How is a picture sent? Whole, in part or smaller, or a placeholder in its place.
 
-Headers, conditions and ranges of HTTP around the bytes that the storage found.
+HTTP headers, conditions and ranges for the bytes that the storage found.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from ..storage.formats import Picture
 from ..storage.snapshots import SnapshotRequest
 
 PNG, SVG = "image/png", "image/svg+xml"
-# What a placeholder may stand in for. An unknown camera and a folder outside the base path are
-# mistakes of the set-up, which a picture would hide.
+# A placeholder may replace these. An unknown camera and a folder outside the base path are
+# mistakes in the configuration, which a placeholder would hide.
 MISSING = (
     safe_open.FolderNotFound,
     snapshots.NoSnapshot,
@@ -52,7 +52,7 @@ def base_path() -> str:
 
 
 def folders() -> Folders:
-    """What the app knows of every folder."""
+    """The app's index of the cameras' folders."""
     known: Folders = current_app.extensions["folders"]
     return known
 
@@ -113,10 +113,12 @@ def picture_response(picture: Picture, tag: str, now: datetime, disposition: str
 def placeholder_response(
     name: str, missing: Exception, most: MaxSize, disposition: str
 ) -> Response:
-    """200 or 304 with a drawn card: SVG where the client prefers it, else PNG."""
+    """200 or 304 with a placeholder: SVG where the client prefers it, else PNG."""
     kind = request.accept_mimetypes.best_match([PNG, SVG], PNG)
-    card = placeholder.Card(name, placeholder.reason(missing), placeholder.size(most.pixels))
-    body, suffix = (card.svg(), ".svg") if kind == SVG else (card.png(), ".png")
+    drawing = placeholder.Placeholder(
+        name, placeholder.reason(missing), placeholder.size(most.pixels)
+    )
+    body, suffix = (drawing.svg(), ".svg") if kind == SVG else (drawing.png(), ".png")
     tag = placeholder.tag(body)
     headers = {
         "ETag": f'"{tag}"',
@@ -134,7 +136,7 @@ def placeholder_response(
 def _snapshot_request(
     folder_path: str, max_age: int | None, most: MaxSize, file_pattern: str | None
 ) -> SnapshotRequest:
-    """What this request, now, accepts as a picture."""
+    """Which picture this request accepts now."""
     now = clock.now()
     return SnapshotRequest(
         base_path(),
@@ -152,7 +154,7 @@ def _is_not_modified(picture: Picture, most: MaxSize, now: datetime) -> bool:
 
 
 def _etag(picture: Picture, most: MaxSize) -> str:
-    """The picture's at this size, as strong as that of the file."""
+    """The ETag of the picture at this size; strong, like that of the file."""
     return f"{picture.etag}-{most.width or 0}x{most.height or 0}" if any(most) else picture.etag
 
 
@@ -176,8 +178,8 @@ def _plain(character: str) -> str:
 def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
     """The one range of bytes that a GET asks for, of a picture of ``size`` bytes.
 
-    Other methods and units, several ranges, what is no range, and a range of another picture
-    than this one are ignored (RFC 9110, sections 14.2 and 13.1.5).
+    Ignored are other methods and units, several ranges, invalid ranges, and a range of another
+    picture than this one (RFC 9110, sections 14.2 and 13.1.5).
     """
     wanted = request.range if "HTTP_RANGE" in request.environ else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:

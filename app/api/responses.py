@@ -14,11 +14,11 @@ from ..strict_json import dump_json
 
 JSON = "application/json"
 ROW_ID = "row_id"
-# What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), the full-width forms
-# of the same characters included, also after blanks, or after a semicolon, which begins a cell
-# where a comma is part of a number.
+# Spreadsheets treat these characters as the start of a formula (OWASP, CSV Injection), and their
+# full-width forms: at the start, after blanks, and after a semicolon, which separates cells where
+# the comma is part of a number.
 FORMULA = re.compile(r"(^|;)(?=\s*[-=+@\t\r\n＝＋－＠])")  # noqa: RUF001
-# RFC 4180, rule 6; and where a spreadsheet expects semicolons it breaks a line at them.
+# RFC 4180, rule 6; and the semicolon, at which some spreadsheets separate cells.
 QUOTED = re.compile(r'[,;"\t\r\n]')
 
 
@@ -68,7 +68,7 @@ def tagged_response(cached: CachedBody) -> Response:
 
 def csv_response(rows: Iterable[Row], columns: tuple[str, ...], file_name: str) -> Response:
     """``rows`` as a CSV download with a header line, streamed (RFC 4180)."""
-    # In the context, whose end gives the connection back.
+    # The end of the context returns the database connection to the pool.
     lines = stream_with_context(csv_lines(rows, columns))
     response = Response(lines, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'

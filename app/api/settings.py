@@ -1,4 +1,4 @@
-"""What can be changed while the service runs: for one camera, and for the box."""
+"""The settings of the box and of each camera, which can be changed while the service runs."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def settings() -> Settings:
 @blp.get("/settings")
 @blp.response(200, schemas.BoxSettingsSchema, example=schemas.EXAMPLE_BOX_SETTINGS)
 def get_settings() -> Row:
-    """Get the settings of the box as they hold now"""
+    """Get the current settings of the box"""
     return settings().shown_box()
 
 
@@ -37,7 +37,7 @@ def get_settings() -> Row:
     problems=("fixed_by_environment",),
 )
 def update_settings(fields: Row) -> Row:
-    """Change settings of the box, which hold at once; null returns to the default"""
+    """Change settings of the box at once; null returns to the default"""
     return settings().update_box(fields, caller())
 
 
@@ -49,7 +49,7 @@ def update_settings(fields: Row) -> Row:
     problems=UNKNOWN,
 )
 def get_camera_settings(camera_id: UUID) -> Row:
-    """Get a camera's settings, and what holds where they are null"""
+    """Get a camera's settings, and the effective values"""
     return settings().camera(str(camera_id))
 
 
@@ -62,5 +62,5 @@ def get_camera_settings(camera_id: UUID) -> Row:
     problems=UNKNOWN,
 )
 def update_camera_settings(fields: Row, camera_id: UUID) -> Row:
-    """Change the settings that are given, and only those"""
+    """Change a camera's settings: only the given ones"""
     return settings().update_camera(str(camera_id), fields, caller())

@@ -1,4 +1,4 @@
-"""The box: its health, its numbers, its storage and its audit log."""
+"""The box: its health, its row counts, its storage and its audit log."""
 
 import time
 
@@ -17,14 +17,14 @@ STARTED = time.monotonic()
 OPENMETRICS = "application/openmetrics-text"
 
 blp = Blueprint(
-    "system", __name__, description="The box: its health, its numbers and its storage."
+    "system", __name__, description="The box: its health, its row counts and its storage."
 )
-metrics_blp = Blueprint("metrics", __name__, description="The numbers that Prometheus collects.")
+metrics_blp = Blueprint("metrics", __name__, description="The metrics that Prometheus scrapes.")
 audit_blp = Blueprint(
     "audit",
     __name__,
     url_prefix="/api/audit",
-    description="The audit log: who changed what. Nothing here changes it.",
+    description="The audit log: who changed what. It is read-only.",
 )
 
 
@@ -81,7 +81,7 @@ def get_metrics() -> Response:
 
     In Prometheus' own text format, or in OpenMetrics where Accept asks for it.
     """
-    # Prometheus names it with parameters, which do not matter here.
+    # Prometheus sends it with parameters, which do not matter here.
     accepted = {kind.partition(";")[0].strip() for kind in request.accept_mimetypes.values()}
     text, kind = exposition(current_app, OPENMETRICS in accepted)
     return Response(text, content_type=kind)

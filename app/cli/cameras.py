@@ -176,7 +176,7 @@ def camera_label(camera: Row) -> str:
 
 
 def warn_about_folder(camera: Row) -> None:
-    """Say on stderr why the camera's folder cannot be listed, and what to do, if that is so."""
+    """If the camera's folder cannot be listed, say on stderr why, and what to do."""
     base, path = current_app.config["NVR_FOSCAM_BASE_PATH"], camera["folder_path"]
 
     def look() -> FolderAccess:
@@ -192,7 +192,7 @@ def warn_about_folder(camera: Row) -> None:
 
 
 def _other_fields(camera: Row) -> str:
-    """The fields that may be empty and are not, with their names: ``  location=Garden``."""
+    """The optional fields that have a value, with their names: `` location=Garden``."""
     schema = CameraCreateSchema().fields
     others = {name: camera[name] for name, field in schema.items() if field.allow_none}
     return one_line("".join(f"  {name}={value}" for name, value in others.items() if value))

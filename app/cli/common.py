@@ -1,4 +1,4 @@
-"""What do all commands share? ``--json``, a progress bar, and failures that fit on one line."""
+"""What do all commands share? ``--json``, a progress bar, and errors of one line."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ CLI = Caller("cli")
 IN_USE = "The database is in use. Stop the service and every other command first."
 # Their text names the file and what is wrong with it.
 DATABASE_ERRORS = (InvalidDatabaseFile, OSError, DriverError, peewee.DatabaseError)
-# The API's sentences for these would say less than the error's own text.
+# Problems whose sentence in the API says less than the exception's own text.
 GENERAL_PROBLEMS = ("internal_error", "database_unavailable")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -67,12 +67,12 @@ def database_path() -> str:
 def open_database() -> None:
     """Bring the database to the newest schema.
 
-    A missing one is not made: the service would go on using another one.
+    A missing one is not created, because the service would go on using its own.
     """
     path = database_path()
     if not os.path.exists(path):
         raise click.ClickException(
-            f"There is no database at {path}. Start the service once, which makes it, or name the "
+            f"There is no database at {path}. Start the service once to create it, or name the "
             "service's database in NVR_DATABASE_URL."
         )
     db.migrate()

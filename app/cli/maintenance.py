@@ -53,7 +53,7 @@ def doctor(as_json: bool) -> None:
 
 
 def _cameras(path: str) -> list[Row]:
-    """Every camera; none where the database cannot be read, which is a check of its own."""
+    """Every camera; none if the database cannot be read, which another check reports."""
     try:
         if not Path(path).exists():
             return []
@@ -77,11 +77,11 @@ def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
 @click.option(
     "--believe-clock",
     is_flag=True,
-    help="The clock is right, although it jumped or is far ahead of the last time noted.",
+    help="Trust the clock, although it jumped or is far ahead of the last stored time.",
 )
 @as_json
 def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
-    """Delete detections, events and audit entries beyond the settings retention_days,
+    """Delete the detections, events and audit entries that exceed the settings retention_days,
     retention_rows and audit_retention_days.
 
     While the clock is implausible nothing is deleted, and the command exits with 1.

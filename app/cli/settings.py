@@ -18,14 +18,14 @@ from ..services.settings import Settings
 from .cameras import cameras, validation_error, warn_about_folder
 from .common import CLI, Group, as_json, open_database
 
-settings = Group("settings", help="Show and set what holds for the box while the service runs.")
+settings = Group("settings", help="Show and change settings of the box while the service runs.")
 assignments = click.argument("assignments", metavar="NAME=VALUE...", nargs=-1, required=True)
 
 
 @settings.command()
 @as_json
 def show(as_json: bool) -> None:
-    """Print every setting of the box as it holds now."""
+    """Print the current settings of the box."""
     open_database()
     _print(_settings().shown_box(), as_json)
 
@@ -87,7 +87,7 @@ def _parse(assignments: Iterable[str]) -> dict[str, str]:
 
 
 def _load(parts: dict[str, tuple[Schema, Row]]) -> dict[str, Row]:
-    """The valid values of each part; raises `click.ClickException` that names all others."""
+    """The valid values of each part; raises `click.ClickException`, which names the others."""
     given: dict[str, Row] = {}
     errors: Row = {}
     for key, (schema, texts) in parts.items():
@@ -102,7 +102,7 @@ def _load(parts: dict[str, tuple[Schema, Row]]) -> dict[str, Row]:
 
 
 def _value(field: Any, text: str) -> Any:
-    """A number or a truth value where the field takes one, else the text; None if it is empty."""
+    """A number or boolean where the field takes one, else the text; None if it is empty."""
     if text and isinstance(field, fields.Integer | fields.Boolean):
         try:
             return json.loads(text)

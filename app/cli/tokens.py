@@ -1,4 +1,4 @@
-"""How does an operator make, list and revoke tokens? Nothing else in the service can."""
+"""How does an operator create, list and revoke tokens? The API cannot."""
 
 import json
 import shlex
@@ -14,7 +14,9 @@ from .common import CLI, Group, as_json, open_database
 
 PRINTED_FIELDS = ("name", "role", "created_at", "last_used_at")
 
-tokens = Group("tokens", help="Make, list and revoke the tokens that requests authenticate with.")
+tokens = Group(
+    "tokens", help="Create, list and revoke the tokens that requests authenticate with."
+)
 
 
 @tokens.command()
@@ -27,7 +29,7 @@ tokens = Group("tokens", help="Make, list and revoke the tokens that requests au
 )
 @as_json
 def create(name: str, role: str, as_json: bool) -> None:
-    """Make the token NAME and print it; it cannot be printed again."""
+    """Create the token NAME and print it; it cannot be printed again."""
     open_database()
     try:
         token, secret = token_service.create(name, role, CLI)
@@ -43,7 +45,7 @@ def create(name: str, role: str, as_json: bool) -> None:
 @tokens.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List every token: role, creation, last use (right within an hour) and name."""
+    """List every token: role, creation, last use (accurate to an hour) and name."""
     open_database()
     found = [_printed(token) for token in Token.listing()]
     if as_json:
@@ -51,7 +53,7 @@ def list_(as_json: bool) -> None:
         return
     for token in found:
         used = f"used {token['last_used_at']}" if token["last_used_at"] else "never used"
-        click.echo(f"{token['role']:5}  made {token['created_at']}  {used}  {token['name']}")
+        click.echo(f"{token['role']:5}  created {token['created_at']}  {used}  {token['name']}")
 
 
 @tokens.command()
@@ -71,7 +73,7 @@ def revoke(name: str, as_json: bool) -> None:
 
 
 def command_to_create(app: Flask) -> str:
-    """The shell command that makes a first token, in any working directory."""
+    """The shell command that creates a first token, in any working directory."""
     url = f"NVR_DATABASE_URL=sqlite:///{quote(app.config['NVR_DATABASE_URL'])}"
     words = ("env", url, *command_anywhere(), "tokens", "create", "admin", "--role", "write")
     return shlex.join(words)

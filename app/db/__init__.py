@@ -21,7 +21,7 @@ def init_app(app: Flask) -> None:
 def close_all() -> None:
     """End the writer thread, close every connection, and let other processes restore the file.
 
-    A writer that waits for another process, or whose change takes longer, is not waited for.
+    Does not wait for a writer whose change takes long or waits for another process.
     """
     if database.deferred:
         return

@@ -13,7 +13,7 @@ from . import files
 from .connection import BUSY_SECONDS, LOG_SUFFIX, uri
 
 Progress = Callable[[int], None]
-# Hundredths of a backup that are its copying; the rest is its checking.
+# Share of copying in the progress of a backup, in percent; the rest is checking.
 COPY_HUNDREDTHS = 40
 # SQLite's instructions between two reports of progress: a few milliseconds.
 PROGRESS_INSTRUCTIONS = 100_000
@@ -30,7 +30,7 @@ class InvalidDatabaseFile(Exception):
 
 
 def backup(source: str, target: str, progress: Progress = lambda _: None) -> int:
-    """Write a copy of the database ``source``, as it is now, to ``target``; its size in bytes.
+    """Copy the database ``source``, as it is now, to ``target``; return the size in bytes.
 
     Others may read and write meanwhile. ``target`` is complete, checked and on the disk, or it
     does not exist. ``progress`` gets the hundredths done since its last call. Raises
@@ -48,7 +48,7 @@ def backup(source: str, target: str, progress: Progress = lambda _: None) -> int
 def restore(
     source: str, path: str, known: set[str], progress: Progress = lambda _: None
 ) -> str | None:
-    """Replace the database ``path`` by the backup ``source``; the path of the old one, if any.
+    """Replace the database ``path`` by the backup ``source``; return the old one's path, if any.
 
     ``known``: the migrations of this version. ``progress`` as with `backup`. Raises
     `files.InUse` while any process uses the database, `InvalidDatabaseFile` where the backup
@@ -72,7 +72,7 @@ def restore(
 
 
 def examine(path: str, thoroughly: bool = False) -> set[str]:
-    """The names of the migrations that the database has seen, after a check of the file.
+    """Check the file and return the names of the migrations that were applied to it.
 
     ``thoroughly`` checks every page and every reference, however long that takes. Raises
     `InvalidDatabaseFile` and `sqlite3.Error`.
@@ -131,7 +131,7 @@ def _seen_migrations(connection: sqlite3.Connection, path: str) -> set[str]:
 
 
 def _copy(source: str, target: str, progress: Progress) -> None:
-    """Copy the database; the size of ``target`` so far tells the progress."""
+    """Copy the database; the progress is the size of ``target`` so far."""
     size, done = max(1, os.path.getsize(source)), 0
 
     def report() -> None:
@@ -155,7 +155,7 @@ def _copy_owner(fresh: str, path: str) -> None:
 
 
 def _set_aside(path: str) -> str | None:
-    """Rename the database and SQLite's files beside it; its new path, or None if there is none.
+    """Rename the database and SQLite's files beside it; return its new path, if there was one.
 
     Its log is copied into it first; a damaged database keeps the log under its own new name.
     """

@@ -1,4 +1,4 @@
-"""What do all tables share? Queries compiled once, and the few words that only SQLite knows.
+"""What do all tables share? Queries that are compiled once, and SQL that peewee cannot express.
 
 Building a query in peewee costs 0.2 ms, running its SQL a hundredth of that.
 """
@@ -30,7 +30,7 @@ class _Slot(str):
 
 
 class Parameter(Value):
-    """A value in a query that is given under this ``name`` each time the query runs."""
+    """A value of a query, which is given by this ``name`` each time the query runs."""
 
     def __init__(self, name: str) -> None:
         super().__init__(_Slot(name), converter=False, unpack=False)
@@ -65,11 +65,11 @@ class CompiledQuery:
         return None if row is None else row[0]
 
     def change(self, **values: Any) -> int:
-        """Run an UPDATE or DELETE; how many rows it has changed."""
+        """Run an UPDATE or DELETE and return how many rows it has changed."""
         return int(self._execute(values).rowcount)
 
     def insert(self, **values: Any) -> int:
-        """Run an INSERT of one row; its id."""
+        """Run an INSERT of one row and return its id."""
         return int(self._execute(values).lastrowid)
 
     def _execute(self, values: Row) -> Any:
@@ -77,7 +77,7 @@ class CompiledQuery:
 
 
 def compiled(build: Callable[P, Any]) -> Callable[P, CompiledQuery]:
-    """Decorates a function that builds a query: it is called once for each set of arguments."""
+    """Decorate a function that builds a query: it is called once for each set of arguments."""
 
     def compile_query(*args: P.args, **kwargs: P.kwargs) -> CompiledQuery:
         return CompiledQuery(build(*args, **kwargs))
@@ -86,7 +86,7 @@ def compiled(build: Callable[P, Any]) -> Callable[P, CompiledQuery]:
 
 
 class ConflictError(Exception):
-    """Valid values that do not fit what is stored: field → messages."""
+    """Valid values conflict with stored rows: field → messages."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__(fields)
@@ -102,7 +102,7 @@ class NotFound(Exception):
 
 
 class BaseModel(Model):
-    """What all tables share. Rows are dicts, their keys in the order of the columns."""
+    """The base of all tables. Rows are dicts, their keys in the order of the columns."""
 
     class Meta:
         database = database
@@ -115,12 +115,12 @@ class BaseModel(Model):
 
     @classmethod
     def insert_row(cls, row: Row) -> int:
-        """Insert a row, columns by name; its id where the database chooses that."""
+        """Insert a row, columns by name; return its id if the database assigns it."""
         return _insert(cls, tuple(row)).insert(**row)
 
     @classmethod
     def insert_rows(cls, rows: list[Row]) -> list[int]:
-        """Insert rows of the same columns; the ids that the database chooses, in their order."""
+        """Insert rows of the same columns; return the ids that the database assigns, in order."""
         for some in chunks(rows):
             values = {f"{name}_{n}": row[name] for n, row in enumerate(some) for name in row}
             _insert_many(cls, tuple(some[0]), len(some)).insert(**values)
@@ -130,7 +130,7 @@ class BaseModel(Model):
 
     @classmethod
     def change(cls, row_id: str | int, fields: Row) -> None:
-        """Set these columns and no other, so that no concurrent change is undone."""
+        """Set only these columns, so that no concurrent change of others is undone."""
         _update(cls, tuple(fields)).change(row_id=row_id, **fields)
 
     @classmethod
@@ -227,7 +227,7 @@ def _count(model: type[BaseModel]) -> Any:
 def generated(expression: str) -> SQL:
     """A column that the database computes, so that it can stand in an index.
 
-    SQL, because peewee has no words for it (sqlite.org/gencol.html).
+    SQL, because peewee cannot express it (sqlite.org/gencol.html).
     """
     return SQL(f"GENERATED ALWAYS AS ({expression}) VIRTUAL")
 
@@ -235,7 +235,7 @@ def generated(expression: str) -> SQL:
 def indexed_by(table: Any, index: str) -> Node:
     """The ``table`` of a FROM clause, to be searched by this index and no other.
 
-    SQL, because peewee has no words for it (sqlite.org/lang_indexedby.html).
+    SQL, because peewee cannot express it (sqlite.org/lang_indexedby.html).
     """
     return NodeList((table, SQL(f"INDEXED BY {index}")))
 

@@ -25,7 +25,7 @@ PRAGMAS = (
     ("synchronous", "full"),
     # Off by default on every new connection; without it no deletion cascades.
     ("foreign_keys", 1),
-    # In pages. `checkpoint` comes first; this is for a process that never has a quiet moment.
+    # In pages. `checkpoint` normally comes first; this is for a process that never stops writing.
     ("wal_autocheckpoint", 8192),
     # In bytes: a log is truncated once it is copied, so that its size says what it holds.
     ("journal_size_limit", 0),
@@ -42,9 +42,9 @@ REMOTE = (
     "can be destroyed. Move it to a local disk and name that file in NVR_DATABASE_URL, or set "
     "NVR_DATABASE_ANYWHERE=1 if you know better."
 )
-# What the driver raises where peewee is not asked, as in `backup`.
+# The driver's exceptions, which occur where peewee is not used, as in `backup`.
 DriverError = sqlite3.Error
-# A smaller log stays: a page that changes often is then copied once and not each time.
+# A smaller log is not copied, so that a page that changes often is copied once.
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 # A larger log is copied without waiting for a quiet moment.
 LARGE_LOG_BYTES = 16 * 1024 * 1024
@@ -77,10 +77,10 @@ class Database(PooledSqliteDatabase):  # type: ignore[misc] # has no types
         )
 
     def rollback(self) -> None:
-        """Undo the transaction, unless SQLite has done so.
+        """Undo the transaction, unless SQLite has done so already.
 
-        It does on a full disk or a read error, and its complaint about a second rollback would
-        hide the reason (sqlite.org/lang_transaction.html, section 3).
+        It does so on a full disk or a read error, and the error of a second rollback would hide
+        the reason (sqlite.org/lang_transaction.html, section 3).
         """
         if self.connection().in_transaction:
             super().rollback()
@@ -126,7 +126,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def checkpoint() -> bool:
-    """Copy the log into the database where it is due; whether it was.
+    """Copy the log into the database if that is due; return whether it was.
 
     The log is SQLite's WAL (sqlite.org/wal.html, section 4.1). It is due when it is large, or when
     nobody has written for a second: so no commit has to do the copying, and each costs one fsync.
@@ -135,7 +135,7 @@ def checkpoint() -> bool:
         log = os.stat(f"{database.path}{LOG_SUFFIX}")
     except FileNotFoundError:
         return False
-    # A clock that was set back leaves the log with a time in the future.
+    # If the clock was set back, the log's time lies in the future.
     quiet = abs(time.time() - log.st_mtime) > QUIET_SECONDS
     due = log.st_size > CHECKPOINT_BYTES and (quiet or log.st_size > LARGE_LOG_BYTES)
     if due:

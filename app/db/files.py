@@ -109,7 +109,7 @@ def is_read_only(path: str) -> bool:
 
 @contextmanager
 def new_file(path: str) -> Iterator[str]:
-    """The path of an empty file that only its owner reads, beside ``path``.
+    """The path of an empty file beside ``path`` that only its owner can read.
 
     It is synced and renamed to ``path`` at the end, or removed where an exception ends the block.
     Raises `FileExistsError`.

@@ -103,8 +103,8 @@ def _create(path: str) -> None:
 def _connect() -> None:
     """Connect, which turns a new file to WAL mode.
 
-    Of two processes that do so at once SQLite refuses the second without waiting, because each
-    would wait for the other's read lock.
+    If two processes do so at once, SQLite refuses the second without waiting, because each would
+    wait for the other's read lock.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:

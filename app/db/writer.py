@@ -1,8 +1,8 @@
 """How is the data written? By one thread, which commits together all changes that wait.
 
-A commit costs more than a change of a row: the disk is waited for. Changes that arrive during one
-commit make the next transaction. Transactions begin IMMEDIATE, because a deferred one that has
-read cannot become a writer once another process has written (SQLITE_BUSY_SNAPSHOT,
+A commit costs more than the change of a row, because it waits for the disk. Changes that arrive
+during one commit make the next transaction. Transactions begin IMMEDIATE, because a deferred one
+that has read cannot become a writer once another process has written (SQLITE_BUSY_SNAPSHOT,
 sqlite.org/isolation.html).
 """
 
@@ -24,12 +24,12 @@ Companion = Callable[[], Callable[[], object] | None]
 
 log = logging.getLogger(__name__)
 
-# SQLite waits so long for another process's lock; then the thread drops changes that timed out.
+# How long SQLite waits for another process's lock before the thread drops changes that timed out.
 LOCK_MILLISECONDS = 500
-# How often the thread looks whether a checkpoint is due, and calls the companion at most.
+# How often the thread checks whether a checkpoint is due, and at most calls the companion.
 CHECKPOINT_SECONDS = 1.0
 COMPANION_SECONDS = 1.0
-# `close` waits so long for the change that the thread may be in.
+# How long `close` waits for the change that the thread is running.
 STOP_SECONDS = 1.0
 
 
@@ -45,7 +45,7 @@ class Write(Generic[T]):
         self._error: BaseException | None = None
 
     def wait(self, patience: float) -> T:
-        """The value of the change, once it is on the disk; raises as `Writer.run`."""
+        """The value of the change, once it is on the disk; raises what `Writer.run` raises."""
         try:
             return self.future.result(patience)
         except TimeoutError:
@@ -54,7 +54,7 @@ class Write(Generic[T]):
         return self.future.result()
 
     def run(self) -> None:
-        """Make the change; what it raises is kept for the caller, and raised again."""
+        """Run the change; an exception is kept for the caller and raised again."""
         try:
             self._result = self.change()
             if self.is_abandoned:
@@ -64,7 +64,7 @@ class Write(Generic[T]):
             raise
 
     def run_in_savepoint(self) -> None:
-        """Make the change; where it fails undo it and nothing else.
+        """Run the change; if it fails, undo only this change.
 
         Raises only where SQLite has undone the whole transaction, as on a full disk.
         """
@@ -91,7 +91,7 @@ class Writer:
     def __init__(self) -> None:
         self._waiting: deque[Write[Any]] = deque()
         self._changed = threading.Condition()
-        # The thread that works; another one that still runs has been told to end.
+        # The current thread; an earlier one that still runs is to end.
         self._thread: threading.Thread | None = None
         self._checkpoint_at = 0.0
         self._companion: Companion = lambda: None
@@ -100,11 +100,11 @@ class Writer:
     def run(
         self, change: Callable[[], T], *, alone: bool = False, patience: float | None = None
     ) -> T:
-        """The value of ``change()``, called in a transaction, once that is on the disk.
+        """Run ``change`` in a transaction and return its value once it is on the disk.
 
-        What it raises undoes it and is raised here. ``alone`` gives a long change a transaction of
-        its own. Raises `DatabaseBusy` where it could not begin within ``patience`` seconds
-        (`BUSY_SECONDS`); a change that has begun is waited for.
+        If it raises an exception, it is undone and the exception is raised here. ``alone`` gives a
+        long change a transaction of its own. Raises `DatabaseBusy` where it could not begin within
+        ``patience`` seconds (`BUSY_SECONDS`); a change that has begun is waited for.
         """
         write = Write(change, alone)
         self._add(write)
@@ -116,14 +116,14 @@ class Writer:
             raise
 
     def set_companion(self, companion: Companion) -> None:
-        """Let ``companion`` say what is to be written in the transaction of other changes.
+        """Set the function that returns a change to add to the transaction of other changes.
 
         It is called at most once in `COMPANION_SECONDS`, and only where something is written.
         """
         self._companion, self._companion_at = companion, 0.0
 
     def close(self) -> bool:
-        """End the thread, after the change that it may be in; whether it ended in time.
+        """End the thread after its current change; return whether it ended in time.
 
         The next change starts another thread.
         """
@@ -138,7 +138,7 @@ class Writer:
     def _add(self, write: Write[Any]) -> None:
         with self._changed:
             if self._thread is threading.current_thread():
-                raise RuntimeError("a change asks for another change: call its function instead")
+                raise RuntimeError("a change must not call writer.run: call that change itself")
             self._waiting.append(write)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
@@ -191,7 +191,9 @@ class Writer:
             Write(change, False).run_in_savepoint()
 
     def _take(self) -> list[Write[Any]]:
-        """The changes that wait, up to the first one that runs alone; they cannot be cancelled."""
+        """Take the waiting changes up to the first one that runs alone; they can be cancelled no
+        more.
+        """
         taken: list[Write[Any]] = []
         with self._changed:
             while self._waiting and not (taken and (taken[0].alone or self._waiting[0].alone)):
@@ -201,7 +203,7 @@ class Writer:
         return taken
 
     def _checkpoint(self) -> None:
-        """Let SQLite copy its log if it is due, once in a while and where nobody waits."""
+        """Let SQLite copy its log if that is due, while no change waits."""
         if time.monotonic() < self._checkpoint_at or database.is_closed():
             return
         self._checkpoint_at = time.monotonic() + CHECKPOINT_SECONDS

@@ -1,1 +1,1 @@
-"""What is wrong between a camera and its picture, and what should a person do about it?"""
+"""Why does a camera show no new picture, and what should a person do about it?"""

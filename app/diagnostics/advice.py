@@ -18,9 +18,9 @@ from ..storage.watches import with_remedy
 from .folder_access import service_user
 from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
-# The time of an upload may differ from that of its arrival by so much, in seconds.
+# The time of an upload may differ from that of its arrival by this much, in seconds.
 WRONG_CLOCK_SECONDS = 600
-# By the codes that `survey` counts skipped files and folders under; ``n`` is how many there are.
+# By the codes of skipped files and folders in `Survey.skipped`; ``n`` is their number.
 SKIPPED = {
     "empty_files": "Empty files with a picture's name: {n}. The upload broke off at once, or the "
     "disk was full. Check the free space and the FTP server's log, and delete these files.",
@@ -43,9 +43,8 @@ class Contents(NamedTuple):
     """What was found in a camera's folder.
 
     ``polling``: why the folder is read again and again instead of watched, None if it is watched;
-    ``is_newest_certain``: whether no newer picture can be there than ``checks.newest``;
-    ``clock_off``: how many seconds the time that the last upload was given is ahead of the moment
-    at which it arrived.
+    ``is_newest_certain``: whether ``checks.newest`` is certainly the newest picture;
+    ``clock_off``: by how many seconds the time of the last upload is ahead of its arrival.
     """
 
     survey: Survey
@@ -62,9 +61,9 @@ UNREAD = Contents(Survey(complete=False), CandidateChecks(), None, False)
 class Facts(NamedTuple):
     """What is known of a camera.
 
-    ``settings``: what holds for it; ``most_bytes``: the largest picture that is shown;
-    ``sharing``: other cameras of the same folder that show the same pictures; ``nested``: cameras
-    of folders inside it.
+    ``settings``: those in effect; ``most_bytes``: the largest picture that is shown; ``sharing``:
+    other cameras of the same folder that show the same pictures; ``nested``: cameras of folders
+    inside it.
     """
 
     camera: Row
@@ -86,7 +85,7 @@ class Facts(NamedTuple):
 
 
 def no_picture(facts: Facts) -> str | None:
-    """Nothing was uploaded, or nothing that can be shown."""
+    """No picture was uploaded, or none that can be shown."""
     survey = facts.contents.survey
     if survey.pictures or not survey.complete:
         return None
@@ -112,7 +111,7 @@ def no_picture(facts: Facts) -> str | None:
 
 
 def skipped(code: str, facts: Facts) -> str | None:
-    """Some files or folders are skipped for the reason that ``code`` names."""
+    """Some files or folders are skipped for the reason ``code``."""
     count = facts.contents.survey.skipped[code]
     if not count:
         return None
@@ -203,7 +202,7 @@ def nested_folder(facts: Facts) -> str | None:
 
 
 def polling(facts: Facts) -> str | None:
-    """The folder is not watched; what is shown is right, but reading costs time."""
+    """The folder is not watched; the pictures are right, but reading it costs time."""
     if not facts.contents.polling:
         return None
     why = with_remedy(facts.contents.polling)

@@ -18,7 +18,7 @@ from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path, not_answering
 from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
 
-# Counting ends here. Which picture is newest is known all the same where the folder is watched.
+# Limits of counting. In a watched folder the newest picture is known all the same.
 BOUNDS = Bounds(pictures=10_000, seconds=1.0)
 
 
@@ -26,7 +26,8 @@ class DiagnosticsContext(NamedTuple):
     """What diagnostics need to know of the service.
 
     ``base``: the base path; ``folders``: the index of the cameras' folders; ``most_bytes``: the
-    largest picture that is shown; ``settings_of``: what holds for cameras, by their ids.
+    largest picture that is shown; ``settings_of``: returns the settings in effect for cameras, by
+    their ids.
     """
 
     base: str
@@ -36,7 +37,7 @@ class DiagnosticsContext(NamedTuple):
 
 
 def init_app(app: Flask) -> None:
-    """Give the app what its diagnostics are made with."""
+    """Create the context of the app's diagnostics."""
     app.extensions["diagnostics"] = DiagnosticsContext(
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],
@@ -46,12 +47,12 @@ def init_app(app: Flask) -> None:
 
 
 def diagnose(camera: Row, cameras: list[Row], context: DiagnosticsContext, now: datetime) -> Row:
-    """Everything about ``camera``, one of ``cameras``, that helps when it shows nothing new."""
+    """Everything about ``camera``, one of ``cameras``, that helps if it shows no new picture."""
     settings = context.settings_of(each["id"] for each in [camera, *cameras])
     own = settings[camera["id"]]
     access, contents = _look(camera["folder_path"], own.file_pattern, context, now)
     sharing, nested = _neighbours(camera, cameras, context)
-    if own.file_pattern is not None:  # those with a pattern too have channels of one recorder
+    if own.file_pattern is not None:  # others with a pattern are channels of the same recorder
         sharing = [other for other in sharing if settings[other["id"]].file_pattern is None]
     facts = Facts(camera, now, own, context.most_bytes, sharing, nested, contents)
     return {
@@ -113,7 +114,7 @@ def _read(
 
 
 def _clock_off(upload: Upload | None, times: StorageClock) -> float:
-    """How many seconds the time of the upload is ahead of the moment at which it arrived."""
+    """By how many seconds the time of the upload is ahead of its arrival."""
     return (upload.mtime_ns - times.ahead_ns - upload.seen_ns) / 1e9 if upload else 0.0
 
 
@@ -146,7 +147,7 @@ def _neighbours(
 
 
 def _contents_fields(contents: Contents, now: datetime) -> Row:
-    """The fields of the answer that are null where the folder cannot be read."""
+    """The fields of the response that are null where the folder cannot be read."""
     if contents is UNREAD:
         return dict.fromkeys(("newest", "pictures", "unfinished_uploads", "watching"))
     counted, checks, polling = contents[:3]

@@ -126,7 +126,7 @@ def check_inotify(cameras: int) -> Check:
 
 
 def _check_base_path(base: str, threads: StorageThreads) -> Check:
-    """Whether the folder can be read here, and also by the service as its unit starts it."""
+    """Whether the folder can be read here, and by the service under its unit."""
     home = unit.read_unit().hides(base)
     if home:
         return Check(UNHEALTHY, unit.how_to_show(base, home))
@@ -148,12 +148,12 @@ def _check_integrity(path: str) -> Check:
 
 
 def _no_database(path: str) -> Check:
-    """The doctor makes no database: the file would belong to the user who runs it."""
-    return Check(HEALTHY, f"There is no database at {path} yet; the first start makes it.")
+    """The doctor creates no database: the file would belong to the user who runs it."""
+    return Check(HEALTHY, f"There is no database at {path} yet; the first start creates it.")
 
 
 def _check_clock_with(guard: ClockGuard, now: datetime) -> Check:
-    """The same with what the database knows of earlier times, as far as it can be read."""
+    """The check of the clock, with the times in the database if that can be read."""
     found = health.check_clock(guard)
     try:
         last_entry = AuditEntry.last_timestamp()

@@ -13,7 +13,7 @@ from .. import unit
 from ..storage import safe_open
 from ..storage.names import as_text, folders_that_read
 
-# At most so many names are compared in search of one that is spelt a little differently.
+# The most names that are compared to find one that is spelt a little differently.
 MOST_NAMES = 10_000
 CODES = {
     errno.ENOENT: "folder_missing",
@@ -37,7 +37,7 @@ ADVICE = {
     "to it and the service's user {user} may read it: install -d -m 755 -o FTP_USER "
     "{quoted_folder}",
     "folder_ambiguous": "Several folders have names that read like {at}, in other bytes: "
-    "{similar}. Rename all but one of them; a shell takes what stands between the marks.",
+    "{similar}. Rename all but one of them; type each name in a shell as it is quoted here.",
     "not_a_folder": "{at} is a file where a folder is needed. Move it away and create the folder, "
     "or change folder_path.",
     "not_readable": "The service's user {user} may not read {at}. Allow it with chmod o+rx "
@@ -104,7 +104,7 @@ def not_answering(base: str, folder_path: str) -> FolderAccess:
 
 
 def advice(access: FolderAccess, base: str) -> str | None:
-    """What keeps the folder from being listed and what to do about it; None if nothing does."""
+    """Why the folder cannot be listed and what to do about it; None if it can."""
     if access.problem is None:
         return None
     if access.problem == "base_path_missing" and (home := unit.hidden_by_home(base)):
@@ -123,7 +123,7 @@ def advice(access: FolderAccess, base: str) -> str | None:
 
 
 def canonical_path(base: str, folder_path: str) -> str:
-    """The same path for a folder however it is written, below the base as it is configured."""
+    """The folder's path below the configured base, the same however ``folder_path`` is written."""
     try:
         components = safe_open.components_below(base, folder_path)
     except safe_open.OutsideBase:
@@ -141,7 +141,7 @@ def service_user() -> str:
 
 
 def _outside(base: str, folder: str, components: list[str], depth: int | None) -> FolderAccess:
-    """Nothing outside the base is looked at, so the answer says nothing about it."""
+    """Nothing outside the base is opened, so the response reveals nothing about it."""
     if depth is None:
         return FolderAccess(folder, problem="outside_base", at=folder, inside=False)
     at = os.path.join(base, *components[: depth + 1])
@@ -154,7 +154,7 @@ def _missing(
     depth, problem = missing.depth, CODES.get(missing.reason, "folder_unavailable")
     if depth < 0:
         return FolderAccess(folder, problem="base_path_missing", at=base)
-    # Whether anything exists in a folder that may not be entered is unknown.
+    # In a folder that may not be entered, it is unknown whether anything exists.
     is_closed = problem == "not_readable" and depth < len(components)
     is_unknown = is_closed or problem == "folder_unavailable"
     return FolderAccess(
@@ -169,7 +169,7 @@ def _missing(
 
 
 def _similar(base: str, components: list[str], depth: int, problem: str | None) -> tuple[str, ...]:
-    """Folders beside the missing one that may be meant."""
+    """Folders beside the missing one that ``folder_path`` may mean."""
     if problem not in ("folder_missing", "folder_ambiguous"):
         return ()
     try:
@@ -191,7 +191,7 @@ def _similar(base: str, components: list[str], depth: int, problem: str | None) 
 
 
 def _in_bytes(name: str) -> str:
-    """The name as a shell takes it byte by byte (bash(1), QUOTING)."""
+    """The name quoted for a shell byte by byte (bash(1), QUOTING)."""
     escaped = (
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b"'\\" else f"\\x{byte:02x}"
         for byte in os.fsencode(name)

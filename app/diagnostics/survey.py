@@ -25,19 +25,19 @@ from ..storage.scan import (
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"
-# An upload is no problem before it has stood still for so long, in seconds.
+# An upload is reported as a problem once it has not changed for this long, in seconds.
 STALE_SECONDS = 60
-# At most so many unfinished uploads, and so many suffixes of other files, are listed.
+# The most unfinished uploads, and the most suffixes of other files, that are listed.
 MOST_LISTED = 20
-# What FTP servers and cameras append to, or put before, the name of an upload that is not
-# complete. ProFTPD's HiddenStores and rsync put a dot before the picture's name; `is_temporary`
-# recognises that by itself.
+# Suffixes and the prefix that FTP servers and cameras give to the name of an incomplete upload.
+# ProFTPD's HiddenStores and rsync put a dot before the picture's name; `is_temporary` recognises
+# that by itself.
 TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".filepart", ".upload", ".uploading")
 TEMPORARY_PREFIX = ".pureftpd-upload."
 
 
 class Bounds(NamedTuple):
-    """Counting ends after so many ``pictures`` or so many ``seconds``."""
+    """Counting ends after this number of ``pictures`` or of ``seconds``."""
 
     pictures: int
     seconds: float
@@ -66,7 +66,7 @@ class Survey:
     ``complete``: whether everything was counted; ``newest``: of the counted pictures;
     ``temporary``: uploads under a temporary name, at most `MOST_LISTED`; ``skipped``: how many
     files and folders were skipped, by the codes of `advice.SKIPPED`; ``others``: how many files
-    that are no pictures there are of each suffix.
+    that are no pictures have each suffix.
     """
 
     pictures: int = 0
@@ -79,7 +79,7 @@ class Survey:
 
 @dataclass(slots=True)
 class CandidateChecks:
-    """What the newest files turned out to be.
+    """What was found in the newest files.
 
     ``newest``: the one that the snapshot shows; ``unfinished``: incomplete uploads, each
     with `BEING_WRITTEN` or `CUT_SHORT`; ``foreign``: those that do not begin like a picture.
@@ -118,7 +118,7 @@ def is_temporary(name: str) -> bool:
 
 
 def final_name(name: str) -> str:
-    """The name that an upload with this temporary name is to get, as far as that can be told."""
+    """The name that an upload with this temporary name will get, as far as that is known."""
     plain = name.removeprefix(TEMPORARY_PREFIX).removeprefix(".in.").strip(".")
     stem, suffix = os.path.splitext(plain)
     return stem if suffix.lower() in TEMPORARY_SUFFIXES else plain
@@ -217,7 +217,9 @@ class _Counting:
                 others[suffix] += 1
 
     def _count_link(self, folder: int, name: str) -> None:
-        """A link to a picture of the same folder, like lastsnap.jpg of motion, hides nothing."""
+        """Count a link, unless it points to a picture of the same folder (as motion's
+        lastsnap.jpg).
+        """
         here = safe_open.real_path(folder)
         target = os.path.normpath(os.path.join(here, safe_open.link_target(name, folder) or ""))
         is_shown = has_suffix(target) and target.startswith(f"{self._real_path}/")

@@ -14,7 +14,7 @@ from ..storage.scan import ask_entry, entries, is_housekeeping
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
 
-# Counting ends at so many pictures in one folder, or after so many seconds in one or in all.
+# Counting ends at this many pictures in one folder, or after this long in one or in all.
 MOST_PICTURES = 10_000
 FOLDER_SECONDS = 0.2
 TOTAL_SECONDS = 2.0
@@ -76,7 +76,7 @@ def _folder_names(base: str) -> list[str]:
 
 
 def _count(name: str, context: DiagnosticsContext, now: datetime, deadline: float) -> Survey:
-    """What is in the folder, as far as the remaining time and its storage allow."""
+    """Count the folder's files, as far as the remaining time and its storage allow."""
     bounds = Bounds(MOST_PICTURES, min(FOLDER_SECONDS, deadline - time.monotonic()))
 
     def count() -> Survey:

@@ -1,4 +1,4 @@
-"""What is shown where there is no picture? A card with the camera's name and the reason.
+"""What is shown where there is no picture? A placeholder with the camera's name and the reason.
 
 It is an SVG document, or a PNG file that is drawn without a library (W3C, Portable Network
 Graphics, third edition, sections 5 and 11).
@@ -17,7 +17,7 @@ from .. import clock
 from ..storage.safe_open import FolderNotFound
 from ..storage.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
 
-# The card's size in pixels, in the shape of most cameras' pictures.
+# Its full size in pixels, in the shape of most cameras' pictures.
 WIDTH, HEIGHT = 640, 360
 TITLE = "NO PICTURE"
 REASONS: dict[type[Exception], str] = {
@@ -27,7 +27,7 @@ REASONS: dict[type[Exception], str] = {
 }
 BACKGROUND, TEXT, ACCENT = range(3)
 PALETTE = ((24, 28, 34), (240, 240, 240), (255, 176, 32))
-# A text is wrapped into at most so many lines.
+# A text is wrapped into at most this many lines.
 MOST_LINES = 2
 # Characters that XML cannot hold (XML 1.0, section 2.2). A name holds no control characters.
 NOT_XML = str.maketrans({"\ufffe": "\ufffd", "\uffff": "\ufffd"})
@@ -104,7 +104,7 @@ class Canvas:
 
 
 class Line(NamedTuple):
-    """A line of the card: ``scale`` enlarges the letters, ``top`` is in pixels at full size."""
+    """A line of text: ``scale`` enlarges the letters, ``top`` is in pixels at full size."""
 
     text: str
     scale: int
@@ -112,15 +112,15 @@ class Line(NamedTuple):
     colour: int
 
 
-class Card(NamedTuple):
-    """A card that says why a camera shows nothing; ``size``: width and height in pixels."""
+class Placeholder(NamedTuple):
+    """A placeholder that says why there is no picture; ``size``: width and height in pixels."""
 
     name: str
     reason: str
     size: tuple[int, int]
 
     def svg(self) -> bytes:
-        """The card as an SVG document."""
+        """The placeholder as an SVG document."""
         width, height = self.size
         colours = ["#" + bytes(colour).hex() for colour in PALETTE]
         lines = "".join(
@@ -137,7 +137,7 @@ class Card(NamedTuple):
         ).encode()
 
     def png(self) -> bytes:
-        """The card as a PNG file."""
+        """The placeholder as a PNG file."""
         width, height = self.size
         canvas, frame = Canvas(width, height), max(1, width // 80)
         canvas.fill(0, 0, width, height, ACCENT)
@@ -150,7 +150,7 @@ class Card(NamedTuple):
         return canvas.png(PALETTE)
 
     def lines(self) -> Iterator[Line]:
-        """The title, the name and the reason, each wrapped to the width of the card."""
+        """The title, the name and the reason, each wrapped to the width."""
         top = 60
         for text, scale, colour in (
             (TITLE, 5, ACCENT),
@@ -165,20 +165,20 @@ class Card(NamedTuple):
 
 
 def reason(missing: Exception) -> str:
-    """The sentence on the card for the exception ``missing``."""
+    """The sentence for the exception ``missing``."""
     if isinstance(missing, SnapshotTooOld):
         return f"The newest picture is {clock.duration(missing.age)} old."
     return REASONS[type(missing)]
 
 
 def size(most: tuple[int, int]) -> tuple[int, int]:
-    """The card's width and height, at most ``most`` and at most its own."""
+    """Width and height of a placeholder that fits into ``most``, at most the full size."""
     width = min(WIDTH, most[0], most[1] * WIDTH // HEIGHT)
     return width, max(1, width * HEIGHT // WIDTH)
 
 
 def tag(body: bytes) -> str:
-    """The ETag of a card's bytes; a picture's ETag consists of hexadecimal digits and ``-``."""
+    """The ETag of these bytes; a picture's ETag consists of hexadecimal digits and ``-``."""
     return f"placeholder-{hashlib.sha256(body).hexdigest()[:16]}"
 
 

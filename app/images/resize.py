@@ -22,8 +22,8 @@ MOST_PIXELS = 17_000_000
 # What JPEG and GIF can express. Pillow needs memory for each row too: a PNG of 1 x 17,000,000
 # pixels took 758 MiB.
 MOST_SIDE = 65_535
-# Nor is a picture that would take more memory than this, by `memory_needed`. Its file, which is
-# read twice, adds up to 32 MiB.
+# A picture that would take more memory than this, by `memory_needed`, is not decoded either. Its
+# file, which is in memory twice, adds up to 32 MiB.
 MOST_MEMORY = 112 * 1024 * 1024
 # Bytes that Pillow needs for each pixel, by mode, while it decodes a picture and gives it the mode
 # that it is scaled in; 8 for others.
@@ -41,20 +41,20 @@ CACHE_BYTES = 4 * 1024 * 1024
 # mixes colours, and a GIF's palette has no room for the new ones.
 RESULT_FORMATS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "GIF": "PNG"}
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
-# What browsers show, by the mode that a picture was scaled in: RGBa is RGBA with its colours
-# multiplied by alpha.
+# The mode of the result, which browsers can show, by the mode that a picture was scaled in: RGBa
+# is RGBA with its colours multiplied by alpha.
 RESULT_MODES = {"RGBa": "RGBA", "CMYK": "RGB"}
 QUALITY = 80
 # EXIF 2.32, tag 0x0112: with these values the picture is shown turned by 90 degrees.
 ORIENTATION, QUARTER_TURNS = 0x0112, range(5, 9)
-# Stands for no limit, in pixels.
+# A size in pixels that means no limit.
 UNBOUNDED = 1 << 20
 # Pillow halves the picture cheaply while it is larger than the result by more than this factor.
 REDUCING_GAP = 2.0
 
 
 class NotResizable(Exception):
-    """The picture cannot be decoded, or only at too great a cost."""
+    """The picture cannot be decoded, or would take too much memory or time."""
 
 
 class NotInstalled(Exception):
@@ -165,7 +165,7 @@ def _decode(picture: Picture, most: MaxSize) -> tuple[Any, tuple[int, int], str]
     """The picture with 8 bits a channel and no palette, so that its colours can be mixed, the size
     that it is to get, and the format of the result; None as the first where it fits ``most``.
 
-    Here and in `resize` each step lets go of the image of the step before.
+    Here and in `resize` each step releases the image of the step before.
     """
     image, result_format, scans = _open(picture)
     size = _fit(image, most)

@@ -1,4 +1,4 @@
-"""What exists? Cameras, detections, events, the audit log, and what the service keeps for itself.
+"""What is stored? Cameras, detections, events, the audit log, and the service's own data.
 
 All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`).
 """
@@ -22,7 +22,7 @@ from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
 from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
 
-# Tables of how the service runs, and not of what it knows of cameras.
+# The tables whose rows `/api/system/storage` does not count: settings and the service's own data.
 INTERNAL = (
     *(TableVersion, Secret, Token, ClockNote),
     *(CameraSettings, CameraEvidence, BoxSetting),

@@ -1,4 +1,4 @@
-"""Which cameras are there, what is set for each, and what has the monitor judged of it?"""
+"""Which cameras are there, and which settings and handled observations has each?"""
 
 import uuid
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from peewee import (
 from ..db.base import BaseModel, Parameter, Row, compiled
 
 STATUSES = ("online", "offline", "error")
-# What the service itself gives a camera; every other field is its client's choice.
+# The fields that the service assigns; the client chooses all others.
 ASSIGNED = ("id", "created_at", "last_seen_at")
 
 # Called with the number of rows that are done since the last call.
@@ -42,7 +42,7 @@ class Camera(BaseModel):
 
     @classmethod
     def chosen(cls, camera: Row) -> Row:
-        """What the camera's client chose, in the order of the columns."""
+        """The fields that the client has chosen, in the order of the columns."""
         names = [name for name in cls._meta.sorted_field_names if name not in ASSIGNED]
         return {name: camera[name] for name in names}
 
@@ -54,7 +54,7 @@ class Camera(BaseModel):
 
     @classmethod
     def add(cls, created_at: str, fields: Row) -> Row:
-        """A new camera's row, under a new random id."""
+        """Insert a camera with a new random id and return its row."""
         given = {"id": str(uuid.uuid4()), "created_at": created_at, **fields}
         row = {name: given.get(name) for name in cls._meta.sorted_field_names}
         cls.insert_row(row)
@@ -90,7 +90,7 @@ class CameraRow(BaseModel):
 
     @classmethod
     def write(cls, camera_id: str, fields: Row) -> None:
-        """Set these columns; to be called inside a change."""
+        """Set these columns; call it inside a change."""
         if cls.find(camera=camera_id):
             cls.change(camera_id, fields)
         else:
@@ -98,7 +98,7 @@ class CameraRow(BaseModel):
 
     @classmethod
     def shape(cls, row: Row) -> Row:
-        """The ``row`` without the camera's id, its booleans as such."""
+        """The ``row`` without the camera's id, its booleans as `bool`."""
         return {
             name: bool(row[name]) if isinstance(default, bool) else row[name]
             for name, default in cls.defaults.items()
@@ -106,13 +106,13 @@ class CameraRow(BaseModel):
 
 
 class CameraSettings(CameraRow):
-    """What a client chose for one camera beside its fields; null leaves it to the default."""
+    """The settings of one camera, besides its fields; null means the default."""
 
     # Which files are the camera's pictures, in the form of `fnmatch`; null for all.
     file_pattern = TextField(null=True)
-    # 0 for never; null for what holds for the box.
+    # 0 for never; null for the setting of the box.
     offline_after_seconds = IntegerField(null=True)
-    # 0 for no limit; null for what holds for the box.
+    # 0 for no limit; null for the setting of the box.
     keep_days = IntegerField(null=True)
     keep_bytes = BigIntegerField(null=True)
     # Whether files from before the camera was given its folder may be deleted.
@@ -123,11 +123,11 @@ class CameraSettings(CameraRow):
 
 
 class CameraEvidence(CameraRow):
-    """What the monitor has judged of a camera already, so that nothing moves its status twice."""
+    """Which observations the monitor has handled, so that none changes the status twice."""
 
     # The last_seen_at whose silence made the camera offline.
     silent_since = TextField(null=True)
-    # Whether the loss of the folder was noticed, and the folder could not be read since.
+    # Whether the folder was found unreadable, and could not be read since.
     folder_lost = BooleanField()
     # The status to which a camera that never uploaded returns when its folder can be read again.
     status_before = TextField(null=True)

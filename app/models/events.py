@@ -15,7 +15,7 @@ RISK_LEVEL = (
 )
 # Twentieths of the confidence: 0 is from 0 to below 0.05, 20 is 1 itself.
 CONFIDENCE_BUCKETS = range(21)
-# Stands around every name in `Event.object_types`; no name holds it (`schemas.common`).
+# Before and after every name in `Event.object_types`; no name contains it (`schemas.common`).
 SEPARATOR = "\n"
 ROWS_AT_ONCE = 100_000
 
@@ -26,7 +26,7 @@ def confidence_bucket(confidence: float) -> int:
 
 
 def encode_types(types: Iterable[str]) -> str:
-    """A set of object types as `Event.object_types` keeps it; empty where there is none."""
+    """A set of object types as it is stored in `Event.object_types`; empty for an empty set."""
     return SEPARATOR.join(["", *sorted(set(types)), ""]) if types else ""
 
 
@@ -44,19 +44,19 @@ class Event(BaseModel):
     started_at = TextField()
     # Not before started_at; null while the event goes on.
     ended_at = TextField(null=True)
-    # 0 to 100; null while nobody has judged it.
+    # 0 to 100; null while it has no score.
     risk_score = IntegerField(null=True)
     risk_level = TextField(null=True, constraints=[generated(RISK_LEVEL)])
     summary = TextField()
     reasoning = TextField()
     reviewed = BooleanField()
     notes = TextField(null=True)
-    # Those of its detections (`encode_types`), also after they are deleted.
+    # The types of all detections that it ever claimed (`encode_types`).
     object_types = TextField(constraints=[SQL("DEFAULT ''")])
 
     class Meta:
-        # Each begins with what a filter fixes, goes on in the order of the list, and ends with
-        # what the other filters look at, so that they need not read the row.
+        # Each index begins with the column of one filter, continues in the order of the list, and
+        # ends with the columns of the other filters, so that these need not read the row.
         indexes = (
             (("started_at", "id", "camera", "risk_level", "reviewed", "object_types"), False),
             (("camera", "started_at", "id", "risk_level", "reviewed", "object_types"), False),
@@ -67,21 +67,22 @@ class Event(BaseModel):
 
     @classmethod
     def columns(cls) -> list[Any]:
-        """All but what only filters look at, and the number of the event's detections."""
+        """All columns that not only filters use, and the number of the event's detections."""
         own = [field for field in cls._meta.sorted_fields if field.name != "object_types"]
         count = Detection.select(fn.COUNT(SQL("*"))).where(Detection.event == cls.id)
         return [*own, count.alias("detection_count")]
 
     @classmethod
     def shape(cls, row: Row) -> Row:
-        """The event with its boolean."""
+        """The event with its boolean as `bool`."""
         return row | {"reviewed": bool(row["reviewed"])}
 
     @classmethod
     def sets_of_types(cls, most: int) -> list[str] | None:
         """Every `object_types` that an event has; None where there are more than ``most``.
 
-        Looked up one after the other, so that it costs the same however many events there are.
+        Each is found by one search in an index, so the cost does not depend on how many events
+        exist.
         """
         found: list[str] = []
         text = _first_types().scalar()
@@ -109,7 +110,7 @@ class Detection(BaseModel):
     bbox_height = IntegerField(null=True)
     # The picture it was seen in: absolute, or relative to the camera's folder.
     file_path = TextField(null=True)
-    # The detector's own name for it; posting it again for the same camera stores nothing new.
+    # The detector's own id; posting it again for the same camera stores nothing new.
     external_id = TextField(null=True)
     # Which of `CONFIDENCE_BUCKETS`. An index holds each bucket in the order of the list, so that a
     # filter by confidence reads only the rows that match.
@@ -135,7 +136,7 @@ class Detection(BaseModel):
 
     @classmethod
     def columns(cls) -> list[Any]:
-        """All but what only filters look at."""
+        """All columns that not only filters use."""
         return [f for f in cls._meta.sorted_fields if f.name != "confidence_bucket"]
 
     @classmethod
@@ -156,18 +157,18 @@ class Detection(BaseModel):
         return known
 
 
-# Most detections belong to no event: they stay out of it.
+# A partial index, because most detections belong to no event.
 Detection.add_index(
     *(Detection.event, Detection.detected_at, Detection.id, Detection.object_type),
     where=SQL("event_id IS NOT NULL"),
 )
-# What goes with a camera. The detections first: an event's own deletion would otherwise look up
-# and update each detection that it claims.
+# The tables whose rows are deleted with a camera. Detections come first: otherwise the deletion of
+# an event would look up and update each detection that it claims.
 CHILDREN: dict[str, type[BaseModel]] = {"detections": Detection, "events": Event}
 
 
 def child_counts(camera_id: str) -> Row:
-    """How many detections and events are the camera's."""
+    """How many detections and events the camera has."""
     return {
         name: int(_count_children(model).scalar(camera_id=camera_id))
         for name, model in CHILDREN.items()
@@ -175,7 +176,7 @@ def child_counts(camera_id: str) -> Row:
 
 
 def delete_children(camera_id: str, progress: Progress) -> Row:
-    """Delete the camera's detections and events, `ROWS_AT_ONCE` at a time; how many of each."""
+    """Delete the camera's detections and events, `ROWS_AT_ONCE` at a time; return the numbers."""
     return {name: _delete_all(model, camera_id, progress) for name, model in CHILDREN.items()}
 
 

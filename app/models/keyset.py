@@ -1,11 +1,11 @@
-"""Which rows, in which order, page by page? Lists that grow, by keyset and never by OFFSET.
+"""How are long lists read page by page? By keyset pagination, never by OFFSET.
 
-A page begins after the last row of the page before, newest first, ties by id, so that it stays
-right while rows arrive and go, and page 1,000 costs what page 1 costs (sqlite.org/rowvalue.html,
-section 3.3).
+A page begins after the last row of the page before, newest first, ties by id. So no row is skipped
+or repeated while rows are added and deleted, and page 1,000 costs what page 1 costs
+(sqlite.org/rowvalue.html, section 3.3).
 
 Where a filter is no equality (a least confidence, one of an event's object types) the list is a
-union of lists, each of which an index holds in its order.
+union of lists, each of which is in the order of an index.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,19 +22,19 @@ from .system import Secret
 
 # (time, id) of a row: its place in the list.
 Key = tuple[str, int]
-# What the SQL of a list depends on of its union: the field, the index and the number of values.
+# The parts of a union that the SQL depends on: the field, the index and the number of values.
 Form = tuple[str, str | None, int] | None
 
 
 class BadCursor(Exception):
-    """The cursor was not given out for this list with these filters."""
+    """The cursor was not issued for this list with these filters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """A list as a union: of each value that the ``field`` has in it, the rows that have it.
+    """A list as a union of lists, one for each of the ``values`` of the ``field``.
 
-    ``index``: which to search, where that cannot be left to the database.
+    ``index``: the one to use, where the database would choose a slower one.
     """
 
     field: str
@@ -46,8 +46,8 @@ class Union:
 class KeysetQuery:
     """A list: its table, the time of its order, and its filters.
 
-    ``filters`` maps a name to a condition with a `Parameter` of that name. ``union`` gives the
-    union in which an index holds what matches the filters given; None where it needs none.
+    ``filters`` maps a name to a condition with a `Parameter` of that name. ``union`` returns the
+    union to use for the given filters; None where a single query is fast.
     """
 
     model: type[Any]
@@ -99,7 +99,7 @@ class KeysetQuery:
         return _select_counts(self, tuple(given), form), given | values
 
     def key_beyond(self, rows: int) -> Key | None:
-        """The newest row that is not among so many newest ones; None where there is none."""
+        """The key of the newest row after the ``rows`` newest ones; None where there is none."""
         row = _select_beyond(self).one(rows=rows)
         return self._key(row) if row else None
 
@@ -108,11 +108,11 @@ class KeysetQuery:
         return int(_count_up_to(self).scalar(moment=key[0], id=key[1]))
 
     def delete_up_to(self, key: Key, limit: int) -> int:
-        """Delete the oldest rows up to this key, at most ``limit``; how many were deleted."""
+        """Delete the oldest rows up to this key, at most ``limit``; return their number."""
         return _delete_up_to(self).change(moment=key[0], id=key[1], limit=limit)
 
     def _union(self, given: Row) -> tuple[Form, Row]:
-        """What the SQL depends on of the union, and its values by the names of parameters."""
+        """The parts of the union that the SQL depends on, and its values by parameter name."""
         union = self.union(given)
         if union is None:
             return None, {}
@@ -134,7 +134,7 @@ class KeysetQuery:
         return moment, row_id
 
     def _signer(self, given: Row) -> URLSafeSerializer:
-        """Signs for this list with these filters only; the key outlives a restart."""
+        """The signer of cursors for this list with these filters; its key outlives a restart."""
         return URLSafeSerializer(
             _signing_key(database.path), f"{self.name}{sorted(given.items())}"
         )
@@ -178,7 +178,7 @@ def _select(
 
 
 def _union_all(selects: list[Any]) -> Any:
-    """A union of halves: peewee recurses into the unions of a union, Python not too deeply."""
+    """A balanced tree of unions: peewee recurses into it, and Python limits the recursion."""
     if len(selects) == 1:
         return selects[0]
     half = len(selects) // 2

@@ -1,4 +1,4 @@
-"""By what can each list that grows be filtered, and how are its events counted?"""
+"""Which filters does each long list have, and how are events counted?"""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, enc
 from .keyset import KeysetQuery, Union
 from .system import AuditEntry
 
-# Where events have more different sets of object types, their own index is not used.
+# With more different sets of object types than this, the index on them is not used.
 MOST_SETS_OF_TYPES = 100
 BY_TYPES = "event_object_types_started_at_id_camera_id_risk_level_reviewed"
 
@@ -27,7 +27,7 @@ def event_counts_by_camera(period: Row) -> list[Row]:
 
 
 def _bucket_union(given: Row) -> Union | None:
-    """The buckets from the least confidence up; those of one event are few, and by time."""
+    """The buckets from the least confidence up; None for one event, whose detections are few."""
     if "event_id" in given or not given.keys() & {"camera_id", "object_type", "min_confidence"}:
         return None
     least = confidence_bucket(given.get("min_confidence", 0))
@@ -37,7 +37,7 @@ def _bucket_union(given: Row) -> Union | None:
 def _type_union(given: Row) -> Union | None:
     """The sets of object types that hold the one asked for, where they are few.
 
-    Where none does, one that no event has, so that no event is read for nothing.
+    Where none does, a set that no event has, so that no row is read.
     """
     known = Event.sets_of_types(MOST_SETS_OF_TYPES) if "object_type" in given else None
     if known is None:

@@ -1,4 +1,4 @@
-"""What does the service keep for itself? Audit log, tokens, secrets, table versions, the clock."""
+"""Which data does the service keep about itself? Audit log, tokens, settings, clock, versions."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 
 
 class AuditEntry(BaseModel):
-    """One change and who made it; outlives what it speaks of, so it refers to nothing by key."""
+    """One change and who made it. It outlives the changed row, so it has no foreign key."""
 
     id = AutoIncrementField()
     timestamp = TextField()
@@ -27,7 +27,7 @@ class AuditEntry(BaseModel):
     details = TextField()
 
     class Meta:
-        # They end with what the other filters look at, as an event's do.
+        # Each ends with the columns of the other filters, like those of `Event`.
         indexes = (
             (("timestamp", "id", "action", "resource_type", "actor"), False),
             (("action", "timestamp", "id", "resource_type", "actor"), False),
@@ -47,7 +47,7 @@ class AuditEntry(BaseModel):
 
 
 class Token(BaseModel):
-    """What lets its bearer in, under a name; the secret itself is stored nowhere."""
+    """An access token with a name; its secret is not stored, only a hash."""
 
     # Never used again, so that the audit log tells two tokens of one name apart.
     id = AutoIncrementField()
@@ -56,7 +56,7 @@ class Token(BaseModel):
     # SHA-256 of the secret, 64 hexadecimal digits.
     hash = TextField(unique=True)
     created_at = TextField()
-    # Right within an hour; null before the first use.
+    # Accurate to an hour; null before the first use.
     last_used_at = TextField(null=True)
 
     @classmethod
@@ -66,12 +66,12 @@ class Token(BaseModel):
 
     @classmethod
     def note_use(cls, token_id: int, used_at: str, due_before: str) -> None:
-        """Write when the token was used, unless a use since ``due_before`` is written."""
+        """Store when the token was used, unless a use since ``due_before`` is stored."""
         _note_use().change(id=token_id, used_at=used_at, due_before=due_before)
 
 
 class Secret(BaseModel):
-    """A random key that the service made for itself; it goes where the database goes."""
+    """A random key of the service, which is backed up and restored with the database."""
 
     name = TextField(primary_key=True)
     # 64 hexadecimal digits.
@@ -87,12 +87,12 @@ class Secret(BaseModel):
 
     @classmethod
     def write_nothing(cls) -> None:
-        """A write of no row, which fails where the file cannot be written."""
+        """Write no row; fails where the file cannot be written."""
         cls.remove("")
 
 
 class BoxSetting(BaseModel):
-    """A setting of the box that somebody changed while the service ran."""
+    """A setting of the box that was changed while the service ran."""
 
     name = TextField(primary_key=True)
     # As JSON.
@@ -105,17 +105,17 @@ class BoxSetting(BaseModel):
 
     @classmethod
     def write(cls, name: str, value: Any) -> None:
-        """Store a value; None forgets what is stored. To be called inside a change."""
+        """Store a value; None deletes the stored one. Call it inside a change."""
         cls.remove(name)
         if value is not None:
             cls.insert_row({"name": name, "value": json.dumps(value, ensure_ascii=False)})
 
 
 class TableVersion(BaseModel):
-    """A mark of a table's content: while it stays the same, so do the rows.
+    """A version of a table's content: while it stays the same, so do the rows.
 
-    Triggers (migration 0004) change it, so that it knows changes of other processes too. Random
-    and no counter, so that a restored backup goes on with marks that nobody has seen.
+    Triggers (migration 0004) change it, so changes by other processes count too. It is random and
+    no counter, so that after a restore no earlier version occurs again.
     """
 
     # The table's.
@@ -128,13 +128,13 @@ class TableVersion(BaseModel):
 
     @classmethod
     def of_cameras(cls) -> int:
-        """The mark of all cameras as they are now; a new one each time where the row is gone."""
+        """The current version of all cameras; a new one each time where the row is missing."""
         version = cls.find(name="camera")
         return int(version["value"]) if version else secrets.randbits(64)
 
 
 class ClockNote(BaseModel):
-    """A time that the clock showed while it was plausible, or the one since which it is not."""
+    """A time at which the clock was plausible, or since which it is not."""
 
     moment = TextField(primary_key=True)
     # Whether the clock is implausible since then; at most one row.
@@ -142,26 +142,26 @@ class ClockNote(BaseModel):
 
     @classmethod
     def note(cls, moment: str) -> None:
-        """The clock is plausible. Later times stay: they were noted when it was further ahead."""
+        """Store that the clock is plausible. Later times stay: it was further ahead then."""
         _delete_notes().change(moment=moment)
         cls.insert_row({"moment": moment, "is_doubt": False})
 
     @classmethod
     def begin_doubt(cls, moment: str, reference: str) -> None:
-        """The clock is implausible. Keep the time that it is compared with, because what is
-        written from now on has the implausible clock's times.
+        """Store that the clock is implausible, and the time that it is compared with, because the
+        rows that are written from now on have the implausible clock's times.
         """
         cls.note(reference)
         cls.insert_row({"moment": moment, "is_doubt": True})
 
     @classmethod
     def is_doubted(cls) -> bool:
-        """Whether the process that leads finds its clock implausible."""
+        """Whether the leader finds the clock implausible."""
         return cls.find(is_doubt=True) is not None
 
     @classmethod
     def latest(cls, until: str) -> str | None:
-        """The latest time noted that is not after ``until``."""
+        """The latest stored time that is not after ``until``."""
         found = _latest_note().scalar(until=until)
         return None if found is None else str(found)
 

@@ -32,7 +32,7 @@ EXAMPLE_CREATED = EXAMPLE_CAMERA | {"last_seen_at": None}
 EXAMPLE_UPDATE = {"name": "Front Door Camera - Updated", "status": "offline"}
 EXAMPLE_UPDATED = EXAMPLE_CAMERA | EXAMPLE_UPDATE
 NAME = {
-    "description": "Display name; outer blanks are removed, a blank name is refused",
+    "description": "Display name; blanks around it are removed, and it must not be blank",
     "pattern": f"^{CLEAN}[^\\s{CONTROLS}]{CLEAN}$",
 }
 FOLDER_PATH = {
@@ -77,13 +77,13 @@ class CameraListResponseSchema(ResponseSchema):
 
 
 class CameraEntrySchema(CameraCreateSchema):
-    """A camera in a file, with what is set for it."""
+    """A camera in a file for import, with its settings."""
 
     settings = fields.Nested(CameraSettingsUpdateSchema)
 
 
 class CameraImportSchema(Schema):
-    """A file of cameras."""
+    """A file for import."""
 
     cameras = fields.List(fields.Nested(CameraEntrySchema), required=True)
 
@@ -133,8 +133,8 @@ class SnapshotQuerySchema(Schema):
         load_default=0,
         validate=validate.Range(0, 1),
         metadata={
-            "description": "`1`: instead of 404 because there is no picture, a card that says so, "
-            "with the camera's name; PNG, or SVG where Accept prefers it",
+            "description": "`1`: where there is no picture, a placeholder with the camera's name "
+            "and the reason instead of 404; PNG, or SVG where Accept prefers it",
             "example": 1,
         },
     )

@@ -42,7 +42,7 @@ class CleanString(fields.String):
 
 
 class StrippedString(CleanString):
-    """A clean string whose outer blanks are removed before it is validated."""
+    """A clean string; blanks around it are removed before it is validated."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, attr, data, **kwargs).strip()
@@ -213,8 +213,10 @@ class ProblemSchema(Schema):
     type = fields.String(required=True, metadata={"description": "Always about:blank"})
     title = fields.String(required=True, metadata={"description": "The status in words"})
     status = fields.Integer(required=True, metadata={"description": "The HTTP status"})
-    detail = fields.String(required=True, metadata={"description": "A sentence that helps"})
-    code = fields.String(required=True, metadata={"description": "A stable word for programs"})
+    detail = fields.String(
+        required=True, metadata={"description": "What is wrong and what to do about it"}
+    )
+    code = fields.String(required=True, metadata={"description": "A stable code for programs"})
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.Dict(keys=fields.String(), values=fields.List(fields.String())),

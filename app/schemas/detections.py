@@ -61,7 +61,7 @@ BoundingBoxSchema = Schema.from_dict(
 
 
 class DetectionCreateSchema(Schema):
-    """What a detector saw."""
+    """The body that creates one detection."""
 
     camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
     event_id = StrictInteger(
@@ -72,15 +72,17 @@ class DetectionCreateSchema(Schema):
     detected_at = RFC3339DateTime(
         load_default=None,
         allow_none=False,
-        metadata={"description": "When; the moment of storing if left out"},
+        metadata={"description": "When it was detected; by default the time of the request"},
     )
     object_type = CleanString(
         required=True,
         validate=validate.Length(1, 50),
-        metadata={"description": "What: person, car, …"},
+        metadata={"description": "What was detected: person, car, …"},
     )
     confidence = StrictFloat(
-        required=True, validate=validate.Range(0, 1), metadata={"description": "How sure"}
+        required=True,
+        validate=validate.Range(0, 1),
+        metadata={"description": "How sure the detector is"},
     )
     bbox = fields.Nested(BoundingBoxSchema, load_default=None, allow_none=True)
     file_path = CleanString(
@@ -93,7 +95,7 @@ class DetectionCreateSchema(Schema):
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 100),
-        metadata={"description": "The detector's own name for it, unique per camera"},
+        metadata={"description": "The detector's own id, unique per camera"},
     )
 
 

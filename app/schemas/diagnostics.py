@@ -55,7 +55,9 @@ class PicturesSchema(ResponseSchema):
 
     count = fields.Integer()
     complete = fields.Boolean(
-        metadata={"description": "False where counting was cut short: there are at least so many"}
+        metadata={
+            "description": "False where counting stopped early: there are at least this many"
+        }
     )
 
 
@@ -97,20 +99,18 @@ class WatchingSchema(ResponseSchema):
 
 
 class TroubleSchema(ResponseSchema):
-    """Something that is wrong."""
+    """One problem."""
 
-    code = fields.String(metadata={"description": "A stable word for programs"})
+    code = fields.String(metadata={"description": "A stable code for programs"})
     message = fields.String(metadata={"description": "What is wrong and what to do about it"})
 
 
 class DiagnosticsSchema(ResponseSchema):
-    """What a person needs to mend a silent camera."""
+    """What a person needs to know to repair a silent camera."""
 
     camera_id = fields.UUID()
     folder = fields.String(metadata={"description": "folder_path joined with the base path"})
-    inside_base = fields.Boolean(
-        metadata={"description": "Where it is false nothing else was looked at"}
-    )
+    inside_base = fields.Boolean(metadata={"description": "If false, nothing else was checked"})
     exists = fields.Boolean(allow_none=True)
     readable = fields.Boolean(allow_none=True)
     shared_with = fields.List(
@@ -127,7 +127,7 @@ class DiagnosticsSchema(ResponseSchema):
     last_seen_at = fields.AwareDateTime(allow_none=True)
     problems = fields.List(
         fields.Nested(TroubleSchema),
-        metadata={"description": "What stands in the way comes first; none where all is well"},
+        metadata={"description": "The most important first; empty if all is well"},
     )
 
 

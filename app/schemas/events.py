@@ -54,7 +54,7 @@ EXAMPLE_STATS = {
 
 
 class EventFieldsSchema(Schema):
-    """What can be said of an event when it is created, and changed later."""
+    """The fields of an event that can be set when it is created, and changed later."""
 
     ended_at = RFC3339DateTime(
         load_default=None, allow_none=True, metadata={"description": "Not before started_at"}
@@ -68,13 +68,13 @@ class EventFieldsSchema(Schema):
     summary = CleanString(load_default="", validate=validate.Length(max=2000))
     reasoning = CleanString(load_default="", validate=validate.Length(max=10000))
     reviewed = StrictBoolean(
-        load_default=False, metadata={"description": "Whether a person has looked at it"}
+        load_default=False, metadata={"description": "Whether a person has reviewed it"}
     )
     notes = CleanString(load_default=None, allow_none=True, validate=validate.Length(max=2000))
 
 
 class EventCreateSchema(EventFieldsSchema):
-    """Something that happened before a camera."""
+    """The body that creates an event."""
 
     camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
     started_at = RFC3339DateTime(required=True)
@@ -87,7 +87,7 @@ class EventCreateSchema(EventFieldsSchema):
 
 
 class EventUpdateSchema(UpdateSchema, EventFieldsSchema):
-    """What a review changes; fields that are left out stay as they are."""
+    """The body of a review; fields that are left out stay as they are."""
 
 
 class EventSchema(ResponseSchema, EventCreateSchema):
@@ -123,7 +123,7 @@ class EventFilterSchema(PeriodQuerySchema):
     camera_id = UUIDString()
     risk_level = fields.String(validate=validate.OneOf(RISK_LEVELS))
     reviewed = QueryBoolean()
-    object_type = fields.String(metadata={"description": "Of one of the event's detections"})
+    object_type = fields.String(metadata={"description": "That of one of its detections"})
 
 
 class EventQuerySchema(EventFilterSchema, PageQuerySchema):

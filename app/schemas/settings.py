@@ -79,7 +79,9 @@ class CameraSettingsUpdateSchema(Schema):
         },
     )
     offline_after_seconds = _integer(
-        0, MOST_SECONDS, "Silence after which the camera is offline; 0 for never, null: the box's"
+        0,
+        MOST_SECONDS,
+        "Seconds without an upload until offline; 0: never, null: the box's",
     )
     keep_days = _integer(
         0, MOST_DAYS, "Days to keep pictures and clips; 0: no limit, null: the box's; not used yet"
@@ -105,7 +107,7 @@ class CameraSettingsUpdateSchema(Schema):
 
 
 class EffectiveSettingsSchema(ResponseSchema):
-    """What holds for the camera, the box's settings considered."""
+    """The settings in effect for the camera, with all defaults."""
 
     file_pattern = fields.String(allow_none=True)
     offline_after_seconds = fields.Integer()
@@ -152,6 +154,6 @@ class BoxSettingsSchema(ResponseSchema, BoxSettingsUpdateSchema):
     )
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Null is what only the time zone can be."""
+        """Adapt a field: only the time zone can be null."""
         super().on_bind_field(field_name, field_obj)
         field_obj.allow_none = field_name == "timezone"

@@ -24,7 +24,7 @@ EXAMPLE_HEALTH: dict[str, Any] = {
         "watcher": {
             "status": "healthy",
             "message": "Requests are answered. The kernel reports new pictures in all folders in "
-            "use (inotify). The monitor follows the uploads of all cameras.",
+            "use (inotify). The monitor checks the uploads of all cameras.",
         },
         "clock": {"status": "healthy", "message": "The clock is plausible."},
     },
@@ -66,13 +66,13 @@ class AliveSchema(ResponseSchema):
 
 
 class CheckSchema(ResponseSchema):
-    """One thing that was looked at, and a sentence about it."""
+    """The result of one check."""
 
     status = fields.String(validate=validate.OneOf(("healthy", "degraded", "unhealthy")))
     message = fields.String()
 
 
-# Everything that is looked at.
+# The results of all checks.
 ChecksSchema = ResponseSchema.from_dict(
     {name: fields.Nested(CheckSchema) for name in EXAMPLE_HEALTH["checks"]}, name="ChecksSchema"
 )
@@ -93,7 +93,7 @@ StatusesSchema = ResponseSchema.from_dict(
 
 
 class StatsSchema(ResponseSchema):
-    """What is stored, and since when the service runs."""
+    """How much is stored, and for how long the service has run."""
 
     total_cameras = fields.Integer()
     cameras_by_status = fields.Nested(StatusesSchema)

@@ -14,23 +14,23 @@ from .parser import RequestParser
 from .tasks import AppTask, ErrorResponseTask
 
 LINGER_SECONDS = 5
-# After a refusal the connection is read at most so often, so many bytes each time.
+# The most reads of a connection after a refusal, and the bytes of each.
 LINGER_READS, LINGER_BYTES = 500, 64 * 1024
 # Each read costs a turn of the event loop: 64 KiB that come byte by byte would cost seconds. After
-# so many reads of one header, each further one waits for so long at least.
+# `HEADER_READS` reads of one header, the loop pauses before each further one.
 HEADER_READS, HEADER_PAUSE_SECONDS = 200, 0.05
-# So long a connection is kept for the client's next request.
+# How long a connection is kept for the client's next request, in seconds.
 IDLE_SECONDS = 120
 # Bytes a second that a client must send of a body on average, after its first NVR_CLIENT_SECONDS.
 SLOWEST_BODY = 1024
 
 
 class Channel(HTTPChannel):
-    """A connection, with the times of its client's last progress and the bytes held for it.
+    """A connection, with the time of its client's last progress and the bytes held for it.
 
-    After a refusal it reads for a few seconds what the client still sends: closing a socket with
-    unread data makes the kernel send RST, and the client would lose the answer (RFC 9112, section
-    9.6). All times are of `time.monotonic`.
+    After a refusal it goes on reading for a few seconds: closing a socket with unread data makes
+    the kernel send RST, and the client would lose the response (RFC 9112, section 9.6). All times
+    are of `time.monotonic`.
     """
 
     parser_class = RequestParser
@@ -40,22 +40,22 @@ class Channel(HTTPChannel):
     lingers_until = 0.0
     linger_reads = 0
     has_answered = False
-    # Bytes that the client has not acknowledged yet, when `note_delivery` looked.
+    # Bytes that the client had not acknowledged at the last call of `note_delivery`.
     undelivered = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.free_since = self.began_at = self.moved_at = time.monotonic()
         self.received_bytes = self.header_reads = 0
-        # Nothing is read before then.
+        # Nothing is read before this time.
         self.paused_until = 0.0
 
     def is_busy(self) -> bool:
-        """Whether a whole request is not yet answered, or its answer not yet taken."""
+        """Whether a complete request is not answered yet, or its response not received yet."""
         return bool(self.requests or self.total_outbufs_len or self.close_when_flushed)
 
     def is_awaited(self) -> bool:
-        """Whether a worker thread waits until this client takes more of its answer."""
+        """Whether a worker thread waits until this client receives more of its response."""
         return bool(self.requests and self.total_outbufs_len > self.adj.outbuf_high_watermark)
 
     def held_bytes(self) -> int:
@@ -66,10 +66,10 @@ class Channel(HTTPChannel):
     def is_overdue(self, now: float, patience: float) -> bool:
         """Whether the client takes too long.
 
-        It may stand still for ``patience`` seconds while it sends a request or takes an answer.
-        A header may take as long in all, a body as long and the time of its bytes at
-        `SLOWEST_BODY`. Before its first request a client may wait as long, later for
-        `IDLE_SECONDS`.
+        It may stand still for ``patience`` seconds while it sends a request or receives a
+        response. A header may take ``patience`` seconds in all, and a body that plus the time of
+        its bytes at `SLOWEST_BODY`. A client may wait ``patience`` seconds before its first
+        request, and `IDLE_SECONDS` before later ones.
         """
         if self.lingers_until:
             return now > self.lingers_until
@@ -84,11 +84,11 @@ class Channel(HTTPChannel):
         return now > self.free_since + (IDLE_SECONDS if self.has_answered else patience)
 
     def note_delivery(self, now: float) -> None:
-        """Notice that the client takes bytes of its answer between two calls of `send`.
+        """Notice that the client receives bytes of its response between two calls of `send`.
 
-        The kernel takes new bytes only when a third of its buffer is free. For a client of 10 kB
-        a second that is every eight seconds; what it has acknowledged meanwhile shows the
-        progress (SIOCOUTQ of tcp(7)).
+        The kernel accepts new bytes only when a third of its buffer is free. For a client that
+        receives 10 kB a second that is every eight seconds; meanwhile the acknowledged bytes show
+        its progress (SIOCOUTQ of tcp(7)).
         """
         if self.total_outbufs_len and self.socket is not None:
             left = fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4))
@@ -97,7 +97,7 @@ class Channel(HTTPChannel):
                 self.undelivered, self.moved_at = undelivered, now
 
     def received(self, data: bytes) -> Any:
-        """Take bytes of requests."""
+        """Receive bytes of requests."""
         now = time.monotonic()
         if self.request is None and not self.requests:
             self.began_at, self.received_bytes, self.header_reads = now, 0, 0
@@ -111,13 +111,13 @@ class Channel(HTTPChannel):
         return taken
 
     def write_soon(self, data: Any) -> Any:
-        """Take bytes of an answer."""
+        """Queue bytes of a response."""
         if not self.total_outbufs_len:
             self.moved_at = time.monotonic()
         return super().write_soon(data)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Give the kernel as many bytes as it takes."""
+        """Give the kernel as many bytes as it accepts."""
         sent = int(super().send(data, do_close))
         if sent:
             self.moved_at = time.monotonic()
@@ -136,7 +136,7 @@ class Channel(HTTPChannel):
             super().handle_close()
 
     def handle_close(self) -> None:
-        """Close, or first stop sending and wait for the client to notice."""
+        """Close, or after a refusal first stop sending and wait until the client has read it."""
         if not self.refused or self.lingers_until:
             self.close_now()
             return

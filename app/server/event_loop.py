@@ -1,8 +1,8 @@
 """How are connections accepted, served and closed?
 
-waitress parses requests, answers them and polls the sockets. Its own server stops listening at
-its connection limit, spins when no descriptor is left, and drops what is under way at the end; so
-the listening sockets and the loop around its `wasyncore.loop` are ours.
+waitress parses and answers requests and polls the sockets. But its own server stops listening at
+its connection limit, spins when no descriptor is left, and drops unanswered requests at its end.
+So the listening sockets and the loop around `wasyncore.loop` are implemented here.
 """
 
 import errno
@@ -26,23 +26,23 @@ from .tasks import Pools
 log = logging.getLogger(__name__)
 
 # Of each connection (SO_SNDBUF of socket(7), which the kernel doubles). By default it grows to
-# megabytes, and a client seems to stand still while it takes them from there.
+# megabytes, and a client that receives these seems to stand still.
 SEND_BUFFER_BYTES = 128 * 1024
-# Of a turn while the service stops and answers the last requests.
+# Length of a turn while the service stops and answers the last requests.
 SHORT_TURN_SECONDS = 0.02
-# A client may stand still for so long once the service stops.
+# How long a client may stand still while the service stops.
 LAST_PATIENCE_SECONDS = 1
-# For so long no connection is accepted where there is no descriptor for it.
+# How long no connection is accepted after one for which no descriptor was left.
 PAUSE_SECONDS = 1.0
-# The loop waits for so long after a failure, which may come again at once.
+# How long the loop waits after a failure, which may recur at once.
 FAILURE_PAUSE_SECONDS = 0.05
-# The worker threads are stuck when a request waits and none was answered for so long.
+# The worker threads are stuck if a request waits and none was answered for this long.
 STUCK_SECONDS = 20.0
 NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener(TcpWSGIServer):
-    """A listening socket; it goes on when no descriptor is left or accepting fails."""
+    """A listening socket; it goes on listening when no descriptor is left or accepting fails."""
 
     limits: ConnectionLimits
     paused_until = 0.0
@@ -82,7 +82,7 @@ class Listener(TcpWSGIServer):
                 self.paused_until = time.monotonic() + PAUSE_SECONDS
 
     def stop_listening(self) -> None:
-        """Accept nobody any more. Connections stay open, and so does what wakes the loop."""
+        """Accept no more connections. Open ones stay open, and so does the trigger of the loop."""
         wasyncore.dispatcher.close(self)
         self._use_spare_descriptor()
 
@@ -122,7 +122,7 @@ class EventLoop:
         for listener in self._listeners:
             listener.active_channels, listener.limits = channels, self._limits
         self._failures = 0
-        # When a turn failed, and when one succeeded, the last time (monotonic).
+        # The last times (monotonic) at which a turn failed, and at which one succeeded.
         self._failed_at, self._turned_at = float("-inf"), time.monotonic()
 
     def addresses(self) -> list[tuple[str, str]]:
@@ -140,7 +140,7 @@ class EventLoop:
         self._pools.start()
 
     def turn(self, seconds: float) -> None:
-        """Wait at most so long for something to happen, handle it, and apply the limits."""
+        """Wait for events at most ``seconds``, handle them, and apply the limits."""
         try:
             wasyncore.loop(seconds, use_poll=True, map=self._sockets, count=1)
             self._limits.apply()
@@ -168,7 +168,7 @@ class EventLoop:
         return ServerPulse(answers, self._failures, now - self._failed_at)
 
     def close(self, seconds: float) -> None:
-        """Listen no more, answer within ``seconds`` what has been asked, and close."""
+        """Stop listening, answer the pending requests within ``seconds``, and close."""
         deadline = time.monotonic() + seconds
         for listener in self._listeners:
             listener.stop_listening()
@@ -186,7 +186,7 @@ class EventLoop:
             try:
                 each.readable()
                 each.writable()
-            except Exception:  # of whatever kind: the loop asks each socket in every turn
+            except Exception:  # of any kind: the loop makes these calls in every turn
                 each.handle_error()
 
 
@@ -201,7 +201,7 @@ def _adjustments(app: Flask) -> Adjustments:
         # `parser` has checked the size before it added blanks.
         max_request_header_size=2 * HEADER_BYTES,
         max_request_body_size=body_bytes + FRAMING_BYTES,
-        # A worker sends what it has at once, without a turn of the loop.
+        # A worker sends its bytes at once, without a turn of the loop.
         send_bytes=1,
         # Bodies and pictures stay in memory: a temporary file would wear the SD card.
         inbuf_overflow=body_bytes + FRAMING_BYTES + 1,

@@ -10,13 +10,13 @@ from .tasks import Pools
 
 log = logging.getLogger(__name__)
 
-# At most so many connections, and never more than half of the descriptors that are allowed.
+# The most connections, which are never more than half of the allowed descriptors.
 CONNECTIONS = 500
-# In memory for all clients together; four pictures of the greatest size always fit.
+# The most memory for all clients together; four pictures of the greatest size always fit.
 HELD_BYTES = 64 * MIB
 # Amounts of memory that differ by less than this count as equal.
 SIMILAR_BYTES = 64 * 1024
-# So long a request may wait for a worker thread while all of them wait for their clients.
+# How long a request may wait for a worker thread while all of them wait for their clients.
 STARVED_SECONDS = 1.0
 DEADLINE_CHECK_SECONDS = 1.0
 
@@ -57,7 +57,7 @@ class ConnectionLimits:
                     channel.close_now()
 
     def close_idlest(self, why: str) -> bool:
-        """Close the connection that waits for no answer and did nothing for the longest.
+        """Close the connection that waits for no response and has been idle longest.
 
         Returns whether there was one.
         """
@@ -67,7 +67,7 @@ class ConnectionLimits:
         return bool(free)
 
     def close_free(self) -> bool:
-        """Close all connections that wait for no answer; whether others are left."""
+        """Close all connections that wait for no response; return whether others are left."""
         channels = list(self._channels.values())
         for channel in channels:
             if not channel.is_busy():
@@ -80,17 +80,17 @@ class ConnectionLimits:
             channel.close_now()
 
     def _limit_memory(self, channels: list[Channel]) -> None:
-        """Close those that hold the most, of equals those that stood still for longer."""
+        """Close the connections that hold the most memory, of equal ones the longest inactive."""
         if sum(channel.held_bytes() for channel in channels) <= self._held_bytes:
             return
         held = {channel: channel.held_bytes() for channel in channels}
         while sum(held.values()) > self._held_bytes:
             worst = min(held, key=lambda each: (-(held[each] // SIMILAR_BYTES), each.moved_at))
-            _close(worst, "too much memory is held for clients that do not take their answers")
+            _close(worst, "too much memory is held for clients that do not read their responses")
             del held[worst]
 
     def _free_workers(self, channels: list[Channel], now: float) -> None:
-        """Where a request waits in vain, close the one that a worker waits for the longest."""
+        """If a request finds no free worker, close the connection that has blocked one longest."""
         if self._pools.readers.seconds_without_answer(now) > STARVED_SECONDS:
             awaited = [channel for channel in channels if channel.is_awaited()]
             if awaited:

@@ -1,4 +1,4 @@
-"""How does the service start, use the machine, tell systemd that it lives, and stop?"""
+"""How does the service start, tune its process, notify systemd, and stop?"""
 
 import contextlib
 import ctypes
@@ -31,16 +31,16 @@ log = logging.getLogger(__name__)
 # How often the last uses of tokens are written.
 USES_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What was asked before the stop is answered within so many seconds; a change may wait
-# `BUSY_SECONDS` of the database for its turn.
+# How long the service answers requests that came before the stop; a change may wait for the
+# database for `BUSY_SECONDS`.
 ANSWER_SECONDS = 5.2
-# All jobs together have so long to end; one that does not ends with the process.
+# How long all jobs together have to end; one that takes longer ends with the process.
 STOP_JOBS_SECONDS = 0.5
-# So long after the signal the process ends in any case, and the log shows what every thread did.
+# The process ends this long after the signal in any case, and the log shows what every thread did.
 STOP_SECONDS = 7.0
-# The loop waits at most so long before limits and deadlines are looked at.
+# The loop waits at most this long before limits and deadlines are checked.
 TURN_SECONDS = 1.0
-# systemd is told a few times per WatchdogSec= of the unit that requests are still answered.
+# systemd is notified several times per WatchdogSec= of the unit while requests are answered.
 WATCHDOG_SECONDS = 5.0
 # mallopt(3): M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of glibc's malloc.h.
 MALLOPT = {-8: 1, -3: MIB, -1: 4 * MIB}
@@ -54,8 +54,9 @@ SWITCH_SECONDS = 0.001
 class StopRequest:
     """Whether a signal asked the process to stop.
 
-    The handler only sets a flag: the main thread could hold any lock that it took. The loop's wait
-    is ended by the byte that the interpreter writes into ``wakeup`` (signal.set_wakeup_fd).
+    The handler only sets a flag, because the main thread may hold a lock that the handler would
+    need. The byte that the interpreter writes into ``wakeup`` ends the loop's wait
+    (signal.set_wakeup_fd).
     """
 
     is_made = False
@@ -97,11 +98,11 @@ def main(app: Flask) -> None:
 
 
 def start_jobs(app: Flask) -> list[Job]:
-    """Start what runs beside the requests."""
+    """Start the jobs that run in the background."""
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
-            guard.follow()  # ends the doubt of an earlier process before anybody asks
+            guard.follow()  # clears the record of an earlier process before the first request
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
         Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
@@ -143,7 +144,9 @@ def _announce(app: Flask, loop: EventLoop) -> None:
         app.config["NVR_DATABASE_URL"],
     )
     if is_locked_out(app):
-        log.warning("nobody gets in before there is a token; type: %s", command_to_create(app))
+        log.warning(
+            "every request is refused until there is a token; type: %s", command_to_create(app)
+        )
 
 
 def _serve(loop: EventLoop, stop: StopRequest) -> None:
@@ -161,9 +164,10 @@ def _serve(loop: EventLoop, stop: StopRequest) -> None:
 def tune_process(one_processor: bool) -> None:
     """Tune interpreter, memory and processors; call it before the first thread begins.
 
-    All threads share one heap: with one each, a thread would keep what it needed once, 9 MiB to
-    resize a 1080p picture. Freed blocks of 1 MiB go back to the system: else those of up to
-    32 MiB are kept, and 8 clients that read nothing drove the peak to 300 MiB instead of 221.
+    All threads share one heap: with a heap each, a thread would keep memory that it needed only
+    once, such as 9 MiB to resize a 1080p picture. Freed blocks of 1 MiB go back to the system: by
+    default those of up to 32 MiB are kept, and 8 clients that read nothing drove the peak to 300
+    MiB instead of 221.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.suppress(AttributeError):  # of musl, which keeps little anyway

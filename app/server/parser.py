@@ -2,8 +2,8 @@
 
 Regular expressions of waitress, and parsers of header values in the app, take quadratic time for
 some headers: a request line of 25,000 digits took minutes, and so did 60,000 blanks before a NUL.
-So each line of a header is first checked here, in linear time, and its blanks are collapsed.
-Refused is what two programs could understand differently (RFC 9112).
+So each line of a header is first checked here, in linear time, and its blanks are collapsed. A
+request that two programs could interpret differently is refused (RFC 9112).
 """
 
 import re
@@ -38,7 +38,7 @@ HEADER_LINE = re.compile(rb"(" + TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 ABSOLUTE_TARGET = re.compile(rb"https?://[^/?#@]+(?:[/?#]|$)", re.IGNORECASE)
 # One more digit than any body that a setting allows; int() refuses 4,301 of them.
 CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
-# Headers that may occur once only: of two, programs take different ones.
+# Headers that may occur only once: of two, programs use different ones.
 SINGLE = (b"host", b"content-length", b"content-type", b"transfer-encoding")
 
 
@@ -47,14 +47,14 @@ class HeaderTooLarge(Exception):
 
 
 class UriTooLong(BadRequest):
-    """waitress' way to say that the request line is longer than `LINE_BYTES`."""
+    """waitress' error for a request line that is longer than `LINE_BYTES`."""
 
     code = 414
     reason = "URI Too Long"
 
 
 class RequestParser(HTTPRequestParser):
-    """waitress' parser, which is given a header only once it is whole and checked."""
+    """waitress' parser, which gets a header only after it is complete and checked."""
 
     # The server reads them also where the header was refused.
     command = path = ""
@@ -64,7 +64,7 @@ class RequestParser(HTTPRequestParser):
         self._head = bytearray()
 
     def received(self, data: bytes) -> int:
-        """Take bytes of the request; how many of them belong to it."""
+        """Receive bytes of the request; return how many of them belong to it."""
         if self.completed:
             return 0
         return self._receive_body(data) if self.headers_finished else self._receive_head(data)
@@ -141,14 +141,15 @@ class RequestParser(HTTPRequestParser):
 
 
 def too_large(head: bytes) -> Error:
-    """What is wrong with a ``head`` that is too large: the request line, or the headers."""
+    """The error for a ``head`` that is too large: in its request line, or in its headers."""
     if len(head.partition(b"\r\n")[0]) > LINE_BYTES:
         return UriTooLong("the request line is too long")
     return RequestHeaderFieldsTooLarge("the headers are too large")
 
 
 def checked_head(head: bytes) -> bytes:
-    """``head`` without its last empty line as waitress parses it fast, that line included.
+    """``head``, which comes without its last empty line, complete and in a form that waitress
+    parses fast.
 
     Raises `ParsingError` and `HeaderTooLarge`.
     """
@@ -158,7 +159,7 @@ def checked_head(head: bytes) -> bytes:
     version = _check_request_line(first)
     fields: dict[bytes, list[bytes]] = defaultdict(list)
     for line in lines:
-        # One that begins with a blank continues the last (obsolete: RFC 9112, section 5.2).
+        # A line that begins with a blank continues the last (obsolete: RFC 9112, section 5.2).
         field = HEADER_LINE.fullmatch(line)
         if field is None:
             raise ParsingError("a header line is not valid")

@@ -1,10 +1,10 @@
-"""Which thread answers a request, and how does the answer go onto the wire?
+"""Which thread handles a request, and how is its response sent?
 
-One of two pools of waitress' own worker threads. Requests that change something wait for each
-other at the database; with threads of their own, no number of them keeps a request that only reads
-waiting. waitress checks and spells the headers, and decides whether the connection stays. What is
-done otherwise here: waitress sends the header by itself, sends the body of an answer to HEAD, and
-closes after an answer without a body.
+waitress' own worker threads handle requests, in two pools. Requests that change something wait for
+each other at the database; because they have threads of their own, they never delay requests that
+only read. waitress checks and formats the headers, and decides whether the connection stays open.
+Three things are changed here: waitress would send the header separately, send a body in response
+to HEAD, and close the connection after a response without a body.
 """
 
 import io
@@ -23,9 +23,9 @@ READING = ("GET", "HEAD", "OPTIONS")
 # While one writes for long (a camera with a million detections is deleted), seven more requests
 # can wait for their turn or their 503. A thread that waits costs its stack only.
 WRITERS = 8
-# A piece of up to so many bytes is copied behind the header, and both are sent at once.
+# A body of up to this size is copied behind the header, and both are sent at once.
 SMALL_BYTES = 64 * 1024
-# The problem for each status of waitress' own errors; any other one means that it is no HTTP.
+# The problem for each status of waitress' own errors; any other status means invalid HTTP.
 CODES = {
     413: "payload_too_large",
     414: "uri_too_long",
@@ -40,11 +40,11 @@ class Pool:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.dispatcher = ThreadedTaskDispatcher()
-        # When no request waited, and when one was answered, the last time.
+        # The last times at which no request waited, and at which one was answered.
         self.idle_at = self.answered_at = time.monotonic()
 
     def seconds_without_answer(self, now: float) -> float:
-        """For how long a request has waited and none was answered; to be asked regularly."""
+        """For how long a request has waited and none was answered; call it regularly."""
         if not self.dispatcher.queue:
             self.idle_at = now
         return now - max(self.idle_at, self.answered_at)
@@ -65,11 +65,11 @@ class Pools:
             pool.dispatcher.set_thread_count(pool.threads)
 
     def add_task(self, channel: Any) -> None:
-        """Have the channel's next request answered by a thread of its pool."""
+        """Queue the channel's next request in its pool."""
         self.pool_of(channel.requests[0]).dispatcher.add_task(channel)
 
     def pool_of(self, request: Any) -> Pool:
-        """The pool that answers ``request``; the readers' for a refused one."""
+        """The pool for ``request``; the readers' for a refused one."""
         is_reading = request.error is not None or request.command in READING
         return self.readers if is_reading else self.writers
 
@@ -78,14 +78,14 @@ class Pools:
         return max(pool.seconds_without_answer(now) for pool in (self.readers, self.writers))
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
-        """Let the threads end their requests, within ``timeout`` seconds for all of them."""
+        """Let the threads finish their requests, within ``timeout`` seconds in all."""
         deadline = time.monotonic() + timeout
         for pool in (self.readers, self.writers):
             pool.dispatcher.shutdown(cancel_pending, max(0.1, deadline - time.monotonic()))
 
 
 class ResponseWriter(Task):
-    """Sends an answer through its channel: the part that both kinds of answers share."""
+    """Sends a response through its channel: the common part of both kinds of responses."""
 
     wrote_header: bool
 
@@ -105,7 +105,7 @@ class ResponseWriter(Task):
             self.channel.write_soon(as_file(body))
 
     def framed(self, data: bytes) -> bytes:
-        """``data`` as it is sent: as a chunk, or as much of it as Content-Length has room for."""
+        """``data`` as it is sent: as a chunk, or cut off at the Content-Length."""
         if not data or not self.sends_body:
             return b""
         if self.chunked_response:
@@ -117,21 +117,21 @@ class ResponseWriter(Task):
 
     @property
     def sends_body(self) -> bool:
-        """Whether the answer may have a body (RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5)."""
+        """Whether the response may have a body (RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5)."""
         return bool(self.has_body) and self.request.command != "HEAD"
 
     def finish(self) -> None:
-        """Send the header where no piece came, and the last chunk where there are chunks."""
+        """Send the header if no body was written, and the last chunk if there are chunks."""
         if not self.wrote_header:
             self.write(b"")
         if self.sends_body:
             super().finish()
 
     def set_close_on_finish(self) -> None:
-        """Close the connection afterwards, but not for want of a length where there is no body.
+        """Close the connection afterwards, but not for a missing length if there is no body.
 
-        204 and 304 end with their headers (RFC 9112, section 6.3). waitress would make every
-        client that gets one connect anew.
+        204 and 304 end with their headers (RFC 9112, section 6.3). waitress would close the
+        connection after each of them.
         """
         is_last = self.request.headers.get("CONNECTION") == "close" or self.version == "1.0"
         if self.has_body or is_last:
@@ -139,14 +139,14 @@ class ResponseWriter(Task):
 
 
 class AppTask(ResponseWriter, WSGITask):
-    """The app's answer to a request."""
+    """The app's response to a request."""
 
 
 class ErrorResponseTask(ResponseWriter, ErrorTask):
-    """The answer to what is not a request that the app can be given."""
+    """The response to a request that is refused before it reaches the app."""
 
     def execute(self) -> None:
-        """Write the problem and close; the client may still be sending meanwhile."""
+        """Write the problem and close; the client may still be sending."""
         problem = PROBLEMS[CODES.get(self.request.error.code, "bad_request")]
         body = dump_json(problem.body())
         self.status = f"{problem.status} {HTTPStatus(problem.status).phrase}"

@@ -1,1 +1,1 @@
-"""What happens when somebody wants something? Knows nothing of HTTP."""
+"""What does the service do with its data? Services know nothing of HTTP."""

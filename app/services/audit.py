@@ -19,7 +19,7 @@ class Caller(NamedTuple):
 def record(action: str, by: Caller, resource_type: str, resource: Row, details: Row) -> None:
     """Write an entry: ``by`` did ``action`` to the ``resource`` with this ``id`` and ``name``.
 
-    To be called inside the change. Tokens in the name and the details are masked.
+    Call it inside the change. Tokens in the name and the details are masked.
     """
     name = resource.get("name")
     AuditEntry.insert_row(

@@ -1,7 +1,7 @@
-"""Is each camera alive? What moves its status, and which moves wait to be written.
+"""When does a camera's status change, and which changes are not written yet?
 
-Uploads come every few seconds and an SD card wears with every write, so these changes wait in
-memory until they are due. Every answer shows them already.
+Uploads come every few seconds and an SD card wears with every write, so changes are pending in
+memory until they are due. Responses include them at once.
 """
 
 import threading
@@ -19,7 +19,7 @@ from .audit import Caller
 ACTION = "camera_status_changed"
 # Why a status changed, as the audit entry says.
 UPLOAD, SILENCE, FOLDER = "upload", "silence", "folder"
-# A folder that is missing for so many seconds makes a camera that never uploaded an error.
+# A camera that never uploaded becomes an error after its folder was missing for this long.
 LOSS_SECONDS = 60
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Observation(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What has been judged already: the columns of `CameraEvidence`."""
+    """Which observations have been handled already: the columns of `CameraEvidence`."""
 
     silent_since: str | None = None
     folder_lost: bool = False
@@ -45,8 +45,8 @@ class Evidence(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The camera's new status and last_seen_at, why the status changes, if it does, and what has
-    been judged now.
+    """The camera's new status and last_seen_at, why the status changes, if it does, and the
+    evidence after this observation.
     """
 
     status: str
@@ -122,11 +122,11 @@ class PendingUpdate(NamedTuple):
 
 
 class PendingUpdates:
-    """The decisions that wait to be written, by camera. Safe for threads."""
+    """The decisions that are not written yet, by camera. Safe for threads."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, PendingUpdate] = {}
-        # Increased after each change of what waits: data that is read after it is as new as it.
+        # Increased after each change. Data that is read after it is at least as new.
         self.version = 0
         self._lock = threading.Lock()
 
@@ -134,7 +134,7 @@ class PendingUpdates:
         return len(self._waiting)
 
     def add(self, camera: Row, decision: Decision) -> None:
-        """Let the decision wait; ``camera`` is the row that it was made for."""
+        """Add a decision; ``camera`` is the row that it was made for."""
         with self._lock:
             waiting = self._waiting.get(camera["id"])
             status_before = waiting.status_before if waiting else camera["status"]
@@ -146,30 +146,30 @@ class PendingUpdates:
             self.version += 1
 
     def clear(self) -> None:
-        """Drop everything that waits."""
+        """Discard all pending updates."""
         with self._lock:
             self._waiting.clear()
             self.version += 1
 
     def apply_to(self, camera: Row) -> Row:
-        """The camera's row with the update that waits for it."""
+        """The camera's row with its pending update applied."""
         waiting = self._waiting.get(camera["id"])
         return camera | _new_values(camera, waiting) if waiting else camera
 
     def evidence_of(self, camera_id: str) -> Evidence | None:
-        """What was judged by the update that waits for the camera; None where none waits."""
+        """The evidence in the camera's pending update; None if there is none."""
         waiting = self._waiting.get(camera_id)
         return waiting.decision.evidence if waiting else None
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write all pending updates."""
         self.transact(lambda: None)
 
     def transact(self, change: Callable[[], T], *, alone: bool = False) -> T:
-        """The value of ``change()``, in a transaction that first writes what waits.
+        """Run ``change`` in a transaction that first writes all pending updates; return its value.
 
-        If it fails, all of that goes on waiting. Where something waits the transaction holds no
-        other change, so that no two transactions write it. ``alone`` as with `writer.run`.
+        If it fails, the updates stay pending. If there are any, the transaction contains no other
+        change, so that they are not written twice. ``alone``: see `writer.run`.
         """
         if not alone and not self._waiting:
             return writer.run(change)
@@ -204,7 +204,7 @@ class PendingUpdates:
             self._waiting[camera_id] = PendingUpdate(waiting.decision, status_before, changes)
 
 
-# One for the process, as the database is: every change of a camera first writes what waits.
+# One for the process, like the database. Every change of a camera first writes the pending ones.
 pending_updates = PendingUpdates()
 
 

@@ -25,9 +25,9 @@ from .audit import Caller
 from .camera_status import pending_updates
 from .settings import change_settings
 
-# An import finds a known camera by its folder, and leaves its status to its uploads.
+# An import identifies a camera by its folder, and does not change the status of a known one.
 NOT_IMPORTED = ("folder_path", "status", "settings")
-# Begins the names of settings among the changes of an import.
+# Prefix of the names of settings in the changes of an import.
 SETTING = "settings."
 
 
@@ -46,7 +46,7 @@ class CameraChange(NamedTuple):
 
 
 class ImportPlan(NamedTuple):
-    """The cameras that are ``new``, those that change, and how many stay as they are."""
+    """The ``new`` cameras, those that change, and how many stay as they are."""
 
     new: list[Row]
     changed: list[CameraChange]
@@ -60,7 +60,8 @@ class CameraListCache:
     """
 
     def __init__(self) -> None:
-        # One tuple, so that no thread stores its list under a version that another one read.
+        # One tuple, so that no thread stores its list under a version that another thread has
+        # read.
         self._kept: tuple[tuple[int, int] | None, dict[str | None, CachedBody]] = (None, {})
 
     def get(self, status: str | None = None) -> CachedBody:
@@ -76,12 +77,12 @@ class CameraListCache:
         return kept[status]
 
 
-# Of this process, as the database is; no two databases share a version.
+# One for the process, like the database; no two databases have the same version.
 list_cache = CameraListCache()
 
 
 def list_cameras(status: str | None = None) -> list[Row]:
-    """All cameras, or those of one status, as they were last seen, oldest first."""
+    """All cameras, or those of one status, with pending updates, oldest first."""
     if not len(pending_updates):
         return Camera.listing(status)
     shown = [pending_updates.apply_to(camera) for camera in Camera.listing()]
@@ -91,23 +92,23 @@ def list_cameras(status: str | None = None) -> list[Row]:
 def cache_version() -> tuple[int, int]:
     """A value that stays the same for as long as `list_cameras` does, for every status.
 
-    Read it before the list: what changes in between is then encoded again, and never missed.
+    Read it before the list: a change in between then only causes the list to be encoded again.
     """
     return pending_updates.version, TableVersion.of_cameras()
 
 
 def get_camera(camera_id: str) -> Row:
-    """The camera as it was last seen; raises `models.NotFound`."""
+    """The camera with its pending update; raises `models.NotFound`."""
     return pending_updates.apply_to(Camera.one(camera_id))
 
 
 def create_camera(fields: Row, by: Caller) -> Row:
-    """Create a camera with these ``fields``; its row."""
+    """Create a camera with these ``fields`` and return its row."""
     return writer.run(lambda: _create(fields, by))
 
 
 def update_camera(camera_id: str, fields: Row, by: Caller, settings: Row | None = None) -> Row:
-    """Set these ``fields``, where they differ; the camera's row. Raises `models.NotFound`."""
+    """Set the ``fields`` that differ and return the camera's row. Raises `models.NotFound`."""
 
     def change() -> Row:
         if settings:
@@ -118,7 +119,7 @@ def update_camera(camera_id: str, fields: Row, by: Caller, settings: Row | None 
 
 
 def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: None) -> Row:
-    """Delete the camera, its detections and its events; how many of each. No picture is touched.
+    """Delete the camera, its detections and events, and return how many of each. Pictures stay.
 
     ``progress`` is called with the number of rows deleted since its last call. Raises
     `models.NotFound`.
@@ -137,7 +138,7 @@ def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: Non
 def import_cameras(
     entries: list[Row], base: str, by: Caller, progress: Progress = lambda _: None
 ) -> ImportPlan:
-    """Create or change a camera for every entry, all or nothing; what was done.
+    """Create or change a camera for every entry, all or nothing, and return what was done.
 
     ``progress`` is called with 1 after each camera.
     """
@@ -178,7 +179,7 @@ def plan_import(entries: list[Row], base: str) -> ImportPlan:
 
 
 def _take(known: dict[str, list[Row]], entry: Row, base: str, by_name: bool) -> Row | None:
-    """The first camera with the entry's folder (and name); taken out of ``known``."""
+    """Remove the first camera with the entry's folder (and name) from ``known`` and return it."""
     sharing = known[normalise(base, entry["folder_path"])]
     for camera in sharing:
         if not by_name or camera["name"] == entry["name"]:
@@ -188,7 +189,7 @@ def _take(known: dict[str, list[Row]], entry: Row, base: str, by_name: bool) -> 
 
 
 def _differences(camera: Row, settings: Row, entry: Row) -> Row:
-    """What an entry of an import changes, the names of settings after `SETTING`."""
+    """What an entry of an import changes; names of settings are prefixed with `SETTING`."""
     given = {field: value for field, value in entry.items() if field not in NOT_IMPORTED}
     chosen = audit.differences(CameraSettings.defaults | settings, entry.get("settings", {}))
     changes = audit.differences(camera, given)

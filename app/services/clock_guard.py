@@ -1,7 +1,7 @@
-"""Can the clock be right? While it cannot, nothing is deleted by its age.
+"""Is the clock plausible? While it is not, nothing is deleted by its age.
 
-The process that leads notes the time beside its other writes, and records when it finds the clock
-implausible; every other process on the database, such as a command, reads that.
+The leader stores the time together with its other writes, and records when it finds the clock
+implausible. Every other process on the database, such as a command, reads that record.
 """
 
 import logging
@@ -19,16 +19,16 @@ from ..models import AuditEntry, ClockNote
 
 log = logging.getLogger(__name__)
 
-# How often the process that leads compares the clock, in seconds.
+# How often the leader checks the clock, in seconds.
 FOLLOW_SECONDS = 1.0
-# The time is noted at most once in so many seconds: SD cards wear.
+# The time is stored at most once in this many seconds: SD cards wear.
 NOTE_SECONDS = 3600
 DOUBTED = (
     "The clock is implausible: {}, and no time service sets it. Nothing is deleted by its age "
     "meanwhile. Set the clock (timedatectl set-ntp true); if it is right, run: "
     f"{COMMAND} prune --believe-clock"
 )
-# Another process cannot see the jump itself.
+# Another process cannot observe the jump itself.
 SEEN_BY_THE_SERVICE = "the running service has seen it jump, or far ahead of the last noted time"
 
 
@@ -41,7 +41,7 @@ class ClockGuard:
 
     def __init__(self) -> None:
         self._reference = clock.Reference(clock.read().uptime, None, None)
-        # Whether the database says that the clock is implausible; None unless this process leads.
+        # Whether the database says that the clock is implausible; None unless this is the leader.
         self._recorded: bool | None = None
         self._note_at = 0.0
 
@@ -59,7 +59,7 @@ class ClockGuard:
             raise ClockDoubted(DOUBTED.format(reason))
 
     def follow(self) -> None:
-        """Record when the clock becomes implausible or plausible; for the process that leads."""
+        """Record when the clock becomes implausible or plausible; for the leader."""
         reading = clock.read()
         if self._recorded is None:
             self._recorded = ClockNote.is_doubted()
@@ -80,13 +80,13 @@ class ClockGuard:
         self._recorded = bool(reason)
 
     def believe(self) -> None:
-        """End the doubt, because a person says that the clock is right."""
+        """Record the clock as plausible, because an operator says that it is right."""
         reading = clock.read()
         writer.run(partial(ClockNote.note, rfc3339(reading.now)))
         self._believe(reading)
 
     def note_due(self) -> partial[None] | None:
-        """What is to be written beside other changes, if anything."""
+        """The change that stores the time, if one is due (`writer.set_companion`)."""
         is_due = self._recorded is False and time.monotonic() >= self._note_at
         if not is_due or self.doubt():
             return None
@@ -117,6 +117,6 @@ class ClockGuard:
 
 
 def init_app(app: Flask) -> None:
-    """Make the app's guard of the clock; the process that leads lets it `follow` the clock."""
+    """Create the app's guard of the clock; the leader calls `follow`."""
     app.extensions["clock_guard"] = ClockGuard()
     writer.set_companion(lambda: None)

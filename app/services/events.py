@@ -37,10 +37,11 @@ class CreatedDetections(NamedTuple):
 
 
 def create_detections(detections: list[Row], path: str = "") -> CreatedDetections:
-    """Store all detections, or none: `ConflictError` names every one that does not fit.
+    """Store all detections or none; `ConflictError` names every one that cannot be stored.
 
-    One whose ``external_id`` its camera knows already is the stored one, also within the batch.
-    ``path`` stands before a field's name in the error; its ``{}`` is the place in the batch.
+    A detection whose ``external_id`` its camera has already, also earlier in the batch, is not
+    stored again. ``path`` is the prefix of field names in the error; ``{}`` in it becomes the
+    index.
     """
 
     def create() -> CreatedDetections:
@@ -61,7 +62,7 @@ def create_detections(detections: list[Row], path: str = "") -> CreatedDetection
 
 
 def check_references(items: list[Row], path: str = "") -> None:
-    """Every camera must exist, and every event, of the same camera; else `ConflictError`."""
+    """Raise `ConflictError` unless each camera exists, and each event, of the same camera."""
     camera_ids = {item["camera_id"] for item in items}
     cameras = {camera_id: Camera.find(id=camera_id) for camera_id in camera_ids}
     event_ids = {item["event_id"] for item in items if item.get("event_id") is not None}
@@ -100,13 +101,13 @@ def export_events(query: Row) -> Iterator[Row]:
     for event in EVENTS.iterate(query):
         camera_id = event["camera_id"]
         if camera_id not in names:
-            # A camera that is deleted just now has no name any more.
+            # The camera may have been deleted meanwhile.
             names[camera_id] = (Camera.find(id=camera_id) or {"name": ""})["name"]
         yield event | {"camera_name": names[camera_id]}
 
 
 def update_event(event_id: int, fields: Row, by: Caller) -> Row:
-    """Set these ``fields``; the event. Writes an audit entry of what differs.
+    """Set the ``fields`` that differ, with an audit entry, and return the event.
 
     Raises `models.NotFound` and `ConflictError`.
     """
@@ -125,7 +126,7 @@ def update_event(event_id: int, fields: Row, by: Caller) -> Row:
 
 
 def _key(detection: Row, place: int) -> Hashable:
-    """What tells a detection from the others of its batch, in which it has this ``place``."""
+    """What identifies a detection in its batch: its external id, or else its ``place``."""
     name = detection["external_id"]
     return place if name is None else (detection["camera_id"], name)
 
@@ -151,7 +152,7 @@ def _columns(detection: Row, now: str) -> Row:
 
 
 def _add_event_types(detections: Iterable[Row]) -> None:
-    """Add what the ``detections`` show to the object types of their events."""
+    """Add the object types of the ``detections`` to those of their events."""
     shown: dict[int, set[str]] = {}
     for detection in detections:
         if detection["event_id"] is not None:
@@ -164,7 +165,7 @@ def _add_event_types(detections: Iterable[Row]) -> None:
 
 
 def _unclaimed_types(detection_ids: list[int], camera_id: str) -> list[str]:
-    """What the detections show; `ConflictError` names those that cannot be claimed."""
+    """The object types of the detections; `ConflictError` names those that cannot be claimed."""
     found = {
         detection_id: Detection.find(id=detection_id, camera_id=camera_id)
         for detection_id in detection_ids

@@ -1,4 +1,4 @@
-"""Can the service do its work? Each check answers with a status and a sentence on what to do."""
+"""Can the service do its work? Each check returns a status and a message on what to do."""
 
 import os
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from ..storage.watches import with_remedy
 from .clock_guard import ClockDoubted, ClockGuard
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
-# A request for the health waits at most so many seconds for another write.
+# How long a request for the health waits for another write, in seconds.
 PATIENCE_SECONDS = 0.1
 # With less free space than this, in bytes, the cameras' next uploads may fail.
 LITTLE_SPACE = 256 * 1024 * 1024
 # A tick of the monitor that takes longer than this, in seconds, hangs: one is due every second.
 HANGING_SECONDS = 60
-# A failure of the event loop is a warning for so long, in seconds.
+# How long a failure of the event loop is reported as degraded, in seconds.
 RECENT_FAILURE_SECONDS = 600
 
 
@@ -34,11 +34,11 @@ class Check(NamedTuple):
 
 
 class Pulse(NamedTuple):
-    """How the monitor is.
+    """The state of the monitor.
 
     ``seconds_since_tick``: since its last tick began, None before the first; ``leads``: whether
-    this process is the one that monitors; ``faulty``: whether the last tick failed; ``failing``:
-    for how many cameras it fails; ``failures``: of all kinds, since the start.
+    this process is the leader; ``faulty``: whether the last tick failed; ``failing``: for how many
+    cameras it fails; ``failures``: of all kinds, since the start.
     """
 
     seconds_since_tick: float | None = None
@@ -49,7 +49,7 @@ class Pulse(NamedTuple):
 
 
 class ServerPulse(NamedTuple):
-    """How the event loop is.
+    """The state of the event loop.
 
     ``answers``: whether waiting requests are answered; ``failures``: how often the loop has
     failed since the start; ``seconds_since_failure``: since the last time.
@@ -60,7 +60,7 @@ class ServerPulse(NamedTuple):
     seconds_since_failure: float = float("inf")
 
 
-# Stands for any other WSGI server, of which nothing is known.
+# For any other WSGI server, whose state is unknown.
 OTHER_SERVER = ServerPulse()
 
 
@@ -146,7 +146,7 @@ def check_storage(path: str, threads: StorageThreads) -> Check:
 
 
 def check_storage_answering(not_answering: Sequence[str]) -> Check:
-    """Whether all storage answers; ``not_answering``: where what does not is mounted."""
+    """Whether all storage answers; ``not_answering``: the mounts that do not."""
     if not_answering:
         return Check(
             DEGRADED,
@@ -175,16 +175,16 @@ def check_monitor(pulse: Pulse) -> Check:
     if trouble := _monitor_trouble(pulse):
         return Check(DEGRADED, trouble)
     if not pulse.leads:
-        return Check(HEALTHY, "Another process on this database follows the uploads.")
+        return Check(HEALTHY, "Another process on this database monitors the uploads.")
     past = f" It has failed {pulse.failures} times since the start." if pulse.failures else ""
-    return Check(HEALTHY, f"The monitor follows the uploads of all cameras.{past}")
+    return Check(HEALTHY, f"The monitor checks the uploads of all cameras.{past}")
 
 
 def _monitor_trouble(pulse: Pulse) -> str | None:
     seconds = pulse.seconds_since_tick
     if seconds is None and not db.leader_lock_is_held():
         return (
-            "No process follows the uploads, so last_seen_at and status do not change. "
+            "No process monitors the uploads, so last_seen_at and status do not change. "
             f"Run {START} itself; under another WSGI server the service only answers requests."
         )
     if seconds is not None and seconds > HANGING_SECONDS:
@@ -202,13 +202,13 @@ def _monitor_trouble(pulse: Pulse) -> str | None:
 
 
 def check_clock(guard: ClockGuard) -> Check:
-    """Whether the clock can be right; while it cannot, nothing is deleted by its age."""
+    """Whether the clock is plausible; while it is not, nothing is deleted by its age."""
     try:
         guard.check()
     except ClockDoubted as doubted:
         return Check(DEGRADED, str(doubted))
     except (peewee.PeeweeException, OSError):
-        return Check(DEGRADED, "The database cannot be read, which knows the last times.")
+        return Check(DEGRADED, "The stored times cannot be read from the database.")
     return Check(HEALTHY, "The clock is plausible.")
 
 

@@ -41,7 +41,7 @@ def configuration(camera: Row, urls: Urls, token: str | None) -> str:
 
 
 def _status(camera: Row, urls: Urls, token: str | None) -> Row:
-    """A sensor that is on while the camera is online, unavailable while the service is silent."""
+    """A sensor that is on while the camera is online, unavailable while no service answers."""
     headers = {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
     sensor = {
         "name": _literal(camera["name"]),
@@ -82,7 +82,7 @@ def _generic(camera: Row, urls: Urls, token: str | None) -> Row:
 
 
 def _still(urls: Urls, query: dict[str, str]) -> str:
-    """The URL of the snapshot, or of a card that says why there is none."""
+    """The URL of the snapshot, or of a placeholder if there is none."""
     return f"{urls.snapshot}?{urlencode({'placeholder': 1, **query})}"
 
 

@@ -1,4 +1,4 @@
-"""What runs beside the requests? Jobs that run again and again, also after a failure."""
+"""What runs in the background? Jobs that are repeated, even after a failure."""
 
 import logging
 import threading
@@ -54,10 +54,10 @@ class Job(threading.Thread):
         self._in_a_row = 0
 
     def ask_to_stop(self) -> None:
-        """End the job after the call that it may be in, without waiting."""
+        """Stop the job after its current call, without waiting for that."""
         self._stopped.set()
 
     def stop(self, seconds: float | None = None) -> None:
-        """End the job after the call that it may be in; wait at most so many seconds for that."""
+        """Stop the job after its current call; wait at most ``seconds`` for that."""
         self.ask_to_stop()
         self.join(seconds)

@@ -1,4 +1,4 @@
-"""Who keeps the cameras' status and last_seen_at up to date? A loop that looks at every folder."""
+"""How are the cameras' status and last_seen_at kept up to date? A loop checks every folder."""
 
 import logging
 import os
@@ -25,25 +25,25 @@ from .settings import EffectiveSettings, Settings
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# A folder that must be walked is looked at in every tick too, so that an upload shows within two
-# seconds, but the walks take at most a fiftieth of the time.
+# A folder that must be walked is checked in every tick too, so that an upload shows within two
+# seconds, but walks take at most a fiftieth of the time.
 POLL_SECONDS, POLL_SHARE = 0.9, 50
-# A folder on storage that has not answered for so many seconds cannot be read.
+# A folder counts as unreadable once its storage has not answered for this long, in seconds.
 UNANSWERED_SECONDS = 60
-# After so many cameras the loop sleeps for so many seconds: requests come first.
+# After each `PAUSE_CAMERAS` the loop sleeps, so that requests come first.
 PAUSE_CAMERAS, PAUSE_SECONDS = 16, 0.0005
 
 
 @dataclass(slots=True)
 class CameraState:
-    """What the loop remembers of a camera from one tick to the next.
+    """What the loop keeps of a camera from one tick to the next.
 
     ``lost_at``: since when the folder cannot be read, by the monotonic clock, None while it can;
     ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
-    it does not; the camera was last seen at this time or earlier;
-    ``look_at``: when to look at the folder again, by the monotonic clock; ``key``: what it was
-    when it was looked at; ``asked``: the threads that look at it, and their task, where it lies on
-    storage that may hang; ``failing_since``: when storage began to say that it does not answer.
+    it does not; the camera was last seen at this time or earlier; ``look_at``: when to check the
+    folder again, by the monotonic clock; ``key``: the folder that was read last; ``asked``: the
+    threads that read it, and their task, where it lies on storage that may hang;
+    ``failing_since``: when storage began to report that it does not answer.
     """
 
     folder_path: str
@@ -68,7 +68,7 @@ def init_app(app: Flask) -> None:
 
 
 class Monitor:
-    """Looks at every camera's folder once a second, and lets `camera_status.decide` decide."""
+    """Checks every camera's folder once a second, and lets `camera_status.decide` decide."""
 
     def __init__(
         self, base: str, folders: Folders, settings: Settings, flush_seconds: float
@@ -86,22 +86,22 @@ class Monitor:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that monitors."""
+        """Whether this process is the leader, the one that monitors."""
         return self._lock_file is not None
 
     def lead(self) -> bool:
-        """Become the process that monitors, if no other one is; whether this one is now."""
+        """Become the leader if no other process is; return whether this one is now."""
         if self._lock_file is None:
             self._lock_file = acquire_leader_lock()
         return self.leads
 
     def pulse(self) -> Pulse:
-        """How the loop itself is."""
+        """The state of the loop."""
         seconds = None if self._ticked_at is None else time.monotonic() - self._ticked_at
         return Pulse(seconds, self.leads, self._faulty, len(self._failing), self.failures)
 
     def tick(self) -> None:
-        """Look at every camera, and write what was found when it is due."""
+        """Check every camera, and write the pending updates when they are due."""
         self._ticked_at = time.monotonic()
         try:
             if self.lead():
@@ -113,12 +113,12 @@ class Monitor:
         self._faulty = False
 
     def flush(self) -> None:
-        """Write the updates of all cameras that wait."""
+        """Write the pending updates of all cameras."""
         pending_updates.flush()
         self._flushed_at = time.monotonic()
 
     def close(self) -> None:
-        """Write what waits and let another process monitor."""
+        """Write the pending updates and let another process become the leader."""
         if self.leads and len(pending_updates):
             self.flush()
         if self._lock_file is not None:
@@ -153,7 +153,7 @@ class Monitor:
             self.failures += 1
             if camera["id"] not in self._failing:
                 self._failing.add(camera["id"])
-                log.exception("looking after camera %s failed", camera["id"])
+                log.exception("checking camera %s failed", camera["id"])
 
     def _check(
         self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
@@ -169,7 +169,7 @@ class Monitor:
             pending_updates.add(camera, decision)
 
     def _state_of(self, camera: Row, file_pattern: str | None) -> CameraState:
-        """What is remembered; nothing of another folder or pattern than the present one."""
+        """The camera's state, a new one where its folder or pattern has changed."""
         state = self._states.get(camera["id"])
         looked_at = camera["folder_path"], file_pattern
         if state is None or (state.folder_path, state.file_pattern) != looked_at:
@@ -177,10 +177,10 @@ class Monitor:
         return state
 
     def _look(self, state: CameraState) -> Observation | None:
-        """What was found in the folder; None where it is not time to look, or no answer is there.
+        """What was found in the folder; None if no check is due or no result is there yet.
 
-        Storage that may hang is asked by threads of its own, and their answer found in a later
-        tick. Where none has come for a minute, the folder cannot be read.
+        Storage that may hang is read by threads of its own, and their result used in a later tick.
+        Without a result for a minute, the folder counts as unreadable.
         """
         threads = self._folders.threads.find(self._base, state.folder_path)
         task = state.asked[1] if state.asked and state.asked[0] is threads else None
@@ -220,15 +220,15 @@ class Monitor:
 
 
 def _unanswered(seconds: float) -> Observation | None:
-    """What is found where storage has not answered for so long."""
+    """What is found after storage has not answered for this long."""
     return Observation(None, False, seconds) if seconds >= UNANSWERED_SECONDS else None
 
 
 def _newest_upload(state: FolderState, looks: Iterable[Look]) -> str | None:
-    """When the newest upload was completed: when that was seen, or else by the newest file's time.
+    """When the newest upload was completed: when that was seen, or else the time of its file.
 
-    Always the box's own time, and never later than now. A time that is not believed does not
-    count, nor does that of a file that is still being uploaded.
+    By the box's clock, and never later than now. Times that are not trusted are ignored, and so
+    are those of files that are still being uploaded.
     """
     until = state.clock.box_ns
     pictures = (candidate for candidate, check, _ in looks if not check.is_being_written)

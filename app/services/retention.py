@@ -60,11 +60,11 @@ class Excess:
     at_once: int
 
     def count(self) -> int:
-        """How many rows these are."""
+        """The number of these rows."""
         return self.rows.count_up_to(self.key)
 
     def remove_some(self) -> int:
-        """Delete the oldest ``at_once`` of them; how many were deleted."""
+        """Delete the oldest ``at_once`` of them and return how many were deleted."""
         return self.rows.delete_up_to(self.key, self.at_once)
 
 
@@ -94,7 +94,7 @@ def prune(
     guard: ClockGuard,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, int]:
-    """Delete what exceeds the limits; how many rows were deleted, by list.
+    """Delete the rows that exceed the limits and return how many were deleted, by list.
 
     Raises `ClockDoubted` as soon as the clock is implausible; what was deleted before is audited.
     """
@@ -116,7 +116,7 @@ def prune(
 
 
 class Pruning:
-    """What the service deletes by itself: once an hour, and soon after a limit was changed."""
+    """Deletes the rows that exceed the limits once an hour, and soon after a limit was changed."""
 
     def __init__(self, settings: Settings, guard: ClockGuard) -> None:
         self._settings, self._guard = settings, guard
@@ -124,7 +124,7 @@ class Pruning:
         self._due_at = 0.0
 
     def run_if_due(self) -> None:
-        """Prune; while the clock is implausible, only write a line to the log."""
+        """Prune if that is due; while the clock is implausible, only log a warning."""
         limits = limits_of(self._settings.box())
         if limits == self._limits and (not limits or time.monotonic() < self._due_at):
             return

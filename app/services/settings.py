@@ -1,4 +1,4 @@
-"""What do people choose for each camera and for the box, and what holds now?"""
+"""Which settings do the box and each camera have, and which values are in effect?"""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ MOMENT_GAP_SECONDS = 60
 
 
 class FixedByEnvironment(Exception):
-    """Settings that the environment sets cannot be changed; ``names`` says which."""
+    """The settings of these ``names`` are set by the environment and cannot be changed."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(names)
@@ -28,7 +28,7 @@ class FixedByEnvironment(Exception):
 
 
 class EffectiveSettings(NamedTuple):
-    """What holds for one camera; a limit of 0 is none, and a ``file_pattern`` of None is any."""
+    """The values in effect for a camera; 0 is no limit, a ``file_pattern`` of None is any name."""
 
     file_pattern: str | None
     offline_after_seconds: int
@@ -40,8 +40,8 @@ class EffectiveSettings(NamedTuple):
 class Settings:
     """The settings of the box and of its cameras.
 
-    ``defaults``: what holds for the box where nothing is stored; ``fixed``: the names of those
-    that the environment sets, for which nothing stored counts.
+    ``defaults``: the values for the box where none are stored; ``fixed``: the names of the
+    settings that the environment sets, whose stored values are ignored.
     """
 
     def __init__(self, defaults: Row, fixed: Iterable[str]) -> None:
@@ -49,7 +49,7 @@ class Settings:
         self.fixed = [name for name in NAMES if name in set(fixed)]
 
     def box(self) -> Row:
-        """The settings of the box as they hold now, changes of other processes included."""
+        """The current settings of the box, including changes by other processes."""
         stored = BoxSetting.stored()
         usable = {name: stored[name] for name in NAMES if name in stored}
         return self._defaults | usable | {name: self._defaults[name] for name in self.fixed}
@@ -59,7 +59,7 @@ class Settings:
         return self.box() | {"fixed": self.fixed}
 
     def update_box(self, fields: Row, by: Caller) -> Row:
-        """Set these fields, None for the default; all settings. Raises `FixedByEnvironment`."""
+        """Set these fields, None for the default, and return all. Raises `FixedByEnvironment`."""
         fixed = [name for name in self.fixed if name in fields]
         if fixed:
             raise FixedByEnvironment(fixed)
@@ -73,12 +73,12 @@ class Settings:
         return chosen | {"effective": _effective(chosen, self.box())._asdict()}
 
     def update_camera(self, camera_id: str, fields: Row, by: Caller) -> Row:
-        """Set these fields of a camera's settings; all of them. Raises `models.NotFound`."""
+        """Set these of a camera's settings and return all. Raises `models.NotFound`."""
         writer.run(lambda: change_settings(camera_id, fields, by))
         return self.camera(camera_id)
 
     def effective(self, camera_ids: Iterable[str]) -> dict[str, EffectiveSettings]:
-        """What holds for each of these cameras now."""
+        """The settings in effect for each of these cameras."""
         box, chosen, defaults = self.box(), CameraSettings.by_camera(), CameraSettings.defaults
         return {each: _effective(chosen.get(each, defaults), box) for each in camera_ids}
 
@@ -95,7 +95,7 @@ class Settings:
 def init_app(app: Flask) -> None:
     """Give the app its settings."""
     defaults: dict[str, Any] = {name: app.config[variable(name)] for name in NAMES}
-    # In the environment an empty text stands for the system's time zone.
+    # In the environment an empty text means the system's time zone.
     defaults["timezone"] = defaults["timezone"] or None
     given = app.config["SET_BY_ENVIRONMENT"]
     fixed = [name for name in NAMES if variable(name) in given]
@@ -103,7 +103,7 @@ def init_app(app: Flask) -> None:
 
 
 def change_settings(camera_id: str, fields: Row, by: Caller) -> None:
-    """Set these fields and write an audit entry where one differs; to be called in a change.
+    """Set these fields, with an audit entry if one differs; call it inside a change.
 
     Raises `models.NotFound`.
     """
@@ -116,7 +116,7 @@ def change_settings(camera_id: str, fields: Row, by: Caller) -> None:
 
 
 def variable(name: str) -> str:
-    """The environment's variable that fixes a setting of the box."""
+    """The environment variable that fixes a setting of the box."""
     return f"NVR_{name.upper()}"
 
 

@@ -21,7 +21,7 @@ SHAPE = re.compile(r"nvr_[A-Za-z0-9_-]{43}")
 NAME_CHARACTERS = 100
 # The audit log uses these names for callers without a token.
 RESERVED = ("anonymous", "monitor", "cli")
-# The last use of a token is written at most so often: SD cards wear.
+# How often the last use of a token is written at most: SD cards wear.
 USAGE_INTERVAL = timedelta(hours=1)
 
 
@@ -56,12 +56,12 @@ class TokenUsage:
                 self._waiting[token["id"]] = now
 
     def forget(self) -> None:
-        """Drop all uses."""
+        """Discard all uses that are not written yet."""
         with self._lock:
             self._waiting.clear()
 
     def write(self) -> None:
-        """Write all uses; they are kept where that fails."""
+        """Write all uses; if that fails, they are kept."""
         with self._lock:
             written = dict(self._waiting)
         if not written:
@@ -77,13 +77,13 @@ class TokenUsage:
                 del self._waiting[token_id]
 
 
-# One for the process, as the database is.
+# One for the process, like the database.
 usage = TokenUsage()
 
 
 def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
-    """A new token's row, and its secret, which is stored nowhere; raises `BadName`."""
-    _refuse_name(name)
+    """Create a token; return its row, and its secret, which is not stored. Raises `BadName`."""
+    _check_name(name)
     secret = f"nvr_{secrets.token_urlsafe(SECRET_BYTES)}"
     row = {"name": name, "role": role, "created_at": rfc3339(clock.now())}
 
@@ -98,7 +98,7 @@ def create(name: str, role: str, by: Caller) -> tuple[Row, str]:
 
 
 def revoke(name: str, by: Caller) -> Row:
-    """Delete the token of this ``name``; its row. Raises `UnknownName`."""
+    """Delete the token of this ``name`` and return its row. Raises `UnknownName`."""
 
     def remove() -> Row:
         token = Token.find(name=name)
@@ -114,8 +114,8 @@ def revoke(name: str, by: Caller) -> Row:
 def find(secret: str) -> Row | None:
     """The token of this secret, or None.
 
-    The time that the index takes reveals nothing, because nobody can choose a secret by its hash.
-    The hashes are compared in constant time all the same.
+    The time of the search in the index reveals nothing, because nobody can choose a secret by its
+    hash. The hashes are compared in constant time all the same.
     """
     if not SHAPE.fullmatch(secret):
         return None
@@ -131,10 +131,10 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _refuse_name(name: str) -> None:
+def _check_name(name: str) -> None:
     if not 1 <= len(name) <= NAME_CHARACTERS or not name.isprintable() or name != name.strip():
-        raise BadName(f"give 1 to {NAME_CHARACTERS} printable characters without outer blanks")
+        raise BadName(f"give 1 to {NAME_CHARACTERS} printable characters, none at the ends blank")
     if name.casefold() in RESERVED:
-        raise BadName("the audit log calls somebody else so")
+        raise BadName("the audit log uses this name for callers without a token")
     if without_tokens(name) != name:
-        raise BadName("this is a token: give it a name that may be seen")
+        raise BadName("this is a token: choose a name that may be shown")

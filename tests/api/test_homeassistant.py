@@ -106,8 +106,8 @@ def test_the_urls_answer_what_home_assistant_needs(client, base, camera, get):
         value = client.get(urlsplit(resource["resource"]).path).get_json()
         assert sensor.render(value_json=value) == shown
     for url in (image["url"], generic["still_image_url"]):
-        card = client.get(url, headers={"Accept": "*/*"})
-        assert Image.open(io.BytesIO(card.data)).format == "PNG"
+        shown = client.get(url, headers={"Accept": "*/*"})
+        assert Image.open(io.BytesIO(shown.data)).format == "PNG"
     put(base / "front" / "a.jpg", picture())
     for url in (image["url"], generic["still_image_url"]):
         assert client.get(url).data == picture()

@@ -1,4 +1,4 @@
-"""Is a card sent where there is no picture, marked as one, with any name of a camera?"""
+"""Is a placeholder sent where there is no picture, marked as one, with any name of a camera?"""
 
 import io
 from xml.etree import ElementTree
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from app.images import placeholder
-from app.images.placeholder import GLYPHS, Card
+from app.images.placeholder import GLYPHS, Placeholder
 from tests.pictures import picture, put
 from tests.posting import post_detection
 from tests.problems import assert_problem
@@ -19,7 +19,7 @@ HOSTILE = '</text><script>alert("1")</script>&\'\ufffe\u202e{{x}}'
 
 @pytest.fixture
 def get(client, camera):
-    """Asks for the camera's snapshot, or the card if there is none."""
+    """Asks for the camera's snapshot, or the placeholder if there is none."""
 
     def ask(query="?placeholder=1", **options):
         return client.get(f"/api/cameras/{camera['id']}/snapshot{query}", **options)
@@ -28,11 +28,11 @@ def get(client, camera):
 
 
 def words(answer):
-    """The lines of an SVG card."""
+    """The lines of text in an SVG placeholder."""
     return [text.text for text in ElementTree.fromstring(answer.data).findall(".//{*}text")]
 
 
-def test_the_card_is_a_marked_png_that_is_not_cached(get):
+def test_the_placeholder_is_a_marked_png_that_is_not_cached(get):
     answer = get()
     image = Image.open(io.BytesIO(answer.data))
     image.load()
@@ -55,7 +55,7 @@ def test_the_card_is_a_marked_png_that_is_not_cached(get):
     }
 
 
-def test_the_card_is_svg_only_where_accept_prefers_it(get):
+def test_the_placeholder_is_svg_only_where_accept_prefers_it(get):
     for accept, kind in (
         ("", "image/png"),
         ("*/*", "image/png"),
@@ -71,7 +71,7 @@ def test_the_card_is_svg_only_where_accept_prefers_it(get):
         assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
-def test_the_card_names_the_camera_and_the_reason(get, base, camera):
+def test_the_placeholder_names_the_camera_and_the_reason(get, base, camera):
     said = words(get(headers=SVG))
     assert said[:2] == ["NO PICTURE", "Front Door"]
     assert " ".join(said[2:]) == "The camera has not uploaded a picture yet."
@@ -97,7 +97,7 @@ def test_a_picture_is_sent_where_there_is_one(get, base):
     assert "X-Snapshot-Placeholder" not in answer.headers
 
 
-def test_a_wrong_folder_or_id_is_a_problem_and_not_a_card(get, client, camera):
+def test_a_wrong_folder_or_id_is_a_problem_and_not_a_placeholder(get, client, camera):
     client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "/etc"})
     assert_problem(get(), 403, "folder_outside_base")
     unknown = "/api/cameras/123e4567-e89b-12d3-a456-426614174000/snapshot?placeholder=1"
@@ -118,12 +118,12 @@ def test_a_hostile_name_is_escaped(client, camera, get):
 
 @pytest.mark.parametrize("name", ["前門のカメラ", "a" * 255, "a " * 127, "\U0001f4f7", "Tür"])
 def test_any_name_can_be_drawn(name):
-    card = Card(name, "Why.", (640, 360))
-    assert Image.open(io.BytesIO(card.png())).size == (640, 360)
-    assert 3 <= len(ElementTree.fromstring(card.svg()).findall(".//{*}text")) <= 4
+    drawn = Placeholder(name, "Why.", (640, 360))
+    assert Image.open(io.BytesIO(drawn.png())).size == (640, 360)
+    assert 3 <= len(ElementTree.fromstring(drawn.svg()).findall(".//{*}text")) <= 4
 
 
-def test_the_card_fits_the_requested_size(get):
+def test_the_placeholder_fits_the_requested_size(get):
     for query, size in (
         ("width=320", (320, 180)),
         ("height=36", (64, 36)),
@@ -135,7 +135,7 @@ def test_the_card_fits_the_requested_size(get):
         assert (int(svg.get("width")), int(svg.get("height"))) == size
 
 
-def test_the_card_has_its_own_etag_that_no_picture_matches(get, base):
+def test_the_placeholder_has_its_own_etag_that_no_picture_matches(get, base):
     tag = get().headers["ETag"]
     assert get(headers={"If-None-Match": tag}).status_code == 304
     assert get(headers=SVG | {"If-None-Match": tag}).status_code == 200
@@ -148,7 +148,7 @@ def test_head_is_get_without_the_body(client, camera, get):
     assert dict(client.head(url).headers) == dict(get().headers)
 
 
-def test_the_missing_picture_of_a_detection_is_a_card_too(client, camera):
+def test_the_missing_picture_of_a_detection_is_a_placeholder_too(client, camera):
     detection = post_detection(client, camera, file_path="gone.jpg")
     answer = client.get(f"/api/detections/{detection['id']}/image?placeholder=1", headers=SVG)
     assert words(answer)[:2] == ["NO PICTURE", "Front Door"]
@@ -157,9 +157,9 @@ def test_the_missing_picture_of_a_detection_is_a_card_too(client, camera):
 
 def test_the_letters_on_the_png_are_those_of_the_name():
     """Letter by letter, from the pixels back to the text."""
-    card = Card("Front Door", "x", (640, 360))
-    image = Image.open(io.BytesIO(card.png()))
-    line = next(line for line in card.lines() if line.text == "Front Door")
+    drawn = Placeholder("Front Door", "x", (640, 360))
+    image = Image.open(io.BytesIO(drawn.png()))
+    line = next(line for line in drawn.lines() if line.text == "Front Door")
     left = (640 - len(line.text) * 24) // 2
     read = ""
     for number in range(len(line.text)):

@@ -95,10 +95,10 @@ def test_health_says_who_monitors(client, app, camera):
         return answer.get_json()["checks"]["watcher"]
 
     assert watcher()["status"] == "degraded"
-    assert "No process follows the uploads" in watcher()["message"]
+    assert "No process monitors the uploads" in watcher()["message"]
     app.extensions["monitor"].tick()
     assert watcher()["status"] == "healthy"
-    assert watcher()["message"].endswith("The monitor follows the uploads of all cameras.")
+    assert watcher()["message"].endswith("The monitor checks the uploads of all cameras.")
     app.extensions["monitor"].close()
 
 

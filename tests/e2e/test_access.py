@@ -18,7 +18,7 @@ from tests.problems import assert_problem
 
 DEADLINE_SECONDS = 30
 CAMERA = {"name": "Front", "folder_path": "front"}
-HINT = re.compile(r"nobody gets in before there is a token; type: (.*)\n")
+HINT = re.compile(r"every request is refused until there is a token; type: (.*)\n")
 JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 

@@ -182,7 +182,7 @@ def test_of_two_processes_both_serve_one_monitors_and_the_other_takes_over(tmp_p
         return str(check["message"])
 
     with one:
-        until(lambda: "The monitor follows the uploads" in watcher(one))
+        until(lambda: "The monitor checks the uploads" in watcher(one))
         with two:
             camera = register(two)
             until(lambda: "Another process" in watcher(two))
@@ -192,7 +192,7 @@ def test_of_two_processes_both_serve_one_monitors_and_the_other_takes_over(tmp_p
                 snapshot = requests.get(server.url + camera + "/snapshot", timeout=5)
                 assert snapshot.content == picture()
             one.stop(how)
-            until(lambda: "The monitor follows the uploads" in watcher(two))
+            until(lambda: "The monitor checks the uploads" in watcher(two))
             seen = ask(two, camera)["last_seen_at"]
             upload(one, "b.jpg")
             until(lambda: ask(two, camera)["last_seen_at"] > seen)

@@ -239,7 +239,7 @@ PARSED += ["If-Match", "If-None-Match", "If-Modified-Since", "If-Range", "Origin
 
 @pytest.fixture(scope="module")
 def paths(shared_server):
-    """A page, a list, and a camera whose snapshot is a card."""
+    """A page, a list, and a camera whose snapshot is a placeholder."""
     made = requests.post(shared_server.url + "/api/cameras", data=BODY, headers=JSON)
     return ["/", "/api/cameras", made.headers["Location"] + "/snapshot?placeholder=1"]
 
