@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from app.images import resize
 from app.images.resize import MaxSize, NotInstalled, NotResizable, Resizer
-from app.storage.formats import Picture
+from app.storage.checks import Picture
 from tests.pictures import picture
 
 LARGE = (640, 480)

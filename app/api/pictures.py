@@ -20,8 +20,8 @@ from ..images import placeholder
 from ..images.resize import MaxSize
 from ..models import Row
 from ..storage import safe_open, snapshots
+from ..storage.checks import Picture
 from ..storage.folders import Folders
-from ..storage.formats import Picture
 from ..storage.snapshots import SnapshotRequest
 
 PNG, SVG = "image/png", "image/svg+xml"

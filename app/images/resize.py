@@ -6,7 +6,8 @@ from collections import OrderedDict
 from os.path import splitext
 from typing import Any, NamedTuple
 
-from ..storage.formats import CONTENT_TYPES, Picture
+from ..storage.checks import Picture
+from ..storage.formats import CONTENT_TYPES
 
 try:  # an extra of the service (pip install -e '.[images]')
     from PIL import Image, ImageOps, PngImagePlugin

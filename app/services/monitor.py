@@ -17,7 +17,7 @@ from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, FolderState, folder_key
 from ..storage.mount_threads import MountThreads, Task
 from ..storage.newest_files import TRUSTED
-from ..storage.snapshots import Look, Search
+from ..storage.versions import Look, Search
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
 from .settings import EffectiveSettings, Settings
@@ -209,7 +209,7 @@ class Monitor:
         try:
             state.key = folder_key(folder, state.file_pattern)
             found = self._folders.query(folder, clock.now(), state.file_pattern)
-            search = Search(self._folders, folder, state.key, found.clock)
+            search = Search(self._folders.versions, folder, state.key, found.clock)
             search.newest_whole(found.newest)
             uploaded_at = _newest_upload(found, search.looks)
         finally:

@@ -92,7 +92,7 @@ class Folders:
     def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
         self.most_bytes = most_bytes
         self.checks = FileChecks(most_bytes)
-        self.versions = Versions()
+        self.versions = Versions(self.checks)
         self._doubted = Doubted()
         self.watch = watch
         self._watches = Watches()

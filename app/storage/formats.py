@@ -1,11 +1,6 @@
 """What is a picture, and is it whole? Decided by its bytes alone, never by its name or age."""
 
-import os
 import re
-from datetime import datetime
-from typing import NamedTuple
-
-from .newest_files import StorageClock
 
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
@@ -28,59 +23,6 @@ IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 # What the bytes of a file are: none at all, something else than a picture, the beginning of a
 # picture, or a picture from its signature to its end.
 EMPTY, FOREIGN, HALF, WHOLE = "empty", "foreign", "half", "whole"
-
-
-class Picture(NamedTuple):
-    """A picture and the facts that belong to just these bytes.
-
-    ``name``: the file's own name; ``device`` and ``inode`` name the file itself; ``size`` in
-    bytes; ``mtime_ns`` and ``ctime_ns`` since the epoch; ``time_ns``: the time that it counts
-    with, by a clock that is ``ahead_ns`` ahead of the box's; ``data`` is None where the client has
-    the same bytes already.
-    """
-
-    name: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    time_ns: int
-    ahead_ns: int
-    data: bytes | None = None
-
-    @property
-    def file(self) -> tuple[int, int]:
-        """What names the file itself."""
-        return self.device, self.inode
-
-    @property
-    def facts(self) -> tuple[int, int, int]:
-        """What changes with the bytes."""
-        return self.size, self.mtime_ns, self.ctime_ns
-
-    @property
-    def content_type(self) -> str:
-        """The MIME type by suffix, named here because `mimetypes` differs by machine."""
-        return CONTENT_TYPES[os.path.splitext(self.name)[1].lower()]
-
-    @property
-    def etag(self) -> str:
-        """Strong: the kernel moves the change time with every write, and no program can set it."""
-        return f"{self.inode:x}-{self.size:x}-{self.mtime_ns:x}-{self.ctime_ns:x}"
-
-    def age(self, now: datetime) -> float:
-        """Seconds since its time, negative where that lies in the future."""
-        return now.timestamp() - (self.time_ns - self.ahead_ns) / 1e9
-
-
-def describe(file: int, name: str, clock: StorageClock) -> Picture:
-    """The facts of the open file as they are now, without its bytes."""
-    status = os.fstat(file)
-    return Picture(
-        *(name, status.st_dev, status.st_ino, status.st_size),
-        *(status.st_mtime_ns, status.st_ctime_ns, clock.place(status)[1], clock.ahead_ns),
-    )
 
 
 def kind_of(data: bytes) -> str:

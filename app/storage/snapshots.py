@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from . import safe_open
-from .checks import READ_ATTEMPTS, Check, opened, read_up_to
-from .folders import FolderKey, Folders, folder_key
-from .formats import CONTENT_TYPES, FOREIGN, HALF, WHOLE, Picture, describe
-from .newest_files import Candidate, StorageClock
+from .checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
+from .folders import Folders, folder_key
+from .formats import CONTENT_TYPES, FOREIGN, HALF
+from .versions import Look, Search
 
 
 class NoSnapshot(Exception):
@@ -56,14 +56,6 @@ class SnapshotRequest(NamedTuple):
     is_known: Callable[[Picture], bool] = lambda _: False
 
 
-class Look(NamedTuple):
-    """What was found in a candidate's file; ``picture``: its facts, None where it is gone."""
-
-    candidate: Candidate
-    check: Check
-    picture: Picture | None
-
-
 def latest(request: SnapshotRequest) -> Picture:
     """The newest whole picture below the folder; where none is whole, the newest as it is.
 
@@ -73,78 +65,12 @@ def latest(request: SnapshotRequest) -> Picture:
     with _opened(request) as folder:
         state = request.folders.query(folder, request.now, request.file_pattern)
         key = folder_key(folder, request.file_pattern)
-        search = Search(request.folders, folder, key, state.clock, request.is_known)
+        search = Search(request.folders.versions, folder, key, state.clock, request.is_known)
         picture = search.newest_whole(state.newest)
         if picture is None:
             return _incomplete(folder, search.looks, request)
     _refuse_old(picture, request)
     return picture._replace(data=None) if request.is_known(picture) else picture
-
-
-class Search:
-    """Looks for the newest whole picture below the descriptor ``folder``.
-
-    ``looks``: what was found in the files so far; ``is_known``: None where the picture is shown to
-    nobody, so that its bytes are remembered only if its file is known to be overwritten.
-    """
-
-    def __init__(
-        self,
-        folders: Folders,
-        folder: int,
-        key: FolderKey,
-        clock: StorageClock,
-        is_known: Callable[[Picture], bool] | None = None,
-    ) -> None:
-        self._checks, self._versions = folders.checks, folders.versions
-        self._folder, self._key, self._clock, self._is_known = folder, key, clock, is_known
-        self.looks: list[Look] = []
-
-    def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
-        """The newest whole one of the candidates, None where none is whole.
-
-        A file that has no end while it is overwritten counts with its last whole version.
-        """
-        whole = next(filter(None, map(self._whole, candidates)), None)
-        version = self._last_version(candidates, whole)
-        if version or whole is None or whole.picture is None:
-            return version
-        keep = self._is_known is not None or whole.check.is_rewritten
-        self._versions.put(self._key, whole.candidate, whole.picture, keep)
-        return whole.picture
-
-    def _whole(self, candidate: Candidate) -> Look | None:
-        look = self._look(candidate)
-        return look if look.check.kind == WHOLE else None
-
-    def _look(self, candidate: Candidate) -> Look:
-        is_newest = not self.looks
-
-        def is_needed(picture: Picture, check: Check) -> bool:
-            if check.kind == WHOLE:
-                return self._is_known is not None and not self._is_known(picture)
-            return is_newest and self._versions.is_new_ending(self._key, candidate, picture, check)
-
-        picture, check = self._checks.examine(self._folder, candidate.path, self._clock, is_needed)
-        if picture and picture.data and check.kind == HALF and is_needed(picture, check):
-            self._versions.put_ending(self._key, candidate, picture)
-        self.looks.append(Look(candidate, check, picture))
-        return self.looks[-1]
-
-    def _last_version(self, candidates: list[Candidate], whole: Look | None) -> Picture | None:
-        """The remembered version of a file that has no end now, if no newer picture is whole."""
-        version = self._versions.newest(self._key)
-        if version is None or (whole and whole.candidate[:4] >= version[:4]):
-            return None
-        candidate = next((other for other in candidates if other.path == version.path), None)
-        if candidate is None:
-            self._versions.forget(self._key)
-            return None
-        look = next((look for look in self.looks if look.candidate == candidate), None)
-        look = look or self._look(candidate)
-        if look.check.kind == WHOLE:
-            return None
-        return self._versions.recall(self._key, candidate, look.picture)
 
 
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:

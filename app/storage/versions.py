@@ -1,16 +1,16 @@
-"""What did a file that is overwritten in place show before? Its last whole version is kept."""
+"""Which candidate is the newest whole picture, the last version of overwritten files included?"""
 
 import threading
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .checks import WRITING_SECONDS, Check
-from .formats import HALF, Picture
-from .newest_files import Candidate
+from .checks import WRITING_SECONDS, Check, FileChecks, Picture
+from .formats import HALF, WHOLE
+from .newest_files import Candidate, StorageClock
 
 MOST_BYTES = 64 * 1024 * 1024
 # A camera that closed so many versions in a row without an end mark writes none.
@@ -54,7 +54,8 @@ class Versions:
     ``folder``: whatever names the camera's folder.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checks: FileChecks) -> None:
+        self.checks = checks
         self._memories: OrderedDict[Hashable, _Memory] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -152,3 +153,78 @@ def _in_a_row(last: Ending | None, candidate: Candidate, picture: Picture) -> in
     if is_resumed and zlib.crc32(data[: before.size]) == last.checksum:
         return last.in_a_row
     return last.in_a_row + 1
+
+
+class Look(NamedTuple):
+    """What was found in a candidate's file; ``picture``: its facts, None where it is gone."""
+
+    candidate: Candidate
+    check: Check
+    picture: Picture | None
+
+
+class Search:
+    """Looks for the newest whole picture below the descriptor ``folder``.
+
+    ``looks``: what was found in the files so far; ``is_known``: None where the picture is shown to
+    nobody, so that its bytes are remembered only if its file is known to be overwritten.
+    """
+
+    def __init__(
+        self,
+        versions: Versions,
+        folder: int,
+        key: Hashable,
+        clock: StorageClock,
+        is_known: Callable[[Picture], bool] | None = None,
+    ) -> None:
+        self._versions, self._folder, self._key = versions, folder, key
+        self._clock, self._is_known = clock, is_known
+        self.looks: list[Look] = []
+
+    def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
+        """The newest whole one of the candidates, None where none is whole.
+
+        A file that has no end while it is overwritten counts with its last whole version.
+        """
+        whole = next(filter(None, map(self._whole, candidates)), None)
+        version = self._last_version(candidates, whole)
+        if version or whole is None or whole.picture is None:
+            return version
+        keep = self._is_known is not None or whole.check.is_rewritten
+        self._versions.put(self._key, whole.candidate, whole.picture, keep)
+        return whole.picture
+
+    def _whole(self, candidate: Candidate) -> Look | None:
+        look = self._look(candidate)
+        return look if look.check.kind == WHOLE else None
+
+    def _look(self, candidate: Candidate) -> Look:
+        is_newest = not self.looks
+
+        def is_needed(picture: Picture, check: Check) -> bool:
+            if check.kind == WHOLE:
+                return self._is_known is not None and not self._is_known(picture)
+            return is_newest and self._versions.is_new_ending(self._key, candidate, picture, check)
+
+        found = self._versions.checks.examine(self._folder, candidate.path, self._clock, is_needed)
+        picture, check = found
+        if picture and picture.data and check.kind == HALF and is_needed(picture, check):
+            self._versions.put_ending(self._key, candidate, picture)
+        self.looks.append(Look(candidate, check, picture))
+        return self.looks[-1]
+
+    def _last_version(self, candidates: list[Candidate], whole: Look | None) -> Picture | None:
+        """The remembered version of a file that has no end now, if no newer picture is whole."""
+        version = self._versions.newest(self._key)
+        if version is None or (whole and whole.candidate[:4] >= version[:4]):
+            return None
+        candidate = next((other for other in candidates if other.path == version.path), None)
+        if candidate is None:
+            self._versions.forget(self._key)
+            return None
+        look = next((look for look in self.looks if look.candidate == candidate), None)
+        look = look or self._look(candidate)
+        if look.check.kind == WHOLE:
+            return None
+        return self._versions.recall(self._key, candidate, look.picture)
