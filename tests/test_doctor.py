@@ -126,16 +126,25 @@ def test_a_file_that_is_not_a_database_is_a_problem(run, path):
     assert "problem database: The database cannot be written." in result.stdout
 
 
-def test_a_clock_that_was_set_back_is_a_problem(monkeypatch):
+@pytest.mark.parametrize("entry", [None, "1970-01-02T00:00:00.000000Z"])
+def test_a_clock_of_1970_is_a_problem(monkeypatch, entry):
     synchronise(monkeypatch, True)
-    for now, last in (
-        (NOW, "2026-01-01T00:00:00.000001Z"),
-        (datetime(1970, 1, 1, tzinfo=UTC), None),
-        (datetime(1970, 1, 1, tzinfo=UTC), "1970-01-02T00:00:00.000000Z"),
-    ):
-        check = doctor.check_clock(now, last)
-        assert check.status == UNHEALTHY
-        assert "timedatectl set-ntp true" in check.message
+    check = doctor.check_clock(datetime(1970, 1, 1, tzinfo=UTC), entry)
+    assert check.status == UNHEALTHY
+    assert "timedatectl set-ntp true" in check.message
+
+
+@pytest.mark.parametrize(("synchronised", "status"), [(False, UNHEALTHY), (True, DEGRADED)])
+def test_an_audit_entry_of_the_future_may_be_what_is_wrong(monkeypatch, synchronised, status):
+    synchronise(monkeypatch, synchronised)
+    check = doctor.check_clock(NOW, "2026-01-01T00:00:00.000001Z")
+    assert check.status == status
+    assert "timedatectl set-ntp true" in check.message
+    assert "it was ahead when that entry was written" in check.message
+
+
+def test_a_clock_that_ntp_keeps_right_is_healthy(monkeypatch):
+    synchronise(monkeypatch, True)
     assert doctor.check_clock(NOW, "2025-12-31T23:59:59.000000Z").status == HEALTHY
 
 

@@ -88,16 +88,25 @@ def check_permissions(path: str) -> Check:
 def check_clock(now: datetime, last_entry: str | None) -> Check:
     """Whether the clock is plausible and kept by NTP.
 
-    ``last_entry``: the time of the newest audit entry, before which ``now`` cannot lie.
+    ``last_entry``: the time of the newest audit entry, if there is one. Where it lies after
+    ``now``, either the clock is wrong, or it was wrong when the entry was written.
     """
-    if now < EARLIEST or clock.rfc3339(now) < (last_entry or ""):
-        since = last_entry if now >= EARLIEST else clock.rfc3339(EARLIEST)
+    is_synchronised, shown = clock.read().is_synchronised, clock.rfc3339(now)
+    if now < EARLIEST:
         return Check(
             UNHEALTHY,
-            f"The clock says {clock.rfc3339(now)}, but it must be later than {since}. Set it, and "
-            "let NTP keep it right: timedatectl set-ntp true.",
+            f"The clock says {shown}, but it must be later than {clock.rfc3339(EARLIEST)}. Set "
+            "it, and let NTP keep it right: timedatectl set-ntp true.",
         )
-    if not clock.read().is_synchronised:
+    if shown < (last_entry or ""):
+        return Check(
+            DEGRADED if is_synchronised else UNHEALTHY,
+            f"The clock says {shown}, but the newest audit entry has the time {last_entry}. If "
+            "the clock is wrong, set it and let NTP keep it right: timedatectl set-ntp true. If "
+            "it is right, it was ahead when that entry was written: nothing needs to be done, and "
+            "this message ends at that time.",
+        )
+    if not is_synchronised:
         return Check(
             DEGRADED,
             "No time service keeps the clock right, and pictures are ordered by their times. Let "
