@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from datetime import timedelta
 
 import pytest
@@ -281,6 +282,19 @@ def test_a_folder_that_is_too_large_to_count_is_not_walked(context, front, monke
     assert walks == []
     assert seen["watching"]["reason"] == "the folder has not been read yet"
     assert [problem["code"] for problem in seen["problems"]] == ["silent", "polling"]
+
+
+def test_a_wrong_clock_is_told_of_a_polled_folder_that_is_too_large_to_count(
+    base, front, monkeypatch
+):
+    context = DiagnosticsContext(str(base), Folders(2**20, watch=False), 2**20, Settings())
+    put(front / "a.jpg", WHOLE)
+    assert list(problems(context)) == ["polling"]
+    time.sleep(0.02)  # a change within one tick of the file system's clock goes unnoticed
+    put(front / "b.jpg", WHOLE, age=3700)
+    assert list(problems(context)) == ["clock_behind", "polling"]
+    monkeypatch.setattr(camera, "BOUNDS", survey.Bounds(1, 60))
+    assert list(problems(context)) == ["clock_behind", "polling"]
 
 
 def test_the_reason_for_polling_does_not_depend_on_whether_counting_finished(

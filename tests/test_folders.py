@@ -125,8 +125,8 @@ def test_a_folder_that_nobody_asks_about_is_dropped_when_a_new_one_comes(
     other = os.open(tmp_path / "other", os.O_RDONLY)
     root.known.query(other, datetime.now(UTC))
     assert watches_of(os.getpid()) == 1
-    assert root.known.why_polled(root.folder) == folders.NOT_YET
-    assert root.known.why_polled(other) is None
+    assert root.known.remembered(root.folder) == (folders.NOT_YET, None)
+    assert root.known.remembered(other) == (None, None)
     os.close(other)
 
 

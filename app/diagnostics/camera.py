@@ -100,17 +100,16 @@ def _read(
     """
     times = context.folders.clock(folder, now, file_pattern)
     counted = survey(folder, times, context.most_bytes, BOUNDS, file_pattern=file_pattern)
-    polling, clock_off = context.folders.why_polled(folder, file_pattern), 0.0
+    polling, upload = context.folders.remembered(folder, file_pattern)
     is_certain = (counted.complete or polling is None) and not counted.skipped["broken_folders"]
     if is_certain:
         state = context.folders.query(folder, now, file_pattern)
-        candidates, polling, times = state.newest, state.polling, state.clock
-        clock_off = _clock_off(state.upload, times)
+        candidates, upload, polling, times = state.newest, state.upload, state.polling, state.clock
     else:
         newest = counted.newest
         candidates = [Candidate(*newest.place, newest.path)] if newest else []
     checks = check_candidates(folder, candidates, context.folders.checks, times)
-    return Contents(counted, checks, polling, is_certain, clock_off)
+    return Contents(counted, checks, polling, is_certain, _clock_off(upload, times))
 
 
 def _clock_off(upload: Upload | None, times: StorageClock) -> float:

@@ -137,13 +137,17 @@ class Folders:
             return self._clock(_Entry(mounts=around, arrivals=entry.arrivals), now)
         return self._clock(entry, now)
 
-    def why_polled(self, folder: int, file_pattern: str | None = None) -> str | None:
-        """Why a query of the folder would walk it; None where it is watched. Reads nothing."""
-        if not self.watch:
-            return OFF
+    def remembered(
+        self, folder: int, file_pattern: str | None = None
+    ) -> tuple[str | None, Upload | None]:
+        """Why a query of the folder would walk it, None where it is watched; and the last upload
+        that an earlier query saw. Reads nothing.
+        """
         with self._lock:
             entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
-        return None if entry.tree else entry.reason
+        if not self.watch:
+            return OFF, entry.upload
+        return None if entry.tree else entry.reason, entry.upload
 
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
