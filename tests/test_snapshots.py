@@ -1,6 +1,7 @@
 """Is it the newest whole picture, and do its bytes and its facts belong together?"""
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -431,6 +432,27 @@ def test_a_picture_that_is_cut_off_anywhere_is_not_whole(suffix):
     data = picture(suffix, size=(16, 16))
     assert kind_of(data) == WHOLE
     assert {kind_of(data[:cut]) for cut in range(1, len(data))} == {HALF}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_picture_whose_rest_is_still_zeros_is_not_whole(suffix):
+    """Copies over SMB and some FTP servers give a file its full size first."""
+    data = picture(suffix, size=(16, 16))
+    assert {kind_of(data[:cut].ljust(9999, b"\0")) for cut in range(9, len(data) - 12)} == {HALF}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"\xff\xd8" + b"\xff\xe0\0\2" * 10**6, b"\x89PNG\r\n\x1a\n" + bytes(16 * 10**6)),
+        *(b"\xff\xd8" + b"\xff" * 10**7, b"GIF89a" + bytes(16 * 10**6)),
+    ],
+    ids=["segments", "zeros of a PNG", "fill bytes", "zeros of a GIF"],
+)
+def test_no_file_takes_long_to_be_judged(data):
+    began = time.thread_time()
+    assert kind_of(data) == HALF
+    assert time.thread_time() - began < 2
 
 
 def jpeg(*segments: bytes, scan: bytes = b"\x12\xff\x00\x34") -> bytes:

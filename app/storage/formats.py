@@ -14,9 +14,11 @@ JPEG, PNG, GIFS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
 # A marker of JPEG, before which fill bytes of 0xFF may stand, and which ones have a meaning here
 # (ITU-T T.81, B.1.1.2 and table B.1): the end of the picture, the start of a scan, and those that
 # no length follows: TEM, RST0 to RST7, SOI and EOI.
-MARKER = re.compile(rb"\xff+([^\x00\xff])")
+MARKER = re.compile(rb"\xff++([^\x00\xff])")
 JPEG_END, SCAN = b"\xff\xd9", 0xDA
 WITHOUT_LENGTH = (0x01, *range(0xD0, 0xDA))
+# No camera puts more segments before the first scan: 16 MiB of XMP in segments of 64 KiB are 256.
+MOST_SEGMENTS = 10_000
 # Blocks of a GIF (GIF89a specification, sections 20, 23 to 27).
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 
@@ -43,11 +45,16 @@ def _has_jpeg_end(data: bytes) -> bool:
     The segments before it are skipped by their lengths: an EXIF thumbnail has its own end mark.
     Where something else than a segment stands there, an end mark behind it counts, too.
     """
-    position, marker = 2, 0
-    while marker != SCAN and (found := MARKER.match(data, position)):
+    position = 2
+    for _ in range(MOST_SEGMENTS):
+        found = MARKER.match(data, position)
+        if found is None:
+            break
         marker, position = found[1][0], found.end()
         if marker not in WITHOUT_LENGTH:
             position += max(2, int.from_bytes(data[position : position + 2]))
+        if marker == SCAN:
+            break
     return data.rfind(JPEG_END, position) >= 0
 
 
@@ -55,8 +62,9 @@ def _has_png_end(data: bytes) -> bool:
     """Whether the chunks, by their lengths, lead to a complete IEND chunk."""
     position = len(PNG)
     while (end := position + 12 + int.from_bytes(data[position : position + 4])) <= len(data):
-        if data[position + 4 : position + 8] == b"IEND":
-            return True
+        kind = data[position + 4 : position + 8]
+        if kind == b"IEND" or not kind.isalpha():  # zeros: room that an upload is to fill
+            return kind == b"IEND"
         position = end
     return False
 
