@@ -100,7 +100,7 @@ def picture_response(picture: Picture, tag: str, now: datetime, disposition: str
     if picture.data is None:
         return Response(status=304, headers=headers)
     data = picture.data
-    wanted = _requested_range(len(data), headers)
+    wanted = requested_range(len(data), headers)
     if wanted is None:
         return Response(data, headers=headers, mimetype=picture.content_type)
     selected = wanted.range_for_length(len(data))
@@ -175,7 +175,7 @@ def _plain(character: str) -> str:
     return character if character.isascii() and character not in UNQUOTABLE else "_"
 
 
-def _requested_range(size: int, headers: dict[str, str]) -> Range | None:
+def requested_range(size: int, headers: dict[str, str]) -> Range | None:
     """The one range of bytes that a GET asks for, of a picture of ``size`` bytes.
 
     Ignored are other methods and units, several ranges, invalid ranges, and a range of another

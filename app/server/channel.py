@@ -12,6 +12,7 @@ from waitress.channel import HTTPChannel
 
 from .parser import RequestParser
 from .tasks import AppTask, ErrorResponseTask
+from .transfers import FileTransfer
 
 LINGER_SECONDS = 5
 # The most reads of a connection after a refusal, and the bytes of each.
@@ -61,7 +62,9 @@ class Channel(HTTPChannel):
     def held_bytes(self) -> int:
         """Bytes in memory for this client."""
         is_receiving = self.requests or self.request is not None
-        return int(self.total_outbufs_len or (self.received_bytes if is_receiving else 0))
+        held = self.total_outbufs_len or (self.received_bytes if is_receiving else 0)
+        transfers = [each for each in list(self.outbufs) if isinstance(each, FileTransfer)]
+        return int(held - sum(len(each) - each.held_bytes for each in transfers))
 
     def is_overdue(self, now: float, patience: float) -> bool:
         """Whether the client takes too long.
@@ -151,6 +154,12 @@ class Channel(HTTPChannel):
         """Close after an exception in a handler; called by waitress, inside ``except``."""
         self.logger.exception("the connection of %s failed", self.addr[0])
         self.close_now()
+
+    def writable(self) -> bool:
+        """Whether the loop waits until the client takes more; not while a file is read for it."""
+        first = self.outbufs[0]
+        is_waiting = isinstance(first, FileTransfer) and first.is_reading
+        return bool(super().writable() and (self.will_close or not is_waiting))
 
     def readable(self) -> bool:
         """Whether the loop waits for data; while lingering always."""

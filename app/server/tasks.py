@@ -9,6 +9,7 @@ to HEAD, and close the connection after a response without a body.
 
 import io
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 from ..access.headers import DEFAULTS, EVERY
 from ..problems import CONTENT_TYPE, PROBLEMS
 from ..strict_json import dump_json
+from .transfers import FileTransfer
 
 READING = ("GET", "HEAD", "OPTIONS")
 # While one writes for long (a camera with a million detections is deleted), seven more requests
@@ -51,18 +53,21 @@ class Pool:
 
 
 class Pools:
-    """The two pools, as the one dispatcher that waitress' server wants.
+    """The pools, as the one dispatcher that waitress' server wants.
 
-    ``readers``: how many threads answer GET, HEAD and OPTIONS.
+    ``readers``: how many threads answer GET, HEAD and OPTIONS; half as many more read `files` that
+    are sent in pieces, so that slow storage keeps no request waiting.
     """
 
     def __init__(self, readers: int) -> None:
         self.readers, self.writers = Pool(readers), Pool(WRITERS)
+        self.files = ThreadedTaskDispatcher()
 
     def start(self) -> None:
         """Start the threads."""
         for pool in (self.readers, self.writers):
             pool.dispatcher.set_thread_count(pool.threads)
+        self.files.set_thread_count(max(1, self.readers.threads // 2))
 
     def add_task(self, channel: Any) -> None:
         """Queue the channel's next request in its pool."""
@@ -80,8 +85,8 @@ class Pools:
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> None:
         """Let the threads finish their requests, within ``timeout`` seconds in all."""
         deadline = time.monotonic() + timeout
-        for pool in (self.readers, self.writers):
-            pool.dispatcher.shutdown(cancel_pending, max(0.1, deadline - time.monotonic()))
+        for each in (self.readers.dispatcher, self.writers.dispatcher, self.files):
+            each.shutdown(cancel_pending, max(0.1, deadline - time.monotonic()))
 
 
 class ResponseWriter(Task):
@@ -140,6 +145,12 @@ class ResponseWriter(Task):
 
 class AppTask(ResponseWriter, WSGITask):
     """The app's response to a request."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The environ of PEP 3333, by which the app can have a file sent in pieces."""
+        environ: dict[str, Any] = super().get_environment()
+        environ["wsgi.file_wrapper"] = partial(FileTransfer, self.channel)
+        return environ
 
 
 class ErrorResponseTask(ResponseWriter, ErrorTask):

@@ -1,0 +1,61 @@
+"""How is a clip sent? In pieces, so that one of any size takes little memory."""
+
+import os
+
+from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.http import http_date
+from werkzeug.wsgi import wrap_file
+
+from ..access.headers import is_not_modified
+from ..storage.clips import CONTENT_TYPES, OpenClip
+from .pictures import CONTENT_SECURITY_POLICY, content_disposition, requested_range
+
+# In bytes. A server that has no `wsgi.file_wrapper` of its own (PEP 3333) reads so much at once.
+PIECE_BYTES = 128 * 1024
+
+
+def clip_response(
+    clip: OpenClip, tag: str, modified: int, name: str, disposition: str, cache_control: str
+) -> Response:
+    """200 or 206 that sends the clip or a range of it, or 304. The clip is closed in any case.
+
+    ``tag``: its entity tag, without quotes; ``modified``: its time in seconds since the epoch;
+    ``name``: to save it by; ``disposition``: ``attachment`` or ``inline``. Where the file changes
+    meanwhile, the connection is closed.
+
+    Raises `RequestedRangeNotSatisfiable` and `PreconditionFailed`.
+    """
+    headers = {
+        "ETag": f'"{tag}"',
+        "Last-Modified": http_date(modified),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": content_disposition(disposition, name),
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Cache-Control": cache_control,
+    }
+    is_sent = False
+    try:
+        if is_not_modified(tag, modified):
+            return Response(status=304, headers=headers)
+        response = _in_pieces(clip, headers)
+        response.mimetype = CONTENT_TYPES[os.path.splitext(name)[1].lower()]
+        is_sent = request.method != "HEAD"
+        return response
+    finally:
+        if not is_sent:
+            clip.close()
+
+
+def _in_pieces(clip: OpenClip, headers: dict[str, str]) -> Response:
+    status, size = 200, clip.end
+    wanted = requested_range(size, headers)
+    if wanted is not None:
+        selected = wanted.range_for_length(size)
+        if selected is None:
+            raise RequestedRangeNotSatisfiable(size)
+        status, (clip.position, clip.end) = 206, selected
+        headers["Content-Range"] = str(wanted.make_content_range(size))
+    headers["Content-Length"] = str(clip.end - clip.position)
+    body = wrap_file(request.environ, clip, PIECE_BYTES)  # type: ignore[arg-type]
+    return Response(body, status, headers, direct_passthrough=True)
