@@ -21,7 +21,7 @@ def test_an_entry_holds_no_token(app):
     assert entry["details"]["changes"]["name"] == {"old": "nvr_(hidden)", "new": "my nvr_(hidden)"}
 
 
-def test_an_entry_says_who_what_when_and_where(app, monkeypatch):
+def test_an_entry_says_who_changed_what_when_and_from_where(app, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOW)
     camera = {"id": "1", "name": "Tür ✓", "status": "online"}
     by = Caller("anonymous", "192.0.2.1", "curl/8")

@@ -136,7 +136,7 @@ def test_a_restore_puts_the_backup_in_place_and_keeps_the_old_database(kept, pat
     assert rows == [("Before",), ("After",)]
 
 
-def test_a_restore_takes_the_old_log_away(kept, path, run):
+def test_a_restore_removes_the_old_log(kept, path, run):
     """Of a service that was killed: the log would be played into the restored database."""
     copies = {}
     names()

@@ -197,7 +197,7 @@ def test_without_the_table_version_nothing_is_cached():
     assert_fresh(before)
 
 
-def test_what_another_process_has_committed_shows_at_once():
+def test_a_commit_of_another_process_shows_at_once():
     add_camera()
     with subprocess.Popen(
         [sys.executable, "-c", RENAME, database.path, str(ROUNDS)],
@@ -212,7 +212,7 @@ def test_what_another_process_has_committed_shows_at_once():
             renamer.stdin.flush()
 
 
-def test_nobody_gets_a_list_that_is_older_than_a_change_that_was_acknowledged():
+def test_no_list_is_older_than_an_acknowledged_change():
     """Two writers with a camera each, and three readers all the time."""
     cameras = [add_camera("0", MOMENT), add_camera("0", LATER)]
     acknowledged, over, read = [0, 0], threading.Event(), []

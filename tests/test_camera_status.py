@@ -69,7 +69,7 @@ def test_the_rule(row):
 
 
 @pytest.mark.parametrize("row", TABLE)
-def test_the_same_evidence_never_moves_a_status_twice(row):
+def test_the_same_observation_never_changes_a_status_twice(row):
     status, last_seen_at, seen, evidence, offline_after, *_ = row
     camera = {"status": status, "last_seen_at": last_seen_at}
     first = decide(camera, seen, evidence, NOW, offline_after)

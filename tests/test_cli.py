@@ -82,7 +82,7 @@ def test_a_user_who_may_not_enter_the_database_folder_is_told_to_be_the_service_
     assert "runuser -u USER" in result.stderr
 
 
-def test_what_nobody_foresaw_keeps_its_traceback(run, monkeypatch):
+def test_an_unforeseen_exception_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr(tokens, "revoke", lambda *_: 1 / 0)
     assert isinstance(run("tokens", "revoke", "x").exception, ZeroDivisionError)
 
@@ -94,7 +94,7 @@ def test_prune_without_a_limit_says_what_to_set(run, detections):
     assert result.stdout == "deleted 0 detections, 0 events, 0 audit entries\n"
 
 
-def test_prune_removes_what_its_dry_run_promised(client, run, detections):
+def test_prune_deletes_what_its_dry_run_counted(client, run, detections):
     client.patch("/api/settings", json={"retention_rows": 4})
     promised = run("prune", "--dry-run")
     assert promised.stdout == "would delete 5 detections, 0 events, 0 audit entries\n"
@@ -143,7 +143,7 @@ def test_tokens_answer_as_json_too(run):
         (["revoke", "nobody"], "there is no token of this name"),
     ],
 )
-def test_what_cannot_be_done_with_tokens_is_said_and_changes_nothing(run, words, said):
+def test_an_invalid_token_command_is_reported_and_changes_nothing(run, words, said):
     run("tokens", "create", "phone", "--role", "read")
     before = run("tokens", "list").stdout
     result = run("tokens", *words)

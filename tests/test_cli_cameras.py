@@ -96,7 +96,7 @@ def test_adding_a_camera_does_not_wait_for_storage_that_hangs(run, app, base, mo
     assert f"Warning: Garden (nas/garden): {base}/nas/garden does not answer" in added.stderr
 
 
-def test_rm_asks_first_and_says_how_much_goes(run, camera):
+def test_rm_asks_first_and_says_how_much_is_deleted(run, camera):
     add_many(camera["id"], detections=2, events=1)
     refused = run("cameras", "rm", camera["id"], input="n\n")
     assert refused.exit_code == 1
@@ -107,7 +107,7 @@ def test_rm_asks_first_and_says_how_much_goes(run, camera):
     assert facts() == []
 
 
-def test_what_is_not_there_or_no_id_is_said_so(run):
+def test_an_unknown_or_invalid_id_is_reported(run):
     unknown = run("cameras", "rm", UNKNOWN, "--yes")
     assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert unknown.stderr == "Error: There is no camera with this id.\n"
@@ -125,13 +125,13 @@ def test_add_refuses_what_the_api_refuses(run):
     assert facts() == []
 
 
-def test_what_is_printed_moves_no_cursor(run, client):
+def test_printed_names_move_no_cursor(run, client):
     client.post("/api/cameras", json=entry("a\u202eb\u2028c", "x"))
     assert "a\\u202eb\\u2028c (x)" in run("cameras", "list").stdout
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["yaml", "json"])
-def test_what_is_exported_comes_back_the_same(run, client, roster, options):
+def test_an_import_of_an_export_restores_the_same_cameras(run, client, roster, options):
     for number, name in enumerate(HOSTILE):
         client.post("/api/cameras", json=entry(name, f"f{number}", status="offline"))
     before = facts()
@@ -200,12 +200,12 @@ def test_a_dry_run_shows_the_difference_and_makes_none(run, roster, camera):
     assert done == promised | {"dry_run": False}
 
 
-def test_what_the_file_does_not_list_stays(run, roster, camera):
+def test_cameras_that_the_file_does_not_list_stay(run, roster, camera):
     run("cameras", "import", roster({"cameras": [entry("Garden", "garden")]}))
     assert [name for name, *_ in facts()] == ["Front Door", "Garden"]
 
 
-def test_all_that_is_wrong_is_said_at_once_and_nothing_done(run, roster):
+def test_all_errors_are_reported_at_once_and_nothing_is_changed(run, roster):
     file = roster(
         {
             "cameras": [
@@ -254,7 +254,7 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_done(run, roster):
         b'{"cameras": NaN}',
     ],
 )
-def test_what_is_no_list_of_cameras_is_refused_on_a_few_lines(run, roster, data):
+def test_a_file_that_lists_no_cameras_is_refused_on_a_few_lines(run, roster, data):
     refused = run("cameras", "import", roster(data))
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith("Error: ")
@@ -267,7 +267,7 @@ def test_it_is_read_from_stdin_too(run):
     assert result.stdout == "0 added, 0 changed, 0 unchanged\n"
 
 
-def test_a_file_that_is_not_there_is_said_so(run):
+def test_a_missing_file_is_reported(run):
     assert run("cameras", "import", "/nowhere.yaml").exit_code == 2
 
 
@@ -305,7 +305,7 @@ def test_settings_of_a_camera_are_set_by_their_names(run, client, camera):
     ]
 
 
-def test_settings_that_cannot_be_used_are_all_named_and_nothing_changes(run, client, camera):
+def test_invalid_settings_are_all_named_and_nothing_changes(run, client, camera):
     words = ("cameras", "set", camera["id"])
     done = run(*words, "group=Garden", "keep_days=-1", "status=gone", "colour=red", "position=x")
     assert done.exit_code == 1

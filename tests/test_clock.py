@@ -37,7 +37,7 @@ def test_a_moment_is_written_in_utc_with_six_digits(moment, text):
 
 
 @given(MOMENTS, MOMENTS)
-def test_to_compare_the_text_is_to_compare_the_time(one, other):
+def test_comparing_the_text_compares_the_time(one, other):
     first, second = clock.rfc3339(one), clock.rfc3339(other)
     assert (first < second, first == second) == (one < other, one == other)
 

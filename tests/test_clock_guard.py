@@ -137,7 +137,7 @@ def test_the_doubt_ends_when_the_clock_is_synchronised_and_does_not_return(box):
 
 
 @pytest.mark.parametrize("jumps", [True, False])
-def test_a_person_ends_the_doubt_of_the_service_and_of_every_process(box, service_runs, jumps):
+def test_believing_the_clock_ends_the_doubt_of_every_process(box, service_runs, jumps):
     guard = box.start()
     box.write()
     box.set_clock(400 * DAY)
@@ -165,7 +165,7 @@ def test_a_command_that_starts_after_the_jump_learns_of_it_from_the_service(box,
     assert ClockGuard().doubt() is None
 
 
-def test_what_a_service_that_has_ended_doubted_is_no_reason(box):
+def test_the_doubt_of_a_service_that_has_ended_does_not_count(box):
     guard = box.start()
     box.set_clock(2 * DAY)
     guard.follow()

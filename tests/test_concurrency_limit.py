@@ -33,7 +33,7 @@ def test_a_failure_gives_the_thread_back(limit):
             raise ZeroDivisionError
 
 
-def test_a_short_question_waits_for_one_before_it(limit):
+def test_a_short_query_waits_for_the_one_before_it(limit):
     both_in, answers = threading.Barrier(3), []
 
     def hold():

@@ -132,7 +132,7 @@ def test_other_variables_are_not_read():
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
-def test_a_good_value_is_read(name, text, value):
+def test_a_valid_value_is_read(name, text, value):
     assert read_settings({name: text}) == DEFAULTS | {name: value}
 
 

@@ -198,7 +198,7 @@ def test_older_rows_get_the_value_of_a_new_column(environ, steps):
     assert database.execute_sql("SELECT DISTINCT band FROM detection").fetchall() == [(18,)]
 
 
-def test_a_silence_that_was_told_before_the_upgrade_is_not_told_again(environ, steps):
+def test_a_silence_that_was_recorded_before_the_upgrade_is_not_recorded_again(environ, steps):
     """What the monitor told is taken from the audit log, which was all that knew it before."""
     for step in STEPS[:7]:
         shutil.copy(step, steps)

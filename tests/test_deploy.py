@@ -64,7 +64,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path, override):
 
 
 @needs_systemd
-def test_systemd_finds_the_unit_well_shut_in():
+def test_systemd_finds_the_unit_well_sandboxed():
     done = analyze("security", "--offline=true", DEPLOY / "nvr-cameras.service")
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert float(exposure[1]) <= GREATEST_EXPOSURE, done.stdout

@@ -132,13 +132,13 @@ def commands(group, path=""):
             yield path + name
 
 
-def test_every_command_of_ours_is_in_the_table(app):
+def test_every_own_command_is_in_the_table(app):
     ours = set(commands(app.cli)) - {"openapi write", "openapi list-config-prefixes"}
     named = re.findall(r"^\| `flask --app wsgi ([a-z ]+[a-z])", page("operating"), re.MULTILINE)
     assert set(named) == ours
 
 
-def test_every_metric_of_ours_is_in_the_table(app):
+def test_every_own_metric_is_in_the_table(app):
     scraped = parse(app.test_client().get("/metrics").text)
     ours = {f"{f.name}_total" if f.type == "counter" else f.name for f in scraped}
     named = set(re.findall(r"^\| `(nvr_\w+)`", page("operating"), re.MULTILINE))

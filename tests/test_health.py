@@ -173,7 +173,7 @@ def test_folders_that_are_not_watched_are_degraded_with_the_reasons(monkeypatch)
     )
 
 
-def test_watching_that_is_switched_off_is_told_and_is_no_fault():
+def test_watching_that_is_switched_off_is_reported_and_no_fault():
     check = health.check_watcher(Folders(1, watch=False))
     assert check == (HEALTHY, "NVR_WATCH=off: the folders are read instead of watched.")
 

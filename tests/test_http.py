@@ -116,7 +116,7 @@ def test_a_failed_if_match_is_a_problem_everywhere(client, urls):
 
 
 @pytest.mark.parametrize("header", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
-def test_a_header_with_a_line_break_never_leaves(app, client, header):
+def test_a_header_with_a_line_break_is_never_sent(app, client, header):
     def show():
         return "", {"X-Name": header}
 

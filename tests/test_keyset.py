@@ -242,7 +242,7 @@ def test_a_page_reads_one_row_more_than_it_returns(app):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_pages_repeat_no_row_and_skip_none_that_was_there_throughout(app, seed):
+def test_pages_repeat_no_row_and_skip_none_that_existed_throughout(app, seed):
     """Between two pages others insert and delete, many rows of the same moment among them."""
     dice = random.Random(seed)
     moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]

@@ -191,13 +191,13 @@ def test_only_the_data_layer_knows_the_database(module):
     "module",
     ["app.storage.safe_open", "app.storage.scan", "app.storage.formats", "app.storage.snapshots"],
 )
-def test_what_chooses_the_picture_needs_the_standard_library_only(module):
+def test_the_choice_of_the_picture_needs_only_the_standard_library(module):
     packages = {name.split(".")[0] for name in imports(TREES[module])}
     assert packages <= sys.stdlib_module_names | {"app"}
 
 
 @pytest.mark.parametrize("module", sorted(set(TREES) - OPEN_FILES))
-def test_only_containment_opens_files(module):
+def test_only_safe_open_opens_files(module):
     code = ast.unparse(TREES[module]).replace(IN_MEMORY, "Image(io.BytesIO(")
     assert not OPENERS & set(called(ast.parse(code)))
 
@@ -219,7 +219,7 @@ def test_every_module_says_what_it_is_for(module):
     assert ast.get_docstring(TREES[module]).splitlines()[0].strip()
 
 
-def test_to_import_the_app_makes_no_file(tmp_path, environ):
+def test_importing_the_app_creates_no_file(tmp_path, environ):
     result = subprocess.run(
         [sys.executable, "-B", "-c", RECORD],
         cwd=tmp_path,

@@ -31,7 +31,7 @@ def log(monkeypatch):
         ("\udcff", "\\udcff"),
     ],
 )
-def test_what_a_client_sends_stays_in_its_line(log, capsys, said, written):
+def test_data_of_a_client_stays_within_one_log_line(log, capsys, said, written):
     logs.configure("INFO")
     log.info("%s", said)
     (line,) = capsys.readouterr().err.splitlines()
@@ -87,7 +87,7 @@ def test_only_the_wanted_level_is_written_and_only_to_stderr(log, capsys):
     assert [line.split(": ")[1] for line in err.splitlines()] == ["loud"]
 
 
-def test_to_configure_again_does_not_write_twice(log, capsys):
+def test_configuring_again_does_not_write_twice(log, capsys):
     logs.configure("INFO")
     logs.configure("INFO")
     log.info("once")

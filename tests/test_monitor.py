@@ -242,7 +242,7 @@ def test_an_error_that_a_client_set_stays_until_the_next_upload(watch, base, cam
     assert moves(other) == [("error", "online", "upload")]
 
 
-def test_what_was_judged_is_known_when_the_audit_log_is_gone(
+def test_handled_observations_are_known_without_the_audit_log(
     watch, base, camera, folders, settings
 ):
     put(base / "front" / "a.jpg", picture(), age=90000)
@@ -256,7 +256,9 @@ def test_what_was_judged_is_known_when_the_audit_log_is_gone(
     assert Camera.one(camera["id"])["status"] == "online"
 
 
-def test_pending_updates_wait_in_memory_and_every_answer_shows_them(seldom, base, camera, client):
+def test_pending_updates_wait_in_memory_and_every_response_includes_them(
+    seldom, base, camera, client
+):
     url = f"/api/cameras/{camera['id']}"
     put(base / "front" / "a.jpg", b"x", age=60)
     seldom.tick()
@@ -410,9 +412,7 @@ def test_a_failed_write_is_tried_again(watch, base, camera, monkeypatch):
     assert Camera.one(camera["id"])["last_seen_at"]
 
 
-def test_the_pulse_tells_a_monitor_that_works_from_one_that_fails(
-    watch, base, camera, monkeypatch
-):
+def test_the_pulse_shows_whether_the_monitor_works(watch, base, camera, monkeypatch):
     assert watch.pulse().seconds_since_tick is None
     watch.tick()
     assert 0 <= watch.pulse().seconds_since_tick < 5

@@ -46,13 +46,13 @@ def seconds_until_refused(threads, hang):
     return time.monotonic() - began
 
 
-def test_an_answer_or_an_exception_comes_back(threads):
+def test_a_result_or_an_exception_is_returned(threads):
     assert threads.ask(lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         threads.ask(lambda: 1 // 0)
 
 
-def test_the_question_sees_what_the_asking_thread_knows(threads):
+def test_a_task_runs_in_the_context_of_the_thread_that_asks(threads):
     known = ContextVar("known")
     known.set("request")
     assert threads.ask(known.get) == "request"
@@ -78,7 +78,7 @@ def test_only_a_few_wait_for_long(threads, hang):
     assert waits[0] < 0.4
 
 
-def test_a_question_that_makes_progress_may_take_long(threads):
+def test_a_task_that_makes_progress_may_take_long(threads):
     def slow():
         for _ in range(10):
             time.sleep(0.1)
@@ -103,7 +103,7 @@ def test_a_picture_that_a_slow_share_gives_in_pieces_comes_whole(threads, tmp_pa
     os.close(file)
 
 
-def test_a_question_that_was_given_up_before_it_began_is_not_asked(threads, hang):
+def test_a_task_that_was_cancelled_before_it_began_does_not_run(threads, hang):
     asked = []
     for _ in range(mount_threads.MOUNT_THREADS):
         threads.begin(lambda: hang.wait(20))

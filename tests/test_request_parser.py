@@ -125,7 +125,7 @@ def facts(parser):
     ],
     ids=["header", "length", "chunks"],
 )
-def test_what_follows_a_request_is_left_for_the_next(data):
+def test_bytes_after_a_request_are_left_for_the_next(data):
     parser = RequestParser(Adjustments())
     rest = data + b"GET /next"
     while not parser.completed:

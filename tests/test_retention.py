@@ -130,9 +130,7 @@ def test_the_service_prunes_again_as_soon_as_a_limit_was_changed(app, client, st
 
 
 @pytest.mark.slow
-def test_a_writer_waits_half_a_second_at_the_most_while_much_of_a_million_goes(
-    camera, monkeypatch
-):
+def test_a_writer_waits_at_most_half_a_second_while_a_million_rows_are_pruned(camera, monkeypatch):
     monkeypatch.setattr(retention, "PAUSE_SECONDS", PAUSE_SECONDS)
     add_many(camera["id"], detections=1_000_000, events=1000)
     waits, over = [], threading.Event()

@@ -115,7 +115,7 @@ def test_a_folder_is_named_relative_or_absolute(tree, written, really):
         *("/proc/self/root", "/proc/self/cwd", "../base/../outside", "../../../../../../etc"),
     ],
 )
-def test_what_lies_outside_is_refused_whether_or_not_it_exists(tree, path):
+def test_a_path_outside_is_refused_whether_or_not_it_exists(tree, path):
     for existing in (path, f"{path}/", f"{path}/missing", f"{path}/../missing/x"):
         with pytest.raises(OutsideBase):
             safe_open.open_folder(str(tree), existing)

@@ -68,7 +68,7 @@ def test_a_clip_of_any_size_is_found_beside_the_pictures(base, name):
         *(".jpg", ".a.jpg", ".in.front.jpg", "..jpg", "a.webp", "a.svg", "a.jpe", "a.\uff4apg"),
     ],
 )
-def test_other_names_and_dotted_names_are_passed_over(base, name):
+def test_other_names_and_dotted_names_are_skipped(base, name):
     aged(base / name, 0)
     assert paths(base) == []
 
@@ -88,7 +88,7 @@ def test_subfolders_of_any_name_are_searched(base):
     assert paths(base) == ["album.jpg/a.jpg", "2025/12/24/09.jpg", "2025/12/23/10.jpg", "a.jpg"]
 
 
-def test_dotted_folders_are_passed_over_at_any_depth(base):
+def test_dotted_folders_are_skipped_at_any_depth(base):
     aged(base / ".ftp" / "a.jpg", 0)
     aged(base / "2025" / ".upload" / "a.jpg", 0)
     aged(base / ".a" / "2025" / "b.jpg", 0)
@@ -102,7 +102,7 @@ def test_dotted_folders_are_passed_over_at_any_depth(base):
         *("Lost+Found", "System Volume Information", "system volume information", ".Trash-1000"),
     ],
 )
-def test_housekeeping_folders_are_passed_over_at_any_depth(base, name):
+def test_housekeeping_folders_are_skipped_at_any_depth(base, name):
     for folder in (name, f"2025/{name}", f"{name}/2025"):
         aged(base / folder / "a.jpg", 0)
     assert paths(base) == []
@@ -115,7 +115,7 @@ def test_names_that_only_look_like_housekeeping_are_candidates(base, name):
     assert paths(base) == [name]
 
 
-def test_links_are_passed_over_wherever_they_lead(base, tmp_path):
+def test_links_are_skipped_wherever_they_lead(base, tmp_path):
     aged(tmp_path / "outside" / "a.jpg", 0)
     aged(base / "inside" / "b.jpg", 0)
     (base / "file.jpg").symlink_to(tmp_path / "outside" / "a.jpg")
@@ -128,7 +128,7 @@ def test_links_are_passed_over_wherever_they_lead(base, tmp_path):
     assert paths(base) == ["inside/b.jpg"]
 
 
-def test_a_folder_swapped_for_a_link_during_the_walk_is_passed_over(base, tmp_path, monkeypatch):
+def test_a_folder_swapped_for_a_link_during_the_walk_is_skipped(base, tmp_path, monkeypatch):
     aged(tmp_path / "outside" / "a.jpg", 0)
     aged(base / "day" / "b.jpg", 0)
     aged(base / "c.jpg", 0)
@@ -143,7 +143,7 @@ def test_a_folder_swapped_for_a_link_during_the_walk_is_passed_over(base, tmp_pa
     assert paths(base) == ["c.jpg"]
 
 
-def test_a_folder_that_vanishes_or_may_not_be_read_is_passed_over(base, monkeypatch):
+def test_a_folder_that_vanishes_or_may_not_be_read_is_skipped(base, monkeypatch):
     aged(base / "day" / "b.jpg", 0)
     aged(base / "c.jpg", 0)
 
@@ -158,7 +158,7 @@ def test_a_folder_that_vanishes_or_may_not_be_read_is_passed_over(base, monkeypa
     assert paths(base) == ["c.jpg"]
 
 
-def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
+def test_a_file_that_vanishes_during_the_walk_is_skipped(base, monkeypatch):
     aged(base / "a.jpg", 0)
     aged(base / "b.jpg", 0)
     has_suffix = scan.has_suffix
@@ -172,7 +172,7 @@ def test_a_file_that_vanishes_during_the_walk_is_passed_over(base, monkeypatch):
     assert paths(base) == ["a.jpg"]
 
 
-def test_pipes_and_sockets_are_passed_over(base, monkeypatch):
+def test_pipes_and_sockets_are_skipped(base, monkeypatch):
     monkeypatch.chdir(base)
     os.mkfifo("fifo.jpg")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -180,7 +180,7 @@ def test_pipes_and_sockets_are_passed_over(base, monkeypatch):
         assert paths(base) == []
 
 
-def test_empty_files_come_last_and_oversize_ones_are_passed_over(base):
+def test_empty_files_come_last_and_oversize_ones_are_skipped(base):
     aged(base / "empty.jpg", 0, b"")
     aged(base / "least.jpg", 1, b"x")
     aged(base / "most.jpg", 2, b"x" * MOST)
@@ -188,7 +188,7 @@ def test_empty_files_come_last_and_oversize_ones_are_passed_over(base):
     assert paths(base) == ["least.jpg", "most.jpg", "empty.jpg"]
 
 
-def test_unreadable_files_are_passed_over(base, monkeypatch):
+def test_unreadable_files_are_skipped(base, monkeypatch):
     for name, mode in (("a.jpg", 0o000), ("b.jpg", 0o200), ("c.jpg", 0o600), ("d.jpg", 0o444)):
         aged(base / name, 0).chmod(mode)
     asked = []
@@ -205,7 +205,7 @@ def test_unreadable_files_are_passed_over(base, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
-def test_a_file_without_read_permission_is_passed_over(base):
+def test_a_file_without_read_permission_is_skipped(base):
     aged(base / "a.jpg", 0).chmod(0)
     assert paths(base) == []
 
@@ -273,7 +273,7 @@ def test_a_folder_can_be_asked_twice_and_shows_every_change(base):
     os.close(folder)
 
 
-def test_folders_deeper_than_the_limit_are_passed_over_and_leave_nothing_open(base, monkeypatch):
+def test_folders_deeper_than_the_limit_are_skipped_and_leave_nothing_open(base, monkeypatch):
     monkeypatch.setattr(scan, "MAX_DEPTH", 3)
     aged(base / "1/2/3/a.jpg", 0)
     aged(base / "1/2/3/4/b.jpg", 0)

@@ -53,7 +53,7 @@ def test_a_change_of_the_server_runs_the_bad_clients():
 
 
 @pytest.mark.parametrize("commit", [[], ["0" * 40]])
-def test_all_run_where_nobody_knows_what_changed(commit):
+def test_all_tests_run_where_the_change_is_unknown(commit):
     done = subprocess.run(
         [sys.executable, SCRIPT, *commit], cwd=PROJECT, capture_output=True, text=True
     )

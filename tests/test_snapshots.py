@@ -103,7 +103,7 @@ def test_an_upload_that_was_cut_off_never_becomes_whole(base, suffix, age):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("padding", [b"x", b"\0" * 100_000, b"\0" * 4096 + b"x", b"\xff" * 5000])
-def test_whatever_trails_behind_its_end_a_picture_is_whole(base, suffix, padding):
+def test_a_picture_with_any_data_behind_its_end_is_whole(base, suffix, padding):
     add(base, "before.jpg", picture(), 60)
     add(base, f"padded{suffix}", picture(suffix) + padding, 1)
     assert latest(base).name == f"padded{suffix}"
@@ -201,14 +201,14 @@ def change_after_the_walk(monkeypatch, change):
     monkeypatch.setattr(folders, "walk", walk_then_change)
 
 
-def test_a_file_that_vanishes_after_the_walk_is_passed_over(base, monkeypatch):
+def test_a_file_that_vanishes_after_the_walk_is_skipped(base, monkeypatch):
     add(base, "next.jpg", picture(), 20)
     newest = add(base, "day/newest.jpg", picture(), 10)
     change_after_the_walk(monkeypatch, newest.unlink)
     assert latest(base).name == "next.jpg"
 
 
-def test_a_folder_that_vanishes_after_the_walk_is_passed_over(base, monkeypatch):
+def test_a_folder_that_vanishes_after_the_walk_is_skipped(base, monkeypatch):
     add(base, "next.jpg", picture(), 20)
     add(base, "day/newest.jpg", picture(), 10)
     change_after_the_walk(monkeypatch, lambda: (base / "day").rename(base / "moved"))
@@ -222,7 +222,7 @@ def test_the_last_file_that_vanishes_leaves_no_snapshot(base, monkeypatch):
         latest(base)
 
 
-def test_a_file_swapped_for_a_link_or_a_fifo_after_the_walk_is_passed_over(
+def test_a_file_swapped_for_a_link_or_a_fifo_after_the_walk_is_skipped(
     base, tmp_path, monkeypatch
 ):
     add(tmp_path, "secret.jpg", picture())
@@ -240,9 +240,7 @@ def test_a_file_swapped_for_a_link_or_a_fifo_after_the_walk_is_passed_over(
 
 
 @pytest.mark.parametrize("size", [0, MOST + 1])
-def test_a_file_that_became_empty_or_too_large_after_the_walk_is_passed_over(
-    base, monkeypatch, size
-):
+def test_a_file_that_became_empty_or_too_large_after_the_walk_is_skipped(base, monkeypatch, size):
     add(base, "next.jpg", picture(), 20)
     newest = add(base, "newest.jpg", picture(), 10)
 
@@ -409,7 +407,7 @@ def test_after_a_read_that_ends_early_the_next_newest_is_shown(base, monkeypatch
     assert latest(base).name == "next.jpg"
 
 
-def test_a_file_that_becomes_empty_while_it_is_read_is_passed_over(base, monkeypatch):
+def test_a_file_that_becomes_empty_while_it_is_read_is_skipped(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
     add(base, "next.jpg", picture(), 100)
     changing_reads(monkeypatch, path, 1, lambda path, _: os.truncate(path, 0))

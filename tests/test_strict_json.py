@@ -64,7 +64,7 @@ def test_the_reason_is_the_same_on_every_python(body, reason):
 
 
 @given(VALUES, st.integers(0, 20))
-def test_the_members_of_all_objects_together_can_be_limited(value, most):
+def test_the_number_of_members_of_all_objects_together_is_limited(value, most):
     body = json.dumps(value).encode()
     if sum(map(len, objects(value))) <= most:
         assert load_json(body, most) == value

@@ -111,6 +111,6 @@ SKIPPED = {"name": "waitress", "skip_reason": "not found"}
     ],
     ids=["failed", "unreachable", "good", "in part", "vulnerable"],
 )
-def test_an_audit_says_what_it_found_and_whether_it_looked(said, code, text):
+def test_the_package_audit_reports_findings_and_what_it_could_not_look_up(said, code, text):
     assert verdict(said)[0] == code
     assert text in verdict(said)[1]

@@ -62,7 +62,7 @@ def test_on_a_local_disk_the_earlier_of_both_times_counts(mtime, ctime, rank, ti
         (7200, 3700, FUTURE, 3700),
     ],
 )
-def test_on_other_storage_the_change_counts_only_for_what_lies_in_its_own_future(
+def test_on_other_storage_ctime_counts_only_for_an_mtime_in_its_own_future(
     mtime, ctime, rank, time
 ):
     clock = storage_clock(NOW, ahead=3600, is_local=False)
@@ -84,7 +84,7 @@ def test_a_picture_of_the_future_does_not_become_newer_when_the_clock_catches_up
     assert clock.place(status(60, 60, inode=2)) > clock.place(status(7200, 7200))
 
 
-def test_a_question_that_comes_some_seconds_late_sets_no_clock(monotonic):
+def test_a_query_that_comes_seconds_late_is_no_clock_jump(monotonic):
     doubted = Doubted()
     storage_clock(NOW, doubted)
     jumps = doubted.jumps

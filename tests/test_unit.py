@@ -45,7 +45,7 @@ def test_drop_ins_of_all_folders_count_in_the_order_of_their_names(folders):
     assert unit.read_unit().environment["NVR_DATABASE_URL"].endswith("/a.db")
 
 
-def test_an_empty_value_takes_back_those_before_it(folders, tmp_path):
+def test_an_empty_value_resets_those_before_it(folders, tmp_path):
     (tmp_path / "first.env").write_text("NVR_PORT=1\nNVR_KEEP_DAYS=1\n")
     (tmp_path / "second.env").write_text("NVR_KEEP_DAYS=2\n")
     (folders[0] / unit.UNIT).write_text(
@@ -60,7 +60,7 @@ def test_an_empty_value_takes_back_those_before_it(folders, tmp_path):
     assert found.hides("/home/pi/cams") is None
 
 
-def test_several_values_stand_in_one_line_and_a_broken_one_is_passed_over(folders):
+def test_several_values_stand_in_one_line_and_a_broken_one_is_skipped(folders):
     (folders[0] / unit.UNIT).write_text(
         START + 'Environment=NVR_PORT=81 "NVR_WALL_TITLE=Our house" \\\n NVR_WATCH=off\n'
         "Environment=NVR_WALL_TITLE=Pi's\n"

@@ -156,7 +156,7 @@ def test_a_queue_that_is_drained_does_not_overflow(root, monkeypatch):
     assert scanned == []
 
 
-def test_what_waits_for_a_folder_that_nobody_asks_about_is_bounded(root, inner, monkeypatch):
+def test_the_waiting_events_of_a_folder_that_nobody_queries_are_bounded(root, inner, monkeypatch):
     monkeypatch.setattr(watches, "MAX_WAITING", 100)
     for watched in (root, inner):
         watched.query()

@@ -42,7 +42,7 @@ def wall_of(client, query=""):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_html_that_nobody_else_keeps_or_frames(client, path):
+def test_a_page_is_html_that_no_cache_keeps_and_no_page_frames(client, path):
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -109,7 +109,7 @@ def test_a_file_is_kept_for_ever_under_the_address_of_its_version(client):
         assert client.get(f"/static/{version}/{name}", headers=known).status_code == 304
 
 
-def test_a_file_travels_packed_to_whoever_can_unpack_it(client):
+def test_a_file_is_compressed_for_a_client_that_accepts_gzip(client):
     version = client.application.extensions["assets"].version
     for name in NAMES:
         url = f"/static/{version}/{name}"
@@ -131,7 +131,7 @@ def test_another_version_or_name_is_not_found(client, path):
     assert_problem(answer, 404, "not_found")
 
 
-def test_the_wall_stands_there_by_name_before_any_script_runs(client):
+def test_the_wall_names_its_cameras_before_any_script_runs(client):
     named = ["10", "Attic", "attic", "garden 2", "Garden 10", "Zoo"]
     for name in reversed(named):
         post_camera(client, name)
@@ -158,7 +158,7 @@ def test_without_a_camera_the_wall_says_what_to_do_first(client, base):
     assert shown not in client.get("/").text
 
 
-def test_the_wall_is_as_the_address_wishes(client):
+def test_the_wall_follows_the_parameters_of_its_address(client):
     wall, said = wall_of(client, "?refresh=3&stale=60&columns=4&order=age")
     wishes = {name: wall[f"data-{name}"] for name in ("refresh", "stale", "columns", "order")}
     assert wishes == {"refresh": "3", "stale": "60", "columns": "4", "order": "age"}
@@ -192,7 +192,7 @@ def test_the_title_and_the_rate_of_the_wall_are_settings_of_the_box(client):
         ("order=%3Cb%3E%00", "Give name or age."),
     ],
 )
-def test_a_wish_that_cannot_be_used_is_said_and_counts_as_left_out(client, query, sentence):
+def test_an_invalid_parameter_is_reported_and_ignored(client, query, sentence):
     wall, said = wall_of(client, f"?{query}&columns=2" if "columns" not in query else f"?{query}")
     assert "not used" in said
     assert sentence in said
@@ -220,7 +220,7 @@ def test_a_kiosk_has_nothing_to_click(client, camera):
         ("limit=5", "There is no such parameter."),
     ],
 )
-def test_a_filter_that_cannot_be_used_is_said(client, query, sentence):
+def test_an_invalid_filter_is_reported_on_the_page(client, query, sentence):
     said = " ".join(Markup(client.get(f"/events?{query}").text).texts)
     assert "not used" in said
     assert sentence in said
@@ -243,7 +243,7 @@ def test_a_camera_that_is_gone_is_not_all_cameras(client, camera):
     assert "a deleted camera" not in page.texts
 
 
-def test_what_is_no_page_is_a_problem_still(client):
+def test_urls_that_are_no_pages_still_send_problems(client):
     assert_problem(client.get("/wall"), 404, "not_found")
     answer = client.post("/")
     assert_problem(answer, 405, "method_not_allowed")

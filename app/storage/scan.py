@@ -19,7 +19,7 @@ from .newest_files import Candidate, Ranking, StorageClock
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")
 UPLOAD_SUFFIXES = SUFFIXES + CLIP_SUFFIXES
-# Each level holds one descriptor open while it is walked; deeper folders are passed over.
+# Each level holds one descriptor open while it is walked; deeper folders are skipped.
 MAX_DEPTH = 100
 # Folders in which storage systems keep thumbnails, deleted files and their own data: names that
 # begin with one of these characters (Synology's @eaDir and #recycle, hidden ones), and these.
@@ -38,7 +38,7 @@ Place = TypeVar("Place")
 # service may read it.
 Found = tuple[Place, str, os.stat_result, bool]
 # Called with each subfolder before it is listed: its descriptor, the place of the folder that it
-# is in, and its name. Returns the subfolder's own place, None where it is to be passed over.
+# is in, and its name. Returns the subfolder's own place, None where it is to be skipped.
 Enter = Callable[[int, Place, str], Place | None]
 
 
@@ -138,7 +138,7 @@ def files(
 ) -> Iterator[Found[Place]]:
     """Every file whose name ``is_upload`` accepts, depth first.
 
-    Hidden files and housekeeping folders are passed over. ``depth``: how many folders lie above
+    Hidden files and housekeeping folders are skipped. ``depth``: how many folders lie above
     ``folder`` in the camera's folder.
     """
     subfolders = []

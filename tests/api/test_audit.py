@@ -23,7 +23,7 @@ def found(client, **filters):
     return client.get(URL, query_string={"limit": 1000, **filters}).get_json()
 
 
-def test_an_entry_says_who_did_what_to_whom(client, camera):
+def test_an_entry_says_who_changed_what(client, camera):
     client.patch(
         f"/api/cameras/{camera['id']}",
         json={"name": "Side"},

@@ -137,7 +137,7 @@ def test_no_file_path_is_404(front, image):
     assert_problem(image(None), 404, "picture_not_found")
 
 
-def test_what_is_no_regular_file_is_404_and_never_blocks(front, image):
+def test_a_path_that_is_no_regular_file_is_404_and_never_blocks(front, image):
     os.mkfifo(front / "fifo.jpg")
     (front / "folder.jpg").mkdir()
     (front / "empty.jpg").touch()

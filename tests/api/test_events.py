@@ -58,7 +58,7 @@ def test_create_answers_the_event_in_the_documented_order(client, camera):
     assert client.get(answer.headers["Location"]).get_json() == stored
 
 
-def test_what_is_left_out_is_null_empty_or_false(client, camera):
+def test_omitted_fields_are_null_empty_or_false(client, camera):
     assert post_event(client, camera) == {
         "id": 1,
         "camera_id": camera["id"],
@@ -136,7 +136,7 @@ def test_a_claimed_detection_belongs_to_the_event(client, camera):
     assert client.get(f"/api/detections/{ids[1]}").get_json()["event_id"] is None
 
 
-def test_what_cannot_be_claimed_is_named_and_nothing_is_stored(client, camera):
+def test_detections_that_cannot_be_claimed_are_named_and_nothing_is_stored(client, camera):
     other = post_camera(client)
     free, claimed = post_detections(client, *[detection(camera)] * 2)
     (foreign,) = post_detections(client, detection(other))

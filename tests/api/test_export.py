@@ -103,7 +103,7 @@ def test_a_camera_that_is_deleted_during_the_export_may_be_without_a_name(client
     assert line.endswith(b",\r\n")
 
 
-def test_the_lists_filters_choose_the_rows(client, camera):
+def test_the_filters_of_the_list_choose_the_rows(client, camera):
     other = post_camera(client)
     ids = post_detections(client, detection(camera, object_type="car"))
     wanted = post_event(client, camera, risk_score=90, reviewed=True, detection_ids=ids)

@@ -39,7 +39,7 @@ def scrape(client):
     return ask
 
 
-def test_it_is_text_that_prometheus_reads_and_nobody_keeps(client):
+def test_it_is_text_for_prometheus_that_is_not_cached(client):
     answer = client.get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -49,7 +49,7 @@ def test_it_is_text_that_prometheus_reads_and_nobody_keeps(client):
     assert all(family.documentation.endswith(".") for family in families)
 
 
-def test_it_is_openmetrics_for_who_asks_for_that(client):
+def test_it_is_openmetrics_if_accept_asks_for_that(client):
     client.get(UNKNOWN)
     for accept in (PROMETHEUS, "application/openmetrics-text"):
         answer = client.get("/metrics", headers={"Accept": accept})
@@ -79,7 +79,7 @@ def test_requests_are_counted_by_route_and_status(client, camera, scrape):
     assert after["nvr_http_request_duration_seconds_count", CAMERA, "GET"] == 4
 
 
-def test_what_there_is_not_makes_one_series(client, camera, scrape):
+def test_unknown_urls_and_methods_share_one_series(client, camera, scrape):
     def series():
         names = {name for name in scrape() if name[0].startswith("nvr_http")}
         return {name for name in names if "/metrics" not in name}
@@ -98,7 +98,7 @@ def test_what_there_is_not_makes_one_series(client, camera, scrape):
     assert scrape()["nvr_http_requests_total", "405", "PUT", "unmatched"] == 1
 
 
-def test_snapshots_are_counted_by_what_came_of_them(client, base, camera, scrape):
+def test_snapshots_are_counted_by_their_outcome(client, base, camera, scrape):
     url = f"/api/cameras/{camera['id']}/snapshot"
     client.get(url)
     client.get(f"{url}?placeholder=1")
@@ -150,7 +150,7 @@ def test_index_database_and_process_are_measured(app, client, scrape, environ, b
     assert found["nvr_build_info", app.config["API_VERSION"]] == 1
 
 
-def test_the_index_says_when_it_must_read(client, app, environ, monkeypatch):
+def test_the_index_reports_when_it_must_walk(client, app, environ, monkeypatch):
     monkeypatch.setattr(app.extensions["folders"], "polling", lambda: ["why"] * 2)
     text = client.get("/metrics").text
     assert 'nvr_index_mode{mode="polling"} 1.0' in text
@@ -159,7 +159,7 @@ def test_the_index_says_when_it_must_read(client, app, environ, monkeypatch):
     assert 'nvr_index_mode{mode="off"} 1.0' in off.get("/metrics").text
 
 
-def test_the_rest_is_told_while_the_database_cannot_be_read(environ, tmp_path):
+def test_the_other_metrics_are_sent_while_the_database_cannot_be_read(environ, tmp_path):
     (tmp_path / "folder.db").mkdir()
     url = {"NVR_DATABASE_URL": f"sqlite:///{tmp_path}/folder.db"}
     text = create_app(environ | url).test_client().get("/metrics").text

@@ -131,7 +131,7 @@ def test_an_unknown_camera_has_no_settings(client):
         *((name, None) for name in ("effective", "camera_id", "id", "unknown")),
     ],
 )
-def test_values_that_cannot_be_used_are_refused_by_name(client, url, field, value):
+def test_invalid_values_are_refused_by_name(client, url, field, value):
     body = f'{{"{field}": "\\ud800"}}' if value == "\ud800" else None
     sent = {"data": body, "content_type": "application/json"} if body else {"json": {field: value}}
     problem = assert_problem(client.patch(url, **sent), 422, "validation_failed")
@@ -211,7 +211,7 @@ def test_a_change_of_the_box_s_settings_is_in_the_audit_log(client):
     assert last["details"] == {"changes": {"keep_days": {"old": 14, "new": 0}}}
 
 
-def test_what_the_environment_sets_cannot_be_changed(environ):
+def test_a_setting_of_the_environment_cannot_be_changed(environ):
     fixed = {
         "NVR_RETENTION_DAYS": "0",
         "NVR_TIMEZONE": "",
@@ -234,7 +234,7 @@ def test_what_the_environment_sets_cannot_be_changed(environ):
     assert app.test_client().get(BOX).get_json()["wall_title"] == "Home"
 
 
-def test_what_a_file_env_sets_is_fixed_too(environ, tmp_path, monkeypatch):
+def test_a_setting_in_the_env_file_is_fixed_too(environ, tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("NVR_KEEP_DAYS=14\nNVR_WALL_TITLE='In the hall'\n")
     monkeypatch.setattr(installation, "ENV_FILE", tmp_path / ".env")
     client = create_app(environ | installation.service_environment()).test_client()
@@ -261,7 +261,7 @@ def test_what_a_file_env_sets_is_fixed_too(environ, tmp_path, monkeypatch):
         *((name, []) for name in ("fixed", "host", "NVR_TIMEZONE")),
     ],
 )
-def test_settings_of_the_box_that_cannot_be_used_are_refused_by_name(client, field, value):
+def test_invalid_settings_of_the_box_are_refused_by_name(client, field, value):
     refused = client.patch(BOX, json={field: value, "position": 1})
     problem = assert_problem(refused, 422, "validation_failed")
     assert set(problem["errors"]["json"]) == {field, "position"}

@@ -272,7 +272,7 @@ def test_a_range_beyond_the_end_is_416_with_the_length(shown, get, wanted):
     assert answer.headers["Content-Range"] == f"bytes */{len(DATA)}"
 
 
-def test_what_is_not_one_range_of_bytes_is_ignored(shown, get, subtests):
+def test_anything_but_one_range_of_bytes_is_ignored(shown, get, subtests):
     for wanted in (
         *("bytes=0-1,5-6", "bytes=0-1, -5", "pages=0-1", "bytes=5-2", "bytes=a-b", "bytes=", "x"),
         *("bytes", "bytes=--5", "bytes=0-1;", "bytes 0-1", "=0-1", "bytes=-", ""),
@@ -485,7 +485,7 @@ def unreadable(monkeypatch):
 
 
 @pytest.mark.parametrize("number", safe_open.NOT_ANSWERING)
-def test_a_file_that_the_disk_cannot_read_is_passed_over(base, camera, get, unreadable, number):
+def test_a_file_that_the_disk_cannot_read_is_skipped(base, camera, get, unreadable, number):
     put(base / "front" / "old.jpg", picture(shade=1), 600)
     put(base / "front" / "new.jpg", picture(shade=2), 60)
     unreadable(picture(shade=2), number)
@@ -495,7 +495,7 @@ def test_a_file_that_the_disk_cannot_read_is_passed_over(base, camera, get, unre
 
 
 @pytest.mark.parametrize("number", safe_open.NOT_ANSWERING)
-def test_where_its_folder_fails_too_the_storage_does_not_answer(
+def test_a_file_whose_folder_fails_too_means_that_storage_does_not_answer(
     base, camera, get, unreadable, monkeypatch, number
 ):
     put(base / "front" / "old.jpg", picture(shade=1), 600)

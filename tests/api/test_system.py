@@ -38,7 +38,7 @@ def test_alive_while_the_database_cannot_be_opened(lost, environ, caplog):
     assert caplog.records == []
 
 
-def test_a_well_box_is_healthy(client, base):
+def test_a_box_without_a_fault_is_healthy(client, base):
     answer = client.get(HEALTH)
     assert answer.status_code == 200
     seen = answer.get_json()
@@ -102,7 +102,7 @@ def test_health_says_who_monitors(client, app, camera):
     app.extensions["monitor"].close()
 
 
-def test_what_is_only_degraded_is_200(client, monkeypatch):
+def test_a_service_that_is_only_degraded_is_200(client, monkeypatch):
     monkeypatch.setattr("app.services.health.LITTLE_SPACE", 2**70)
     answer = client.get(HEALTH)
     assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")

@@ -29,7 +29,7 @@ def flask(server, *words):
     )
 
 
-def test_backups_under_8_writers_are_of_one_piece_and_hold_what_was_acknowledged(tmp_path):
+def test_backups_under_8_writers_are_consistent_and_hold_what_was_acknowledged(tmp_path):
     with ForkedServer(tmp_path) as server, Writers(server.url) as writers:
         time.sleep(0.3)
         for turn in range(2):
@@ -50,7 +50,7 @@ def test_backups_under_8_writers_are_of_one_piece_and_hold_what_was_acknowledged
         pytest.param(signal.SIGKILL, id="killed", marks=pytest.mark.slow),
     ],
 )
-def test_a_restored_backup_is_what_the_service_goes_on_with(tmp_path, how):
+def test_the_service_continues_with_a_restored_backup(tmp_path, how):
     kept = tmp_path / "kept.db"
     with ForkedServer(tmp_path) as server:
         first = requests.post(server.url + "/api/cameras", json=CAMERA).json()

@@ -81,7 +81,7 @@ def test_a_time_in_the_future_is_bounded_by_that_of_the_last_change(front):
     assert front.snapshot().content == picture(shade=1)
 
 
-def test_the_upload_of_a_camera_whose_clock_was_reset_is_seen_and_told(front):
+def test_the_upload_of_a_camera_whose_clock_was_reset_is_seen_and_diagnosed(front):
     put(front.path / "a.jpg", picture(shade=1), age=60)
     wait_until_seen(front, clock.rfc3339(clock.from_ns(time.time_ns() - 61 * 10**9)))
     time.sleep(1)

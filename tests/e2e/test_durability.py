@@ -88,7 +88,7 @@ def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace)
     assert sum(count > MOST_SYNCS for count in counts) <= POSTS / 20
 
 
-def test_changes_that_are_asked_for_at_once_share_their_syncs(trace):
+def test_simultaneous_changes_share_their_syncs(trace):
     def post(service, client):
         def posts():
             with service.client() as one:

@@ -107,7 +107,7 @@ def test_a_link_in_the_folders_place_is_outside_at_once(shared_server, front):
     assert_problem(snapshot(front), 403, "folder_outside_base")
 
 
-def test_another_folder_path_is_followed_and_the_former_folder_let_go(server):
+def test_a_new_folder_path_is_watched_and_the_former_folder_no_more(server):
     front = show_old(server)
     until(lambda: watches_of(server.process.pid) == 2)
     put(server.base / "garden" / "new.jpg", NEW, age=3600)

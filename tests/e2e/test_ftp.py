@@ -255,7 +255,7 @@ def test_half_an_overwrite_falls_back_to_an_older_picture(watched):
     assert watched.snapshot().content == new
 
 
-def test_deleting_shows_the_one_before_and_then_none(watched):
+def test_deleting_the_newest_shows_the_one_before_and_then_none(watched):
     watched.ftp.mkd("20251223")
     store(watched.ftp, "20251223/one.jpg", picture(shade=1))
     store(watched.ftp, "two.png", picture(".png"))

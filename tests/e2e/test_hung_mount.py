@@ -64,7 +64,7 @@ def test_its_camera_is_refused_in_time_then_at_once_and_shows_again_by_itself(hu
     until(lambda: shown(hung) == LATER, seconds=2)
 
 
-def test_a_crowd_that_asks_about_it_keeps_nobody_else_waiting(server, hung):
+def test_many_requests_for_it_delay_no_others(server, hung):
     put(server.base / "well" / "a.jpg", FIRST)
     well = register(server, "well")
     is_over, answers = threading.Event(), []
@@ -90,7 +90,7 @@ def test_a_crowd_that_asks_about_it_keeps_nobody_else_waiting(server, hung):
     assert statistics.median(took) < 0.1
 
 
-def test_a_part_of_a_folder_that_hangs_is_enough(server, tmp_path):
+def test_a_folder_of_which_a_part_hangs_does_not_answer(server, tmp_path):
     put(server.base / "front" / "a.jpg", FIRST, age=60)
     camera = register(server, "front")
     assert shown(camera) == FIRST
@@ -185,7 +185,7 @@ def test_a_command_names_it_and_ends(server, hung, share, words):
     assert "does not answer" in command.stdout + command.stderr
 
 
-def test_a_base_path_on_it_hangs_nothing_but_its_cameras(tmp_path):
+def test_a_hanging_base_path_affects_only_its_cameras(tmp_path):
     put(tmp_path / "elsewhere" / "front" / "a.jpg", FIRST)
     base = {"NVR_FOSCAM_BASE_PATH": str(tmp_path / "share")}
     with (

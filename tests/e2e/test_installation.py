@@ -102,7 +102,7 @@ def test_without_a_database_a_command_refuses_to_make_one(checkout, program):
     assert sorted(os.listdir(checkout.folder)) == before
 
 
-def test_commands_use_the_database_that_the_running_service_wrote_down(checkout, tmp_path):
+def test_commands_use_the_database_in_the_record_of_the_running_service(checkout, tmp_path):
     with checkout.service(tmp_path, NVR_RETENTION_DAYS="7") as server:
         record = checkout.folder / "instance" / "service.json"
         assert record.stat().st_mode & 0o777 == 0o600
@@ -118,7 +118,7 @@ def test_commands_use_the_database_that_the_running_service_wrote_down(checkout,
     assert f"Using the database {server.database}, which the service wrote down" in done.stderr
 
 
-def test_what_the_service_writes_down_is_not_secret():
+def test_the_record_of_the_service_holds_no_secret():
     assert set(RECORDED) < {setting.name for setting in SETTINGS}
     words = ("TOKEN", "SECRET", "KEY", "PASSWORD", "MQTT")
     assert [name for name in RECORDED if any(word in name for word in words)] == []

@@ -82,7 +82,7 @@ def test_a_base_path_that_comes_after_the_start_is_used_at_once(tmp_path):
         assert ask(server, camera + "/diagnostics")["problems"] == []
 
 
-def test_what_was_uploaded_while_the_service_was_down_is_seen_at_its_start(tmp_path):
+def test_an_upload_while_the_service_was_down_is_seen_at_its_start(tmp_path):
     with ForkedServer(tmp_path) as server:
         camera = register(server)
     upload(server, "a.jpg", age=30)
@@ -108,7 +108,7 @@ def test_uploads_of_all_cameras_are_written_together_and_seldom(server):
 
 
 @pytest.mark.slow
-def test_in_so_many_seconds_there_is_one_transaction_at_the_most(tmp_path):
+def test_there_is_at_most_one_transaction_per_interval(tmp_path):
     with ForkedServer(tmp_path, NVR_LAST_SEEN_FLUSH_SECONDS="3") as server:
         for number in range(5):
             register(server, f"front/{number}")
@@ -121,7 +121,7 @@ def test_in_so_many_seconds_there_is_one_transaction_at_the_most(tmp_path):
 
 
 @pytest.mark.slow
-def test_each_status_moves_once_for_each_evidence(tmp_path):
+def test_each_observation_changes_a_status_once(tmp_path):
     with ForkedServer(tmp_path, NVR_OFFLINE_AFTER_SECONDS="3") as server:
         camera = register(server)
 

@@ -15,7 +15,7 @@ def written_bytes(process):
     return int(re.search(r"^write_bytes: (\d+)", io, re.MULTILINE)[1])
 
 
-def test_a_scrape_writes_nothing_to_the_disk_and_tells_of_this_process(server):
+def test_a_scrape_writes_nothing_to_the_disk_and_describes_this_process(server):
     body = {"name": "Front Door", "folder_path": "front_door"}
     requests.post(f"{server.url}/api/cameras", json=body)
     requests.get(f"{server.url}/metrics")

@@ -79,7 +79,9 @@ def test_a_share_mounted_in_a_watched_folder_is_noticed_and_so_is_its_end(
 
 
 @needs_mount
-def test_what_a_mount_in_a_watched_folder_shows_and_hides_is_noticed(server, camera, tmp_path):
+def test_pictures_that_a_mount_in_a_watched_folder_shows_and_hides_are_noticed(
+    server, camera, tmp_path
+):
     put(server.base / "front" / "day" / "a.jpg", NEW, age=60)
     put(tmp_path / "bound" / "b.jpg", NEWEST, age=30)
     assert shown(camera) == NEW
@@ -110,7 +112,7 @@ def test_a_local_disk_is_watched(server, camera, tmp_path, kind):
 
 @needs_mount
 @pytest.mark.parametrize("kind", ["vboxsf", "prl_fs", "9p", "nfs4", "cifs"])
-def test_what_the_kernel_calls_by_any_other_name_is_polled(tmp_path, kind):
+def test_any_other_type_of_file_system_is_polled(tmp_path, kind):
     folder = tmp_path / "uploads" / "front"
     put(folder / "a.jpg", OLD)
     table = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:99 / {folder} rw - {kind} share rw\n"
@@ -149,7 +151,7 @@ def test_a_database_that_is_not_on_a_local_disk_is_refused_with_the_remedy(tmp_p
 
 
 @needs_bindfs
-def test_a_database_elsewhere_is_taken_from_an_owner_who_knows_better(tmp_path):
+def test_a_setting_allows_a_database_on_any_file_system(tmp_path):
     with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
         url = f"sqlite:///{share.point}/nvr.db"
         with Server(tmp_path, NVR_DATABASE_URL=url, NVR_DATABASE_ANYWHERE="1") as server:

@@ -91,7 +91,7 @@ def prune(server):
         requests.delete(f"{server.url}/api/cameras/{camera['id']}")
 
 
-def test_what_is_mutated_is_valid_before(asked):
+def test_each_request_is_valid_before_it_is_mutated(asked):
     server, requests_of_a_new_camera = asked
     for one in requests_of_a_new_camera():
         assert {*send(server.url, one)} <= {200, 201, 206, 304}, one

@@ -53,14 +53,14 @@ def test_the_manager_is_notified_of_the_start_of_answers_and_of_the_stop(manager
     assert manager.recv(100) == b"STOPPING=1"
 
 
-def test_to_notify_no_manager_or_one_that_is_gone_raises_nothing(tmp_path, monkeypatch):
+def test_notifying_a_missing_manager_raises_nothing(tmp_path, monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     main.notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     main.notify("READY=1")
 
 
-def test_the_watchdog_is_told_often_enough():
+def test_the_watchdog_is_notified_often_enough():
     unit = (PROJECT / "deploy/nvr-cameras.service").read_text()
     seconds = int(unit.split("WatchdogSec=")[1].split()[0])
     assert seconds > 2 * main.WATCHDOG_SECONDS + event_loop.STUCK_SECONDS
@@ -68,7 +68,7 @@ def test_the_watchdog_is_told_often_enough():
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
-def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(manager, tmp_path, method):
+def test_the_watchdog_is_not_notified_while_a_request_waits_in_vain(manager, tmp_path, method):
     with (
         faulty_server(tmp_path, FAST_WATCHDOG + HANG, NVR_THREADS="1") as running,
         ExitStack() as clients,
@@ -81,7 +81,7 @@ def test_the_watchdog_is_not_told_while_a_request_waits_in_vain(manager, tmp_pat
 
 
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
-def test_the_watchdog_is_not_told_while_the_loop_fails(manager, tmp_path):
+def test_the_watchdog_is_not_notified_while_the_loop_fails(manager, tmp_path):
     fault = """
 from app.server import limits
 def fail(self):
@@ -94,7 +94,7 @@ limits.ConnectionLimits.apply = fail
 
 
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
-def test_the_watchdog_is_told_while_nobody_asks(manager, tmp_path):
+def test_the_watchdog_is_notified_while_no_request_comes(manager, tmp_path):
     with faulty_server(tmp_path, FAST_WATCHDOG):
         assert manager.recv(100) == b"READY=1"
         for _ in range(20):

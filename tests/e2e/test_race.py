@@ -82,7 +82,7 @@ def read(url: str, closed, until: float) -> tuple[int, list[str]]:
 
 
 @pytest.mark.slow
-def test_no_answer_is_older_than_what_was_closed_before_the_question(server, processes):
+def test_no_response_is_older_than_an_upload_closed_before_the_request(server, processes):
     url = f"{server.url}/api/cameras"
     camera = requests.post(url, json={"name": "Front", "folder_path": "front"}).json()["id"]
     with processes.Manager() as manager, processes.Pool(WRITERS + READERS) as pool:

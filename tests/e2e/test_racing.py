@@ -44,7 +44,7 @@ def test_racing_posts_of_one_batch_store_it_once_and_answer_the_same_ids(server,
 
 
 @pytest.mark.parametrize("clients", [2, 8])
-def test_racing_posts_of_one_detection_make_it_once(server, clients):
+def test_racing_posts_of_one_detection_store_it_once(server, clients):
     url = f"{server.url}/api/detections"
     body = {"name": "Front", "folder_path": "front"}
     camera = requests.post(f"{server.url}/api/cameras", json=body, timeout=DEADLINE_SECONDS).json()

@@ -146,7 +146,9 @@ UNENDED = {
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), UNENDED.values(), ids=UNENDED)
-def test_what_can_become_no_request_is_refused_before_its_end(shared_server, sent, status, code):
+def test_an_invalid_start_of_a_request_is_refused_before_its_end(
+    shared_server, sent, status, code
+):
     received, cost = exchange(shared_server, sent)
     assert_problem(wire.parse(received), status, code)
     assert cost < HEADER_MS
@@ -163,7 +165,7 @@ def exchange(server, request):
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_request_is_refused_fast_in_the_one_shape(shared_server, sent, status, code):
+def test_an_invalid_request_is_refused_fast_in_the_one_shape(shared_server, sent, status, code):
     received, cost = exchange(shared_server, sent + b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n")
     answer = wire.parse(received)
     assert_problem(answer, status, code)
@@ -203,7 +205,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("sent", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_is_a_request_is_answered(shared_server, sent):
+def test_a_valid_request_is_answered(shared_server, sent):
     request = sent.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
     if b"Connection: TE" in sent:
         request = sent + GET + b"Connection: close\r\n\r\n"
@@ -317,7 +319,7 @@ def post_expecting(length):
 
 
 @pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
-def test_who_expects_to_continue_without_a_body_is_answered_at_once(shared_server, length):
+def test_expect_continue_without_a_body_is_answered_at_once(shared_server, length):
     began = time.monotonic()
     received, _ = exchange(shared_server, GET + EXPECT + length + b"\r\n" + LAST)
     assert statuses(received) == [200, 200]
@@ -325,7 +327,7 @@ def test_who_expects_to_continue_without_a_body_is_answered_at_once(shared_serve
 
 
 @pytest.mark.parametrize("length", [MIB + 1, MIB + FRAMING_BYTES, 10**9, 10**17])
-def test_who_expects_to_continue_with_too_large_a_body_is_refused_at_once(shared_server, length):
+def test_expect_continue_with_too_large_a_body_is_refused_at_once(shared_server, length):
     began = time.monotonic()
     received, _ = exchange(shared_server, post_expecting(length))
     assert statuses(received) == [413]
@@ -333,7 +335,7 @@ def test_who_expects_to_continue_with_too_large_a_body_is_refused_at_once(shared
 
 
 @pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["alone", "behind another"])
-def test_who_expects_to_continue_is_told_to_and_the_next_request_is_untouched(server, before):
+def test_expect_continue_is_granted_and_the_next_request_is_untouched(server, before):
     with wire.connect(server.url) as connection:
         connection.sendall(before + post_expecting(len(BODY)))
         received = b""
@@ -344,13 +346,13 @@ def test_who_expects_to_continue_is_told_to_and_the_next_request_is_untouched(se
     assert statuses(received) == [*([200] if before else []), 100, 201, 200]
 
 
-def test_who_sends_the_body_without_waiting_is_answered(server):
+def test_a_body_that_is_sent_without_waiting_is_accepted(server):
     received, _ = exchange(server, post_expecting(len(BODY)) + BODY + LAST)
     assert statuses(received)[-2:] == [201, 200]
 
 
 @pytest.mark.parametrize("end", [b"0\r\n\r\n", b"0;a=b\r\n\r\n", b"0\r\nX: y\r\n\r\n"])
-def test_extensions_and_trailers_of_chunks_are_passed_over(server, end):
+def test_extensions_and_trailers_of_chunks_are_skipped(server, end):
     chunk = b'%x;name="a \\" b"\r\n%b\r\n' % (len(BODY), BODY)
     received, _ = exchange(server, CHUNKED + chunk + end + LAST)
     assert statuses(received) == [201, 200]

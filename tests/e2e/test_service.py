@@ -135,7 +135,7 @@ def test_a_wrong_setting_is_one_line(tmp_path, name):
 
 
 @pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1", "\x1b[31m"])
-def test_an_address_that_cannot_be_had_is_one_line(tmp_path, host):
+def test_an_address_that_cannot_be_listened_on_is_one_line(tmp_path, host):
     assert "NVR_HOST=" in refusal(Server(tmp_path, NVR_HOST=host))
 
 
@@ -184,7 +184,7 @@ def test_two_processes_that_start_at_once_on_a_new_database_both_serve(tmp_path)
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
-def test_nobody_writes_lines_into_the_log(tmp_path, level):
+def test_a_client_writes_no_lines_of_its_own_into_the_log(tmp_path, level):
     hostile = f"x\n{FORGED}\r\n\x1b[2J\u202e\u2028{FORGED}"
     with Server(tmp_path, NVR_LOG_LEVEL=level) as server:
         # Line feeds and escapes of C1: in a header waitress takes bytes above 0x7f only.

@@ -48,7 +48,7 @@ def test_two_channels_of_one_folder_are_two_cameras(tmp_path, watch):
         assert snapshot(server, seldom) == two
 
 
-def test_settings_of_the_box_hold_at_once_for_the_service_and_for_commands(tmp_path):
+def test_settings_of_the_box_take_effect_at_once_for_the_service_and_for_commands(tmp_path):
     with ForkedServer(tmp_path, NVR_AUDIT_RETENTION_DAYS="365") as server:
         camera = register(server, "front")
         put(server.base / "front/a.jpg", picture(), age=60)

@@ -63,7 +63,7 @@ def camera(box: Box) -> Iterator[dict[str, str]]:
     box.ask("DELETE", f"/{made['id']}")
 
 
-def test_a_camera_comes_changes_and_goes(box):
+def test_a_camera_is_created_changed_and_deleted(box):
     body = {"name": "Smoke test", "folder_path": f"smoke-{uuid.uuid4()}", "status": "offline"}
     made = box.ask("POST", json=body)
     path = f"/{made.json()['id']}"
@@ -151,7 +151,7 @@ def test_an_event_claims_is_reviewed_counted_and_exported(box, camera):
     assert entry["details"] == {"changes": {"reviewed": {"old": False, "new": True}}}
 
 
-def test_the_audit_log_tells_what_went_with_a_camera(box):
+def test_the_audit_log_counts_what_was_deleted_with_a_camera(box):
     body = {"name": "Smoke test", "folder_path": f"smoke-{uuid.uuid4()}"}
     camera = box.ask("POST", json=body).json()
     seen = {"camera_id": camera["id"], "object_type": "cat", "confidence": 0.8}
@@ -166,7 +166,7 @@ def test_the_audit_log_tells_what_went_with_a_camera(box):
     assert left == {"detections": [], "count": 0, "next_cursor": None}
 
 
-def test_the_box_says_how_it_is(box, camera):
+def test_the_box_reports_its_health(box, camera):
     alive = requests.get(f"{box.url}/health", timeout=DEADLINE_SECONDS)
     assert alive.json() == {"status": "alive"}
     health = box.api("GET", "/system/health")
