@@ -5,7 +5,7 @@ A folder that moves is one node that gets another parent, however many folders l
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .newest_files import REMEMBERED, Candidate, Completed, Ranking
@@ -53,6 +53,8 @@ class FolderTree:
         self._nodes: dict[int, FolderNode] = {}
         # Folders that left their place; `release` forgets those that are nowhere else.
         self.detached: list[FolderNode] = []
+        # Places where another folder than before may be now, in the order of their events.
+        self._doubtful: dict[Entry, None] = {}
 
     def set_root(self, wd: int) -> None:
         """Begin with the camera's own folder."""
@@ -87,8 +89,33 @@ class FolderTree:
         if name in parent.children:
             self.detach(parent.children[name])
 
+    def note_change(self, place: Entry, is_same: bool = False, is_gone: bool = False) -> None:
+        """A folder came to this place, left it, or only got other rights."""
+        if not is_same:
+            self.detach_at(*place)
+        if is_gone:
+            self._doubtful.pop(place, None)
+        else:
+            self._doubtful[place] = None
+
+    def doubtful_places(self) -> Iterator[Entry]:
+        """The places to look at, each once; those in a folder that left wait until it is found."""
+        doubtful, self._doubtful = self._doubtful, {}
+        while doubtful:
+            waiting: dict[Entry, None] = {}
+            for place in doubtful:
+                if self.contains(place):
+                    yield place
+                else:
+                    waiting[place] = None
+            if len(waiting) == len(doubtful):
+                return
+            doubtful = waiting
+
     def forget(self, node: FolderNode) -> None:
         """The kernel has ended the folder's watch."""
+        if node.parent:
+            self._doubtful[node.parent, node.name] = None
         self.detach(node)
         del self._nodes[node.wd]
 

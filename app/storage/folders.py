@@ -21,13 +21,10 @@ from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost
 
-# How long a folder that cannot be watched is walked before watching is tried again, in seconds.
-RETRY_SECONDS = 60
-# How long a question waits for another thread that reads the same folder anew, before it walks.
-PATIENCE_SECONDS = 0.05
-# The watches of a folder that nobody has asked about for so long, in seconds, are given back when
-# a new folder comes.
-IDLE_SECONDS = 600
+# In seconds: how long a folder that cannot be watched is walked before watching is tried again;
+# how long a question waits for another thread that reads the same folder anew, before it walks;
+# after how long without a question a folder's watches are given back when a new folder comes.
+RETRY_SECONDS, PATIENCE_SECONDS, IDLE_SECONDS = 60, 0.05, 600
 # How often the kernel's queue of 16,384 events is emptied, in seconds: it has room for a folder of
 # thousands that is deleted, and for uploads that come in many small writes.
 DRAIN_SECONDS = 0.1
@@ -53,8 +50,7 @@ class FolderState(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
-    """One folder and pattern: its tree while it can be watched, else the reason and when to try
-    again.
+    """One folder and pattern: its tree, or why it cannot be watched and when to try again.
 
     ``mounts``: the one that it lies on and those in it, by the ``table`` that was read last.
     """
@@ -133,28 +129,25 @@ class Folders:
         """What the clock of the folder's storage shows, as far as that is known."""
         entry = self._entry(folder_key(folder, file_pattern))
         if entry.table is None:
-            around = mounts.table().around(safe_open.real_path(folder))
-            return self._clock(_Entry(mounts=around, arrivals=entry.arrivals), now)
+            _check_mounts(entry, folder)
         return self._clock(entry, now)
 
     def remembered(
         self, folder: int, file_pattern: str | None = None
     ) -> tuple[str | None, Upload | None]:
-        """Why a query of the folder would walk it, None where it is watched; and the last upload
-        that an earlier query saw. Reads nothing.
+        """Why a query would walk the folder, None where it is watched, and the last known upload.
+
+        Reads nothing.
         """
-        with self._lock:
-            entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
-        if not self.watch:
-            return OFF, entry.upload
-        return None if entry.tree else entry.reason, entry.upload
+        entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
+        reason = entry.reason if self.watch else OFF
+        return None if entry.tree else reason, entry.upload
 
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
         with self._lock:
-            entries = [(key[:2], entry) for key, entry in self._entries.items()]
-        walked = ((folder, e.reason) for folder, e in entries if not e.tree)
-        return list({folder: reason for folder, reason in walked if reason != NOT_YET}.values())
+            walked = {key[:2]: e.reason for key, e in self._entries.items() if not e.tree}
+        return [reason for reason in walked.values() if reason != NOT_YET]
 
     def drain(self) -> None:
         """Fetch the events that the kernel has queued before its queue overflows."""
@@ -176,9 +169,10 @@ class Folders:
     def _entry(self, key: FolderKey) -> _Entry:
         now = time.monotonic()
         with self._lock:
-            entry = self._entries.get(key)
-            is_new = entry is None
-            entry = entry or self._entries.setdefault(key, _Entry(key[-1]))
+            is_new = key not in self._entries
+            if is_new:
+                self._entries[key] = _Entry(key[-1])
+            entry = self._entries[key]
             entry.asked_at = now
         if is_new:  # where nobody calls `retain`, the watches of deleted cameras must end, too
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
@@ -186,9 +180,8 @@ class Folders:
 
     def _clock(self, entry: _Entry, now: datetime) -> StorageClock:
         is_local = all(mount.is_local for mount in entry.mounts)
-        return StorageClock(
-            *(self._doubted.notice(now), entry.arrivals.ahead_ns, is_local, self._doubted)
-        )
+        now_ns, ahead_ns = self._doubted.notice(now), entry.arrivals.ahead_ns
+        return StorageClock(now_ns, ahead_ns, is_local, self._doubted)
 
     def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
         """Walk the folder, once more where its files show that the clock is another one."""
@@ -199,10 +192,8 @@ class Folders:
             if abs(entry.arrivals.ahead_ns - clock.ahead_ns) <= JUMP_NS:
                 break
         if arrived := entry.arrivals.pending:
-            check = None
-            if not is_clip(arrived.path):
-                check = self.checks.examine(folder, arrived.path, clock)[1]
-            if check is None or not check.is_being_written:
+            examine, path = self.checks.examine, arrived.path
+            if is_clip(path) or not examine(folder, path, clock)[1].is_being_written:
                 entry.upload = Upload(clock.box_ns, arrived.path, arrived.mtime_ns)
                 entry.arrivals.pending = None
         return FolderState(found.newest, found.clips, entry.upload, reason, clock)
@@ -212,54 +203,47 @@ class Folders:
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
-            _check_mounts(entry, folder)
-            clock = self._clock(entry, now)
-            if entry.jumps != self._doubted.jumps:
-                _close(entry)
-                entry.jumps = self._doubted.jumps
-            try:
-                if entry.tree:
-                    return self._from_tree(entry, entry.tree, folder, clock)
-            except WatchLost:
-                pass
-            if time.monotonic() >= entry.retry_at:
-                with contextlib.suppress(WatchLost):
-                    tree = self._read(entry, folder, clock)
-                    return self._from_tree(entry, tree, folder, clock)
-            return None
+            return self._from_tree(entry, folder, now)
         finally:
             entry.lock.release()
             if not entry.retained:
                 _release(entry)
 
+    def _from_tree(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
+        _check_mounts(entry, folder)
+        clock = self._clock(entry, now)
+        if entry.jumps != self._doubted.jumps:
+            _close(entry)
+            entry.jumps = self._doubted.jumps
+        for _ in range(2):  # once more, of a new tree, where events do not tell everything
+            try:
+                tree = entry.tree or self._read(entry, folder, clock)
+                newest, clips = tree.newest(folder, clock)
+            except WatchLost as lost:
+                entry.reason = str(lost)
+                _close(entry)
+            except BaseException:  # raised again: what was queued is half applied
+                _close(entry)
+                raise
+            else:
+                entry.upload = tree.upload or entry.upload
+                return FolderState(newest, clips, entry.upload, None, clock)
+        return None
+
     def _read(self, entry: _Entry, folder: int, clock: StorageClock) -> WatchedTree:
         """A new tree; where the folder cannot be watched, not before the next try."""
+        if time.monotonic() < entry.retry_at:
+            raise WatchLost(entry.reason)
         try:
             for mount in entry.mounts:
                 if not mount.is_local:
                     raise WatchLost(NOT_LOCAL.format(mount.kind, mount.point))
-            entry.tree = WatchedTree(
-                self._watches, folder, clock, self.most_bytes, entry.file_pattern
-            )
-        except WatchLost as lost:
-            entry.reason = str(lost)
+            tree = WatchedTree(self._watches, folder, clock, self.most_bytes, entry.file_pattern)
+        except WatchLost:
             entry.retry_at = time.monotonic() + RETRY_SECONDS
             raise
-        entry.reason = NOT_YET
-        return entry.tree
-
-    def _from_tree(
-        self, entry: _Entry, tree: WatchedTree, folder: int, clock: StorageClock
-    ) -> FolderState:
-        try:
-            newest, clips = tree.newest(folder, clock)
-        except BaseException as error:  # raised again: what was queued is half applied
-            if isinstance(error, WatchLost):
-                entry.reason = str(error)
-            _close(entry)
-            raise
-        entry.upload = tree.upload or entry.upload
-        return FolderState(newest, clips, entry.upload, None, clock)
+        entry.tree, entry.reason = tree, NOT_YET
+        return tree
 
 
 def folder_key(folder: int, file_pattern: str | None = None) -> FolderKey:

@@ -51,8 +51,6 @@ class WatchedTree:
         # The camera's own folder, open while a question is answered, and the moment of that.
         self._folder, self._clock = folder, clock
         self._tree = FolderTree()
-        # Places where another folder than before may be now, in the order of their events.
-        self._doubtful: dict[Entry, None] = {}
         # Whether some folder lies so deep that a move could bring it within `MAX_DEPTH`.
         self._is_deep = False
         self._watches, self._queue = inotify, inotify.open_queue()
@@ -105,10 +103,13 @@ class WatchedTree:
 
     def _catch_up(self) -> None:
         """Apply what the kernel has queued: folders first, then each changed file once."""
-        changed: dict[Entry, bool] = {}
-        for event in self._watches.take(self._queue):
+        events, changed = self._watches.take(self._queue), dict[Entry, bool]()
+        if not events:
+            return
+        for event in events:
             self._note(event, changed)
-        self._check_folders()
+        for place in self._tree.doubtful_places():
+            self._check_folder(*place)
         self._release()
         for file, completed in changed.items():
             if self._tree.contains(file):
@@ -119,13 +120,16 @@ class WatchedTree:
         if node is None:
             return  # a folder that left, or was deleted
         if mask & (flags.IGNORED | flags.UNMOUNT):
-            self._note_end(node, mask)
+            if node is self._tree.root or mask & flags.UNMOUNT:
+                raise WatchLost(watches.REPLACED)
+            self._tree.forget(node)
         elif not name:
             if node is self._tree.root and not may_enter(self._folder):
                 raise WatchLost(watches.CLOSED)
         elif mask & flags.ISDIR:
             if not is_housekeeping(name):
-                self._note_folder((node, name), mask)
+                same, gone = bool(mask & flags.ATTRIB), bool(mask & flags.DELETE)
+                self._tree.note_change((node, name), same, gone)
         elif self._is_upload(name) and not name.startswith("."):
             file, writers = (node, name), self._of_kind(name).writers
             changed[file] = bool(mask & COMPLETED) or changed.get(file, False)
@@ -135,37 +139,6 @@ class WatchedTree:
                 writers.complete(file)
             elif mask & GONE:
                 writers.drop(file)
-
-    def _note_end(self, node: FolderNode, mask: int) -> None:
-        """The kernel watches the folder no more."""
-        if node is self._tree.root or mask & flags.UNMOUNT:
-            raise WatchLost(watches.REPLACED)
-        if node.parent:
-            self._doubtful[node.parent, node.name] = None
-        self._tree.forget(node)
-
-    def _note_folder(self, place: Entry, mask: int) -> None:
-        """A folder came to this place, left it, or got other rights."""
-        if not mask & flags.ATTRIB:
-            self._tree.detach_at(*place)
-        if mask & flags.DELETE:
-            self._doubtful.pop(place, None)
-        else:
-            self._doubtful[place] = None
-
-    def _check_folders(self) -> None:
-        """Look at every doubtful place; those in a folder that left wait until it is found."""
-        doubtful, self._doubtful = self._doubtful, {}
-        while doubtful:
-            waiting: dict[Entry, None] = {}
-            for place in doubtful:
-                if self._tree.contains(place):
-                    self._check_folder(*place)
-                else:
-                    waiting[place] = None
-            if len(waiting) == len(doubtful):
-                return
-            doubtful = waiting
 
     def _check_folder(self, parent: FolderNode, name: str) -> None:
         """Take up the folder at this place: read it, unless it only has moved there."""
