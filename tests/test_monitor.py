@@ -86,6 +86,20 @@ def test_uploads_while_the_service_was_down_are_seen_at_start(watch, base, camer
     assert seen == clock.rfc3339(clock.from_ns(file.st_mtime_ns))
 
 
+def test_a_picture_is_read_soon_after_another_one_was_overwritten_by_it(
+    watch, base, camera, client
+):
+    path, url = base / "front" / "snap.jpg", f"/api/cameras/{camera['id']}/snapshot"
+    put(path, picture(shade=1))
+    watch.tick()
+    assert client.get(url).data == picture(shade=1)
+    for shade in (2, 3, 4):
+        path.write_bytes(picture(shade=shade))
+        watch.read_overwritten()
+        path.write_bytes(picture(shade=9)[:900])
+        assert client.get(url).data == picture(shade=shade)
+
+
 def test_a_clip_counts_as_an_upload_when_it_is_closed(watch, base, camera):
     put(base / "front" / "old.mp4", b"x", age=3600)
     watch.tick()

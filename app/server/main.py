@@ -106,7 +106,7 @@ def start_jobs(app: Flask) -> list[Job]:
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
         Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
-        Job("inotify", DRAIN_SECONDS, app.extensions["folders"].drain),
+        Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),
         Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
     ]

@@ -112,6 +112,13 @@ class Monitor:
             raise
         self._faulty = False
 
+    def read_overwritten(self) -> None:
+        """Remember what was just written over a picture, before it is overwritten again."""
+        overwritten = self._folders.drain()
+        for state in list(self._states.values()):
+            if state.key in overwritten:
+                self._read(state)
+
     def flush(self) -> None:
         """Write the pending updates of all cameras."""
         pending_updates.flush()

@@ -149,9 +149,21 @@ class Folders:
             walked = {key[:2]: e.reason for key, e in self._entries.items() if not e.tree}
         return [reason for reason in walked.values() if reason != NOT_YET]
 
-    def drain(self) -> None:
-        """Fetch the events that the kernel has queued before its queue overflows."""
+    def drain(self) -> set[FolderKey]:
+        """Fetch the events that the kernel has queued before its queue overflows.
+
+        Returns the folders in which the file whose last version is remembered was completed again.
+        """
         self._watches.drain()
+        with self._lock:
+            entries = list(self._entries.items())
+        return {
+            key for key, entry in entries if entry.tree and self._is_overwritten(key, entry.tree)
+        }
+
+    def _is_overwritten(self, key: FolderKey, tree: WatchedTree) -> bool:
+        version = self.versions.newest(key)
+        return version is not None and tree.is_completed(os.path.basename(version.path))
 
     def retain(self, keys: Iterable[FolderKey]) -> None:
         """Stop watching all folders but these."""

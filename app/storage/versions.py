@@ -111,8 +111,11 @@ class Versions:
             version = memory.version
             if version is None or now_there is None or version.candidate.path != candidate.path:
                 return None
-            if candidate.idle and candidate.follows(version.candidate):  # and has no end
-                version = memory.version = version._replace(candidate=candidate)
+            # It was closed without an end, or closed since it was read while being written.
+            is_over = candidate.idle or not version.candidate.idle
+            if is_over and candidate.follows(version.candidate):
+                version = version._replace(candidate=candidate._replace(idle=True))
+                memory.version = version
         before, after = version.candidate.completed, candidate.completed
         if before is None or after is None:
             is_last = time.monotonic() - version.seen_at <= WRITING_SECONDS

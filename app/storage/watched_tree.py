@@ -68,6 +68,10 @@ class WatchedTree:
         """Give the watches back."""
         self._watches.close_queue(self._queue, self._tree.clear())
 
+    def is_completed(self, name: str) -> bool:
+        """Whether an event that waits says that a file of this name was completed."""
+        return any(event.name == name and event.mask & COMPLETED for event in self._queue.events)
+
     def newest(self, folder: int, clock: StorageClock) -> tuple[list[Candidate], list[Candidate]]:
         """The newest pictures and the newest clips, as a walk over ``folder`` would find them now.
 
