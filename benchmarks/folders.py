@@ -67,7 +67,7 @@ def stage() -> Iterator[Stage]:
 
 
 def cost(size: int) -> Measurement:
-    """A snapshot of a folder with so many files."""
+    """A snapshot of a folder with ``size`` files."""
     return Measurement(
         f"200 KiB snapshot, folder of {size:,}", "ms CPU", None, lambda on: costs(on)[size]
     )

@@ -11,7 +11,7 @@ OWNER, OTHER, IDLE = (f"00000000-0000-4000-8000-{n:012}" for n in range(3))
 # The oldest rows are the rare ones, which a list of the newest first reaches last.
 RARE = 20
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)"
-# From 2025-06-15 on, so many seconds apart.
+# From 2025-06-15 on, this many seconds apart.
 MOMENT = "strftime('%Y-%m-%dT%H:%M:%S', 1750000000 + i * {}, 'unixepoch') || '.000000Z'"
 OWNERS = f"CASE WHEN i < {RARE} THEN '{OTHER}' ELSE '{OWNER}' END"
 FILL = (

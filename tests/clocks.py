@@ -8,6 +8,6 @@ from app.storage.newest_files import Doubted, StorageClock
 def storage_clock(
     now: datetime, doubted: Doubted | None = None, ahead: float = 0, is_local: bool = True
 ) -> StorageClock:
-    """The clock of a storage that is ``ahead`` of the box's by so many seconds."""
+    """The clock of a storage that is ``ahead`` seconds ahead of the box's."""
     doubted = doubted or Doubted()
     return StorageClock(doubted.notice(now), round(ahead * 1e9), is_local, doubted)

@@ -55,7 +55,7 @@ def open_descriptors() -> dict[str, str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Let go of what a failed test held, so that its failure is all that is reported.
+    """Release the files of a failed test, so that only its failure is reported.
 
     Its traceback would keep sockets open until some other test gets the blame.
     """
@@ -70,7 +70,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector leave out what the test runner has allocated: ten times the service."""
+    """Exclude the objects of the test runner, ten times those of the service, from collection."""
     gc.collect()
     gc.freeze()
 
@@ -136,7 +136,7 @@ def camera(client: FlaskClient, base: Path) -> dict[str, str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Watched]:
-    """An empty folder, and what the index knows of it."""
+    """An empty folder and its index."""
     watched = Watched(tmp_path / "root")
     yield watched
     watched.close()

@@ -19,7 +19,7 @@ FETCH = "curl -s -OJ -w '%{{http_code}} %{{content_type}}\\n' $NVR/api/cameras/$
 
 
 class Differs(Exception):
-    """Something differs from what was expected; the text says what."""
+    """An output is not the expected one; the text says which."""
 
 
 class Shell:

@@ -21,7 +21,7 @@ NAMES = (
 FOLDERS = ("", "20251223", "20251223/12", "20251224", ".tmp", "#recycle", "x.jpg")
 BYTES = (b"", b"\xff\xd8\xff", b"GIF89a" * 50)
 HOURS = (-40, -3, -1, 0, 0, 0, 2, 30)
-# More changes than the kernel queues, in one operation of so many.
+# One operation of this many makes more changes than the kernel queues.
 OVERFLOW_EVERY = 1000
 REFUSED = " refused"
 
@@ -117,7 +117,7 @@ class Uploads:
         os.utime(self.path(), (moment, moment), follow_symlinks=False)
 
     def set_clock(self) -> None:
-        """One that is behind sees what was written just now in the future."""
+        """By a clock that is behind, a file that was just written lies in the future."""
         self.clock_ahead = self.random.choice((0, 0, 2, -2))
 
     def truncate(self) -> None:

@@ -91,14 +91,14 @@ class Bindfs:
         return f" {self.point} " in Path("/proc/self/mountinfo").read_text()
 
     def hang(self) -> None:
-        """From now on no system call on it returns."""
+        """Let no system call on it return from now on."""
         self.process.send_signal(signal.SIGSTOP)
 
     def recover(self) -> None:
-        """Answer again, also what was asked meanwhile."""
+        """Let system calls return again, including those that wait."""
         self.process.send_signal(signal.SIGCONT)
 
     def die(self) -> None:
-        """From now on every system call on it fails with ENOTCONN."""
+        """Let every system call on it fail with ENOTCONN from now on."""
         self.process.kill()
         self.process.wait(SECONDS)

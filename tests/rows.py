@@ -1,4 +1,4 @@
-"""Rows put straight into the tables, past every rule of the API."""
+"""Rows that are inserted into the tables directly, without the API's checks."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def add_detection(camera: str, event: int | None = None, external_id: str | None
 
 
 def add_many(camera: str, detections: int, events: int) -> None:
-    """So many detections, spread over so many events."""
+    """Insert this many detections, spread over this many events."""
     with database.atomic():
         database.execute_sql(
             f"{MANY} INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed)"

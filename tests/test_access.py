@@ -76,7 +76,7 @@ def ask(client, path, method, **headers):
 
 
 def is_refused(answer):
-    """By the gate, not by the view."""
+    """The authorizer refuses it, not the view."""
     assert answer.status_code < 500
     if answer.status_code == 401:
         challenges = answer.headers.getlist("WWW-Authenticate")
@@ -87,7 +87,7 @@ def is_refused(answer):
 
 
 def expected(who, method, endpoint):
-    """What the gate says to ``who``: what they show, and what they may do."""
+    """What ``who`` may do: the token that they send, and their rights."""
     shows, may = who
     needed = "read" if method in READING else "write"
     if endpoint == "system.get_alive" and needed == "read":

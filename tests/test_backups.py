@@ -35,7 +35,7 @@ def path(environ):
 
 @pytest.fixture
 def run(app):
-    """A command's result: exit code, output, and what went to stderr."""
+    """Run a command; its result has exit code, stdout and stderr."""
     return lambda *words: app.test_cli_runner().invoke(args=words)
 
 

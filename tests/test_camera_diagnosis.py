@@ -23,7 +23,7 @@ WHOLE = picture()
 
 
 class Settings:
-    """What holds for cameras: ``patterns`` by the camera's id."""
+    """The settings in effect for cameras: ``patterns`` by the camera's id."""
 
     def __init__(self, offline_after=OFFLINE_AFTER, **patterns):
         self.offline_after, self.patterns = offline_after, patterns

@@ -41,7 +41,7 @@ connection.close()
 
 
 def by_hand(sql):
-    """Run a statement as another program does, which knows nothing of the service."""
+    """Run a statement in another connection, as another program does."""
     with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
         connection.execute(sql)
 
@@ -177,7 +177,7 @@ def test_a_restored_database_continues_with_versions_that_were_never_used(tmp_pa
 
 
 def test_another_database_is_another_list(tmp_path):
-    """Both empty, as new ones are; then with a camera each that was there before the triggers."""
+    """Both databases empty, then each with a camera from before the triggers."""
     marks = set()
     for number in range(3):
         db.close_all()

@@ -1,4 +1,4 @@
-"""Which evidence moves which status? The whole rule as a table."""
+"""Which observation changes which status? The whole rule as a table."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -18,7 +18,7 @@ def log(app):
 
 
 def waiting():
-    """How many pages of the log are not in the database yet; asking moves none of them."""
+    """How many pages of the log are not copied to the database yet; copies none."""
     return os.stat(f"{database.path}-wal").st_size // 4120
 
 

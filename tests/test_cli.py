@@ -17,7 +17,7 @@ from tests.unprivileged import as_nobody, base_of_nobody
 
 @pytest.fixture
 def run(app):
-    """A command's result: exit code, output, and what went to stderr."""
+    """Run a command; its result has exit code, stdout and stderr."""
     return lambda *words: app.test_cli_runner().invoke(args=words)
 
 

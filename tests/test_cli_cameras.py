@@ -17,7 +17,7 @@ UNKNOWN = "123e4567-e89b-12d3-a456-426614174000"
 
 @pytest.fixture
 def run(app):
-    """A command's result: exit code, output, and what went to stderr."""
+    """Run a command; its result has exit code, stdout and stderr."""
     return lambda *words, **options: app.test_cli_runner().invoke(args=words, **options)
 
 

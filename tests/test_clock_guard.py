@@ -61,7 +61,7 @@ def service_runs():
     db.files.os.close(lock)
 
 
-# What the kernel and the service tell, and whether the clock is implausible.
+# The kernel's reading, the stored times, and whether the clock is implausible.
 @pytest.mark.parametrize(
     ("is_synchronised", "believed", "noted", "is_doubted"),
     [

@@ -199,7 +199,7 @@ def test_older_rows_get_the_value_of_a_new_column(environ, steps):
 
 
 def test_a_silence_that_was_recorded_before_the_upgrade_is_not_recorded_again(environ, steps):
-    """What the monitor told is taken from the audit log, which was all that knew it before."""
+    """The monitor's earlier changes are taken from the audit log, where alone they were stored."""
     for step in STEPS[:7]:
         shutil.copy(step, steps)
     create_app(environ)

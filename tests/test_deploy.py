@@ -174,7 +174,7 @@ def camera(pure_ftpd: int) -> Iterator[FTP]:
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Until somebody listens on ``port``."""
+    """Wait until a process listens on ``port``."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         assert server.poll() is None, server.stderr.read()
@@ -207,7 +207,7 @@ def test_pure_ftpd_uploads_under_a_dot_name_into_the_cameras_own_folder(camera, 
 
 @contextmanager
 def sessions(port: int, count: int) -> Iterator[None]:
-    """So many sessions from one address that the server has greeted, none of them logged in."""
+    """Open this many sessions from one address, none of them logged in."""
     with ExitStack() as stack:
         for _ in range(count):
             session = stack.enter_context(FTP(timeout=DEADLINE_SECONDS))

@@ -1,4 +1,4 @@
-"""Does the code stay as small as it was meant to be, and does it use libraries by their manuals?
+"""Does the code stay within its limits of size and of private names of libraries?
 
 ``python -m benchmarks.design --lists`` prints what each figure counts.
 """

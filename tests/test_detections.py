@@ -125,7 +125,7 @@ def test_all_detections_of_a_batch_get_the_same_moment(front, monkeypatch):
 
 
 def race(job):
-    """What ``job`` answered in each of several threads that begin at the same moment."""
+    """The results of ``job`` in several threads that begin at the same moment."""
     barrier, answers = threading.Barrier(THREADS), []
 
     def run(number):

@@ -38,7 +38,7 @@ FOREIGN = [
 
 @pytest.fixture(scope="module")
 def names():
-    """Those of a box called ``box`` and, by its owner, cameras.example.com."""
+    """The hosts of a box called ``box`` that is configured as cameras.example.com."""
     return AllowedHosts(("Cameras.example.com", "box"))
 
 

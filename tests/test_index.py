@@ -82,7 +82,7 @@ def test_the_index_agrees_with_a_walk_after_every_operation(tmp_path, monkeypatc
 @pytest.mark.slow
 @pytest.mark.slowest
 def test_the_index_agrees_with_a_walk_in_half_a_million_operations(processes):
-    """The tree's waits are the kernel's, so that more processes than processors pay."""
+    """Most time is spent in the kernel, so more processes than processors are faster."""
     with processes.Pool(PROCESSES) as pool:
         results = pool.map(differences_of, range(100, 150), chunksize=1)
     assert [difference for difference, _ in results if difference] == []

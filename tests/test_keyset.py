@@ -111,7 +111,7 @@ def test_a_filter_by_confidence_reads_no_lower_bucket(app):
 
 
 def test_python_and_the_database_compute_the_same_bucket(app):
-    """SQLite computes the stored one and Python the one that is asked for."""
+    """SQLite computes the stored bucket, and Python that of the filter."""
     numbers = sorted({n / 1000 for n in range(1001)} | {n / 20 for n in range(21)} | {0.1 + 0.2})
     for number in numbers:
         (stored,) = db.database.execute_sql("SELECT CAST(? * 20 AS INTEGER)", (number,)).fetchone()
@@ -243,7 +243,7 @@ def test_a_page_reads_one_row_more_than_it_returns(app):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_pages_repeat_no_row_and_skip_none_that_existed_throughout(app, seed):
-    """Between two pages others insert and delete, many rows of the same moment among them."""
+    """Between two pages rows are inserted and deleted, many with the same moment."""
     dice = random.Random(seed)
     moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
     add_events(dice.choices(moments, k=60))

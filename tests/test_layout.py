@@ -47,7 +47,7 @@ def test_without_a_home_folder_the_database_must_be_named(monkeypatch):
 
 
 def test_a_wheel_holds_every_package():
-    """Where it does not: name the new package in setup.cfg."""
+    """If this fails, name the new package in setup.cfg."""
     setup = ConfigParser()
     setup.read(PROJECT / "setup.cfg")
     named = setup["options"]["packages"].split()

@@ -41,7 +41,7 @@ def test_closes_a_socket():
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
-    """What pytest says of the tests above: FAILED for the test, ERROR for its end."""
+    """The outcome of the tests above: FAILED for the test, ERROR for its teardown."""
     folder = tmp_path_factory.mktemp("leaks")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_leaking.py").write_text(TESTS)

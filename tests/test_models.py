@@ -26,7 +26,7 @@ def count(model, camera):
 
 
 def remove(camera):
-    """Delete a camera with its detections and events; how many went."""
+    """Delete a camera with its detections and events; return how many were deleted."""
     went = delete_children(camera, lambda _: None)
     Camera.remove(camera)
     return went

@@ -29,7 +29,7 @@ EARLY = "2026-01-01T00:00:00.000000Z"
 
 @pytest.fixture
 def folders(app):
-    """What the app knows of the cameras' folders."""
+    """The app's index of the cameras' folders."""
     return app.extensions["folders"]
 
 
@@ -56,7 +56,7 @@ def seldom(base, folders, settings):
 
 
 def moves(camera):
-    """(old, new, evidence) of every move of the camera's status, oldest first."""
+    """(old, new, evidence) of every change of the camera's status, oldest first."""
     entries = list(AUDIT.iterate({"action": "camera_status_changed", "resource_id": camera["id"]}))
     assert {entry["actor"] for entry in entries} <= {"monitor"}
     return [
@@ -508,7 +508,7 @@ def test_the_monitor_pauses_between_many_cameras(watch, camera, monkeypatch):
 
 @pytest.fixture
 def later(monkeypatch):
-    """Sets the clock ahead of the real one by so many seconds."""
+    """Sets the clock ahead of the real one by a number of seconds."""
     real = clock.now
 
     def set_clock(seconds):

@@ -33,7 +33,7 @@ def threads(monkeypatch):
 
 @pytest.fixture
 def hang():
-    """A question that is answered when the test ends, or sets it."""
+    """An event that a task waits for; it is set when the test ends."""
     over = threading.Event()
     yield over
     over.set()

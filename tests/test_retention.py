@@ -1,4 +1,4 @@
-"""Is what is too old deleted, nothing else, and without keeping writers waiting?"""
+"""Are exactly the rows that are too old deleted, without delaying writers?"""
 
 import statistics
 import threading

@@ -38,7 +38,7 @@ def add(base, name, data, age=60.0):
 
 
 def latest(base, folder="", most=MOST, known=None, **wanted):
-    """What a service shows that has not looked before, or the one that ``known`` belongs to."""
+    """The snapshot of a new service, or of the one that ``known`` belongs to."""
     known = known or folders.Folders(most, watch=False)
     request = SnapshotRequest(str(base), folder, NOW, known)
     return snapshots.latest(request._replace(**wanted))

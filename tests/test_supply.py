@@ -1,4 +1,4 @@
-"""Is what gets installed what was asked for, to the byte?"""
+"""Are exactly the pinned packages installed, byte for byte?"""
 
 import json
 import re
@@ -44,7 +44,7 @@ def pins(lock):
     + [(LOCKS[1], "dev"), (LOCKS[2], "dev"), (LOCKS[2], "rivals")],
 )
 def test_the_lock_pins_all_that_setup_cfg_asks_for(lock, group):
-    """Where it does not: make lock."""
+    """If this fails, run make lock."""
     pinned = pins(lock)
     for requirement in asked(group):
         versions = pinned[re.sub(r"[._-]+", "-", requirement.name.lower())]

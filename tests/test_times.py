@@ -16,7 +16,7 @@ NS = 10**9
 
 
 def ns(seconds: float) -> int:
-    """So many seconds after `NOW`, in nanoseconds since the epoch."""
+    """The moment ``seconds`` after `NOW`, in nanoseconds since the epoch."""
     return int(NOW.timestamp()) * NS + round(seconds * NS)
 
 

@@ -36,12 +36,12 @@ TAKEN = ["anonymous", "monitor", "cli", "Anonymous", "MONITOR"]
 
 @pytest.fixture
 def secret():
-    """That of a token called phone, which may read."""
+    """The secret of a token called phone, which may read."""
     return tokens.create("phone", "read", BY)[1]
 
 
 def stored():
-    """The rows as they lie in the table."""
+    """The rows of the table."""
     return database.execute_sql("SELECT * FROM token").fetchall()
 
 

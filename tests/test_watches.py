@@ -51,7 +51,7 @@ print(len(held) - spare, reasons)
 
 @pytest.fixture
 def many(tmp_path):
-    """So many empty folders, an index, and each folder's descriptor."""
+    """Empty folders, an index, and each folder's descriptor."""
     paths = [tmp_path / "cameras" / f"{number:03}" for number in range(CAMERAS)]
     for path in paths:
         path.mkdir(parents=True)

@@ -35,7 +35,7 @@ class Markup(HTMLParser):
 
 
 def wall_of(client, query=""):
-    """The list on the wall, and what the page says of the address."""
+    """The list on the wall, and the page's notices about its address."""
     page = Markup(client.get(f"/{query}").text)
     said = " ".join(page.texts)
     return next(a for a in page.attributes("ul") if a.get("id") == "wall"), said

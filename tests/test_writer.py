@@ -31,7 +31,7 @@ print("held", flush=True)
 sys.stdin.read()
 connection.close()
 """
-# A process that reads and writes and ends without a word about the database.
+# A process that reads and writes and ends without closing the database.
 USE = """
 import sys, threading
 from app import create_app, db
@@ -75,7 +75,7 @@ def names():
 
 
 def outcome(change, **options):
-    """What ``change`` came to: None, or what it raised."""
+    """The outcome of ``change``: None, or the exception that it raised."""
     try:
         writer.run(change, **options)
     except BaseException as error:
@@ -85,7 +85,7 @@ def outcome(change, **options):
 
 @contextmanager
 def busy(pool):
-    """Inside, the writer thread is in a change of its own."""
+    """In the block the writer thread is busy with a change of its own."""
     has_begun, may_end = threading.Event(), threading.Event()
 
     def wait():

@@ -1,4 +1,4 @@
-"""A folder, and what `Folders` knows of it, for the tests of watching."""
+"""A folder and its index, for the tests of watching."""
 
 import os
 from collections.abc import Callable

@@ -55,7 +55,7 @@ class Comparison:
 
 @contextmanager
 def set_up(cameras: int) -> Iterator[Setup]:
-    """Every server with so many cameras, the first of which have pictures."""
+    """Every server with ``cameras`` cameras, the first of which have pictures."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         base = Path(folder, "base")
         fill(base, FOLDERS)
@@ -111,7 +111,7 @@ def post(_: Setup, who: str) -> Asked:
 
 
 def snapshot(files: int) -> Callable[[Setup, str], Asked]:
-    """The newest picture of a folder with so many files; nginx gets the file's path."""
+    """The newest picture of a folder with ``files`` files; nginx gets the file's path."""
 
     def asked(setup: Setup, who: str) -> Asked:
         if who == NGINX:

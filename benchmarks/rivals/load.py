@@ -54,7 +54,7 @@ class Load:
 
 
 def put(url: str, asked: Asked, connections: int, seconds: float) -> Load:
-    """Send requests to the server at ``url`` for ``seconds`` over so many connections.
+    """Send requests to the server at ``url`` for ``seconds`` over ``connections`` connections.
 
     Raises `RuntimeError` where a response is an error: errors are fast and would spoil the figure.
     """

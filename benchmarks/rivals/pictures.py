@@ -11,7 +11,7 @@ LARGE = "snap_0.jpg"
 
 
 def fill(base: Path, folders: dict[int, str]) -> None:
-    """Make each folder with so many files that look like JPEG; ``snap_0.jpg`` is the newest.
+    """Make each folder with its number of files that look like JPEG; ``snap_0.jpg`` is the newest.
 
     Only the newest has the size of a picture, because no server reads the others.
     """

@@ -16,7 +16,7 @@ import requests
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30
-# A server that uses less of a processor than this share for so many seconds is idle.
+# A server that uses less than this share of a processor for this many seconds is idle.
 REST_SECONDS, IDLE_SHARE = 0.25, 0.2
 NGINX = """
 user {user}; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;

@@ -13,7 +13,7 @@ UNKNOWN = f"{URL}/123e4567-e89b-12d3-a456-426614174000"
 
 @pytest.fixture
 def ask(client, camera):
-    """The answer to a question for the list, with these headers."""
+    """The response to a request for the list with these headers."""
     return lambda query="", method="GET", **headers: client.open(
         f"{URL}{query}",
         method=method,

@@ -108,7 +108,7 @@ def write(request, client, camera):
 
 @pytest.fixture
 def unchanged(camera):
-    """Whatever the test did, the one camera is as it was and nothing was noted."""
+    """After each test the one camera is unchanged and the audit log has no new entry."""
     yield
     assert Camera.listing() == [camera]
     assert [entry["action"] for entry in entries_of(camera["id"])] == ["camera_created"]

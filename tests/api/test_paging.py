@@ -120,7 +120,7 @@ def test_every_list_can_be_paged_to_its_end(client, camera):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_paging_repeats_and_skips_nothing_while_another_client_writes(client, camera, app, seed):
-    """All rows have one of two moments; whole cameras go, with all that is theirs."""
+    """All rows have one of two moments; whole cameras are deleted with their rows."""
     dice = random.Random(seed)
     other = app.test_client()
     cameras = [camera]
@@ -164,7 +164,7 @@ INSERTS = {
 def test_paging_through_any_list_is_right_while_rows_come_and_go(
     client, camera, url, table, filtered
 ):
-    """Three moments for all rows; some come and some go between any two pages."""
+    """Three moments for all rows; rows are inserted and deleted between any two pages."""
     dice = random.Random(len(url) + filtered)
     moments = [f"2025-12-23T12:00:0{second}.000000Z" for second in range(3)]
     names = {"audit_entry": "resource_id"}

@@ -1,4 +1,4 @@
-"""The box over HTTP: alive without a disk, well only when it can work, and how full."""
+"""The box over HTTP: alive without a disk, healthy only when it can work, and how full."""
 
 import logging
 

@@ -16,7 +16,7 @@ STOP_SECONDS = 5
 
 
 class NotStarted(Exception):
-    """The process ended, or said nothing in time; the text is its log."""
+    """The process has ended or did not start in time; the text is its log."""
 
 
 class Server:

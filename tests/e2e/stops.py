@@ -45,7 +45,7 @@ def start_service(app: Flask, log: Path) -> int:
 
 
 def start_load(port: int) -> int:
-    """The process id of clients that ask until there is nobody left to answer."""
+    """The process id of clients that send requests until no service answers."""
     if pid := os.fork():
         return pid
     with suppress(OSError):
@@ -105,7 +105,7 @@ def stop_once(app: Flask, log: Path) -> tuple[int | None, float]:
 
 
 def run(count: int, folder: Path) -> int:
-    """Stop so many services; how many did not end in time with code 0."""
+    """Stop ``count`` services; return how many did not end in time with code 0."""
     app = create_app(
         {
             "NVR_FOSCAM_BASE_PATH": str(folder),

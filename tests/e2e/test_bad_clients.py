@@ -55,7 +55,7 @@ def others_are_served(server, seconds=0.0):
 
 
 def is_closed(connection, within):
-    """Whether the server closes the connection within so many seconds."""
+    """Whether the server closes the connection within ``seconds``."""
     connection.settimeout(within)
     try:
         while connection.recv(1 << 20):

@@ -76,6 +76,6 @@ def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, what):
         # With all threads occupied they would wait for five times as long as the disk takes.
         assert max(other.result() for other in others) < 2 * SLOW_SECONDS
         assert [future.result() for future in asking] == [None] * CLIENTS
-    # Two threads for so many seconds, each for as long as the disk takes.
+    # Two threads, each for as many seconds as the disk takes.
     assert 4 <= answers[200] <= 2 * (WATCHED_SECONDS // SLOW_SECONDS + 1)
     assert answers[503] > CLIENTS

@@ -1,4 +1,4 @@
-"""Do commands from a shell work beside the running service, which shows the change at once?"""
+"""Do shell commands work while the service runs, and does it show their changes at once?"""
 
 import json
 import subprocess

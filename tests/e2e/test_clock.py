@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class Clock:
-    """The clock of a service: so many days and hours ahead of the real one."""
+    """The clock of a service: days and hours ahead of the real one."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "faketime"
@@ -92,7 +92,7 @@ def days(number):
 
 @pytest.fixture
 def stored(server):
-    """What a service has stored that has ended, by table."""
+    """The rows of a service that has ended, by table."""
     with server:
         store(server)
         until(lambda: rows(server)["detection"] == 2)

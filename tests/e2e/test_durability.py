@@ -137,7 +137,7 @@ def test_reading_writes_nothing(trace):
         camera = "/api/cameras/" + json.loads(client.ask(POST)[2])["id"]
         while not json.loads(client.ask(request("GET", camera))[2])["last_seen_at"]:
             time.sleep(0.05)
-        # Whoever changes a camera writes first what the monitor has seen of it.
+        # Each change of a camera first writes the monitor's pending updates.
         assert client.ask(request("PATCH", camera, b'{"name": "Door"}'))[0] == 200
         _, head, _ = client.ask(request("GET", f"{camera}/snapshot"))
         etag = re.search(rb"(?i)ETag: (\S+)", head)[1].decode()

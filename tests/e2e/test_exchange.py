@@ -40,7 +40,7 @@ def attack(base: Path, over) -> int:
 
 
 def read(url: str, paths: list[str], number: int) -> Counter[str]:
-    """So many answers: how many of each status, and of other bytes than the picture inside."""
+    """Responses by status, and how many have other bytes than the picture inside."""
     parts, seen, etag = urlsplit(url), Counter(), '""'
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
     for turn in range(number):

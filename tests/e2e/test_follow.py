@@ -1,4 +1,4 @@
-"""Does the real service follow each camera's folder wherever it goes, and let go of it?"""
+"""Does the real service follow each camera's folder when it moves, and stop watching it?"""
 
 import os
 import shutil

@@ -20,7 +20,7 @@ from tests.pictures import picture
 from tests.problems import assert_problem
 
 LARGE = (2400, 1800)
-# What the service promises: so soon after an upload it shows in last_seen_at.
+# How soon after an upload it shows in last_seen_at, in seconds.
 SEEN_SECONDS = 2
 # Longer than the time after which a file that stands still is taken to be whole.
 SLOW_SECONDS = 8

@@ -1,4 +1,4 @@
-"""Does a file system that stops answering stop nobody but its own cameras?"""
+"""Does a file system that stops answering affect only its own cameras?"""
 
 import statistics
 import subprocess
@@ -19,7 +19,7 @@ from tests.problems import assert_problem
 pytestmark = needs_bindfs
 
 FIRST, LATER = picture(shade=1), picture(shade=2)
-# At first an answer takes at most so many seconds, and so many once the mount is known to hang.
+# Longest time of a response, in seconds: at first, and once the mount is known to hang.
 FIRST_SECONDS, KNOWN_SECONDS = 5, 0.2
 
 

@@ -15,7 +15,7 @@ from tests.e2e.server import Server
 from tests.pictures import picture, put
 
 DEADLINE_SECONDS = 20
-# So soon what happens in a folder shows through the API.
+# How soon a change in a folder shows through the API, in seconds.
 SHOWN_SECONDS = 2
 MOVED = "/api/audit?action=camera_status_changed"
 

@@ -1,4 +1,4 @@
-"""Can a real service be scraped without wear, and are its numbers its own?"""
+"""Can a real service be scraped without writes, and are its metrics its own?"""
 
 import re
 from pathlib import Path

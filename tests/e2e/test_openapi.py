@@ -94,7 +94,7 @@ def test_every_answer_is_as_described(described, operations):
 @pytest.mark.slow
 @pytest.mark.slowest
 def test_two_thousand_answers_of_each_operation_are_as_described(described, operations):
-    """Where nothing can be said in a request, there is just one."""
+    """An operation without parameters has only one request."""
     schema, asked = _schema(described, MANY_EXAMPLES), Counter()
     for name, operation in operations.items():
         failures, statuses = _fuzz(schema.include(name=name))

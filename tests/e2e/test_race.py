@@ -1,4 +1,4 @@
-"""Is an answer ever older than what lay there before the question, whoever writes meanwhile?"""
+"""Is a response ever older than the files before its request, whatever is written meanwhile?"""
 
 import http.client
 import random
@@ -66,7 +66,7 @@ def write(folder: Path, number: int, closed, until: float) -> int:
 
 
 def read(url: str, closed, until: float) -> tuple[int, list[str]]:
-    """How often the snapshot was asked for, and each answer that was older or not whole."""
+    """How often the snapshot was requested, and each response that was older or not whole."""
     parts, count, wrong = urlsplit(url), 0, []
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
     while time.time() < until:

@@ -16,7 +16,7 @@ from tests.pictures import picture, put
 
 # More than the service needs before it resizes its first picture.
 MOST_MIB = 150
-# For so long a client tries again while the service asks it to.
+# How long a client retries while the service asks it to, in seconds.
 PATIENCE_SECONDS = 60
 # The most that the service serves. What trails behind a JPEG's end belongs to the file.
 FILE_BYTES = 16 * 1024 * 1024 - 1

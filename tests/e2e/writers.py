@@ -11,7 +11,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Writers:
-    """So many clients that make a camera and rename it, again and again, until they are stopped.
+    """Clients that create a camera and rename it, again and again, until they are stopped.
 
     As a context manager they write inside the block. ``made``: camera → the last name that was
     acknowledged; ``asked``: camera → the name that nobody has acknowledged yet.

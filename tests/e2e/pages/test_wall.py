@@ -90,7 +90,7 @@ def test_a_new_picture_replaces_the_old_one_and_an_unchanged_one_costs_a_304(wal
     wall.put("front/b.jpg", shade=200)
     expect(image).not_to_have_attribute("src", first)
     assert wall.page.evaluate("document.querySelectorAll('.tile img').length") == 1
-    # Without word of an upload the wall looks anyway, after a while.
+    # The wall checks each picture after a while even without a new upload.
     wall.page.evaluate(LATER)
     with wall.page.expect_response(lambda answer: answer.status == 304):
         pass
