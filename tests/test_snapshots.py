@@ -320,7 +320,7 @@ def test_a_picture_that_the_client_has_is_not_read_again(base, monkeypatch):
     known, now = folders.Folders(MOST, watch=False), datetime.now(UTC) + timedelta(seconds=2)
     assert latest(base, known=known, now=now).data
     monkeypatch.setattr(checks, "read_up_to", forbidden)
-    shown = latest(base, known=known, now=now, is_known=lambda shown: shown.name == "a.jpg")
+    shown = latest(base, known=known, now=now, is_not_modified=lambda shown: shown.name == "a.jpg")
     assert shown.data is None
 
 

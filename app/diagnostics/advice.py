@@ -125,7 +125,7 @@ def foreign_files(facts: Facts) -> str | None:
         return None
     return (
         f"Files with a picture's name that are not JPEG, PNG or GIF: {len(foreign)} of the "
-        f"newest, for example {foreign[0].legible_path}. Set the camera to one of these formats, "
+        f"newest, for example {foreign[0].path_text}. Set the camera to one of these formats, "
         "and its FTP upload to binary mode."
     )
 
@@ -139,7 +139,7 @@ def unfinished_uploads(facts: Facts) -> str | None:
     if not stale:
         return None
     return (
-        f"Uploads that were never finished: {len(stale)}, for example {stale[0].legible_path}. "
+        f"Uploads that were never finished: {len(stale)}, for example {stale[0].path_text}. "
         "The connection breaks off: check the camera's network, the free space and the FTP "
         "server's time-outs. What is left of these uploads can be deleted."
     )

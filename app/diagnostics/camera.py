@@ -166,7 +166,7 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
 
 def _file(file: File) -> Row:
     return {
-        "name": sanitise(file.legible_path),
+        "name": sanitise(file.path_text),
         "modified_at": clock.rfc3339(clock.from_ns(file.time_ns)),
         "bytes": file.size,
     }

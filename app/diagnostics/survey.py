@@ -54,7 +54,7 @@ class File(NamedTuple):
     place: tuple[int, int, int] = (0, 0, 0)
 
     @property
-    def legible_path(self) -> str:
+    def path_text(self) -> str:
         """The path as text, whatever the encodings of its components are."""
         return "/".join(map(as_text, self.path.split("/")))
 

@@ -17,7 +17,7 @@ from ..storage import safe_open
 from ..storage.folders import FolderKey, Folders, FolderState, folder_key
 from ..storage.mount_threads import MountThreads, Task
 from ..storage.newest_files import TRUSTED
-from ..storage.versions import Look, Search
+from ..storage.versions import CheckedFile, Search
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
 from .settings import EffectiveSettings, Settings
@@ -218,7 +218,7 @@ class Monitor:
             found = self._folders.query(folder, clock.now(), state.file_pattern)
             search = Search(self._folders.versions, folder, state.key, found.clock)
             search.newest_whole(found.newest)
-            uploaded_at = _newest_upload(found, search.looks)
+            uploaded_at = _newest_upload(found, search.checked)
         finally:
             os.close(folder)
         took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
@@ -231,14 +231,14 @@ def _unanswered(seconds: float) -> Observation | None:
     return Observation(None, False, seconds) if seconds >= UNANSWERED_SECONDS else None
 
 
-def _newest_upload(state: FolderState, looks: Iterable[Look]) -> str | None:
+def _newest_upload(state: FolderState, checked: Iterable[CheckedFile]) -> str | None:
     """When the newest upload was completed: when that was seen, or else the time of its file.
 
     By the box's clock, and never later than now. Times that are not trusted are ignored, and so
     are those of files that are still being uploaded.
     """
     until = state.clock.box_ns
-    pictures = (candidate for candidate, check, _ in looks if not check.is_being_written)
+    pictures = (candidate for candidate, check, _ in checked if not check.is_being_written)
     newest = (
         next((each.time_ns for each in files if each.idle and each.rank == TRUSTED), 0)
         for files in (pictures, state.clips)

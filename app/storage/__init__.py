@@ -1,1 +1,1 @@
-"""What lies in the cameras' folders, and how is a file there opened without being led outside?"""
+"""What is in the cameras' folders, and how are files opened so that none outside is reached?"""

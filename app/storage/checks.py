@@ -1,4 +1,4 @@
-"""What is known of a picture in a file, is it whole, and is it still being written?"""
+"""Does a file hold a whole picture, and is it still being written?"""
 
 import contextlib
 import math
@@ -16,22 +16,22 @@ from .mount_threads import is_asked_directly, note_progress
 from .newest_files import StorageClock
 from .scan import require_listing
 
-# What begins like a picture, or is empty, counts as being written for so long after its last
-# change, in seconds: uploads that broke off are resumed.
+# A file that begins like a picture, or is empty, counts as being written for this long after its
+# last change, in seconds, because cameras resume uploads.
 WRITING_SECONDS = 10
-# A file may change twice within one tick of the file system's clock, of 10 ms at the most: what is
-# younger than this, in nanoseconds, is read anew each time.
+# A file may change twice within one tick of the file system's clock, of 10 ms at the most: a file
+# that is younger than this, in nanoseconds, is read anew each time.
 CERTAIN_NS = 10**9
 # How many files are remembered, about 1 MiB.
 MOST_REMEMBERED = 4096
-# A share that is slow, but answers, gives so many bytes before it is taken to hang.
+# A slow share delivers at least this many bytes within the time after which it counts as hanging.
 PIECE_BYTES = 256 * 1024
-# How often a file that changes while it is read is read before the next newest is taken.
+# How often a file that changes while it is read is read before the next newest is used.
 READ_ATTEMPTS = 3
 
 
 class Picture(NamedTuple):
-    """A picture and the facts that belong to just these bytes.
+    """A picture and the attributes of its file at the time when it had these bytes.
 
     ``name``: the file's own name; ``device`` and ``inode`` name the file itself; ``size`` in
     bytes; ``mtime_ns`` and ``ctime_ns`` since the epoch; ``time_ns``: the time that it counts
@@ -84,7 +84,7 @@ def describe(file: int, name: str, clock: StorageClock) -> Picture:
 
 
 class Check(NamedTuple):
-    """What a file was when it was read.
+    """The result of reading a file.
 
     ``kind``: by `formats.kind_of`; ``changed_at``: when its last change was seen, by the
     monotonic clock; ``is_rewritten``: whether the file held another whole picture before.
@@ -96,7 +96,7 @@ class Check(NamedTuple):
 
     @property
     def is_being_written(self) -> bool:
-        """Whether more of the picture may be on its way."""
+        """Whether the rest of the picture may still be uploaded."""
         age = time.monotonic() - self.changed_at
         return self.kind in (EMPTY, HALF) and age < WRITING_SECONDS
 
@@ -106,7 +106,7 @@ UNREADABLE, CHANGING = Check("unreadable", -math.inf), Check(HALF, math.inf)
 
 
 class FileChecks:
-    """The checks of the files that were looked at last. Safe for threads.
+    """The checks of the files that were read last. Safe for threads.
 
     ``most_bytes``: a larger file is never read.
     """
@@ -124,10 +124,10 @@ class FileChecks:
         clock: StorageClock,
         is_needed: Callable[[Picture, Check], bool] = lambda *_: False,
     ) -> tuple[Picture | None, Check]:
-        """What the file at ``path`` below the descriptor ``folder`` is.
+        """Check the file at ``path`` below the descriptor ``folder``.
 
-        Its facts are None where it cannot be read. They come with its bytes where those had to be
-        read, be it because the picture ``is_needed``.
+        The picture is None where the file cannot be read. It contains the bytes if they had to be
+        read, for the check or because ``is_needed`` returned true.
         """
         components = path.split("/")
         try:

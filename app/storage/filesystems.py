@@ -1,4 +1,4 @@
-"""Which file system does a path lie on? And what does the kernel tell of inotify?
+"""Which file system does a path lie on, and which limits does inotify have?
 
 Mounts are found by the text of a path in /proc/self/mountinfo (proc(5)): where a file system does
 not answer, stat(2) of a path on it would never return.
@@ -62,9 +62,9 @@ class MountTable:
             self._children.setdefault(0 if is_top else mount.parent, []).append(mount)
 
     def way(self, path: str) -> list[Mount]:
-        """The mounts that are entered on the way from the root to ``path``, the last holds it.
+        """The mounts on the way from the root to ``path``; the last one holds it.
 
-        What is mounted at a folder hides everything below it that was there before.
+        A mount hides everything that was below its mount point before.
         """
         way: list[Mount] = []
         here = 0
@@ -86,7 +86,7 @@ class MountTable:
         return (*way[-1:], *(mount for mount in below if not mount.is_local))
 
     def without_links(self, path: str) -> str:
-        """``path`` without the links on the way, as far as only local file systems are asked."""
+        """``path`` without links, which are resolved only on local file systems."""
         names, real, links = path.split("/")[::-1], "", 0
         while names:
             name = names.pop()
@@ -109,7 +109,7 @@ class MountTable:
 
 
 class Mounts:
-    """The table of this moment, read again whenever the kernel signals a change. Thread-safe."""
+    """The current table, read again whenever the kernel signals a change. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -127,18 +127,18 @@ class Mounts:
         return self._table
 
     def close(self) -> None:
-        """Close the file; the next question opens it again."""
+        """Close the file; the next call of `table` opens it again."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-# Of this process; opened by the first question, so not before a server has forked.
+# One for the process; opened by its first use, so not before a server has forked.
 mounts = Mounts()
 
 
 def mount_of(path: str) -> Mount:
-    """The mount that ``path`` lies on, wherever links lead, asked for once."""
+    """The mount that ``path`` lies on after its links are resolved."""
     known = Mounts()
     try:
         table = known.table()
@@ -148,7 +148,7 @@ def mount_of(path: str) -> Mount:
 
 
 def inotify_limit(name: str) -> int:
-    """A limit of inotify(7); 0 where the kernel tells of none."""
+    """A limit of inotify(7); 0 where the kernel has none."""
     file = _open_kernel_file(LIMITS, name)
     if file is None:
         return 0
@@ -184,7 +184,7 @@ def _open_kernel_file(folder: str, name: str) -> int | None:
 
 
 def _has_changed(file: int) -> bool:
-    """Whether the kernel signals a change of the mounts since this was asked the last time."""
+    """Whether the kernel has signalled a change of the mounts since the last call."""
     poll = select.poll()
     poll.register(file, select.POLLPRI)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""What is a picture, and is it whole? Decided by its bytes alone, never by its name or age."""
+"""Is a file a whole picture? Decided by its bytes alone, never by its name or age."""
 
 import re
 
@@ -22,8 +22,8 @@ MOST_SEGMENTS = 10_000
 # Blocks of a GIF (GIF89a specification, sections 20, 23 to 27).
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 
-# What the bytes of a file are: none at all, something else than a picture, the beginning of a
-# picture, or a picture from its signature to its end.
+# The kinds of a file by its bytes: no bytes, no picture, the beginning of a picture, or a picture
+# from its signature to its end.
 EMPTY, FOREIGN, HALF, WHOLE = "empty", "foreign", "half", "whole"
 
 

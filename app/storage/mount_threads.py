@@ -1,4 +1,4 @@
-"""How is storage asked that may never answer? In threads of its mount, and for a limited time."""
+"""How is storage read that may never answer? By threads of its mount, with a time limit."""
 
 import contextlib
 import contextvars
@@ -17,33 +17,33 @@ from . import safe_open
 from .filesystems import Mount, MountTable, mounts
 from .safe_open import StorageNotAnswering
 
-# How many threads ask about the same mounts.
+# How many threads read the same mounts.
 MOUNT_THREADS = 4
-# Mounts that have not answered for so long hang; for how long all may wait for an answer, and not
-# only a few; both in seconds.
+# After how long without an answer mounts count as hanging, and after how long only a few callers
+# may go on waiting, in seconds.
 HANGING_SECONDS, SILENT_SECONDS = 4.0, 0.25
-# How often, and for how many seconds each time, one waits for one of the threads that the folder
-# may occupy. Several short waits: a process that gets no CPU for a while does not end them all.
+# How often, and for how many seconds each time, a request waits for one of the threads that the
+# folder may occupy. Several short waits, so that a process without CPU time does not miss all.
 SLOT_WAITS, SLOT_SECONDS = 10, 0.025
-# How long the links that lead to the base path are believed, and how many folders are remembered.
+# How long the resolved base path is cached, and for how many folders the threads are cached.
 BASE_SECONDS, REMEMBERED = 1.0, 10_000
 
 Answer = TypeVar("Answer")
-# ``report``: what this thread calls when it makes progress, in the threads of a mount.
+# ``report``: the function that a thread of a mount calls when it makes progress.
 _here = threading.local()
 
 
 class FolderBusy(Exception):
-    """Other questions about the same folder take long and occupy as many threads as they may."""
+    """Other requests for the same folder take long and occupy as many threads as they may."""
 
 
 class ConcurrencyLimit:
-    """Lets at most ``most`` threads be occupied by the same key at a time. Safe for threads."""
+    """At most ``most`` threads at a time may be occupied by the same key. Safe for threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._occupied: Counter[str] = Counter()
-        # Keys for whose slots a thread has waited in vain since one of them was given back.
+        # Keys for which a thread has waited in vain since one of their slots was released.
         self._slow: set[str] = set()
         self._ended = threading.Condition()
 
@@ -77,7 +77,7 @@ class ConcurrencyLimit:
 
 @dataclass(slots=True, eq=False)
 class Task(Generic[Answer]):
-    """A question to storage; ``heard_at``: when it made progress, by the monotonic clock."""
+    """An operation on storage; ``heard_at``: its last progress, by the monotonic clock."""
 
     function: Callable[[], Answer]
     future: Future[Answer] = field(default_factory=Future)
@@ -87,12 +87,12 @@ class Task(Generic[Answer]):
 class MountThreads:
     """The threads that ask about the same mounts. Safe for threads.
 
-    ``patience``: for those who wait longer than `SILENT_SECONDS`, of all mounts together.
+    ``patience``: acquired by callers that wait longer than `SILENT_SECONDS`, for all mounts.
     """
 
     def __init__(self, asked: tuple[Mount, ...], patience: threading.Semaphore) -> None:
         self.mounts, self._patience = asked, patience
-        # Whether the last answer was an error by which storage says that it does not answer.
+        # Whether the last operation failed because storage does not answer.
         self.has_failed = False
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -102,7 +102,7 @@ class MountThreads:
             threading.Thread(target=self._work, name="storage", daemon=True).start()
 
     def begin(self, function: Callable[[], Answer]) -> Task[Answer]:
-        """Have the function called by one of the threads."""
+        """Let one of the threads call the function."""
         # With what Flask knows of the request, for conditions that are checked on the way.
         task = Task(partial(contextvars.copy_context().run, function))
         with self._lock:
@@ -114,7 +114,7 @@ class MountThreads:
         return task
 
     def ask(self, function: Callable[[], Answer], seconds: float = HANGING_SECONDS) -> Answer:
-        """What the function returns; raises what it does.
+        """The result of the function; raises what the function raises.
 
         Raises `StorageNotAnswering` after ``seconds`` without an answer; at once while they hang.
         """
@@ -142,7 +142,7 @@ class MountThreads:
         return time.monotonic() - self._heard_at if self._waiting else 0.0
 
     def close(self) -> None:
-        """End every thread after the task that it is at."""
+        """End every thread after its current task."""
         for _ in range(MOUNT_THREADS):
             self._tasks.put(None)
 
@@ -176,16 +176,16 @@ class MountThreads:
 
 
 class StorageThreads:
-    """Which threads ask about which folder? Those that look at local disks ask by themselves.
+    """Which threads read which folder? Folders on local disks are read by the calling thread.
 
-    ``patience``: how many may wait long for mounts that do not answer. Safe for threads.
+    ``patience``: how many callers may wait long for mounts that do not answer. Thread-safe.
     """
 
     def __init__(self, patience: int = 1) -> None:
         self._patience = threading.Semaphore(patience)
         self._lock = threading.Lock()
         self._table: MountTable | None = None
-        # Where each base path really lies, looked up at a moment of the monotonic clock.
+        # Each base path without links, and until when (monotonic clock) it is valid.
         self._bases: dict[str, tuple[str, float]] = {}
         self._found: dict[tuple[str, str | None], MountThreads | None] = {}
         self._threads: dict[tuple[Mount, ...], MountThreads] = {}
@@ -202,7 +202,7 @@ class StorageThreads:
         return threads.ask(function, seconds) if threads else function()
 
     def find(self, base: str, folder_path: str | None = None) -> MountThreads | None:
-        """The threads that ask about the folder; None where everybody may do so."""
+        """The threads that read the folder; None where the calling thread may."""
         table, now = mounts.table(), time.monotonic()
         if table is not self._table or now > self._bases.get(base, ("", 0.0))[1]:
             with self._lock:
@@ -224,7 +224,7 @@ class StorageThreads:
         return threads
 
     def not_answering(self) -> list[Mount]:
-        """The mounts that hang, or say that they cannot answer."""
+        """The mounts that hang, or whose last operation failed because they do not answer."""
         with self._lock:
             known = list(self._threads.values())
         silent = [t for t in known if t.has_failed or t.silence() >= HANGING_SECONDS]
@@ -240,11 +240,11 @@ class StorageThreads:
 
 
 def note_progress() -> None:
-    """Say that storage answers, in the middle of a question that may take long."""
+    """Note that storage answers, during an operation that may take long."""
     if report := getattr(_here, "report", None):
         report()
 
 
 def is_asked_directly() -> bool:
-    """Whether this thread is none of those that ask about a mount."""
+    """Whether this thread is none of the threads of a mount."""
     return getattr(_here, "report", None) is None

@@ -1,7 +1,7 @@
-"""How do names on the disk read, whose bytes may be in any encoding and normalisation?
+"""How is a file name turned into text, whatever its encoding and normalisation are?
 
-Linux takes a name for bytes; Python keeps those that are not UTF-8 as lone surrogates
-(``surrogateescape``, PEP 383), which no JSON text holds.
+For Linux a name is bytes. Python decodes those that are not UTF-8 to lone surrogates
+(``surrogateescape``, PEP 383), which JSON cannot contain.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ def as_text(name: str) -> str:
 
 
 def reading(name: str) -> str:
-    """The same for all names that read alike, whatever their encoding and normalisation are."""
+    """The normalised text of a name: the same for all names that read alike."""
     return normalize("NFC", as_text(name))
 
 
 def folders_that_read(text: str, folder: int) -> list[str]:
     """The names of the folders in the open ``folder`` that read like ``text``, sorted.
 
-    Of a ``text`` in ASCII none is looked for: no other bytes read like it.
+    For a ``text`` in ASCII the result is empty: no other bytes read like it.
     """
     if text.isascii():
         return []

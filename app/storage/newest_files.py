@@ -1,7 +1,7 @@
-"""Which of many files are the newest, by times that can be believed, and in constant memory?
+"""Which of many files are the newest, by times that can be trusted, in constant memory?
 
-Cameras set times by FTP's MFMT, clocks are set, and a NAS has a clock of its own: a time that
-cannot be right counts as the moment when the picture was first seen.
+Cameras set times by FTP's MFMT, clocks are set, and a NAS has a clock of its own: if a time cannot
+be right, the moment at which the picture was first seen is used.
 """
 
 import math
@@ -12,28 +12,28 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
-# A time that lies further in the future than this is not believed.
+# A time that lies further in the future than this is not trusted.
 FUTURE_NS = 10 * 10**9
-# A clock was set where it moved by more than this. Less is believed anyway, and a question may
-# come some seconds after the moment that it is asked for: storage is slow, and threads wait.
+# A clock was set if it moved by more than this. A smaller difference is trusted anyway, and a
+# query may come seconds after the moment that it is for: storage is slow, and threads wait.
 JUMP_NS = FUTURE_NS
-# So many pictures whose time was not believed are remembered, about 10 MiB.
+# How many pictures with untrusted times are remembered, about 10 MiB.
 MOST_DOUBTED = 50_000
 
-# The ranks of candidates: those of the first have a time that is believed.
+# The ranks of candidates: only those of the first have a time that is trusted.
 TRUSTED, FUTURE, EMPTY = 2, 1, 0
 # How many candidates an answer has at the most.
 KEPT = 32
 # A ranking remembers more, so that it can do without the newest ones when they are deleted.
 REMEMBERED = 64
-# How many files come before the oldest of those are forgotten together.
+# How many more files are added before the oldest of those are dropped together.
 SLACK = 32
-# What a file is known by, while its path may change.
+# What identifies a file, while its path may change.
 File = TypeVar("File", bound=Hashable)
 
 
 class Doubted:
-    """When this process first saw the pictures whose time it did not believe. Safe for threads."""
+    """When this process first saw the pictures with untrusted times. Safe for threads."""
 
     def __init__(self) -> None:
         # By device, inode and time: the first sight, by the monotonic clock.
@@ -55,12 +55,12 @@ class Doubted:
         return now_ns
 
     def first_ns(self, file: tuple[int, int, int]) -> int | None:
-        """When the file was first seen, by the box's clock; None where its time was believed."""
+        """When the file was first seen, by the box's clock; None where its time was trusted."""
         first = self._first.get(file)
         return None if first is None else first + self._zero_ns
 
     def put(self, file: tuple[int, int, int], now_ns: int) -> None:
-        """Note that the time of the file, which was seen now, is not believed."""
+        """Note that the time of the file, which was seen now, is not trusted."""
         with self._lock:
             self._first.setdefault(file, now_ns - self._zero_ns)
             if len(self._first) > MOST_DOUBTED:
@@ -68,7 +68,7 @@ class Doubted:
 
 
 class StorageClock:
-    """What a storage's own clock shows when a folder is looked at.
+    """The storage's own clock at the moment at which a folder is read.
 
     ``box_ns``: that moment by the box's clock, in nanoseconds since the epoch; ``ahead_ns``: how
     far the storage's clock is ahead of it; ``is_local``: whether the box keeps the storage itself.
@@ -96,16 +96,16 @@ class StorageClock:
     def own_time(self, mtime_ns: int, ctime_ns: int) -> int:
         """When a file was written, as far as its storage can tell.
 
-        Only the kernel sets ctime. That of another box is used where mtime cannot be right.
+        Only the kernel sets ctime. The ctime of another box is used where mtime cannot be right.
         """
         return min(mtime_ns, ctime_ns) if self.is_local or self.is_future(mtime_ns) else mtime_ns
 
     def may_be(self, changed_ns: int) -> bool:
-        """Whether a ctime can be right; the clock of another box is not known to be wrong."""
+        """Whether a ctime can be right; that of another box is always taken as right."""
         return not (self.is_local and self.is_future(changed_ns))
 
     def is_future(self, time_ns: int) -> bool:
-        """Whether a time lies too far in the storage's future to be believed."""
+        """Whether a time lies too far in the storage's future to be trusted."""
         return time_ns > self.now_ns + FUTURE_NS
 
 
@@ -152,7 +152,7 @@ class NewestFiles(Generic[File]):
     def __init__(self, path_of: Callable[[File], str]) -> None:
         self._path_of = path_of
         self.times: dict[File, Times] = {}
-        # The newest file that was forgotten: the order of what is not newer is unknown.
+        # The newest file that was dropped: the order of files that are not newer is unknown.
         self._floor: tuple[Times, str] | None = None
 
     def put(self, file: File, times: Times) -> None:
@@ -182,7 +182,7 @@ class NewestFiles(Generic[File]):
 
     @property
     def is_complete(self) -> bool:
-        """Whether no forgotten file can belong to the `KEPT` newest."""
+        """Whether the `KEPT` newest are certainly among the files that are kept."""
         return self._floor is None or len(self.times) >= KEPT
 
     def _keep(self, is_kept: Callable[[File, Times], bool]) -> None:
@@ -195,7 +195,7 @@ class NewestFiles(Generic[File]):
 
 
 class Ranking(Generic[File]):
-    """The newest files of a folder: first those whose time is believed, the empty ones last.
+    """The newest files of a folder: first those whose time is trusted, the empty ones last.
 
     ``path_of`` gives a file's path relative to the folder.
     """
@@ -229,7 +229,7 @@ class Ranking(Generic[File]):
             newest.forget_ties()
 
     def is_current(self, now_ns: int) -> bool:
-        """Whether the answer is what a walk would find; if not, the files must be seen anew."""
+        """Whether the result is that of a walk; if not, the folder must be walked."""
         return now_ns < self._due_ns and all(n.is_complete for n in self._ranks.values())
 
     def answer(

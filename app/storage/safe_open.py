@@ -1,9 +1,9 @@
-"""How is a file below the base path reached without ever leaving it?
+"""How is a file below the base path opened without ever leaving the base path?
 
 By descriptor, one component at a time: the base is opened (it may be a link), every component
-below it with ``O_NOFOLLOW`` relative to the descriptor before. So what was checked is what is
-open: a name that is swapped for a link changes no open descriptor (open(2), openat(2)).
-No other module opens a file of the cameras.
+below it with ``O_NOFOLLOW`` relative to the descriptor before. So the checked folder is the open
+one: a name that is swapped for a link changes no open descriptor (open(2), openat(2)). No other
+module opens a file of the cameras.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from functools import lru_cache
 from .names import folders_that_read
 
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_PATH: to pass through a folder takes the right to search it, not the right to list it.
+# O_PATH: entering a folder needs the right to search it, not the right to list it.
 BASE_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 BELOW_FLAGS = BASE_FLAGS | os.O_NOFOLLOW
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait for a writer (fifo(7)).
@@ -24,7 +24,7 @@ FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CL
 CACHED_PATHS = 1024
 # Errors of the service itself, which do not mean that the file or folder is missing.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-# Errors of a folder by which its disk, server or FUSE program says that it does not answer.
+# Errors of a folder which mean that its disk, server or FUSE program does not answer.
 NOT_ANSWERING = (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
 
@@ -73,10 +73,10 @@ def normalise(base: str, folder_path: str) -> str:
 def open_folder(base: str, folder_path: str) -> int:
     """A descriptor that lists the camera's folder, to be closed by the caller.
 
-    ``folder_path`` is absolute or relative to ``base`` and may name the base by the way it is
-    configured or by the way it really lies. Whether it is outside is decided before whether it
-    exists, so that the answer says nothing about the rest of the disk. Where no folder has these
-    very bytes as its name, it is the only one whose name reads the same (see `names`).
+    ``folder_path`` is absolute or relative to ``base``, and may contain the base as it is
+    configured or with its links resolved. Whether it is outside is decided before whether it
+    exists, so that the response reveals nothing about the rest of the disk. If no folder's name
+    has exactly these bytes, the only folder whose name reads the same is opened (see `names`).
 
     Raises `OutsideBase` or `FolderNotFound`.
     """
@@ -117,12 +117,12 @@ def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
 
 
 def real_path(descriptor: int) -> str:
-    """Where the kernel says that the open folder lies now; asks no file system (proc(5))."""
+    """The current path of the open folder, by the kernel, not by its file system (proc(5))."""
     return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
 def link_target(path: str, folder: int | None = None) -> str | None:
-    """What the link at ``path``, from ``folder`` on, points to; None where no link is there."""
+    """The target of the link at ``path``, relative to ``folder``; None if there is no link."""
     try:
         return os.readlink(path, dir_fd=folder)
     except OSError:
@@ -230,7 +230,7 @@ def _descend(folder: int, components: list[str]) -> int:
 
 
 def _below_base(base: str, path: str) -> list[str] | None:
-    """The components from ``base``, by its configured name or its real one, to ``path``."""
+    """The components from ``base``, as configured or with links resolved, to ``path``."""
     components = below(path, base)
     if components is None:
         try:
@@ -259,7 +259,7 @@ def _enter(folder: int, component: str) -> int:
     try:
         return os.open(component, BELOW_FLAGS, dir_fd=folder)
     except (OSError, ValueError) as error:
-        # With O_DIRECTORY Linux answers ENOTDIR for a link as for a file: ask which it is.
+        # With O_DIRECTORY the error is ENOTDIR for a link as for a file: find out which it is.
         if _is_link(folder, component):
             raise OutsideBase(0) from None
         raise failure(error, FolderNotFound(0, _errno(error))) from None
@@ -273,7 +273,7 @@ def _is_link(folder: int, component: str) -> bool:
 
 
 def _errno(error: OSError | ValueError) -> int:
-    """Its errno; a name that no system call takes is a name that is not there."""
+    """The error's errno; a name that no system call accepts counts as missing."""
     return getattr(error, "errno", None) or errno.ENOENT
 
 

@@ -28,11 +28,11 @@ HOUSEKEEPING = ("$recycle.bin", "lost+found", "system volume information")
 READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 # FAT keeps times in steps of two seconds.
 ROUNDING_NS = 2 * 10**9
-# So many patterns are kept compiled; compiling a long one takes a few milliseconds.
+# How many compiled patterns are kept; compiling a long one takes a few milliseconds.
 COMPILED_PATTERNS = 512
 
 NameFilter = Callable[[str], bool]
-# What the caller knows a folder by: its path, for example.
+# What identifies a folder for the caller: its path, for example.
 Place = TypeVar("Place")
 # A file with the name of an upload: the place of its folder, its name, its status and whether the
 # service may read it.
@@ -63,7 +63,7 @@ class Upload(NamedTuple):
 
 @dataclass(slots=True)
 class Arrivals:
-    """What changed last in a polled folder, and what that tells of the storage's clock.
+    """What changed last in a polled folder, and what that shows about the storage's clock.
 
     ``ahead_ns``: how far that is ahead of the box's; ``pending``: an upload that may go on.
     """
@@ -165,7 +165,7 @@ def entries(folder: int) -> Iterator[os.DirEntry[str]]:
 
 
 def require_listing(folder: int, components: list[str]) -> None:
-    """Raise `safe_open.StorageNotAnswering` where the folder there fails for that reason, too."""
+    """Raise `safe_open.StorageNotAnswering` if the folder itself fails for that reason too."""
     opened = safe_open.open_below(folder, components)
     try:
         next(entries(opened), None)
@@ -185,7 +185,7 @@ def ask_entry(question: Callable[..., Answer]) -> Answer | None:
 
 
 def has_suffix(name: str) -> bool:
-    """Whether a file of this name calls itself a picture."""
+    """Whether a file's name has the suffix of a picture."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -224,7 +224,9 @@ def is_candidate(status: os.stat_result, most_bytes: int) -> bool:
 
 
 def is_readable(parent: int, path: str, status: os.stat_result) -> bool:
-    """Asks the kernel only where some read bit is missing: a walk of 100,000 files stays cheap."""
+    """Calls access(2) only where some read bit is missing, so that a walk of 100,000 files is
+    cheap.
+    """
     if status.st_mode & READABLE_BY_ALL == READABLE_BY_ALL:
         return True
     return os.access(path, os.R_OK, dir_fd=parent, effective_ids=True)

@@ -1,7 +1,7 @@
 """Which picture does a camera show right now?
 
-The newest whole picture in the camera's folder: never half an upload, never a file of another
-kind in a picture's clothes while a real one is there.
+The newest whole picture in the camera's folder: never a part of an upload, and no file that only
+has a picture's name while there is a real one.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from . import safe_open
 from .checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
 from .folders import Folders, folder_key
 from .formats import CONTENT_TYPES, FOREIGN, HALF
-from .versions import Look, Search
+from .versions import CheckedFile, Search
 
 
 class NoSnapshot(Exception):
@@ -39,12 +39,12 @@ class SnapshotTooOld(Exception):
 
 
 class SnapshotRequest(NamedTuple):
-    """What may be served, and from where.
+    """Which picture may be served, and from where.
 
     ``base``: the base path; ``folder_path``: the camera's folder, absolute or relative to it;
     ``folders`` knows what is newest; ``max_age`` in seconds; ``file_pattern``: what the pictures
-    of the camera are called, None for any name; ``is_known``: whether the client has a picture
-    already, so that its bytes need not be read.
+    of the camera are called, None for any name; ``is_not_modified``: whether the client has a
+    picture already, so that its bytes need not be read.
     """
 
     base: str
@@ -53,7 +53,7 @@ class SnapshotRequest(NamedTuple):
     folders: Folders
     max_age: int | None = None
     file_pattern: str | None = None
-    is_known: Callable[[Picture], bool] = lambda _: False
+    is_not_modified: Callable[[Picture], bool] = lambda _: False
 
 
 def latest(request: SnapshotRequest) -> Picture:
@@ -65,12 +65,14 @@ def latest(request: SnapshotRequest) -> Picture:
     with _opened(request) as folder:
         state = request.folders.query(folder, request.now, request.file_pattern)
         key = folder_key(folder, request.file_pattern)
-        search = Search(request.folders.versions, folder, key, state.clock, request.is_known)
+        search = Search(
+            request.folders.versions, folder, key, state.clock, request.is_not_modified
+        )
         picture = search.newest_whole(state.newest)
         if picture is None:
-            return _incomplete(folder, search.looks, request)
+            return _incomplete(folder, search.checked, request)
     _refuse_old(picture, request)
-    return picture._replace(data=None) if request.is_known(picture) else picture
+    return picture._replace(data=None) if request.is_not_modified(picture) else picture
 
 
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
@@ -105,20 +107,20 @@ def _opened(request: SnapshotRequest) -> Iterator[int]:
         os.close(folder)
 
 
-def _incomplete(folder: int, looks: list[Look], request: SnapshotRequest) -> Picture:
-    """The newest candidate that nobody is writing, as it is: one that begins like a picture, else
-    any other.
+def _incomplete(folder: int, checked: list[CheckedFile], request: SnapshotRequest) -> Picture:
+    """The newest candidate that is not being written, as it is: one that begins like a picture,
+    else any other.
 
     Raises `PictureIncomplete` where something is being written, else `NoSnapshot`.
     """
-    over = [look for look in looks if not look.check.is_being_written]
-    over.sort(key=lambda look: (not look.candidate.idle, look.check.kind != HALF))
+    over = [file for file in checked if not file.check.is_being_written]
+    over.sort(key=lambda file: (not file.candidate.idle, file.check.kind != HALF))
     for candidate, check, _ in over:
         if check.kind in (HALF, FOREIGN):
             with contextlib.suppress(safe_open.FileNotReadable, safe_open.OutsideFolder):
                 if picture := _read_as_it_is(folder, candidate.path.split("/"), request):
                     return picture
-    raise NoSnapshot if len(over) == len(looks) else PictureIncomplete
+    raise NoSnapshot if len(over) == len(checked) else PictureIncomplete
 
 
 def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest) -> Picture | None:
@@ -131,7 +133,7 @@ def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest)
             if not 0 < picture.size <= request.folders.most_bytes:
                 return None
             _refuse_old(picture, request)
-            if request.is_known(picture):
+            if request.is_not_modified(picture):
                 return picture
             data = read_up_to(file, picture.size)
             if len(data) == picture.size and describe(file, picture.name, times) == picture:

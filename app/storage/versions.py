@@ -13,13 +13,13 @@ from .formats import HALF, WHOLE
 from .newest_files import Candidate, StorageClock
 
 MOST_BYTES = 64 * 1024 * 1024
-# A camera that closed so many versions in a row without an end mark writes none.
+# A camera that closes this many versions in a row without an end mark never writes one.
 MOST_WITHOUT_END = 3
 
 
 class Version(NamedTuple):
-    """A picture with its bytes; ``candidate``: the file as it was known then; ``seen_at``: when
-    the file was seen to hold it, by the monotonic clock.
+    """A picture with its bytes; ``candidate``: the file's state then; ``seen_at``: when the file
+    last held it, by the monotonic clock.
     """
 
     candidate: Candidate
@@ -28,7 +28,7 @@ class Version(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """A version that was closed without an end mark; ``in_a_row``: how many were."""
+    """A version that was closed without an end mark; ``in_a_row``: how many were so far."""
 
     candidate: Candidate
     picture: Picture
@@ -37,7 +37,7 @@ class Ending(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Memory:
+class _Kept:
     """What is remembered of the newest file of a folder."""
 
     version: Version | None = None
@@ -56,16 +56,16 @@ class Versions:
 
     def __init__(self, checks: FileChecks) -> None:
         self.checks = checks
-        self._memories: OrderedDict[Hashable, _Memory] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def put(self, folder: Hashable, candidate: Candidate, picture: Picture, keep: bool) -> None:
         """Note that the newest whole picture is this one; ``keep``: remember its bytes."""
         with self._lock:
-            memory = self._memories.get(folder, _Memory())
-            ending, version = memory.ending, None
-            known = memory.version.picture if memory.version else None
+            kept = self._kept.get(folder, _Kept())
+            ending, version = kept.ending, None
+            known = kept.version.picture if kept.version else None
             if known and (known.file, known.facts) == (picture.file, picture.facts):
                 picture = known
             if picture is known or (keep and picture.data is not None):
@@ -77,8 +77,8 @@ class Versions:
     def is_new_ending(
         self, folder: Hashable, candidate: Candidate, picture: Picture, check: Check
     ) -> bool:
-        """Whether a version was closed without an end mark that `put_ending` is to be told of."""
-        ending, completed = self._memories.get(folder, _Memory()).ending, candidate.completed
+        """Whether a version was closed without an end mark: then call `put_ending`."""
+        ending, completed = self._kept.get(folder, _Kept()).ending, candidate.completed
         if check.kind != HALF or not candidate.idle:
             return False
         if check.is_being_written if completed is None else not completed.times:
@@ -90,9 +90,9 @@ class Versions:
     def put_ending(self, folder: Hashable, candidate: Candidate, picture: Picture) -> None:
         """Note that this version, which comes with its bytes, was closed without an end mark."""
         with self._lock:
-            memory = self._memories.get(folder, _Memory())
-            in_a_row = _in_a_row(memory.ending, candidate, picture)
-            checksum, version = zlib.crc32(picture.data or b""), memory.version
+            kept = self._kept.get(folder, _Kept())
+            in_a_row = _in_a_row(kept.ending, candidate, picture)
+            checksum, version = zlib.crc32(picture.data or b""), kept.version
             if in_a_row >= MOST_WITHOUT_END:
                 version = Version(candidate, picture, time.monotonic())
             ending = Ending(candidate, picture._replace(data=None), checksum, in_a_row)
@@ -101,21 +101,21 @@ class Versions:
     def recall(
         self, folder: Hashable, candidate: Candidate, now_there: Picture | None
     ) -> Picture | None:
-        """The version to be shown instead of the picture without an end that is ``now_there``.
+        """The version to be served instead of the incomplete picture that is ``now_there``.
 
-        None where the file is another one, and where a later version was completed that nobody has
-        read, or may have been because nothing watches the folder.
+        None if it is another file, and if a later version was completed that no request has read,
+        or may have been, because the folder is not watched.
         """
         with self._lock:
-            memory = self._memories.get(folder, _Memory())
-            version = memory.version
+            kept = self._kept.get(folder, _Kept())
+            version = kept.version
             if version is None or now_there is None or version.candidate.path != candidate.path:
                 return None
             # It was closed without an end, or closed since it was read while being written.
             is_over = candidate.idle or not version.candidate.idle
             if is_over and candidate.follows(version.candidate):
                 version = version._replace(candidate=candidate._replace(idle=True))
-                memory.version = version
+                kept.version = version
         before, after = version.candidate.completed, candidate.completed
         if before is None or after is None:
             is_last = time.monotonic() - version.seen_at <= WRITING_SECONDS
@@ -125,7 +125,7 @@ class Versions:
 
     def newest(self, folder: Hashable) -> Candidate | None:
         """The candidate that the folder's version was read from."""
-        version = self._memories.get(folder, _Memory()).version
+        version = self._kept.get(folder, _Kept()).version
         return version.candidate if version else None
 
     def forget(self, folder: Hashable) -> None:
@@ -134,12 +134,12 @@ class Versions:
             self._set(folder, None, None)
 
     def _set(self, folder: Hashable, version: Version | None, ending: Ending | None) -> None:
-        self._bytes -= self._memories.pop(folder, _Memory()).size
+        self._bytes -= self._kept.pop(folder, _Kept()).size
         if version or ending:
-            self._memories[folder] = _Memory(version, ending)
-            self._bytes += self._memories[folder].size
+            self._kept[folder] = _Kept(version, ending)
+            self._bytes += self._kept[folder].size
         while self._bytes > MOST_BYTES:
-            self._bytes -= self._memories.popitem(last=False)[1].size
+            self._bytes -= self._kept.popitem(last=False)[1].size
 
 
 def _in_a_row(last: Ending | None, candidate: Candidate, picture: Picture) -> int:
@@ -158,7 +158,7 @@ def _in_a_row(last: Ending | None, candidate: Candidate, picture: Picture) -> in
     return last.in_a_row + 1
 
 
-class Look(NamedTuple):
+class CheckedFile(NamedTuple):
     """What was found in a candidate's file; ``picture``: its facts, None where it is gone."""
 
     candidate: Candidate
@@ -167,10 +167,10 @@ class Look(NamedTuple):
 
 
 class Search:
-    """Looks for the newest whole picture below the descriptor ``folder``.
+    """Searches for the newest whole picture below the descriptor ``folder``.
 
-    ``looks``: what was found in the files so far; ``is_known``: None where the picture is shown to
-    nobody, so that its bytes are remembered only if its file is known to be overwritten.
+    ``checked``: the files that were read so far; ``is_not_modified``: as of `SnapshotRequest`,
+    None if the picture is not served: then its bytes are kept only if its file is overwritten.
     """
 
     def __init__(
@@ -179,11 +179,11 @@ class Search:
         folder: int,
         key: Hashable,
         clock: StorageClock,
-        is_known: Callable[[Picture], bool] | None = None,
+        is_not_modified: Callable[[Picture], bool] | None = None,
     ) -> None:
         self._versions, self._folder, self._key = versions, folder, key
-        self._clock, self._is_known = clock, is_known
-        self.looks: list[Look] = []
+        self._clock, self._is_not_modified = clock, is_not_modified
+        self.checked: list[CheckedFile] = []
 
     def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
         """The newest whole one of the candidates, None where none is whole.
@@ -194,30 +194,32 @@ class Search:
         version = self._last_version(candidates, whole)
         if version or whole is None or whole.picture is None:
             return version
-        keep = self._is_known is not None or whole.check.is_rewritten
+        keep = self._is_not_modified is not None or whole.check.is_rewritten
         self._versions.put(self._key, whole.candidate, whole.picture, keep)
         return whole.picture
 
-    def _whole(self, candidate: Candidate) -> Look | None:
-        look = self._look(candidate)
-        return look if look.check.kind == WHOLE else None
+    def _whole(self, candidate: Candidate) -> CheckedFile | None:
+        file = self._check_file(candidate)
+        return file if file.check.kind == WHOLE else None
 
-    def _look(self, candidate: Candidate) -> Look:
-        is_newest = not self.looks
+    def _check_file(self, candidate: Candidate) -> CheckedFile:
+        is_newest = not self.checked
 
         def is_needed(picture: Picture, check: Check) -> bool:
             if check.kind == WHOLE:
-                return self._is_known is not None and not self._is_known(picture)
+                return self._is_not_modified is not None and not self._is_not_modified(picture)
             return is_newest and self._versions.is_new_ending(self._key, candidate, picture, check)
 
         found = self._versions.checks.examine(self._folder, candidate.path, self._clock, is_needed)
         picture, check = found
         if picture and picture.data and check.kind == HALF and is_needed(picture, check):
             self._versions.put_ending(self._key, candidate, picture)
-        self.looks.append(Look(candidate, check, picture))
-        return self.looks[-1]
+        self.checked.append(CheckedFile(candidate, check, picture))
+        return self.checked[-1]
 
-    def _last_version(self, candidates: list[Candidate], whole: Look | None) -> Picture | None:
+    def _last_version(
+        self, candidates: list[Candidate], whole: CheckedFile | None
+    ) -> Picture | None:
         """The remembered version of a file that has no end now, if no newer picture is whole."""
         version = self._versions.newest(self._key)
         if version is None or (whole and whole.candidate[:4] >= version[:4]):
@@ -226,8 +228,8 @@ class Search:
         if candidate is None:
             self._versions.forget(self._key)
             return None
-        look = next((look for look in self.looks if look.candidate == candidate), None)
-        look = look or self._look(candidate)
-        if look.check.kind == WHOLE:
+        file = next((file for file in self.checked if file.candidate == candidate), None)
+        file = file or self._check_file(candidate)
+        if file.check.kind == WHOLE:
             return None
-        return self._versions.recall(self._key, candidate, look.picture)
+        return self._versions.recall(self._key, candidate, file.picture)

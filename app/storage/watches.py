@@ -2,7 +2,7 @@
 
 One inotify instance serves all cameras, because Linux grants a user 128 instances and other
 programs need some of them too. inotify(7) queues an event before the system call that caused it
-returns, so reading the queue when a question comes makes the answer exact.
+returns, so reading the queue at each query makes its result exact.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ WATCHED = (
     *(flags.MOVED_FROM, flags.MOVED_TO, flags.ONLYDIR, flags.EXCL_UNLINK),
 )
 MASK = sum(WATCHED)
-# So many events wait in memory at the most, of all cameras together: about 20 MiB.
+# The most events that wait in memory, for all cameras together: about 20 MiB.
 MAX_WAITING = 100_000
-# The lock is held for the removal of so many watches: about 5 ms.
+# How many watches are removed while the lock is held: about 5 ms.
 REMOVED_AT_ONCE = 1000
 
 # Why a folder is not watched.
@@ -62,8 +62,8 @@ class WatchLost(Exception):
 
 @dataclass(slots=True, eq=False)
 class EventQueue:
-    """The events of one camera's folder that wait to be applied; ``lost``: why they do not tell
-    everything, None while they do.
+    """The waiting events of one camera's folder; ``lost``: why they are incomplete, None while
+    they are complete.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Watches:
                     self._close()
 
     def add(self, queue: EventQueue, folder: int) -> int:
-        """Watch the folder that the file descriptor is open on; its watch descriptor.
+        """Watch the folder of the open file descriptor; return its watch descriptor.
 
         A folder that is watched already keeps its watch descriptor. Raises `WatchLost`.
         """
@@ -177,7 +177,7 @@ class Watches:
             longest.lost = OVERFLOW
 
     def _lose_all(self) -> None:
-        """Close the instance: it is not known which folders the lost events belonged to."""
+        """Close the instance, because it is unknown to which folders the lost events belonged."""
         for queue in self._queues:
             self._clear(queue)
             queue.lost = OVERFLOW
