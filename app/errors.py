@@ -187,8 +187,7 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, models.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
     if isinstance(error, settings.FixedByEnvironment):
-        variables = ", ".join(settings.variable(name) for name in error.names)
-        return {"detail": f"The service's environment sets {variables}; nothing was changed."}
+        return {"detail": str(error)}
     if isinstance(error, snapshots.SnapshotTooOld):
         return {"age": error.age}
     return {}

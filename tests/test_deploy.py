@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SETTINGS, read_settings
+from app.config import SETTINGS, BadSetting, read_settings
+from app.server.tasks import WRITERS
+from app.storage.mount_threads import MOUNT_THREADS
 from app.unit import how_to_show
 from tests.e2e.ftp import DEADLINE_SECONDS, PASSWORD, ftp_client, store
 from tests.pictures import picture
@@ -83,7 +85,27 @@ def test_the_unit_has_its_own_user_and_limits():
         "WatchdogSec=60",
     ):
         assert line in lines
-    assert {"MemoryMax", "TasksMax"} <= {line.partition("=")[0] for line in lines}
+    assert "MemoryMax" in {line.partition("=")[0] for line in lines}
+
+
+def test_the_unit_lets_the_service_use_one_processor_and_ask_whether_the_clock_is_right():
+    text = (DEPLOY / "nvr-cameras.service").read_text()
+    assert "ProtectClock=yes" not in text  # which forbids adjtimex(2) altogether
+    filters = re.findall("^SystemCallFilter=(.*)$", text, re.MULTILINE)
+    assert filters[0] == "@system-service"  # the first makes it a list of what is allowed
+    needed = {"sched_setaffinity", "adjtimex", "clock_adjtime", "clock_adjtime64"}
+    assert needed <= set(filters[-1].split())
+    assert "CapabilityBoundingSet=\n" in text  # nothing may set the clock
+
+
+def test_the_unit_allows_all_threads_that_the_service_may_start():
+    text = (DEPLOY / "nvr-cameras.service").read_text()
+    readers, shares, others = 64, 64, 10
+    assert read_settings({"NVR_THREADS": str(readers)})["NVR_THREADS"] == readers
+    with pytest.raises(BadSetting):
+        read_settings({"NVR_THREADS": str(readers + 1)})
+    threads = readers + WRITERS + others + shares * MOUNT_THREADS
+    assert int(re.search("^TasksMax=(.*)$", text, re.MULTILINE)[1]) >= threads
 
 
 def test_the_environment_file_names_every_setting_with_a_value_that_works():

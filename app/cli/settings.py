@@ -14,7 +14,7 @@ from ..models import NotFound, Row
 from ..schemas.cameras import CameraUpdateSchema
 from ..schemas.settings import BoxSettingsUpdateSchema, CameraSettingsUpdateSchema
 from ..services import cameras as camera_service
-from ..services.settings import Settings
+from ..services.settings import FixedByEnvironment, Settings
 from .cameras import cameras, validation_error, warn_about_folder
 from .common import CLI, Group, as_json, open_database
 
@@ -37,7 +37,11 @@ def set_(assignments: tuple[str, ...], as_json: bool) -> None:
     """Change settings of the box; an empty VALUE returns to the default."""
     open_database()
     given = _load({"": (BoxSettingsUpdateSchema(), _parse(assignments))})[""]
-    _print(_settings().update_box(given, CLI), as_json)
+    try:
+        changed = _settings().update_box(given, CLI)
+    except FixedByEnvironment as error:
+        raise click.ClickException(str(error)) from None
+    _print(changed, as_json)
 
 
 @cameras.command("set")

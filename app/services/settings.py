@@ -20,11 +20,11 @@ MOMENT_GAP_SECONDS = 60
 
 
 class FixedByEnvironment(Exception):
-    """The settings of these ``names`` are set by the environment and cannot be changed."""
+    """Settings that the environment sets cannot be changed; the text says which."""
 
     def __init__(self, names: list[str]) -> None:
-        super().__init__(names)
-        self.names = names
+        variables = ", ".join(map(variable, names))
+        super().__init__(f"The service's environment sets {variables}; nothing was changed.")
 
 
 class EffectiveSettings(NamedTuple):
