@@ -1,5 +1,7 @@
 """How much work does SQLite do? Query plans and instructions of its virtual machine."""
 
+from contextlib import contextmanager
+
 from app.db import database, writer
 
 STEPS_PER_CALL = 10
@@ -10,29 +12,38 @@ def writer_connection():
     return writer.run(database.connection)
 
 
-def connections():
-    """The connection of this thread, and that of the writer thread."""
-    return database.connection(), writer_connection()
+def on_each_connection(use):
+    """What ``use`` returns for the connection of this thread and for that of the writer thread.
+
+    Each is used by its own thread: SQLite lets a second one wait for the first, and if the second
+    holds the interpreter meanwhile, a callback of the first waits for ever.
+    """
+    return use(database.connection()), writer.run(lambda: use(database.connection()))
 
 
 def changes():
     """How many rows were written, inserted or deleted so far."""
-    return sum(connection.total_changes for connection in connections())
+    return sum(on_each_connection(lambda connection: connection.total_changes))
+
+
+@contextmanager
+def traced():
+    """Inside the block: every statement that either connection runs, its parameters filled in."""
+    statements = []
+    on_each_connection(lambda connection: connection.set_trace_callback(statements.append))
+    statements.clear()  # of the transaction that set it
+    try:
+        yield statements
+    finally:
+        on_each_connection(lambda connection: connection.set_trace_callback(None))
 
 
 def plans(work):
     """The query plan of each statement in ``work()``: statement → lines of its plan."""
-    statements = []
-    own, writing = connections()
-    for connection in (own, writing):
-        connection.set_trace_callback(statements.append)
-    try:
+    with traced() as statements:
         work()
-    finally:
-        for connection in (own, writing):
-            connection.set_trace_callback(None)
     return {
-        statement: [row[3] for row in own.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        statement: [row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {statement}")]
         for statement in statements
         if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT"))
     }
@@ -46,11 +57,9 @@ def steps(work):
         nonlocal calls
         calls += 1
 
-    for connection in connections():
-        connection.set_progress_handler(count, STEPS_PER_CALL)
+    on_each_connection(lambda connection: connection.set_progress_handler(count, STEPS_PER_CALL))
     try:
         work()
     finally:
-        for connection in connections():
-            connection.set_progress_handler(None, 0)
+        on_each_connection(lambda connection: connection.set_progress_handler(None, 0))
     return calls * STEPS_PER_CALL

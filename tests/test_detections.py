@@ -34,12 +34,8 @@ def side(app):
 @pytest.fixture
 def statements(app):
     """Every statement that is run from here, with its parameters filled in."""
-    seen = []
-    for connection in effort.connections():
-        connection.set_trace_callback(seen.append)
-    yield seen
-    for connection in effort.connections():
-        connection.set_trace_callback(None)
+    with effort.traced() as seen:
+        yield seen
 
 
 def seen(camera, **fields):

@@ -50,11 +50,8 @@ thread.join()
 @pytest.fixture
 def commits():
     """How often something was committed so far."""
-    statements = []
-    connection = effort.connections()[1]
-    connection.set_trace_callback(statements.append)
-    yield lambda: statements.count("COMMIT")
-    connection.set_trace_callback(None)
+    with effort.traced() as statements:
+        yield lambda: statements.count("COMMIT")
 
 
 @pytest.fixture

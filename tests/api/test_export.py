@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api import responses
+from app.db import database
 from app.models import Event
 from app.schemas.events import EventSchema
-from tests import effort
 from tests.posting import detection, post_camera, post_detections, post_event
 
 URL = "/api/events/export"
@@ -135,7 +135,7 @@ def test_the_filters_of_the_list_choose_the_rows(client, camera):
 def test_the_export_is_streamed_a_page_at_a_time(client, camera):
     add_events(camera, 1700)
     pages = []
-    effort.connections()[0].set_trace_callback(
+    database.connection().set_trace_callback(
         lambda statement: pages.append(statement) if "LIMIT" in statement else None
     )
     answer = client.get(URL, buffered=False)
