@@ -17,8 +17,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
-from app import create_app, db
+from app import App, create_app, db
 from app.storage import filesystems, folders
+from tests.routes import SharedRule
 from tests.watched import Watched
 
 JSON = "application/json"
@@ -26,6 +27,7 @@ HAS_FAILED = pytest.StashKey[bool]()
 # How long an example takes says as much about the machine as about the service.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+App.url_rule_class = SharedRule
 
 
 @pytest.fixture(autouse=True)
