@@ -9,7 +9,7 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from . import api, cli, config, db, errors, telemetry, web
-from .access import authorize, headers, hosts
+from .access import authorize, headers
 from .diagnostics import camera as diagnosis
 from .services import clock_guard, monitor, settings
 from .storage import folders
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 PARTS = (
     *(telemetry, db, settings, folders, clock_guard, monitor, diagnosis),
-    *(hosts, headers, authorize, api, web, errors, cli),
+    *(headers, authorize, api, web, errors, cli),
 )
 
 # What the route and the URLs of a request depend on, where it has no query string and asks for no

@@ -12,15 +12,15 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from . import db, models
-from .access import hosts
+from .access import headers
 from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
+from .serialization import BadJson
 from .services import settings, tokens
 from .storage import mount_threads, safe_open, snapshots
-from .strict_json import BadJson
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     settings.FixedByEnvironment: "fixed_by_environment",
     tokens.NoToken: "unauthorized",
     tokens.NotAllowed: "forbidden",
-    hosts.ForeignPage: "foreign_page",
-    hosts.UnknownHost: "unknown_host",
+    headers.ForeignPage: "foreign_page",
+    headers.UnknownHost: "unknown_host",
     resize.NotResizable: "picture_not_resizable",
     resize.NotInstalled: "resizing_not_installed",
     db.DatabaseBusy: "database_busy",

@@ -10,18 +10,18 @@ import pytest
 from werkzeug import exceptions
 
 from app import db, errors
-from app.access import hosts
+from app.access import headers
 from app.db import connection, writer
 from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
 from app.problems import PROBLEMS
+from app.serialization import BadJson
 from app.services import tokens
 from app.services.settings import FixedByEnvironment
 from app.storage import safe_open, snapshots
 from app.storage.mount_threads import FolderBusy
-from app.strict_json import BadJson
 from tests import effort
 from tests.problems import assert_problem
 from tests.rows import entries_of
@@ -45,8 +45,8 @@ FORESEEN = [
     (unassigned_folders.BaseMissing(SECRET), 503, "base_path_missing"),
     (tokens.NoToken(SECRET), 401, "unauthorized"),
     (tokens.NotAllowed(SECRET), 403, "forbidden"),
-    (hosts.ForeignPage(SECRET), 403, "foreign_page"),
-    (hosts.UnknownHost(SECRET), 421, "unknown_host"),
+    (headers.ForeignPage(SECRET), 403, "foreign_page"),
+    (headers.UnknownHost(SECRET), 421, "unknown_host"),
     (FixedByEnvironment([]), 409, "fixed_by_environment"),
     (db.DatabaseBusy(SECRET), 503, "database_busy"),
     (FolderBusy(SECRET), 503, "folder_busy"),

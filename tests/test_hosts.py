@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.hosts import HOST_CHARACTERS, REMEMBERED, AllowedHosts, is_foreign, is_loopback
+from app.access.headers import HOST_CHARACTERS, REMEMBERED, AllowedHosts, is_foreign, is_loopback
 
 OWN = [
     *("localhost", "LOCALHOST", "localhost:8000", "localhost.", "localhost.:80", "localhost:"),

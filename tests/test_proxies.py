@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.access.hosts import PROXY_HOST, ProxyMiddleware, address_of
+from app.access.headers import PROXY_HOST, ProxyMiddleware, address_of
 
 PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 

@@ -12,7 +12,7 @@ from ..models import Token
 from ..services import tokens
 from ..services.audit import Caller
 from ..services.tokens import NotAllowed, NoToken, usage
-from .hosts import PROXY_HOST, AllowedHosts, ForeignPage, UnknownHost, is_foreign, is_loopback
+from .headers import PROXY_HOST, AllowedHosts, ForeignPage, UnknownHost, is_foreign, is_loopback
 
 USER_AGENT_CHARACTERS = 500
 READING = ("GET", "HEAD", "OPTIONS")

@@ -4,13 +4,13 @@ from flask import Flask, request
 
 from .. import db
 from ..images.resize import Resizer
-from . import cameras, detections, events, settings, system
+from . import cameras, detections, events, system
 from .openapi import Description, docs_blp
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
     *(cameras.blp, cameras.folders_blp, detections.blp, events.blp, system.audit_blp),
-    *(settings.blp, system.blp, system.metrics_blp),
+    *(system.settings_blp, system.blp, system.metrics_blp),
 )
 # Endpoints that respond also while the database cannot be used.
 WITHOUT_DATABASE = ("system.get_alive", "system.get_health", "metrics.get_metrics")

@@ -24,8 +24,8 @@ from werkzeug.wsgi import get_input_stream
 from ..errors import ValidationFailed
 from ..logs import without_tokens
 from ..schemas.common import EmptyQuerySchema
+from ..serialization import TooManyMembers, load_json
 from ..storage.formats import CONTENT_TYPES
-from ..strict_json import TooManyMembers, load_json
 from .openapi import NOT_MODIFIED, PICTURE_HEADERS, problem_responses
 from .responses import json_response
 

@@ -9,8 +9,8 @@ from werkzeug.routing import IntegerConverter
 
 from ..access.headers import is_not_modified
 from ..models import KeysetQuery, Row
+from ..serialization import dump_json
 from ..services.cameras import CachedBody
-from ..strict_json import dump_json
 
 JSON = "application/json"
 ROW_ID = "row_id"

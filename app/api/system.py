@@ -1,13 +1,17 @@
-"""The box: its health, its row counts, its storage and its audit log."""
+"""The box: its health, its row counts, its storage, its audit log and all settings."""
 
 import time
+from uuid import UUID
 
 from flask import Response, current_app, request
 
 from .. import clock
+from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
+from ..schemas import settings as settings_schemas
 from ..schemas import system as schemas
 from ..services import health, stats
+from ..services.settings import Settings
 from ..telemetry import exposition
 from .blueprint import Blueprint
 from .pictures import base_path, folders
@@ -26,6 +30,13 @@ audit_blp = Blueprint(
     url_prefix="/api/audit",
     description="The audit log: who changed what. It is read-only.",
 )
+settings_blp = Blueprint(
+    "settings",
+    __name__,
+    url_prefix="/api",
+    description="The settings of the box and of each camera that can be changed at run time.",
+)
+UNKNOWN = ("camera_not_found",)
 
 
 @blp.get("/health")
@@ -105,3 +116,60 @@ def list_entries(query: Row) -> Row:
 def get_entry(entry_id: int) -> Row:
     """Get an entry by its id"""
     return AuditEntry.one(entry_id)
+
+
+def settings() -> Settings:
+    """The settings of the app."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+@settings_blp.get("/settings")
+@settings_blp.response(
+    200, settings_schemas.BoxSettingsSchema, example=settings_schemas.EXAMPLE_BOX_SETTINGS
+)
+def get_settings() -> Row:
+    """Get the current settings of the box"""
+    return settings().shown_box()
+
+
+@settings_blp.patch("/settings")
+@settings_blp.arguments(
+    settings_schemas.BoxSettingsUpdateSchema, example=settings_schemas.EXAMPLE_BOX_UPDATE
+)
+@settings_blp.response(
+    200,
+    settings_schemas.BoxSettingsSchema,
+    example=settings_schemas.EXAMPLE_BOX_SETTINGS | settings_schemas.EXAMPLE_BOX_UPDATE,
+    problems=("fixed_by_environment",),
+)
+def update_settings(fields: Row) -> Row:
+    """Change settings of the box at once; null returns to the default"""
+    return settings().update_box(fields, caller())
+
+
+@settings_blp.get("/cameras/<uuid:camera_id>/settings")
+@settings_blp.response(
+    200,
+    settings_schemas.CameraSettingsSchema,
+    example=settings_schemas.EXAMPLE_CAMERA_SETTINGS,
+    problems=UNKNOWN,
+)
+def get_camera_settings(camera_id: UUID) -> Row:
+    """Get a camera's settings, and the effective values"""
+    return settings().camera(str(camera_id))
+
+
+@settings_blp.patch("/cameras/<uuid:camera_id>/settings")
+@settings_blp.arguments(
+    settings_schemas.CameraSettingsUpdateSchema, example=settings_schemas.EXAMPLE_CAMERA_UPDATE
+)
+@settings_blp.response(
+    200,
+    settings_schemas.CameraSettingsSchema,
+    example=settings_schemas.EXAMPLE_CAMERA_SETTINGS,
+    problems=UNKNOWN,
+)
+def update_camera_settings(fields: Row, camera_id: UUID) -> Row:
+    """Change a camera's settings: only the given ones"""
+    return settings().update_camera(str(camera_id), fields, caller())

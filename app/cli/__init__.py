@@ -2,9 +2,8 @@
 
 from flask import Flask
 
-from .backup import backup, restore
 from .cameras import cameras
-from .maintenance import doctor, prune
+from .maintenance import backup, doctor, prune, restore
 from .settings import settings
 from .tokens import tokens
 

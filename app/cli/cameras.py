@@ -13,11 +13,10 @@ from ..diagnostics.folder_access import FolderAccess, access_folder, advice, not
 from ..logs import one_line
 from ..models import Camera, CameraSettings, NotFound, Row, child_counts
 from ..schemas.cameras import CameraCreateSchema, CameraImportSchema
+from ..serialization import BadJson, BadYaml, dump_yaml, load_json, load_yaml
 from ..services import cameras as camera_service
 from ..services.cameras import SETTING, ImportPlan
 from ..storage.safe_open import StorageNotAnswering
-from ..strict_json import BadJson, load_json
-from ..yaml_text import BadYaml, dumps, loads
 from .common import CLI, Group, as_json, open_database, progress_bar
 
 cameras = Group("cameras", help="List, add, remove, export and import cameras.")
@@ -103,7 +102,7 @@ def export(as_json: bool) -> None:
     settings = CameraSettings.by_camera()
     cameras = camera_service.list_cameras()
     document = {"cameras": [_exported(c, settings.get(c["id"], {})) for c in cameras]}
-    text = json.dumps(document, ensure_ascii=False) if as_json else dumps(document)
+    text = json.dumps(document, ensure_ascii=False) if as_json else dump_yaml(document)
     click.echo(text, nl=as_json)
 
 
@@ -140,7 +139,7 @@ def import_(file: BinaryIO, dry_run: bool, as_json: bool) -> None:
 def _import_entries(data: bytes) -> list[Row]:
     """The valid entries of a YAML or JSON document; JSON is read as strictly as by the API."""
     try:
-        document = load_json(data) if data.lstrip()[:1] in (b"{", b"[") else loads(data)
+        document = load_json(data) if data.lstrip()[:1] in (b"{", b"[") else load_yaml(data)
         entries: list[Row] = CameraImportSchema().load(document)["cameras"]
     except (BadJson, BadYaml) as error:
         raise click.ClickException(one_line(f"The file cannot be read: {error}")) from None

@@ -196,7 +196,7 @@ def _adjustments(app: Flask) -> Adjustments:
     return Adjustments(
         listen=f"{f'[{host}]' if ':' in host else host}:{app.config['NVR_PORT']}",
         ident=None,
-        # `access.hosts` decides which proxies are trusted.
+        # `access.headers` decides which proxies are trusted.
         clear_untrusted_proxy_headers=False,
         # `parser` has checked the size before it added blanks.
         max_request_header_size=2 * HEADER_BYTES,

@@ -18,7 +18,7 @@ from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher, WSGITask
 
 from ..access.headers import DEFAULTS, EVERY
 from ..problems import CONTENT_TYPE, PROBLEMS
-from ..strict_json import dump_json
+from ..serialization import dump_json
 from .transfers import FileTransfer
 
 READING = ("GET", "HEAD", "OPTIONS")

@@ -18,8 +18,8 @@ from ..models import (
     TableVersion,
     delete_children,
 )
+from ..serialization import dump_json
 from ..storage.safe_open import normalise
-from ..strict_json import dump_json
 from . import audit
 from .audit import Caller
 from .camera_status import pending_updates

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from ..models import Row
-from ..yaml_text import dumps
+from ..serialization import dump_yaml
 
 # How often Home Assistant asks for the status and for the picture, in seconds.
 STATUS_SECONDS, PICTURE_SECONDS = 30, 10
@@ -36,8 +36,8 @@ def configuration(camera: Row, urls: Urls, token: str | None) -> str:
     """The YAML for ``camera``; with a ``token``, its entities send that token to the service."""
     head = HEAD.format(title=_one_line(camera["name"]), seconds=PICTURE_SECONDS)
     entities = {"rest": [_status(camera, urls, token)], "template": [_image(camera, urls, token)]}
-    generic = dumps(_generic(camera, urls, token)).removesuffix("\n").split("\n")
-    return head + dumps(entities) + GENERIC + "".join(f"# {line}\n" for line in generic)
+    generic = dump_yaml(_generic(camera, urls, token)).removesuffix("\n").split("\n")
+    return head + dump_yaml(entities) + GENERIC + "".join(f"# {line}\n" for line in generic)
 
 
 def _status(camera: Row, urls: Urls, token: str | None) -> Row:

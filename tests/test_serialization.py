@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.strict_json import BadJson, TooManyMembers, dump_json, load_json
+from app.serialization import BadJson, TooManyMembers, dump_json, load_json
 from tests.api.test_hostile_json import MALFORMED
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
