@@ -39,8 +39,9 @@ coverage: $(VENV)/dev ## run the tests with branch coverage, which takes twice a
 	@$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term-missing $(ARGS)
 
 # pytest exits with 5 where ARGS choose no test.
-test-slow: $(VENV)/dev ## run the tests that take minutes
-	@$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ]
+test-slow: $(VENV)/dev ## run the tests that take minutes, and more examples of the others
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough $(ARGS) || \
+		[ $$? -eq 5 ]
 
 check: $(VENV)/dev ## lint, format, type and security check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

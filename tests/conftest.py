@@ -25,8 +25,16 @@ from tests.watched import Watched
 JSON = "application/json"
 HAS_FAILED = pytest.StashKey[bool]()
 # How long an example takes says as much about the machine as about the service.
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
+settings.register_profile(
+    "thorough",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+# The same examples every time, and fewer; `make test-slow` looks for others.
+settings.register_profile(
+    "quick", settings.get_profile("thorough"), derandomize=True, max_examples=25
+)
+settings.load_profile("quick")
 App.url_rule_class = SharedRule
 
 

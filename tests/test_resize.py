@@ -7,7 +7,7 @@ import threading
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
@@ -198,7 +198,6 @@ def test_data_that_cannot_be_decoded_is_refused(data):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".gif"])
-@settings(max_examples=30)
 @given(at=st.floats(0, 1), junk=st.binary(min_size=1, max_size=20))
 def test_a_damaged_picture_is_resized_or_refused(suffix, at, junk):
     data = bytearray(picture(suffix, size=(64, 64)))

@@ -6,7 +6,7 @@ import signal
 import socket
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.storage import safe_open
@@ -345,7 +345,7 @@ def test_no_descriptor_is_passed_on_to_another_program(tree, front):
     os.close(file)
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5 * settings.default.max_examples)
 @given(
     pieces=st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=8),
     start=st.sampled_from(["", "/", "//", "{base}", "{base}/", "/proc/self/root{base}/"]),

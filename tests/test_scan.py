@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.storage import newest_files, safe_open, scan
@@ -285,7 +285,6 @@ def test_the_deepest_folder_stays_within_the_usual_limit_of_descriptors(base):
     assert len(paths(base)) == 1
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.sampled_from([f"{d}{n}.jpg" for d in ("", "a/", "a/b/", "c/") for n in range(20)]),

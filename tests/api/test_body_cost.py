@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schemas.detections import EXAMPLE_CREATE
@@ -123,9 +123,6 @@ ITEMS = VALUES | st.lists(
 ).map(lambda pairs: "{" + ",".join(f'"{key}":{value}' for key, value in pairs) + "}")
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(st.sampled_from(WRITES), KEYS, ITEMS, st.sampled_from([100, 1000, 10**6]))
 def test_no_shape_of_body_costs_much(cpu_seconds, write, key, item, most):
     copies = min(most, (LARGEST_BODY - 100) // (len(item) + 1))

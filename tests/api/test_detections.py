@@ -4,7 +4,7 @@ import json
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schemas.detections import DetectionListSchema, DetectionSchema
@@ -210,11 +210,6 @@ BAD_BOX = {
 }
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @given(
     bad=st.fixed_dictionaries({}, optional=BAD), box=st.fixed_dictionaries({}, optional=BAD_BOX)
 )
@@ -259,7 +254,6 @@ def test_the_longest_texts_and_the_outermost_numbers_are_taken(client, camera):
         assert client.post(URL, json=body).get_json() | body == client.post(URL, json=body).json
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=50))
 def test_text_comes_back_exactly(client, camera, text):
     stored = post_detection(client, camera, object_type=text)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models import Camera
@@ -218,7 +218,6 @@ def test_a_folder_path_is_kept_as_it_was_sent(write):
         assert write(GOOD | {"folder_path": path}).get_json()["folder_path"] == path
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(CLEAN, min_size=1, max_size=255).filter(str.strip),
     path=st.text(CLEAN, min_size=1, max_size=500),

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
@@ -14,7 +14,6 @@ from tests.problems import assert_problem
 
 LISTS = {"/api/detections": "detections", "/api/events": "events", "/api/audit": "entries"}
 NOON = "2025-12-23T12:00:00Z"
-SAME_APP = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def get(client, url, **query):
@@ -263,7 +262,6 @@ def test_a_cursor_with_a_flipped_bit_is_422_or_the_same_cursor(client, cursor):
                 assert_problem(answer, 422, "validation_failed")
 
 
-@SAME_APP
 @given(text=st.text())
 def test_arbitrary_text_is_no_cursor(client, text):
     assert_bad_cursor(client, "/api/detections", text.encode("utf-8", "replace"))
