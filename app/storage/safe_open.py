@@ -66,18 +66,15 @@ class FileNotReadable(Exception):
 @lru_cache(CACHED_PATHS)
 def normalise(base: str, folder_path: str) -> str:
     """``folder_path`` joined with ``base``, lexically without ``.``, ``..``, ``//``, end slash."""
-    path = os.path.normpath(os.path.join(base, folder_path))
-    return "/" + path.lstrip("/")
+    return "/" + os.path.normpath(os.path.join(base, folder_path)).lstrip("/")
 
 
 def open_folder(base: str, folder_path: str) -> int:
     """A descriptor that lists the camera's folder, to be closed by the caller.
 
-    ``folder_path`` is absolute or relative to ``base``, and may contain the base as it is
-    configured or with its links resolved. Whether it is outside is decided before whether it
-    exists, so that the response reveals nothing about the rest of the disk. If no folder's name
-    has exactly these bytes, the only folder whose name reads the same is opened (see `names`).
-
+    ``folder_path`` is absolute or relative to ``base``. Whether it is outside is decided before
+    whether it exists, so that the response reveals nothing about the rest of the disk. If no
+    folder's name has exactly these bytes, the only one that reads the same is opened (`names`).
     Raises `OutsideBase` or `FolderNotFound`.
     """
     components = components_below(base, folder_path)
@@ -91,12 +88,22 @@ def open_folder(base: str, folder_path: str) -> int:
         os.close(root)
 
 
-def components_below(base: str, folder_path: str) -> list[str]:
-    """The way from the base to the folder, none where it is the base itself.
+def components_below(base: str, path: str) -> list[str]:
+    """The way from the base, by its configured or real name, to ``path``; raises `OutsideBase`.
 
-    Only names are compared, nothing is opened but the base. Raises `OutsideBase`.
+    Only names are compared, nothing is opened but the base.
     """
-    components = _below_base(base, normalise(base, folder_path))
+    path = normalise(base, path)
+    components = below(path, base)
+    if components is None:
+        try:
+            root = os.open(base, BASE_FLAGS)
+        except OSError as error:
+            raise failure(error, OutsideBase()) from None
+        try:
+            components = below(path, real_path(root))
+        finally:
+            os.close(root)
     if components is None:
         raise OutsideBase
     return components
@@ -105,15 +112,16 @@ def components_below(base: str, folder_path: str) -> list[str]:
 def components_within(base: str, folder_path: str, file_path: str) -> list[str]:
     """The way from the camera's folder to ``file_path``, absolute or relative to that folder.
 
-    Only names are compared, nothing is opened but the base. Raises `OutsideBase` for the folder
-    and `OutsideFolder` for the file.
+    As `components_below`; raises `OutsideFolder` for the file.
     """
-    folder = normalise(base, folder_path)
-    above = components_below(base, folder)
-    below = _below_base(base, normalise(folder, file_path))
-    if below is None or below[: len(above)] != above or len(below) == len(above):
+    above = components_below(base, folder_path)
+    try:
+        way = components_below(base, normalise(normalise(base, folder_path), file_path))
+    except OutsideBase:
+        raise OutsideFolder from None
+    if way[: len(above)] != above or len(way) == len(above):
         raise OutsideFolder
-    return below[len(above) :]
+    return way[len(above) :]
 
 
 def real_path(descriptor: int) -> str:
@@ -125,15 +133,12 @@ def link_target(path: str, folder: int | None = None) -> str | None:
     """The target of the link at ``path``, relative to ``folder``; None if there is no link."""
     try:
         return os.readlink(path, dir_fd=folder)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 def open_below(folder: int, components: list[str]) -> int:
-    """A descriptor that lists the folder at ``components`` below ``folder``.
-
-    Raises `OutsideBase` where a link stands on the way, else `FolderNotFound`.
-    """
+    """A descriptor that lists the folder; raises `OutsideBase` or `FolderNotFound`."""
     if len(components) == 1:  # by far the most, and two system calls less
         with contextlib.suppress(OSError, ValueError):  # the longer way says what is wrong
             return os.open(components[0], LIST_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
@@ -141,8 +146,7 @@ def open_below(folder: int, components: list[str]) -> int:
     try:
         return os.open(".", LIST_FLAGS, dir_fd=reached)
     except OSError as error:
-        answer = FolderNotFound(len(components), _errno(error))
-        raise failure(error, answer) from None
+        raise failure(error, FolderNotFound(len(components), _errno(error))) from None
     finally:
         os.close(reached)
 
@@ -153,8 +157,7 @@ def _open_as_it_reads(root: int, components: list[str]) -> int:
     except FolderNotFound as missing:
         depth, alike = missing.depth, _names_alike(root, components, missing)
         if len(alike) != 1:
-            reason = errno.ENOTUNIQ if alike else missing.reason
-            raise FolderNotFound(depth, reason) from None
+            raise FolderNotFound(depth, errno.ENOTUNIQ if alike else missing.reason) from None
     return _open_as_it_reads(root, [*components[:depth], *alike, *components[depth + 1 :]])
 
 
@@ -179,71 +182,40 @@ def open_file(folder: int, components: list[str]) -> int:
 
     Raises `OutsideFolder` where a link stands on the way, else `FileNotReadable`.
     """
-    if len(components) == 1:
-        file = _open_file(folder, components[0])
-    else:
-        file = _open_file_below(folder, components)
+    *above, name = components
+    try:
+        parent = _descend(folder, above) if above else folder
+    except OutsideBase:
+        raise OutsideFolder from None
+    except FolderNotFound:
+        raise FileNotReadable from None
+    try:
+        file = os.open(name, FILE_FLAGS, dir_fd=parent)
+    except (OSError, ValueError) as error:
+        if _errno(error) in EXHAUSTED:
+            raise
+        is_link = _errno(error) == errno.ELOOP
+        raise OutsideFolder if is_link else FileNotReadable(_errno(error)) from None
+    finally:
+        if above:
+            os.close(parent)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise FileNotReadable
     return file
 
 
-def _open_file_below(folder: int, components: list[str]) -> int:
-    try:
-        parent = _descend(folder, components[:-1])
-    except OutsideBase:
-        raise OutsideFolder from None
-    except FolderNotFound:
-        raise FileNotReadable from None
-    try:
-        return _open_file(parent, components[-1])
-    finally:
-        os.close(parent)
-
-
-def _open_file(parent: int, name: str) -> int:
-    try:
-        return os.open(name, FILE_FLAGS, dir_fd=parent)
-    except (OSError, ValueError) as error:
-        if _errno(error) in EXHAUSTED:
-            raise
-        if _errno(error) == errno.ELOOP:
-            raise OutsideFolder from None
-        raise FileNotReadable(_errno(error)) from None
-
-
 def _descend(folder: int, components: list[str]) -> int:
     """A new O_PATH descriptor of the folder that ``components`` lead to from ``folder``."""
-    reached, depth = os.dup(folder), 0
+    reached = os.dup(folder)
     try:
-        for component in components:
-            above, reached = reached, _enter(reached, component)
+        for depth, component in enumerate(components):
+            above, reached = reached, _enter(reached, component, depth)
             os.close(above)
-            depth += 1
-    except BaseException as error:  # raised again: the descriptor must not leak
+    except BaseException:  # raised again: the descriptor must not leak
         os.close(reached)
-        if isinstance(error, OutsideBase | FolderNotFound):
-            error.depth = depth
         raise
     return reached
-
-
-def _below_base(base: str, path: str) -> list[str] | None:
-    """The components from ``base``, as configured or with links resolved, to ``path``."""
-    components = below(path, base)
-    if components is None:
-        try:
-            root = os.open(base, BASE_FLAGS)
-        except OSError as error:
-            if error.errno in (*EXHAUSTED, *NOT_ANSWERING):
-                raise failure(error, OutsideBase()) from None
-            return None
-        try:
-            components = below(path, real_path(root))
-        finally:
-            os.close(root)
-    return components
 
 
 def below(path: str, *bases: str) -> list[str] | None:
@@ -255,21 +227,14 @@ def below(path: str, *bases: str) -> list[str] | None:
     return None
 
 
-def _enter(folder: int, component: str) -> int:
+def _enter(folder: int, component: str, depth: int) -> int:
     try:
         return os.open(component, BELOW_FLAGS, dir_fd=folder)
     except (OSError, ValueError) as error:
         # With O_DIRECTORY the error is ENOTDIR for a link as for a file: find out which it is.
-        if _is_link(folder, component):
-            raise OutsideBase(0) from None
-        raise failure(error, FolderNotFound(0, _errno(error))) from None
-
-
-def _is_link(folder: int, component: str) -> bool:
-    try:
-        return stat.S_ISLNK(os.lstat(component, dir_fd=folder).st_mode)
-    except (OSError, ValueError):
-        return False
+        if link_target(component, folder) is not None:
+            raise OutsideBase(depth) from None
+        raise failure(error, FolderNotFound(depth, _errno(error))) from None
 
 
 def _errno(error: OSError | ValueError) -> int:
