@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import folder_tree, watched_tree, watches
+from app.storage import folder_tree, folders, watched_tree, watches
 from app.storage.scan import walk
 from tests.inotify import overflow, watches_of
 from tests.pictures import put
@@ -93,6 +93,24 @@ def test_files_are_ranked_again_when_the_clock_is_set(root, hours):
         walked = walk(root.folder, state.clock, MOST_BYTES).newest
         assert [c[:4] for c in state.newest] == [c[:4] for c in walked]
         assert state.polling is None
+
+
+def test_files_of_the_future_are_ranked_when_the_clock_reaches_them_without_a_new_reading(
+    root, monkeypatch
+):
+    """The box's clock was ahead while they came, and was set right."""
+    began, monotonic, readings = datetime.now(UTC) - timedelta(hours=1), time.monotonic_ns(), []
+    for number in range(200):
+        put(root.path / f"{number:03}.jpg", b"x", 20 * -number, began.timestamp())
+    tree = folders.WatchedTree
+    monkeypatch.setattr(folders, "WatchedTree", lambda *a: readings.append(1) or tree(*a))
+    for seconds in range(0, 4100, 50):
+        monkeypatch.setattr("time.monotonic_ns", lambda at=seconds: monotonic + at * 10**9)
+        state = root.known.query(root.folder, began + timedelta(seconds=seconds))
+        walked = walk(root.folder, state.clock, MOST_BYTES).newest
+        assert [c[:4] for c in state.newest] == [c[:4] for c in walked]
+        assert state.polling is None
+    assert len(readings) <= 2
 
 
 def test_a_file_whose_path_is_too_long_for_stat_is_found_by_a_walk(root):

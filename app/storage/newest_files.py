@@ -4,6 +4,8 @@ Cameras set times by FTP's MFMT, clocks are set, and a NAS has a clock of its ow
 be right, the moment at which the picture was first seen is used.
 """
 
+import heapq
+import itertools
 import math
 import os
 import threading
@@ -28,6 +30,9 @@ KEPT = 32
 REMEMBERED = 64
 # How many more files are added before the oldest of those are dropped together.
 SLACK = 32
+
+_numbers = itertools.count()
+
 # What identifies a file, while its path may change.
 File = TypeVar("File", bound=Hashable)
 
@@ -203,15 +208,26 @@ class Ranking(Generic[File]):
     def __init__(self, path_of: Callable[[File], str]) -> None:
         self._path_of = path_of
         self._ranks = {rank: NewestFiles(path_of) for rank in (TRUSTED, FUTURE, EMPTY)}
-        # The least time of a file that was put, and lay in the future then.
+        # The files whose time lay in the future when they were put, as a heap by that time, and
+        # the least time of those for which there was no room in it.
+        self._due: list[tuple[int, int, File]] = []
         self._due_ns: float = math.inf
 
     def put(self, file: File, rank: int, time_ns: int, own_ns: int) -> None:
         """Note that ``file`` is there, as `StorageClock.place` has placed it."""
         self.drop(file)
         self._ranks[rank].put(file, (time_ns, own_ns))
-        if rank == FUTURE:
+        if rank == FUTURE and len(self._due) < MOST_DOUBTED:
+            heapq.heappush(self._due, (own_ns, next(_numbers), file))
+        elif rank == FUTURE:
             self._due_ns = min(self._due_ns, own_ns)
+
+    def take_due(self, now_ns: int) -> list[File]:
+        """The files whose time is in the future no more, each once: they are to be put again."""
+        due = []
+        while self._due and self._due[0][0] <= now_ns:
+            due.append(heapq.heappop(self._due)[2])
+        return due
 
     def drop(self, file: File) -> None:
         """Note that ``file`` is gone."""

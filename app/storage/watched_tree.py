@@ -82,6 +82,9 @@ class WatchedTree:
         return self._ranked(self._pictures), self._ranked(self._clips)
 
     def _ranked(self, uploads: Uploads) -> list[Candidate]:
+        for file in uploads.ranking.take_due(self._clock.now_ns):
+            if self._tree.contains(file):
+                self._check_file(file, completed=False)
         for _ in range(KEPT):
             if not uploads.ranking.is_current(self._clock.now_ns):
                 raise WatchLost(watches.FORGOTTEN)
