@@ -33,8 +33,9 @@ class Uploads:
         self.root, self.outside, self.now = root, outside, now
         self.random = random.Random(seed)
         self.open: list = []
-        # By how many hours the box's clock is ahead of that of the kernel, which sets ctime.
-        self.clock_ahead = 0
+        # By how many seconds the box's clock is ahead of that of the kernel, which sets ctime, and
+        # how many have passed that the kernel knows nothing of.
+        self.clock_ahead = self.passed = 0
         # The inodes of files that were written to and never closed.
         self.truncated: set[int] = set()
         self.operations: list[Callable[[], None]] = [
@@ -46,6 +47,7 @@ class Uploads:
             *[self.touch] * 4,
             *[self.make_folder] * 2,
             *[self.set_clock] * 2,
+            self.let_time_pass,
             *(self.truncate, self.swap, self.symlink, self.hard_link, self.temporary_file),
             *(self.forget_link, self.move_link_out),
             *(self.remove_folder, self.move_folder, self.move_out_and_in, self.chmod),
@@ -118,7 +120,13 @@ class Uploads:
 
     def set_clock(self) -> None:
         """By a clock that is behind, a file that was just written lies in the future."""
-        self.clock_ahead = self.random.choice((0, 0, 2, -2))
+        self.clock_ahead = 3600 * self.random.choice((0, 0, 2, -2))
+
+    def let_time_pass(self) -> None:
+        """Without setting the clock."""
+        seconds = self.random.choice((1, 9, 1200, 3600))
+        self.clock_ahead += seconds
+        self.passed += seconds
 
     def truncate(self) -> None:
         path = self.path()

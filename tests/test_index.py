@@ -5,6 +5,7 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -47,11 +48,17 @@ def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
     root.mkdir(parents=True)
     outside.mkdir()
     uploads, known = Uploads(root, outside, seed, time.time()), Folders(MOST_BYTES)
-    history, from_tree = [], 0
+    history, from_tree, monotonic_ns = [], 0, time.monotonic_ns
+
+    def later_ns() -> int:
+        return monotonic_ns() + uploads.passed * 10**9
+
+    times = mock.patch("time.monotonic_ns", later_ns)
     try:
+        times.start()
         while len(history) < operations:
             history += [name for name in uploads.some() if not name.endswith(REFUSED)]
-            now = datetime.now(UTC) + timedelta(hours=uploads.clock_ahead)
+            now = datetime.now(UTC) + timedelta(seconds=uploads.clock_ahead)
             told, found, is_watched = ask(known, base, now, PATTERNS[len(history) % 3])
             if [c[:4] for c in told] != [c[:4] for c in found]:
                 return f"seed {seed} after {len(history)}: {history[-9:]}", from_tree
@@ -59,6 +66,7 @@ def differences(base: Path, seed: int, operations: int) -> tuple[str, int]:
                 return f"seed {seed} after {len(history)}: nobody writes {stuck}", from_tree
             from_tree += bool(told) and is_watched
     finally:
+        times.stop()
         uploads.end()
         known.retain(())
     return "", from_tree

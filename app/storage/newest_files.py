@@ -87,6 +87,8 @@ class StorageClock:
     def place(self, status: os.stat_result) -> tuple[int, int, int]:
         """The rank of a file, the time that it counts with, and its own, which breaks ties."""
         own_ns = self.own_time(status.st_mtime_ns, status.st_ctime_ns)
+        if not status.st_size:
+            return EMPTY, own_ns, own_ns
         file = status.st_dev, status.st_ino, own_ns
         rank, time_ns, first_ns = TRUSTED, own_ns, self._doubted.first_ns(file)
         if self.is_future(own_ns):
@@ -96,7 +98,7 @@ class StorageClock:
             rank = FUTURE
         elif first_ns is not None:
             time_ns = min(own_ns, first_ns + self.ahead_ns)
-        return rank if status.st_size else EMPTY, time_ns, own_ns
+        return rank, time_ns, own_ns
 
     def own_time(self, mtime_ns: int, ctime_ns: int) -> int:
         """When a file was written, as far as its storage can tell.
