@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from . import layout
-from .parsers import database, folder, host, integer, names, networks, one_of, time_zone, title
+from .parsers import Integer, database, folder, host, names, networks, one_of, time_zone, title
 
 MIB = 1024 * 1024
 # SQLite's integers have 64 bits.
@@ -57,7 +57,7 @@ SETTINGS = (
         "because elsewhere two machines or a lost connection can destroy it",
     ),
     Setting("NVR_HOST", host, "127.0.0.1", "address to listen on"),
-    Setting("NVR_PORT", integer(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
+    Setting("NVR_PORT", Integer(0, 65535), "8000", "port to listen on; 0 lets the system choose"),
     Setting(
         "NVR_ANONYMOUS",
         one_of("auto", "write", "read", "none"),
@@ -79,7 +79,7 @@ SETTINGS = (
         "comma-separated addresses or networks of the proxies whose `X-Forwarded-For`, `-Proto` "
         "and `-Host` are trusted",
     ),
-    Setting("NVR_THREADS", integer(1, 64), "4", "number of threads that answer reading requests"),
+    Setting("NVR_THREADS", Integer(1, 64), "4", "number of threads that answer reading requests"),
     Setting(
         "NVR_ONE_PROCESSOR",
         one_of("auto", "off"),
@@ -89,62 +89,62 @@ SETTINGS = (
     ),
     Setting(
         "NVR_MAX_BODY_BYTES",
-        integer(1024, 64 * MIB),
+        Integer(1024, 64 * MIB),
         str(MIB),
         "largest request body, in bytes; more is 413",
     ),
     Setting(
         "NVR_MAX_PICTURE_BYTES",
-        integer(1, 256 * MIB),
+        Integer(1, 256 * MIB),
         str(16 * MIB),
         "largest picture that is served, in bytes; larger files are skipped",
     ),
     Setting(
         "NVR_CLIENT_SECONDS",
-        integer(1, 3600),
+        Integer(1, 3600),
         "10",
         "seconds after which a client that neither sends its request nor receives its response is "
         "disconnected",
     ),
     Setting(
         "NVR_RETENTION_DAYS",
-        integer(0, 36500),
+        Integer(0, 36500),
         "0",
         "days that detections and events are kept; 0 keeps them for ever",
     ),
     Setting(
         "NVR_RETENTION_ROWS",
-        integer(0, 10**12),
+        Integer(0, 10**12),
         "0",
         "how many detections, and how many events, are kept; 0 keeps all",
     ),
     Setting(
         "NVR_AUDIT_RETENTION_DAYS",
-        integer(0, 36500),
+        Integer(0, 36500),
         "0",
         "days that audit entries are kept; 0 keeps them for ever",
     ),
     Setting(
         "NVR_OFFLINE_AFTER_SECONDS",
-        integer(0, 10**9),
+        Integer(0, 10**9),
         "86400",
         "seconds without an upload after which a camera becomes offline; 0 for never",
     ),
     Setting(
         "NVR_KEEP_DAYS",
-        integer(0, 36500),
+        Integer(0, 36500),
         "0",
         "days that pictures and clips are to be kept; 0 for no limit; not used yet",
     ),
     Setting(
         "NVR_KEEP_BYTES",
-        integer(0, MOST_BYTES),
+        Integer(0, MOST_BYTES),
         "0",
         "bytes that all pictures and clips together may take; 0 for no limit; not used yet",
     ),
     Setting(
         "NVR_KEEP_FREE_BYTES",
-        integer(0, MOST_BYTES),
+        Integer(0, MOST_BYTES),
         "0",
         "bytes that are to stay free on the pictures' file systems; 0 for no limit; not used yet",
     ),
@@ -157,13 +157,13 @@ SETTINGS = (
     Setting("NVR_WALL_TITLE", title, "Wall", "title of the page that shows all cameras"),
     Setting(
         "NVR_WALL_REFRESH_SECONDS",
-        integer(1, 3600),
+        Integer(1, 3600),
         "10",
         "seconds between two updates of that page",
     ),
     Setting(
         "NVR_LAST_SEEN_FLUSH_SECONDS",
-        integer(0, 3600),
+        Integer(0, 3600),
         "30",
         "`last_seen_at` and `status` of all cameras are written together, with at least this many "
         "seconds between two writes",

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import unquote
 from zoneinfo import available_timezones
 
@@ -67,16 +68,19 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
-def integer(least: int, most: int) -> Callable[[str], int]:
+@dataclass(frozen=True, slots=True)
+class Integer:
     """A parser for decimal integers from ``least`` to ``most``."""
 
-    def parse(text: str) -> int:
-        digits = text.isascii() and text.isdigit() and len(text) <= 20
-        if not (digits and least <= int(text) <= most):
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
+    least: int
+    most: int
 
-    return parse
+    def __call__(self, text: str) -> int:
+        """The integer in ``text``."""
+        digits = text.isascii() and text.isdigit() and len(text) <= 20
+        if not (digits and self.least <= int(text) <= self.most):
+            raise ValueError(f"a whole number from {self.least} to {self.most}")
+        return int(text)
 
 
 def time_zone(text: str) -> str:

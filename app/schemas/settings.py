@@ -1,11 +1,12 @@
 """What crosses the wire about the settings of a camera and of the box?"""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from ..config import MOST_BYTES, SETTINGS
-from ..parsers import MOST_TITLE, is_time_zone
+from ..parsers import MOST_TITLE, Integer, is_time_zone, title
+from ..services.settings import NAMES, EffectiveSettings, variable
 from .common import (
     CLEAN_PATTERN,
     CleanString,
@@ -49,8 +50,8 @@ EXAMPLE_BOX_SETTINGS = {
 }
 EXAMPLE_BOX_UPDATE = {"offline_after_seconds": 3600, "timezone": "Europe/Berlin"}
 MOST_DAYS, MOST_SECONDS = 36500, 10**9
-# By the names of the settings.
-HELP = {setting.name.removeprefix("NVR_").lower(): setting.help for setting in SETTINGS}
+# By the names of the variables.
+BY_VARIABLE = {setting.name: setting for setting in SETTINGS}
 
 
 def _integer(least: int, most: int, description: str) -> StrictInteger:
@@ -64,6 +65,24 @@ def _integer(least: int, most: int, description: str) -> StrictInteger:
 def _check_time_zone(name: str) -> None:
     if not is_time_zone(name):
         raise ValidationError("Give an IANA name such as Europe/Berlin.")
+
+
+def _box_field(name: str) -> fields.Field[Any]:
+    """The field of a setting of the box, with the limits of its environment variable."""
+    setting = BY_VARIABLE[variable(name)]
+    if isinstance(setting.parse, Integer):
+        return _integer(setting.parse.least, setting.parse.most, setting.help)
+    if setting.parse is title:
+        return StrippedString(
+            allow_none=True,
+            validate=validate.Length(1, MOST_TITLE),
+            metadata={"description": setting.help, **CLEAN_PATTERN},
+        )
+    return fields.String(
+        allow_none=True,
+        validate=_check_time_zone,
+        metadata={"description": "IANA name of the box's time zone; null: the system's"},
+    )
 
 
 class CameraSettingsUpdateSchema(Schema):
@@ -109,11 +128,11 @@ class CameraSettingsUpdateSchema(Schema):
 class EffectiveSettingsSchema(ResponseSchema):
     """The settings in effect for the camera, with all defaults."""
 
-    file_pattern = fields.String(allow_none=True)
-    offline_after_seconds = fields.Integer()
-    keep_days = fields.Integer()
-    keep_bytes = fields.Integer()
-    moment_gap_seconds = fields.Integer()
+    class Meta:
+        include: ClassVar[dict[str, Any]] = {
+            "file_pattern": fields.String(allow_none=True),
+            **{name: fields.Integer() for name in EffectiveSettings._fields[1:]},
+        }
 
 
 class CameraSettingsSchema(ResponseSchema, CameraSettingsUpdateSchema):
@@ -125,24 +144,8 @@ class CameraSettingsSchema(ResponseSchema, CameraSettingsUpdateSchema):
 class BoxSettingsUpdateSchema(Schema):
     """The body that changes settings of the box; null returns to the default."""
 
-    offline_after_seconds = _integer(0, MOST_SECONDS, HELP["offline_after_seconds"])
-    retention_days = _integer(0, MOST_DAYS, HELP["retention_days"])
-    retention_rows = _integer(0, 10**12, HELP["retention_rows"])
-    audit_retention_days = _integer(0, MOST_DAYS, HELP["audit_retention_days"])
-    keep_days = _integer(0, MOST_DAYS, HELP["keep_days"])
-    keep_bytes = _integer(0, MOST_BYTES, HELP["keep_bytes"])
-    keep_free_bytes = _integer(0, MOST_BYTES, HELP["keep_free_bytes"])
-    timezone = fields.String(
-        allow_none=True,
-        validate=_check_time_zone,
-        metadata={"description": "IANA name of the box's time zone; null: the system's"},
-    )
-    wall_title = StrippedString(
-        allow_none=True,
-        validate=validate.Length(1, MOST_TITLE),
-        metadata={"description": HELP["wall_title"], **CLEAN_PATTERN},
-    )
-    wall_refresh_seconds = _integer(1, 3600, HELP["wall_refresh_seconds"])
+    class Meta:
+        include: ClassVar[dict[str, Any]] = {name: _box_field(name) for name in NAMES}
 
 
 class BoxSettingsSchema(ResponseSchema, BoxSettingsUpdateSchema):
