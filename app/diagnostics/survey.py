@@ -184,8 +184,8 @@ class _Counting:
                     self.survey.complete = False
                     return
                 self._count(folder, components, entry)
-        except OSError as error:
-            if error.errno in safe_open.EXHAUSTED:
+        except (OSError, safe_open.FolderNotFound) as error:
+            if isinstance(error, OSError) and error.errno in safe_open.EXHAUSTED:
                 raise
             self.survey.skipped["broken_folders"] += 1
         finally:

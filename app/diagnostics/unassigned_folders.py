@@ -61,18 +61,18 @@ def _used_names(cameras: Iterable[Row], base: str) -> Iterable[str]:
 def _folder_names(base: str) -> list[str]:
     try:
         root = safe_open.open_folder(base, ".")
+        try:
+            return [
+                entry.name
+                for entry in entries(root)
+                if not is_housekeeping(entry.name)
+                and not UNCLEAN.search(as_text(entry.name))
+                and ask_entry(entry.is_dir)
+            ]
+        finally:
+            os.close(root)
     except safe_open.FolderNotFound:
         raise BaseMissing from None
-    try:
-        return [
-            entry.name
-            for entry in entries(root)
-            if not is_housekeeping(entry.name)
-            and not UNCLEAN.search(as_text(entry.name))
-            and ask_entry(entry.is_dir)
-        ]
-    finally:
-        os.close(root)
 
 
 def _count(name: str, context: DiagnosticsContext, now: datetime, deadline: float) -> Survey:

@@ -209,18 +209,18 @@ class Monitor:
         began = time.monotonic()
         try:
             folder = safe_open.open_folder(self._base, state.folder_path)
+            try:
+                state.key = folder_key(folder, state.file_pattern)
+                found = self._folders.query(folder, clock.now(), state.file_pattern)
+                search = Search(self._folders.versions, folder, state.key, found.clock)
+                search.newest_whole(found.newest)
+                uploaded_at = _newest_upload(found, search.checked)
+            finally:
+                os.close(folder)
         except (safe_open.OutsideBase, safe_open.FolderNotFound):
             state.key, state.failing_since = None, None
             state.lost_at = state.lost_at or began
             return Observation(None, False, began - state.lost_at)
-        try:
-            state.key = folder_key(folder, state.file_pattern)
-            found = self._folders.query(folder, clock.now(), state.file_pattern)
-            search = Search(self._folders.versions, folder, state.key, found.clock)
-            search.newest_whole(found.newest)
-            uploaded_at = _newest_upload(found, search.checked)
-        finally:
-            os.close(folder)
         took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
         state.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
         return Observation(uploaded_at)

@@ -1,5 +1,7 @@
 """Which files below a folder are pictures or clips? One walk, in constant memory."""
 
+import contextlib
+import errno
 import os
 import re
 import stat
@@ -156,21 +158,27 @@ def files(
 
 
 def entries(folder: int) -> Iterator[os.DirEntry[str]]:
-    """What the open folder holds; raises `safe_open.StorageNotAnswering`."""
+    """What the open folder holds.
+
+    Raises `safe_open.FolderNotFound` where it cannot be listed, as on a damaged disk, and
+    `safe_open.StorageNotAnswering`.
+    """
     try:
         with os.scandir(folder) as found:
             yield from found
     except OSError as error:
-        raise safe_open.failure(error, error) from None
+        unlisted = safe_open.FolderNotFound(0, error.errno or errno.EIO)
+        raise safe_open.failure(error, unlisted) from None
 
 
 def require_listing(folder: int, components: list[str]) -> None:
     """Raise `safe_open.StorageNotAnswering` if the folder itself fails for that reason too."""
-    opened = safe_open.open_below(folder, components)
-    try:
-        next(entries(opened), None)
-    finally:
-        os.close(opened)
+    with contextlib.suppress(safe_open.OutsideBase, safe_open.FolderNotFound):
+        opened = safe_open.open_below(folder, components)
+        try:
+            next(entries(opened), None)
+        finally:
+            os.close(opened)
 
 
 def ask_entry(question: Callable[..., Answer]) -> Answer | None:
@@ -248,5 +256,7 @@ def _files_in(
         below = enter(folder, place, name)
         if below is not None:
             yield from files(folder, below, enter, is_upload, depth)
+    except safe_open.FolderNotFound:
+        return  # it cannot be listed
     finally:
         os.close(folder)

@@ -1,5 +1,6 @@
 """Does the snapshot leave with the right bytes, headers and conditions?"""
 
+import errno
 import os
 import re
 import time
@@ -506,3 +507,24 @@ def test_a_file_whose_folder_fails_too_means_that_storage_does_not_answer(
     answer = get()
     assert_problem(answer, 503, "storage_not_answering")
     assert answer.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("number", [errno.EUCLEAN, errno.EBADMSG, errno.EACCES])
+def test_a_folder_that_a_damaged_disk_cannot_list_is_skipped_or_not_found(
+    base, camera, get, monkeypatch, number
+):
+    put(base / "front" / "a.jpg", picture(shade=1), 600)
+    put(base / "front" / "day" / "b.jpg", picture(shade=2), 60)
+    scandir, broken = os.scandir, {f"{base}/front/day"}
+
+    def list_unless_broken(folder):
+        if os.readlink(f"/proc/self/fd/{folder}") in broken:
+            raise OSError(number, os.strerror(number))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", list_unless_broken)
+    assert get().data == picture(shade=1)
+    broken.add(f"{base}/front")
+    (base / "front").rename(base / "known")  # what is watched is not listed again
+    (base / "front").mkdir()
+    assert_problem(get(), 404, "folder_not_found")
