@@ -84,7 +84,8 @@ def read_unit() -> Unit:
 def _directives(path: Path) -> dict[str, list[str]]:
     """The values of each directive of the unit and its drop-ins since the last empty one.
 
-    Drop-ins count in the order of their names; of two with one name that of the first folder.
+    Drop-ins apply in the order of their names; of two with the same name, that of the first
+    folder.
     """
     drop_ins = {
         file.name: file
@@ -105,8 +106,8 @@ def _directives(path: Path) -> dict[str, list[str]]:
 def hidden_by_home(path: str) -> str | None:
     """The folder above ``path`` that ``ProtectHome=`` hides from this process, or None.
 
-    systemd mounts a folder that nobody may enter over it (``yes``), or one that is empty and
-    read-only (``tmpfs``).
+    systemd mounts a folder over it: one without any rights (``yes``), or an empty, read-only one
+    (``tmpfs``).
     """
     home = _home_of(path)
     try:

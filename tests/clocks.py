@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from app.storage.newest_files import Doubted, StorageClock
+from app.storage.newest_files import StorageClock, UntrustedTimes
 
 
 def storage_clock(
-    now: datetime, doubted: Doubted | None = None, ahead: float = 0, is_local: bool = True
+    now: datetime, untrusted: UntrustedTimes | None = None, ahead: float = 0, is_local: bool = True
 ) -> StorageClock:
     """The clock of a storage that is ``ahead`` seconds ahead of the box's."""
-    doubted = doubted or Doubted()
-    return StorageClock(doubted.notice(now), round(ahead * 1e9), is_local, doubted)
+    untrusted = untrusted or UntrustedTimes()
+    return StorageClock(untrusted.notice(now), round(ahead * 1e9), is_local, untrusted)

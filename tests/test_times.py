@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.storage import newest_files
-from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, Doubted
+from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, UntrustedTimes
 from app.storage.scan import Arrival, Arrivals, walk
 from tests.clocks import storage_clock
 from tests.pictures import put
@@ -71,49 +71,51 @@ def test_on_other_storage_ctime_counts_only_for_an_mtime_in_its_own_future(
 
 def test_a_picture_of_the_future_does_not_become_newer_when_the_clock_catches_up(monotonic):
     """The box's clock was two hours ahead when the picture came, and was set right then."""
-    doubted = Doubted()
-    before = storage_clock(NOW + timedelta(hours=2), doubted)
+    untrusted = UntrustedTimes()
+    before = storage_clock(NOW + timedelta(hours=2), untrusted)
     assert before.place(status(7200, 7200)) == (TRUSTED, ns(7200), ns(7200))
     for minutes in (0, 60, 119.9):
         monotonic[0] = 5000 + 60 * minutes
-        clock = storage_clock(NOW + timedelta(minutes=minutes), doubted)
+        clock = storage_clock(NOW + timedelta(minutes=minutes), untrusted)
         assert clock.place(status(7200, 7200))[0] == FUTURE
     monotonic[0] = 5000 + 7200
-    clock = storage_clock(NOW + timedelta(hours=2), doubted)
+    clock = storage_clock(NOW + timedelta(hours=2), untrusted)
     assert clock.place(status(7200, 7200)) == (TRUSTED, ns(0), ns(7200))
     assert clock.place(status(60, 60, inode=2)) > clock.place(status(7200, 7200))
 
 
 def test_a_query_that_comes_seconds_late_is_no_clock_jump(monotonic):
-    doubted = Doubted()
-    storage_clock(NOW, doubted)
-    jumps = doubted.jumps
+    untrusted = UntrustedTimes()
+    storage_clock(NOW, untrusted)
+    jumps = untrusted.jumps
     monotonic[0] += 9
-    storage_clock(NOW, doubted)
-    storage_clock(NOW + timedelta(seconds=9), doubted)
-    assert doubted.jumps == jumps
-    storage_clock(NOW + timedelta(seconds=20), doubted)
-    assert doubted.jumps == jumps + 1
+    storage_clock(NOW, untrusted)
+    storage_clock(NOW + timedelta(seconds=9), untrusted)
+    assert untrusted.jumps == jumps
+    storage_clock(NOW + timedelta(seconds=20), untrusted)
+    assert untrusted.jumps == jumps + 1
 
 
 def test_a_picture_keeps_its_own_time_where_the_clock_was_behind(monotonic):
     """A box without a battery starts in 1970, and then learns the time."""
-    doubted = Doubted()
-    assert storage_clock(datetime(1970, 1, 1, tzinfo=UTC), doubted).place(status(-99, -99))[0] == 1
+    untrusted = UntrustedTimes()
+    assert (
+        storage_clock(datetime(1970, 1, 1, tzinfo=UTC), untrusted).place(status(-99, -99))[0] == 1
+    )
     monotonic[0] += 60
-    assert storage_clock(NOW, doubted).place(status(-99, -99)) == (TRUSTED, ns(-99), ns(-99))
+    assert storage_clock(NOW, untrusted).place(status(-99, -99)) == (TRUSTED, ns(-99), ns(-99))
 
 
 def test_the_pictures_whose_time_is_not_believed_are_remembered_in_bounded_memory(
     monotonic, monkeypatch
 ):
-    monkeypatch.setattr(newest_files, "MOST_DOUBTED", 10)
-    doubted = Doubted()
-    clock = storage_clock(NOW, doubted)
+    monkeypatch.setattr(newest_files, "MOST_UNTRUSTED", 10)
+    untrusted = UntrustedTimes()
+    clock = storage_clock(NOW, untrusted)
     for inode in range(20):
         clock.place(status(100, 100, inode))
     monotonic[0] += 200
-    clock = storage_clock(NOW + timedelta(seconds=200), doubted)
+    clock = storage_clock(NOW + timedelta(seconds=200), untrusted)
     placed = [clock.place(status(100, 100, inode))[1] for inode in range(20)]
     assert placed == [ns(100)] * 10 + [ns(0)] * 10
 
@@ -132,13 +134,13 @@ class Nas:
 
     def __init__(self, ahead: float) -> None:
         self.ahead, self.seconds = ahead, 0
-        self.arrivals, self.doubted = Arrivals(), Doubted()
+        self.arrivals, self.untrusted = Arrivals(), UntrustedTimes()
         self.latest, self.pictures = Arrival(ns(ahead - 500), "old.jpg", ns(ahead - 500), 9), 1
 
     def look(self) -> bool:
         """Whether there is a new upload."""
         now = NOW + timedelta(seconds=self.seconds)
-        clock = storage_clock(now, self.doubted, self.arrivals.ahead_ns / NS, is_local=False)
+        clock = storage_clock(now, self.untrusted, self.arrivals.ahead_ns / NS, is_local=False)
         self.arrivals.note(self.latest, self.pictures, clock, 1)
         self.seconds += 1
         pending, self.arrivals.pending = self.arrivals.pending, None

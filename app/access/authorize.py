@@ -125,7 +125,7 @@ def _listens_on_network(app: Flask) -> bool:
 
 
 def _authenticate(secret: str | None, needed: str) -> None:
-    """Note who sends the request; raises `NoToken` and `NotAllowed`."""
+    """Note the request's token; raises `NoToken` and `NotAllowed`."""
     db.migrate()
     token = tokens.find(secret or "")
     if not token:

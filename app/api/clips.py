@@ -11,7 +11,7 @@ from ..access.headers import is_not_modified
 from ..storage.clips import CONTENT_TYPES, OpenClip
 from .pictures import CONTENT_SECURITY_POLICY, content_disposition, requested_range
 
-# In bytes. A server that has no `wsgi.file_wrapper` of its own (PEP 3333) reads so much at once.
+# In bytes. A server without its own `wsgi.file_wrapper` (PEP 3333) reads this much at once.
 PIECE_BYTES = 128 * 1024
 
 
@@ -21,8 +21,8 @@ def clip_response(
     """200 or 206 that sends the clip or a range of it, or 304. The clip is closed in any case.
 
     ``tag``: its entity tag, without quotes; ``modified``: its time in seconds since the epoch;
-    ``name``: to save it by; ``disposition``: ``attachment`` or ``inline``. Where the file changes
-    meanwhile, the connection is closed.
+    ``name``: to save it by; ``disposition``: ``attachment`` or ``inline``. If the file changes
+    while it is sent, the connection is closed.
 
     Raises `RequestedRangeNotSatisfiable` and `PreconditionFailed`.
     """

@@ -1,4 +1,4 @@
-"""How is a large file sent? In pieces, each read when the client has taken the one before."""
+"""How is a large file sent? In pieces, each read after the client has received the one before."""
 
 import logging
 import threading
@@ -14,18 +14,18 @@ class FileTransfer(ReadOnlyFileBasedBuffer):
     """A file on its way to a client; the server's `wsgi.file_wrapper` (PEP 3333).
 
     waitress asks it for bytes in the thread of the event loop, which must never wait for storage.
-    So `get` returns what has been read, and where nothing is left has another thread read on. When
-    that fails the connection is closed, and the client misses the rest of Content-Length.
+    So `get` returns bytes that were read before, and if none are left, lets another thread read
+    more. If that fails, the connection is closed before Content-Length is reached.
 
-    ``file`` has a method ``read``, which returns no bytes only at the end, and one ``close``;
-    ``block_size``: of a piece, in bytes, of which one is in memory at a time.
+    ``file``: its ``read`` returns no bytes only at the end, and it has ``close``; ``block_size``:
+    bytes of a piece; one piece at a time is in memory.
     """
 
     def __init__(self, channel: Any, file: Any, block_size: int = 64 * 1024) -> None:
         super().__init__(file, block_size)
         self._channel = channel
         self._piece = b""
-        # Whether a thread reads or is to read: it closes the file where `close` may not.
+        # Whether a thread reads or will read: then that thread closes the file, not `close`.
         self.is_reading = False
         self._is_closed = self._has_failed = False
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class FileTransfer(ReadOnlyFileBasedBuffer):
         return self._piece if numbytes < 0 else self._piece[:numbytes]
 
     def skip(self, numbytes: int, allow_prune: bool = False) -> None:
-        """Note that the client has taken so many bytes."""
+        """Note that the client has received this many bytes."""
         self._piece = self._piece[numbytes:]
         self.remain -= numbytes
 

@@ -51,12 +51,12 @@ class Picture(NamedTuple):
 
     @property
     def file(self) -> tuple[int, int]:
-        """What names the file itself."""
+        """Identifies the file itself."""
         return self.device, self.inode
 
     @property
     def facts(self) -> tuple[int, int, int]:
-        """What changes with the bytes."""
+        """The attributes that change with the bytes."""
         return self.size, self.mtime_ns, self.ctime_ns
 
     @property

@@ -1,4 +1,4 @@
-"""What is a clip, and how is it read in pieces while others may change or delete it?"""
+"""How is a clip read in pieces while other programs may change or delete it?"""
 
 import os
 import time
@@ -16,7 +16,7 @@ CONTENT_TYPES = {
     ".ts": "video/mp2t",
 }
 # Two changes within one tick of the kernel's clock, of 10 ms at the most, have the same ctime: a
-# file that changed so many nanoseconds ago is looked at again after that time.
+# file that changed less than this many nanoseconds ago is checked again after that time.
 TICK_NS = 20_000_000
 
 
@@ -28,7 +28,7 @@ class OpenClip:
     """The open file of a clip, whose bytes are read once from ``position`` to ``end``.
 
     ``file``: its descriptor, which `close` closes; ``status``: of the file when it was opened;
-    ``threads``, ``base`` and ``folder_path``: who may ask the storage of the camera's folder.
+    ``threads``, ``base`` and ``folder_path``: to find the threads that read the camera's folder.
     """
 
     def __init__(
@@ -82,5 +82,5 @@ class OpenClip:
 
 
 def _facts(status: os.stat_result) -> tuple[int, int, int]:
-    """What changes with the bytes of a file."""
+    """The attributes that change with the bytes of a file."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns

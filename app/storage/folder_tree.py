@@ -1,4 +1,4 @@
-"""Which folders and files are known below a watched folder: where they lie, and who writes them?
+"""Which folders and files are below a watched folder, and which files are being written?
 
 A folder that moves is one node that gets another parent, however many folders lie below it.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from .newest_files import REMEMBERED, Candidate, Completed, Ranking
 
-# A file that was written to and neither closed nor written again for this long, in seconds, is
-# no upload any more: truncate(2) by name closes nothing, and FTP servers time out sooner.
+# A file that was written to and neither closed nor written again for this long, in seconds, is no
+# upload any more: after truncate(2) by name no close follows, and FTP servers time out sooner.
 STALLED_SECONDS = 900
 
 _numbers = itertools.count()
@@ -51,10 +51,10 @@ class FolderTree:
     def __init__(self) -> None:
         self.root = FolderNode(0)
         self._nodes: dict[int, FolderNode] = {}
-        # Folders that left their place; `release` forgets those that are nowhere else.
+        # Folders that left their place; `release` removes those that have no new place.
         self.detached: list[FolderNode] = []
         # Places where another folder than before may be now, in the order of their events.
-        self._doubtful: dict[Entry, None] = {}
+        self._unchecked: dict[Entry, None] = {}
 
     def set_root(self, wd: int) -> None:
         """Begin with the camera's own folder."""
@@ -71,7 +71,7 @@ class FolderTree:
         return node
 
     def attach(self, node: FolderNode, parent: FolderNode, name: str) -> None:
-        """Put the folder, with all below it, at this place; what was there leaves it."""
+        """Put the folder, with all below it, at this place; detach the folder that was there."""
         self.detach(node)
         self.detach_at(parent, name)
         node.parent, node.name = parent, name
@@ -85,42 +85,42 @@ class FolderTree:
             self.detached.append(node)
 
     def detach_at(self, parent: FolderNode, name: str) -> None:
-        """The same for what is at this place, if anything is."""
+        """Detach the folder at this place, if there is one."""
         if name in parent.children:
             self.detach(parent.children[name])
 
     def note_change(self, place: Entry, is_same: bool = False, is_gone: bool = False) -> None:
-        """A folder came to this place, left it, or only got other rights."""
+        """Note that a folder came to this place, left it, or only got other rights."""
         if not is_same:
             self.detach_at(*place)
         if is_gone:
-            self._doubtful.pop(place, None)
+            self._unchecked.pop(place, None)
         else:
-            self._doubtful[place] = None
+            self._unchecked[place] = None
 
-    def doubtful_places(self) -> Iterator[Entry]:
-        """The places to look at, each once; those in a folder that left wait until it is found."""
-        doubtful, self._doubtful = self._doubtful, {}
-        while doubtful:
+    def places_to_check(self) -> Iterator[Entry]:
+        """The places to check, each once; those in a detached folder come after it is attached."""
+        unchecked, self._unchecked = self._unchecked, {}
+        while unchecked:
             waiting: dict[Entry, None] = {}
-            for place in doubtful:
+            for place in unchecked:
                 if self.contains(place):
                     yield place
                 else:
                     waiting[place] = None
-            if len(waiting) == len(doubtful):
+            if len(waiting) == len(unchecked):
                 return
-            doubtful = waiting
+            unchecked = waiting
 
     def forget(self, node: FolderNode) -> None:
-        """The kernel has ended the folder's watch."""
+        """Note that the kernel has ended the folder's watch."""
         if node.parent:
-            self._doubtful[node.parent, node.name] = None
+            self._unchecked[node.parent, node.name] = None
         self.detach(node)
         del self._nodes[node.wd]
 
     def release(self) -> list[int]:
-        """Forget all that was detached and not attached again; the watch descriptors of it."""
+        """Remove all that was detached and not attached again; return its watch descriptors."""
         gone = [node for node in self.detached if node.parent is None]
         self.detached, descriptors = [], []
         while gone:
@@ -131,7 +131,7 @@ class FolderTree:
         return descriptors
 
     def clear(self) -> list[int]:
-        """Forget everything; the watch descriptors of it."""
+        """Remove everything; return its watch descriptors."""
         descriptors = list(self._nodes)
         self._nodes.clear()
         return descriptors
@@ -154,7 +154,7 @@ def path_of(entry: Entry) -> str:
     return "/".join([*entry[0].components(), entry[1]])
 
 
-class Writers:
+class OpenWriters:
     """The files that were written to and not closed since, and how often each was completed."""
 
     def __init__(self) -> None:
@@ -190,12 +190,14 @@ class Writers:
         return self._completed.get(file, Completed(self._since, 0))
 
     def forget_stalled(self) -> None:
-        """Forget those that were not written to within the last `STALLED_SECONDS`."""
+        """Drop the files that were not written to within the last `STALLED_SECONDS`."""
         stalled = time.monotonic() - STALLED_SECONDS
         self.written_at = {file: at for file, at in self.written_at.items() if at > stalled}
 
     def state_of(self, file: Entry) -> tuple[bool, Completed]:
-        """Whether nobody is known to be writing it, and how often it was completed."""
+        """Whether the file is not being written, as far as is known, and how often it was
+        completed.
+        """
         return file not in self.written_at, self.completed(file)
 
     def _set_completed(self, file: Entry, completed: Completed) -> None:
@@ -210,10 +212,10 @@ class Writers:
 class Uploads:
     """The files of one kind in a watched folder, of at most ``most_bytes`` bytes each.
 
-    ``newest``: the answer of the ranking, None where something has changed since.
+    ``newest``: the result of the ranking, None after a change.
     """
 
     most_bytes: int
     ranking: Ranking[Entry] = field(default_factory=lambda: Ranking(path_of))
-    writers: Writers = field(default_factory=Writers)
+    writers: OpenWriters = field(default_factory=OpenWriters)
     newest: list[Candidate] | None = None

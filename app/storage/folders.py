@@ -1,4 +1,6 @@
-"""What is newest in each folder right now? A watched tree knows; where none can, a walk."""
+"""Which files are newest in each folder now? Found by a watched tree or, where that cannot be, by
+a walk.
+"""
 
 import contextlib
 import os
@@ -15,15 +17,15 @@ from . import safe_open
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
-from .newest_files import JUMP_NS, Candidate, Doubted, StorageClock
+from .newest_files import JUMP_NS, Candidate, StorageClock, UntrustedTimes
 from .scan import Arrivals, Upload, is_clip, walk
 from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost
 
 # In seconds: how long a folder that cannot be watched is walked before watching is tried again;
-# how long a question waits for another thread that reads the same folder anew, before it walks;
-# after how long without a question a folder's watches are given back when a new folder comes.
+# how long a query waits for another thread that reads the same folder, before it walks; after how
+# long without a query a folder is no longer watched, once a new folder is queried.
 RETRY_SECONDS, PATIENCE_SECONDS, IDLE_SECONDS = 60, 0.05, 600
 # How often the kernel's queue of 16,384 events is emptied, in seconds: it has room for a folder of
 # thousands that is deleted, and for uploads that come in many small writes.
@@ -31,8 +33,8 @@ DRAIN_SECONDS = 0.1
 OFF = "watching is switched off by NVR_WATCH"
 NOT_YET = "the folder has not been read yet"
 
-# A folder by device and inode, so that a folder put in its place is another one, and the
-# `file_pattern` of the camera whose pictures are looked for in it.
+# A folder by device and inode, so that a folder that replaces it is another one, and the
+# `file_pattern` of the camera whose pictures are searched for in it.
 FolderKey = tuple[int, int, str | None]
 
 
@@ -70,7 +72,7 @@ class _Entry:
 
 
 def init_app(app: Flask) -> None:
-    """Give the app its `Folders`; nothing is watched before somebody asks."""
+    """Give the app its `Folders`; nothing is watched before the first query."""
     app.extensions["folders"] = Folders(
         app.config["NVR_MAX_PICTURE_BYTES"],
         watch=app.config["NVR_WATCH"] == "auto",
@@ -79,17 +81,17 @@ def init_app(app: Flask) -> None:
 
 
 class Folders:
-    """Every folder that was asked about, until `retain` drops it. Safe for threads.
+    """Every folder that was queried, until `retain` drops it. Safe for threads.
 
-    ``most_bytes``: of a picture; ``watch``: whether the kernel is asked to report changes;
-    ``threads``: how many answer requests.
+    ``most_bytes``: the largest picture; ``watch``: whether folders are watched where possible;
+    ``threads``: how many threads answer requests.
     """
 
     def __init__(self, most_bytes: int, watch: bool = True, threads: int = 4) -> None:
         self.most_bytes = most_bytes
         self.checks = FileChecks(most_bytes)
         self.versions = Versions(self.checks)
-        self._doubted = Doubted()
+        self._untrusted = UntrustedTimes()
         self.watch = watch
         self._watches = Watches()
         self._entries: dict[FolderKey, _Entry] = {}
@@ -102,10 +104,10 @@ class Folders:
         return self._slots.slot(safe_open.normalise(base, folder_path))
 
     def ask(self, function: Callable[[], Answer], base: str, folder_path: str) -> Answer:
-        """What the function, which opens and reads the camera's folder, returns.
+        """The result of ``function``, which opens and reads the camera's folder.
 
-        A folder occupies at most half of the threads that answer requests, and one on a file
-        system that may hang, none for long. Raises what the function does, `FolderBusy` and
+        A folder occupies at most half of the threads that answer requests, and a folder on a file
+        system that may hang, none for long. Raises what ``function`` raises, `FolderBusy` and
         `safe_open.StorageNotAnswering`.
         """
         threads = self.threads.find(base, folder_path)
@@ -118,7 +120,7 @@ class Folders:
             raise
 
     def query(self, folder: int, now: datetime, file_pattern: str | None = None) -> FolderState:
-        """What lies below the descriptor ``folder``. Never older than the folder itself."""
+        """What is below the descriptor ``folder`` now; never an older state."""
         entry = self._entry(folder_key(folder, file_pattern))
         if not self.watch:
             _check_mounts(entry, folder)
@@ -126,7 +128,7 @@ class Folders:
         return self._ask(entry, folder, now) or self._walk(entry, folder, now, entry.reason)
 
     def clock(self, folder: int, now: datetime, file_pattern: str | None = None) -> StorageClock:
-        """What the clock of the folder's storage shows, as far as that is known."""
+        """The clock of the folder's storage, as far as it is known."""
         entry = self._entry(folder_key(folder, file_pattern))
         if entry.table is None:
             _check_mounts(entry, folder)
@@ -186,21 +188,21 @@ class Folders:
                 self._entries[key] = _Entry(key[-1])
             entry = self._entries[key]
             entry.asked_at = now
-        if is_new:  # where nobody calls `retain`, the watches of deleted cameras must end, too
+        if is_new:  # where `retain` is never called, the watches of deleted cameras must end too
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
         return entry
 
     def _clock(self, entry: _Entry, now: datetime) -> StorageClock:
         is_local = all(mount.is_local for mount in entry.mounts)
-        now_ns, ahead_ns = self._doubted.notice(now), entry.arrivals.ahead_ns
-        return StorageClock(now_ns, ahead_ns, is_local, self._doubted)
+        now_ns, ahead_ns = self._untrusted.notice(now), entry.arrivals.ahead_ns
+        return StorageClock(now_ns, ahead_ns, is_local, self._untrusted)
 
     def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
-        """Walk the folder, once more where its files show that the clock is another one."""
+        """Walk the folder; once more if its files show that the storage's clock is another one."""
         for _ in range(2):
             clock = self._clock(entry, now)
             found = walk(folder, clock, self.most_bytes, entry.file_pattern)
-            entry.arrivals.note(found.latest, found.uploads, clock, self._doubted.jumps)
+            entry.arrivals.note(found.latest, found.uploads, clock, self._untrusted.jumps)
             if abs(entry.arrivals.ahead_ns - clock.ahead_ns) <= JUMP_NS:
                 break
         if arrived := entry.arrivals.pending:
@@ -211,7 +213,7 @@ class Folders:
         return FolderState(found.newest, found.clips, entry.upload, reason, clock)
 
     def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
-        """What the tree knows, or a new one; None where there is none or another thread reads."""
+        """The state by the tree, or a new one; None if there is none or another thread reads."""
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
@@ -224,17 +226,17 @@ class Folders:
     def _from_tree(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
         _check_mounts(entry, folder)
         clock = self._clock(entry, now)
-        if entry.jumps != self._doubted.jumps:
+        if entry.jumps != self._untrusted.jumps:
             _close(entry)
-            entry.jumps = self._doubted.jumps
-        for _ in range(2):  # once more, of a new tree, where events do not tell everything
+            entry.jumps = self._untrusted.jumps
+        for _ in range(2):  # once more with a new tree, where events are incomplete
             try:
                 tree = entry.tree or self._read(entry, folder, clock)
                 newest, clips = tree.newest(folder, clock)
             except WatchLost as lost:
                 entry.reason = str(lost)
                 _close(entry)
-            except BaseException:  # raised again: what was queued is half applied
+            except BaseException:  # raised again: the queued events are applied in part
                 _close(entry)
                 raise
             else:
@@ -243,7 +245,7 @@ class Folders:
         return None
 
     def _read(self, entry: _Entry, folder: int, clock: StorageClock) -> WatchedTree:
-        """A new tree; where the folder cannot be watched, not before the next try."""
+        """A new tree; raises `WatchLost` until watching is to be tried again."""
         if time.monotonic() < entry.retry_at:
             raise WatchLost(entry.reason)
         try:

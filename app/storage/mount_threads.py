@@ -85,7 +85,7 @@ class Task(Generic[Answer]):
 
 
 class MountThreads:
-    """The threads that ask about the same mounts. Safe for threads.
+    """The threads that read the same mounts. Safe for threads.
 
     ``patience``: acquired by callers that wait longer than `SILENT_SECONDS`, for all mounts.
     """
@@ -103,7 +103,7 @@ class MountThreads:
 
     def begin(self, function: Callable[[], Answer]) -> Task[Answer]:
         """Let one of the threads call the function."""
-        # With what Flask knows of the request, for conditions that are checked on the way.
+        # With Flask's context of the request, whose conditions the function checks.
         task = Task(partial(contextvars.copy_context().run, function))
         with self._lock:
             if not self._waiting:
@@ -197,7 +197,7 @@ class StorageThreads:
         folder_path: str | None = None,
         seconds: float = HANGING_SECONDS,
     ) -> Answer:
-        """As `MountThreads.ask`, of a camera's folder or just of the base."""
+        """Like `MountThreads.ask`, for a camera's folder or only the base."""
         threads = self.find(base, folder_path)
         return threads.ask(function, seconds) if threads else function()
 
@@ -216,7 +216,7 @@ class StorageThreads:
             if folder_path is not None:
                 components = safe_open.below(safe_open.normalise(base, folder_path), base, real)
             folder = os.path.join(real, *(components or []))
-            # Of a folder outside the base only the base is opened.
+            # For a folder outside the base only the base is opened.
             asked = table.doubtful(folder, components is not None)
             if asked and asked not in self._threads:
                 self._threads[asked] = MountThreads(asked, self._patience)

@@ -20,7 +20,7 @@ FUTURE_NS = 10 * 10**9
 # query may come seconds after the moment that it is for: storage is slow, and threads wait.
 JUMP_NS = FUTURE_NS
 # How many pictures with untrusted times are remembered, about 10 MiB.
-MOST_DOUBTED = 50_000
+MOST_UNTRUSTED = 50_000
 
 # The ranks of candidates: only those of the first have a time that is trusted.
 TRUSTED, FUTURE, EMPTY = 2, 1, 0
@@ -37,7 +37,7 @@ _numbers = itertools.count()
 File = TypeVar("File", bound=Hashable)
 
 
-class Doubted:
+class UntrustedTimes:
     """When this process first saw the pictures with untrusted times. Safe for threads."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Doubted:
         """Note that the time of the file, which was seen now, is not trusted."""
         with self._lock:
             self._first.setdefault(file, now_ns - self._zero_ns)
-            if len(self._first) > MOST_DOUBTED:
+            if len(self._first) > MOST_UNTRUSTED:
                 del self._first[next(iter(self._first))]
 
 
@@ -79,10 +79,12 @@ class StorageClock:
     far the storage's clock is ahead of it; ``is_local``: whether the box keeps the storage itself.
     """
 
-    def __init__(self, box_ns: int, ahead_ns: int, is_local: bool, doubted: Doubted) -> None:
+    def __init__(
+        self, box_ns: int, ahead_ns: int, is_local: bool, untrusted: UntrustedTimes
+    ) -> None:
         self.box_ns, self.ahead_ns, self.is_local = box_ns, ahead_ns, is_local
         self.now_ns = box_ns + ahead_ns
-        self._doubted = doubted
+        self._untrusted = untrusted
 
     def place(self, status: os.stat_result) -> tuple[int, int, int]:
         """The rank of a file, the time that it counts with, and its own, which breaks ties."""
@@ -90,9 +92,9 @@ class StorageClock:
         if not status.st_size:
             return EMPTY, own_ns, own_ns
         file = status.st_dev, status.st_ino, own_ns
-        rank, time_ns, first_ns = TRUSTED, own_ns, self._doubted.first_ns(file)
+        rank, time_ns, first_ns = TRUSTED, own_ns, self._untrusted.first_ns(file)
         if self.is_future(own_ns):
-            self._doubted.put(file, self.box_ns)
+            self._untrusted.put(file, self.box_ns)
             rank = FUTURE
         elif first_ns is not None and own_ns > self.now_ns:
             rank = FUTURE
@@ -130,8 +132,8 @@ class Candidate(NamedTuple):
 
     ``rank``: `TRUSTED`, `FUTURE` or `EMPTY`; ``time_ns``: the time that it counts with, in
     nanoseconds since the epoch; ``own_ns``: its own time, and ``path``, relative to the camera's
-    folder, break ties; ``idle``: nobody is known to be writing it; ``completed``: None where
-    nothing watches.
+    folder, break ties; ``idle``: it is not being written, as far as is known; ``completed``: None
+    in a folder that is not watched.
     """
 
     rank: int
@@ -219,13 +221,13 @@ class Ranking(Generic[File]):
         """Note that ``file`` is there, as `StorageClock.place` has placed it."""
         self.drop(file)
         self._ranks[rank].put(file, (time_ns, own_ns))
-        if rank == FUTURE and len(self._due) < MOST_DOUBTED:
+        if rank == FUTURE and len(self._due) < MOST_UNTRUSTED:
             heapq.heappush(self._due, (own_ns, next(_numbers), file))
         elif rank == FUTURE:
             self._due_ns = min(self._due_ns, own_ns)
 
     def take_due(self, now_ns: int) -> list[File]:
-        """The files whose time is in the future no more, each once: they are to be put again."""
+        """The files whose time is no longer in the future, each once; put them again."""
         due = []
         while self._due and self._due[0][0] <= now_ns:
             due.append(heapq.heappop(self._due)[2])

@@ -78,7 +78,7 @@ class Arrivals:
     _jumps: int = 0
 
     def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
-        """Compare what a walk found with what the walk before it found.
+        """Compare the results of a walk with those of the walk before.
 
         ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
         """
@@ -118,7 +118,7 @@ class Walked(NamedTuple):
 def walk(
     folder: int, clock: StorageClock, most_bytes: int, file_pattern: str | None = None
 ) -> Walked:
-    """Look at every clip below ``folder``, and at every picture of at most ``most_bytes``."""
+    """Rank every clip below ``folder``, and every picture of at most ``most_bytes``."""
     pictures: Ranking[str] = Ranking(lambda path: path)
     clips: Ranking[str] = Ranking(lambda path: path)
     is_upload, latest, uploads = upload_filter(file_pattern), None, 0
@@ -182,7 +182,7 @@ def require_listing(folder: int, components: list[str]) -> None:
 
 
 def ask_entry(question: Callable[..., Answer]) -> Answer | None:
-    """What ``is_file``, ``is_dir`` or ``stat`` of an entry says of itself, of no link's target.
+    """The result of an entry's ``is_file``, ``is_dir`` or ``stat``, without following a link.
 
     None where the entry is gone since its folder was listed, or cannot be read.
     """
@@ -198,7 +198,7 @@ def has_suffix(name: str) -> bool:
 
 
 def is_clip(name: str) -> bool:
-    """Whether a file of this name calls itself a clip."""
+    """Whether a file's name has the suffix of a clip."""
     return name.lower().endswith(CLIP_SUFFIXES)
 
 

@@ -1,8 +1,8 @@
-"""What changed below a folder since it was last asked? The kernel's own list of events, applied.
+"""What has changed below a folder since the last query? The kernel's queue of events is applied.
 
-Events only say where something changed; what is there now is looked up, and a folder is known by
-its watch descriptor, which the kernel gives to it alone. Where the events do not tell everything,
-`WatchLost` is raised and the folder must be walked.
+Events only say where something changed; the current state is looked up. A folder is identified by
+its watch descriptor, which is unique. Where the events are incomplete, `WatchLost` is raised and
+the folder must be walked.
 """
 
 import errno
@@ -43,12 +43,12 @@ class WatchedTree:
         most_bytes: int,
         file_pattern: str | None = None,
     ) -> None:
-        """Watch and read the descriptor ``folder``; raises `WatchLost` where that cannot be."""
+        """Watch and read the descriptor ``folder``; raises `WatchLost` if it cannot be watched."""
         self._is_upload = upload_filter(file_pattern)
         self._pictures, self._clips = Uploads(most_bytes), Uploads(sys.maxsize)
         # The last upload that was seen to be completed.
         self.upload: Upload | None = None
-        # The camera's own folder, open while a question is answered, and the moment of that.
+        # The camera's own folder, open during a query, and the clock at that moment.
         self._folder, self._clock = folder, clock
         self._tree = FolderTree()
         # Whether some folder lies so deep that a move could bring it within `MAX_DEPTH`.
@@ -65,11 +65,11 @@ class WatchedTree:
             raise
 
     def close(self) -> None:
-        """Give the watches back."""
+        """Remove the watches."""
         self._watches.close_queue(self._queue, self._tree.clear())
 
     def is_completed(self, name: str) -> bool:
-        """Whether an event that waits says that a file of this name was completed."""
+        """Whether a waiting event reports that a file of this name was completed."""
         return any(event.name == name and event.mask & COMPLETED for event in self._queue.events)
 
     def newest(self, folder: int, clock: StorageClock) -> tuple[list[Candidate], list[Candidate]]:
@@ -109,13 +109,13 @@ class WatchedTree:
         return status.st_nlink == 1 and self._clock.place(status) == candidate[:3]
 
     def _catch_up(self) -> None:
-        """Apply what the kernel has queued: folders first, then each changed file once."""
+        """Apply the queued events: folders first, then each changed file once."""
         events, changed = self._watches.take(self._queue), dict[Entry, bool]()
         if not events:
             return
         for event in events:
             self._note(event, changed)
-        for place in self._tree.doubtful_places():
+        for place in self._tree.places_to_check():
             self._check_folder(*place)
         self._release()
         for file, completed in changed.items():
@@ -148,7 +148,7 @@ class WatchedTree:
                 writers.drop(file)
 
     def _check_folder(self, parent: FolderNode, name: str) -> None:
-        """Take up the folder at this place: read it, unless it only has moved there."""
+        """Read the folder at this place, unless it has only moved there."""
         self._pictures.newest = self._clips.newest = None
         components = [*parent.components(), name]
         folder = self._open(components)
@@ -184,7 +184,7 @@ class WatchedTree:
         return None
 
     def _move(self, node: FolderNode, folder: int, parent: FolderNode, name: str) -> None:
-        """A folder that was known at another place was found open at this one."""
+        """Handle a known folder that was found at another place than before."""
         if self._is_still_there(node, folder):
             raise WatchLost(watches.MOUNTED_TWICE)
         if self._is_deep or node in parent.ancestors():
@@ -213,7 +213,7 @@ class WatchedTree:
             return None
 
     def _release(self) -> None:
-        """Stop watching the folders that left and were not found at another place."""
+        """Stop watching the folders that were detached and not found at another place."""
         if self._tree.detached:
             self._watches.remove(self._queue, self._tree.release())
             for uploads in (self._pictures, self._clips):
