@@ -36,7 +36,9 @@ class MovedClock:
 
     def set(self, offset: str) -> None:
         """Be ahead or behind from now on: ``+2h``, ``-2h``."""
-        self.file.write_text(offset)
+        new = self.file.with_suffix(".new")
+        new.write_text(offset)
+        new.rename(self.file)
 
 
 @pytest.fixture(params=["auto", "off"])
