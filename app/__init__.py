@@ -11,13 +11,14 @@ from werkzeug.routing import MapAdapter
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers
 from .diagnostics import camera as diagnosis
+from .pictures import index
 from .services import clock_guard, monitor, settings
 from .storage import folders
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(telemetry, db, settings, folders, clock_guard, monitor, diagnosis),
+    *(telemetry, db, settings, folders, clock_guard, monitor, index, diagnosis),
     *(headers, authorize, api, web, errors, cli),
 )
 

@@ -83,6 +83,11 @@ def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def microseconds(text: str) -> int:
+    """How long after the epoch the moment is that `rfc3339` made ``text`` of."""
+    return (parse(text) - EPOCH) // timedelta(microseconds=1)
+
+
 def from_ns(nanoseconds: int) -> datetime:
     """The moment this long after the epoch, rounded down to microseconds.
 

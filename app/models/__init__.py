@@ -20,11 +20,14 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
+from .picture_folders import KeptPicture, PictureCamera, PictureFolder
+from .pictures import Picture
 from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
 
 # The tables whose rows `/api/system/storage` does not count: settings and the service's own data.
 INTERNAL = (
     *(TableVersion, Secret, Token, ClockNote),
     *(CameraSettings, CameraEvidence, BoxSetting),
+    *(PictureCamera, PictureFolder, Picture, KeptPicture),
 )
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)

@@ -135,9 +135,12 @@ class KeysetQuery:
 
     def _signer(self, given: Row) -> URLSafeSerializer:
         """The signer of cursors for this list with these filters; its key outlives a restart."""
-        return URLSafeSerializer(
-            _signing_key(database.path), f"{self.name}{sorted(given.items())}"
-        )
+        return cursor_signer(f"{self.name}{sorted(given.items())}")
+
+
+def cursor_signer(list_name: str) -> URLSafeSerializer:
+    """The signer of one list's cursors; its key outlives a restart."""
+    return URLSafeSerializer(_signing_key(database.path), list_name)
 
 
 @cache

@@ -18,6 +18,7 @@ from .. import db, installation, logs, unit
 from ..access.authorize import is_locked_out
 from ..cli.tokens import command_to_create
 from ..config import MIB
+from ..pictures import index
 from ..services.clock_guard import FOLLOW_SECONDS
 from ..services.jobs import Job
 from ..services.monitor import TICK_SECONDS
@@ -100,6 +101,7 @@ def main(app: Flask) -> None:
 def start_jobs(app: Flask) -> list[Job]:
     """Start the jobs that run in the background."""
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
+    pictures = app.extensions["pictures"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
             guard.follow()  # clears the record of an earlier process before the first request
@@ -107,6 +109,7 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
         Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
         Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),
+        Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),
         Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
     ]

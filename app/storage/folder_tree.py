@@ -55,6 +55,8 @@ class FolderTree:
         self.detached: list[FolderNode] = []
         # Places where another folder than before may be now, in the order of their events.
         self._unchecked: dict[Entry, None] = {}
+        # Where folders came, left or got other rights; who follows the changes empties it.
+        self.changed_places: dict[Entry, None] = {}
 
     def set_root(self, wd: int) -> None:
         """Begin with the camera's own folder."""
@@ -91,6 +93,7 @@ class FolderTree:
 
     def note_change(self, place: Entry, is_same: bool = False, is_gone: bool = False) -> None:
         """Note that a folder came to this place, left it, or only got other rights."""
+        self.changed_places[place] = None
         if not is_same:
             self.detach_at(*place)
         if is_gone:
@@ -116,6 +119,7 @@ class FolderTree:
         """Note that the kernel has ended the folder's watch."""
         if node.parent:
             self._unchecked[node.parent, node.name] = None
+            self.changed_places[node.parent, node.name] = None
         self.detach(node)
         del self._nodes[node.wd]
 

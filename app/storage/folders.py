@@ -14,6 +14,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from . import safe_open
+from .changes import Changes, Followers
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
@@ -69,6 +70,7 @@ class _Entry:
     mounts: tuple[Mount, ...] = ()
     asked_at: float = field(default_factory=time.monotonic)
     retained: bool = True
+    followers: Followers = field(default_factory=Followers)
 
 
 def init_app(app: Flask) -> None:
@@ -144,6 +146,13 @@ class Folders:
         entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
         reason = entry.reason if self.watch else OFF
         return None if entry.tree else reason, entry.upload
+
+    def take_changes(self, folder: int, name: str, file_pattern: str | None = None) -> Changes:
+        """What changed in a watched folder since the follower of this name asked last.
+
+        As far as `query` has learned of it.
+        """
+        return self._entry(folder_key(folder, file_pattern)).followers.take(name)
 
     def polling(self) -> list[str]:
         """Why each folder that cannot be watched is walked instead."""
@@ -241,6 +250,8 @@ class Folders:
                 raise
             else:
                 entry.upload = tree.upload or entry.upload
+                if changes := tree.take_changes():
+                    entry.followers.note(changes)
                 return FolderState(newest, clips, entry.upload, None, clock)
         return None
 
@@ -257,6 +268,7 @@ class Folders:
             entry.retry_at = time.monotonic() + RETRY_SECONDS
             raise
         entry.tree, entry.reason = tree, NOT_YET
+        entry.followers.note(Changes(lost=True))
         return tree
 
 
@@ -290,3 +302,4 @@ def _close(entry: _Entry) -> None:
     if entry.tree:
         entry.tree.close()
         entry.tree = None
+        entry.followers.note(Changes(lost=True))

@@ -13,6 +13,7 @@ import sys
 from inotify_simple import Event, flags
 
 from . import safe_open, watches
+from .changes import Changes
 from .folder_tree import Entry, FolderNode, FolderTree, Uploads, path_of
 from .newest_files import KEPT, Candidate, StorageClock
 from .scan import (
@@ -51,6 +52,8 @@ class WatchedTree:
         # The camera's own folder, open during a query, and the clock at that moment.
         self._folder, self._clock = folder, clock
         self._tree = FolderTree()
+        # The files that changed since `take_changes`.
+        self._changed: dict[Entry, None] = {}
         # Whether some folder lies so deep that a move could bring it within `MAX_DEPTH`.
         self._is_deep = False
         self._watches, self._queue = inotify, inotify.open_queue()
@@ -80,6 +83,18 @@ class WatchedTree:
         self._folder, self._clock = folder, clock
         self._catch_up()
         return self._ranked(self._pictures), self._ranked(self._clips)
+
+    def take_changes(self) -> Changes | None:
+        """What has changed since this was asked the last time; None where nothing has."""
+        if not (self._changed or self._tree.changed_places):
+            return None
+        files, folders = (
+            {path_of(entry): None for entry in entries if self._tree.contains(entry)}
+            for entries in (self._changed, self._tree.changed_places)
+        )
+        self._changed, self._tree.changed_places = {}, {}
+        writing = (*self._pictures.writers.written_at, *self._clips.writers.written_at)
+        return Changes(files, folders, frozenset(map(path_of, writing)))
 
     def _ranked(self, uploads: Uploads) -> list[Candidate]:
         for file in uploads.ranking.take_due(self._clock.now_ns):
@@ -223,6 +238,7 @@ class WatchedTree:
 
     def _check_file(self, file: Entry, completed: bool) -> None:
         uploads, path = self._of_kind(file[1]), path_of(file)
+        self._changed[file] = None
         uploads.newest = None
         try:
             status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)

@@ -1,0 +1,144 @@
+"""Of which folders are the pictures indexed, and which of them does somebody keep?
+
+Paths are the bytes that the disk has.
+"""
+
+import os
+from typing import Any
+
+from peewee import BigIntegerField, BlobField, IntegerField, TextField
+
+from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
+from .cameras import Camera
+
+# What is kept up to date, so that nobody has to count.
+TOTALS = ("pictures", "picture_bytes", "clips", "clip_bytes")
+
+
+class PictureCamera(BaseModel):
+    """The pictures of one folder, whose rows have this number instead of the camera's long id."""
+
+    # Never used again.
+    id = AutoIncrementField()
+    # Null where the rows are only waiting to be deleted.
+    camera_id = TextField(null=True, unique=True)
+    # What the pictures were found by.
+    folder_path = TextField()
+    file_pattern = TextField(null=True)
+    pictures = IntegerField()
+    picture_bytes = BigIntegerField()
+    clips = IntegerField()
+    clip_bytes = BigIntegerField()
+    # Increased with each change of the rows.
+    version = IntegerField()
+    # When every file was compared with its row, 0 for never.
+    compared_us = BigIntegerField()
+
+    @classmethod
+    def begin(cls, camera_id: str, folder_path: str, file_pattern: str | None) -> Row:
+        """A new row; those of another folder or pattern wait to be deleted. For a change."""
+        _detach().change(camera_id=camera_id)
+        zeros = ("pictures", "picture_bytes", "clips", "clip_bytes", "version", "compared_us")
+        row: Row = {
+            "camera_id": camera_id,
+            "folder_path": folder_path,
+            "file_pattern": file_pattern,
+        }
+        row |= dict.fromkeys(zeros, 0)
+        return row | {"id": cls.insert_row(row)}
+
+    @classmethod
+    def detached(cls) -> list[int]:
+        """The numbers whose rows are waiting to be deleted, those of deleted cameras too."""
+        return [row["id"] for row in _select_detached().rows()]
+
+    @classmethod
+    def add(cls, number: int, differences: Row) -> None:
+        """Add to the totals, and increase the version; to be called inside a change."""
+        totals = {name: differences.get(name, 0) for name in TOTALS}
+        _add_to_totals().change(id=number, **totals)
+
+
+class PictureFolder(BaseModel):
+    """A folder as it was when its files were compared; all zero while they were not."""
+
+    id = AutoIncrementField()
+    camera = IntegerField()
+    path = BlobField()
+    inode = BigIntegerField()
+    mtime_ns = BigIntegerField()
+    ctime_ns = BigIntegerField()
+
+    class Meta:
+        indexes = ((("camera", "path"), True),)
+
+    @classmethod
+    def begin(cls, camera: int, path: str) -> int:
+        """A new folder, not compared yet; its id. To be called inside a change."""
+        facts = dict.fromkeys(("inode", "mtime_ns", "ctime_ns"), 0)
+        return cls.insert_row({"camera": camera, "path": os.fsencode(path), **facts})
+
+    @classmethod
+    def at(cls, camera: int, path: str) -> Row | None:
+        """The folder at this path, if it is known."""
+        return cls.find(camera=camera, path=os.fsencode(path))
+
+    @classmethod
+    def below(cls, camera: int, path: str, after: str | None, limit: int) -> list[str]:
+        """The next known paths below ``path`` that come ``after`` one, in the order of bytes."""
+        # A slash is followed by the digit 0; no path begins with the byte 0xFF repeated so often.
+        first, last = (f"{path}/", f"{path}0") if path else ("", None)
+        values = {
+            "first": os.fsencode(first if after is None else after),
+            "last": b"\xff" * 4096 if last is None else os.fsencode(last),
+        }
+        found = _select_folders().rows(camera=camera, limit=limit, **values)
+        return [os.fsdecode(row["path"]) for row in found]
+
+
+class KeptPicture(BaseModel):
+    """What somebody decided to keep. It belongs to no index, so that it survives its loss.
+
+    It is the file of its path, size and mtime, or of its inode, size and mtime.
+    """
+
+    id = AutoIncrementField()
+    camera_id = TextField()
+    path = BlobField()
+    size = BigIntegerField()
+    mtime_ns = BigIntegerField()
+    inode = BigIntegerField()
+    kept_at = TextField()
+    # Since when no such file is there; null while it is.
+    missing_since = TextField(null=True)
+
+    class Meta:
+        indexes = ((("camera_id", "size", "mtime_ns"), False),)
+
+
+@compiled
+def _select_folders() -> Any:
+    of_camera = PictureFolder.camera == Parameter("camera")
+    first, last = PictureFolder.path > Parameter("first"), PictureFolder.path < Parameter("last")
+    query = PictureFolder.select(PictureFolder.path).where(of_camera, first, last)
+    return query.order_by(PictureFolder.path).limit(Parameter("limit"))
+
+
+@compiled
+def _detach() -> Any:
+    update = PictureCamera.update({PictureCamera.camera_id: None})
+    return update.where(PictureCamera.camera_id == Parameter("camera_id"))
+
+
+@compiled
+def _select_detached() -> Any:
+    known = Camera.select(Camera.id)
+    is_detached = PictureCamera.camera_id.is_null() | PictureCamera.camera_id.not_in(known)
+    return PictureCamera.select(PictureCamera.id).where(is_detached)
+
+
+@compiled
+def _add_to_totals() -> Any:
+    fields = {name: getattr(PictureCamera, name) + Parameter(name) for name in TOTALS}
+    update = PictureCamera.update({**fields, PictureCamera.version: PictureCamera.version + 1})
+    return update.where(PictureCamera.id == Parameter("id"))

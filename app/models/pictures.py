@@ -1,0 +1,276 @@
+"""Which pictures and clips are there, by time? An index that can be built anew.
+
+Paths and names are the bytes that the disk has. Times are in microseconds since the epoch.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from peewee import (
+    SQL,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    IntegerField,
+    Tuple,
+    fn,
+)
+
+from ..db.base import BaseModel, Parameter, Row, chunks, compiled
+from .picture_folders import PictureFolder
+
+# So many names are looked up by one query.
+NAMES_AT_ONCE = 64
+# Where a page begins: the time and the tag of a picture that comes before it.
+Key = tuple[int, bytes]
+
+
+class IndexedPicture(NamedTuple):
+    """A row of the index. ``folder``: the path of its folder below the camera's, empty for that
+    itself; the other fields are columns of `Picture`.
+    """
+
+    is_clip: bool
+    taken_us: int
+    tag: bytes
+    folder: str
+    name: str
+    size: int
+    changed_us: int
+    own_us: int | None
+    kept: bool
+
+    @property
+    def key(self) -> Key:
+        """Its place among all pictures, or among all clips, of the camera."""
+        return self.taken_us, self.tag
+
+    @property
+    def path(self) -> str:
+        """Relative to the camera's folder."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+
+class Picture(BaseModel):
+    """A picture or a clip, in the order of time."""
+
+    # The number of its `PictureCamera`.
+    camera = IntegerField()
+    is_clip = BooleanField()
+    # When it was taken; where its own time was not believed, when it was first seen.
+    taken_us = BigIntegerField()
+    # 10 bytes of a hash of camera, path, inode, size and times.
+    tag = BlobField()
+    # The id of its `PictureFolder`, and its name in that.
+    folder = IntegerField()
+    name = BlobField()
+    size = BigIntegerField()
+    # Its ctime, which no program can set.
+    changed_us = BigIntegerField()
+    # Its own time; null where that is `taken_us`.
+    own_us = BigIntegerField(null=True)
+    # Whether a `KeptPicture` is this one.
+    kept = BooleanField()
+
+    class Meta:
+        primary_key = CompositeKey("camera", "is_clip", "taken_us", "tag")
+        without_rowid = True
+        indexes = ((("folder", "name"), True),)
+
+    @classmethod
+    def ordered(
+        cls,
+        camera: int,
+        is_clip: bool,
+        given: Row,
+        beyond: Key | None,
+        limit: int,
+        newest_first: bool = True,
+    ) -> list[IndexedPicture]:
+        """At most ``limit`` that come after the key ``beyond``, and match what is ``given``:
+        ``start_us`` (not before), ``end_us`` (before) and ``kept``.
+        """
+        key = dict(zip(("key_us", "key_tag"), beyond or (), strict=False))
+        query = _select_ordered(*_form(given), beyond is not None, newest_first)
+        values = given | key | {"camera": camera, "is_clip": is_clip, "limit": limit}
+        return [_indexed(row) for row in query.rows(**values)]
+
+    @classmethod
+    def count_of(cls, camera: int, is_clip: bool, given: Row) -> int:
+        """How many match; see `ordered`."""
+        values = given | {"camera": camera, "is_clip": is_clip}
+        return int(_count(*_form(given)).scalar(**values))
+
+    @classmethod
+    def tagged(cls, camera: int, tag: bytes, own_us: int) -> IndexedPicture | None:
+        """The one of this tag and own time."""
+        found = [
+            *_select_by_time().rows(camera=camera, tag=tag, own_us=own_us),
+            *_select_by_tag().rows(camera=camera, tag=tag, own_us=own_us),
+        ]
+        return _indexed(found[0]) if found else None
+
+    @classmethod
+    def named(cls, camera: int, folder: str, names: Iterable[str]) -> list[IndexedPicture]:
+        """Those of these names in a folder."""
+        found = PictureFolder.at(camera, folder)
+        return cls.in_folder(found["id"], names) if found else []
+
+    @classmethod
+    def in_folder(cls, folder_id: int, names: Iterable[str]) -> list[IndexedPicture]:
+        """The same by the folder's id."""
+        rows: list[Row] = []
+        for some in _batches([os.fsencode(name) for name in names]):
+            values = {f"name_{n}": name for n, name in enumerate(some)}
+            rows += _select_named(len(some)).rows(folder=folder_id, **values)
+        return [_indexed(row) for row in rows]
+
+    @classmethod
+    def names_in(cls, camera: int, folder: str, after: str, limit: int) -> list[str]:
+        """The next names in a folder, in their own order."""
+        found = PictureFolder.at(camera, folder)
+        values = {"folder": found["id"] if found else 0, "after": os.fsencode(after)}
+        return [os.fsdecode(row["name"]) for row in _select_names().rows(limit=limit, **values)]
+
+    @classmethod
+    def put(cls, camera: int, folder_id: int, pictures: list[IndexedPicture]) -> None:
+        """Write them, in place of rows of the same names; to be called inside a change."""
+        for some in chunks(pictures):
+            values: Row = {}
+            for n, picture in enumerate(some):
+                row = picture._asdict() | {"folder": folder_id, "camera": camera}
+                row["name"] = os.fsencode(picture.name)
+                values |= {f"{name}_{n}": value for name, value in row.items()}
+            _replace(len(some)).insert(**values)
+
+    @classmethod
+    def remove_named(cls, folder_id: int, names: Iterable[str]) -> None:
+        """Delete those of these names in a folder; to be called inside a change."""
+        for some in _batches([os.fsencode(name) for name in names]):
+            values = {f"name_{n}": name for n, name in enumerate(some)}
+            _delete_named(len(some)).change(folder=folder_id, **values)
+
+    @classmethod
+    def remove_some(cls, camera: int, limit: int) -> int:
+        """Delete rows of a camera's number, the last ones of folders; how many were deleted."""
+        values = {"camera": camera, "limit": limit}
+        return _delete_some().change(**values) or _delete_folders().change(**values)
+
+
+Picture.add_index(
+    *(Picture.camera, Picture.is_clip, Picture.taken_us, Picture.tag), where=SQL("kept = 1")
+)
+Picture.add_index(Picture.camera, Picture.tag, where=SQL("own_us IS NOT NULL"))
+
+
+def _indexed(row: Row) -> IndexedPicture:
+    row["folder"], row["name"] = os.fsdecode(row["folder"]), os.fsdecode(row["name"])
+    row["is_clip"], row["kept"] = bool(row["is_clip"]), bool(row["kept"])
+    return IndexedPicture(**row)
+
+
+def _batches(names: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        yield from chunks(names[start : start + NAMES_AT_ONCE])
+
+
+def _form(given: Row) -> tuple[tuple[str, ...], bool | None]:
+    """What the SQL depends on: the bounds that are given, and which kept marks."""
+    return tuple(name for name in given if name != "kept"), given.get("kept")
+
+
+def _conditions(names: tuple[str, ...], kept: bool | None) -> list[Any]:
+    bounds = {
+        "start_us": Picture.taken_us >= Parameter("start_us"),
+        "end_us": Picture.taken_us < Parameter("end_us"),
+    }
+    conditions = [Picture.camera == Parameter("camera"), Picture.is_clip == Parameter("is_clip")]
+    # No parameter, so that the index of those that are kept is used.
+    marks = [] if kept is None else [SQL("kept = 1" if kept else "kept = 0")]
+    return conditions + [bounds[name] for name in names] + marks
+
+
+def _select() -> Any:
+    columns = [
+        PictureFolder.path.alias("folder") if name == "folder" else getattr(Picture, name)
+        for name in IndexedPicture._fields
+    ]
+    joined = Picture.select(*columns).join(PictureFolder, on=Picture.folder == PictureFolder.id)
+    return joined
+
+
+@compiled
+def _select_ordered(
+    names: tuple[str, ...], kept: bool | None, is_continued: bool, newest_first: bool
+) -> Any:
+    conditions = _conditions(names, kept)
+    place, key = Tuple(Picture.taken_us, Picture.tag), (Parameter("key_us"), Parameter("key_tag"))
+    if is_continued:
+        conditions.append(place < Tuple(*key) if newest_first else place > Tuple(*key))
+    columns = (Picture.taken_us, Picture.tag)
+    order = [column.desc() if newest_first else column.asc() for column in columns]
+    return _select().where(*conditions).order_by(*order).limit(Parameter("limit"))
+
+
+@compiled
+def _count(names: tuple[str, ...], kept: bool | None) -> Any:
+    return Picture.select(fn.COUNT(SQL("*"))).where(*_conditions(names, kept))
+
+
+@compiled
+def _select_by_time() -> Any:
+    is_same = (Picture.taken_us == Parameter("own_us")) & (Picture.tag == Parameter("tag"))
+    kinds = Picture.is_clip.in_([False, True])
+    return _select().where(Picture.camera == Parameter("camera"), kinds, is_same)
+
+
+@compiled
+def _select_by_tag() -> Any:
+    is_same = (Picture.own_us == Parameter("own_us")) & (Picture.tag == Parameter("tag"))
+    return _select().where(
+        Picture.camera == Parameter("camera"), is_same, SQL("own_us IS NOT NULL")
+    )
+
+
+@compiled
+def _select_named(names: int) -> Any:
+    asked = [Parameter(f"name_{n}") for n in range(names)]
+    return _select().where(Picture.folder == Parameter("folder"), Picture.name.in_(asked))
+
+
+@compiled
+def _select_names() -> Any:
+    of_folder = Picture.folder == Parameter("folder")
+    query = Picture.select(Picture.name).where(of_folder, Picture.name > Parameter("after"))
+    return query.order_by(Picture.name).limit(Parameter("limit"))
+
+
+@compiled
+def _replace(rows: int) -> Any:
+    names = Picture._meta.sorted_field_names
+    values = [{name: Parameter(f"{name}_{n}") for name in names} for n in range(rows)]
+    return Picture.insert_many(values).on_conflict_replace()
+
+
+@compiled
+def _delete_named(names: int) -> Any:
+    asked = [Parameter(f"name_{n}") for n in range(names)]
+    return Picture.delete().where(Picture.folder == Parameter("folder"), Picture.name.in_(asked))
+
+
+@compiled
+def _delete_folders() -> Any:
+    some = PictureFolder.select(PictureFolder.id).where(
+        PictureFolder.camera == Parameter("camera")
+    )
+    return PictureFolder.delete().where(PictureFolder.id.in_(some.limit(Parameter("limit"))))
+
+
+@compiled
+def _delete_some() -> Any:
+    key = (Picture.is_clip, Picture.taken_us, Picture.tag)
+    some = Picture.select(*key).where(Picture.camera == Parameter("camera"))
+    some = some.limit(Parameter("limit"))
+    return Picture.delete().where(Picture.camera == Parameter("camera"), Tuple(*key).in_(some))

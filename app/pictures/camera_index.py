@@ -1,0 +1,185 @@
+"""How does the index of one camera follow its folder?"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from .. import clock
+from ..db import database, writer
+from ..models.picture_folders import PictureCamera
+from ..storage import safe_open
+from ..storage.changes import Changes
+from ..storage.folders import NOT_YET, FolderKey, Folders, folder_key
+from ..storage.mount_threads import is_asked_directly
+from .comparison import Comparison
+from .files import Finder, inodes_last
+from .lookups import Lookups, Opened
+from .overlay import Change
+
+# So many files that changed are looked at before one answer; the rest by the background job.
+MOST_LOOKED_AT = 1000
+# Polled folders are compared so often, in seconds, and for this share of the time at the most.
+POLL_SECONDS, POLL_SHARE = 0.9, 50
+# A polled folder that is compared within so many seconds is compared before each answer. How long
+# it takes is estimated from the number of its files before it is known.
+SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
+# How often files are looked at again that are open for writing, in seconds.
+WRITING_SECONDS = 60
+
+
+class CameraIndex:
+    """The pictures of one camera: the table's rows, and what changed since they were written."""
+
+    def __init__(self, folders: Folders, base: str, folder_path: str, finder: Finder) -> None:
+        self._folders, self._base, self._folder_path = folders, base, folder_path
+        self._looking = threading.Lock()
+        self.lookups = Lookups(finder)
+        self.comparison = Comparison(self.lookups)
+        self._waiting: dict[str, None] = {}
+        self._is_new = True
+        # Which folder was looked at last: another one may come to its path, and it may come back.
+        self._key: FolderKey | None = None
+        self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
+
+    @property
+    def found_by(self) -> tuple[str, str | None]:
+        """What the index of another folder or pattern differs in."""
+        return self._folder_path, self.lookups.finder.file_pattern
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The camera's folder, open in the block. To be called by `Folders.ask`.
+
+        Raises `safe_open.OutsideBase`, `FolderNotFound` and `StorageNotAnswering`.
+        """
+        folder = safe_open.open_folder(self._base, self._folder_path)
+        try:
+            with self._looking:
+                pattern = self.lookups.finder.file_pattern
+                times = self._folders.clock(folder, clock.now(), pattern)
+                self.lookups.opened = Opened(folder, times, inodes_last(folder))
+                self._adopt()
+                yield
+        finally:
+            os.close(folder)
+            if not is_asked_directly():
+                database.close()  # of this thread, which belongs to a mount
+
+    def catch_up(self, is_asked: bool) -> None:
+        """Look at what has changed since this was called the last time, inside `opened`.
+
+        ``is_asked``: by a request, which must find everything that changed before it.
+        """
+        folder, pattern = self.lookups.opened.folder, self.lookups.finder.file_pattern
+        reason, _ = self._folders.remembered(folder, pattern)
+        if is_asked and reason in (None, NOT_YET):
+            reason = self._folders.query(folder, clock.now(), pattern).polling
+        elif reason == NOT_YET:
+            return  # the monitor is about to read it
+        if reason is not None:
+            self._compare_if_due(is_asked)
+        self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
+        self._look_at_waiting()
+
+    def compare(self, seconds: float) -> bool:
+        """Go on with a comparison for so long, inside `opened`; whether nothing is left."""
+        until = time.monotonic() + seconds
+        while not self.comparison.step():
+            if time.monotonic() >= until:
+                return False
+        return True
+
+    def begin_rows(self) -> None:
+        """Give the camera a row of its own where it has none, inside `opened`."""
+        lookups = self.lookups
+        if not lookups.number:
+            begin = partial(PictureCamera.begin, lookups.finder.camera_id, *self.found_by)
+            row = writer.run(begin)
+            lookups.number, lookups.overlay.version = row["id"], row["version"]
+
+    def prepare_flush(self) -> None:
+        """Note what the changed folders are, so that a restart need not read them.
+
+        Whatever changed them before is looked at after that: rows and facts belong together.
+        """
+        lookups, pattern = self.lookups, self.lookups.finder.file_pattern
+        reason, _ = self._folders.remembered(lookups.opened.folder, pattern)
+        if reason is not None or self.comparison.is_busy:
+            return
+        folders, lookups.changed_folders = lookups.changed_folders, {}
+        facts = {path: lookups.facts_of(path) for path in folders}
+        self.catch_up(is_asked=True)
+        if self.comparison.is_busy or self._waiting:
+            lookups.changed_folders |= folders
+            return
+        for path, known in facts.items():
+            if known and any(known) and path not in lookups.rewritten:
+                lookups.overlay.put_folder(path, known)
+
+    def _adopt(self) -> None:
+        """Take up the table as it is: it may be empty, or written by another process."""
+        lookups = self.lookups
+        row = PictureCamera.find(camera_id=lookups.finder.camera_id)
+        if row is None or (row["folder_path"], row["file_pattern"]) != self.found_by:
+            row = {"id": 0, "version": 0, "pictures": 0, "clips": 0}
+        if row["id"] != lookups.number or self._is_new:
+            estimate = (row["pictures"] + row["clips"]) * FILE_SECONDS
+            self.comparison.seconds = {True: estimate, False: 0.0}
+            self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
+            lookups.number = row["id"]
+            lookups.overlay.clear(row["version"])
+            self.comparison.begin(is_full=False)
+        elif row["version"] != lookups.overlay.version:
+            self.adopt_version(row["version"])
+
+    def adopt_version(self, version: int) -> None:
+        """Compare what waits with the rows of the table, which has changed."""
+        overlay = self.lookups.overlay
+        with overlay.lock:
+            for folder, changes in overlay.batch(len(overlay) + 1).changes.items():
+                stored = {row.name: row for row in self.lookups.stored(folder, changes)}
+                for name, change in changes.items():
+                    overlay.put(folder, name, Change(stored.get(name), change.now))
+            overlay.version = version
+
+    def _compare_if_due(self, is_asked: bool) -> None:
+        """Compare a polled folder, one that takes long no more often than that allows."""
+        now, seconds = time.monotonic(), self.comparison.seconds
+        if self.comparison.is_busy:
+            return
+        if now >= self._compare_all_at or (is_asked and seconds[True] < SHORT_SECONDS):
+            self.comparison.begin(is_full=True)
+            self._compare_all_at = now + max(POLL_SECONDS, seconds[True] * POLL_SHARE)
+        elif now >= self._compare_at:
+            self.comparison.begin(is_full=False)
+            self._compare_at = now + max(POLL_SECONDS, seconds[False] * POLL_SHARE)
+
+    def _note(self, changes: Changes) -> None:
+        """Let the files that changed wait, and have changed folders compared."""
+        lookups, now = self.lookups, time.monotonic()
+        over = lookups.being_written - changes.being_written
+        if lookups.being_written and now >= self._check_writing_at:
+            self._check_writing_at = now + WRITING_SECONDS
+            over |= lookups.being_written
+        lookups.being_written = changes.being_written
+        self._waiting |= dict.fromkeys(over) | changes.files
+        key = folder_key(lookups.opened.folder)
+        if (changes.lost or key != self._key) and not self._is_new:
+            self.comparison.begin(is_full=True)
+        self._key = key
+        self._is_new = False
+        for folder in changes.folders:
+            self.comparison.add(folder)
+
+    def _look_at_waiting(self) -> None:
+        by_folder: dict[str, list[str]] = {}
+        for path in list(self._waiting)[:MOST_LOOKED_AT]:
+            del self._waiting[path]
+            folder, _, name = path.rpartition("/")
+            by_folder.setdefault(folder, []).append(name)
+        for folder, names in by_folder.items():
+            self.lookups.note_changed(folder)
+            self.lookups.look_at(folder, names)

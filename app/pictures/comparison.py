@@ -1,0 +1,163 @@
+"""Where does a camera's folder differ from the index? Compared in small steps.
+
+Folders that are as they were when they were compared last are not read again, unless all are to
+be. Only names are taken from a listing; each file is looked at by its path at that moment, so that
+what a step finds is never older than what was found before.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+
+from ..models.picture_folders import PictureFolder
+from ..models.pictures import NAMES_AT_ONCE, Picture
+from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping, may_enter
+from .lookups import Lookups
+from .overlay import FolderFacts
+
+# Of so many files in one folder the names are remembered; of more, each row is looked at again.
+MOST_NAMES = 20_000
+FOLDERS_AT_ONCE = 50
+
+
+class Comparison:
+    """What is to be compared of one camera's folder, step by step.
+
+    ``seconds``: how long it took the last time to read all files, or only changed folders;
+    ``files``: how many were looked at.
+    """
+
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._parts: list[Iterator[None]] = []
+        self._is_full, self._took = False, 0.0
+        self.seconds = {True: 0.0, False: 0.0}
+        self.files = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is left to be compared."""
+        return bool(self._parts)
+
+    def begin(self, is_full: bool) -> None:
+        """Compare everything anew; ``is_full``: files of unchanged folders, too."""
+        self._is_full = is_full or (self.is_busy and self._is_full)
+        self._took, self._parts = 0.0, [self._compare("", self._is_full)]
+
+    def add(self, folder: str) -> None:
+        """Compare what is below a folder, in whose place something came or went."""
+        self._parts.append(self._compare(folder, is_full=True))
+
+    def step(self) -> bool:
+        """Do the next step, of one or two milliseconds; whether nothing is left."""
+        if self._parts:
+            began, is_whole = time.monotonic(), len(self._parts) == 1
+            try:
+                is_over = next(self._parts[-1], self) is self
+            except BaseException:  # raised again: a part that was broken off has not ended
+                self.begin(is_full=self._is_full)
+                raise
+            self._took += time.monotonic() - began
+            if is_over:
+                self._parts.pop()
+                if is_whole:
+                    self.seconds[self._is_full], self._is_full = self._took, False
+        return not self._parts
+
+    def _compare(self, top: str, is_full: bool) -> Iterator[None]:
+        """Every folder from ``top`` down: those that are there, and those that the table has."""
+        yield from self._read_tree(top, is_full)
+        after: str | None = None
+        while known := self._known_below(top, after):
+            for path in known:
+                yield from self._check(path) if is_full else self._read_tree(path, is_full)
+            after = known[-1]
+            yield
+        for path in self._lookups.overlay.folders_below(top):
+            yield from self._check(path)
+
+    def _known_below(self, top: str, after: str | None) -> list[str]:
+        number = self._lookups.number
+        return PictureFolder.below(number, top, after, FOLDERS_AT_ONCE) if number else []
+
+    def _check(self, path: str) -> Iterator[None]:
+        """Remove what is known of the folder if that is gone."""
+        folder = self._reach(path)
+        if folder is None:
+            yield from self._remove(path)
+        else:
+            os.close(folder)
+
+    def _read_tree(self, top: str, is_full: bool) -> Iterator[None]:
+        """The folder, and those below it that the table does not know, or all of them."""
+        waiting = [top]
+        while waiting:
+            path = waiting.pop()
+            folder = self._reach(path)
+            if folder is None:
+                yield from self._remove(path)
+                continue
+            try:
+                facts = self._lookups.facts_of_open(folder, path)
+                if is_full or not any(facts) or facts != self._known(path):
+                    yield from self._read(folder, path, waiting, is_full)
+                    self._lookups.overlay.put_folder(path, facts)
+            finally:
+                os.close(folder)
+
+    def _read(self, folder: int, path: str, waiting: list[str], is_full: bool) -> Iterator[None]:
+        """Every file in one folder; folders below it that are to be read, too, begin to wait."""
+        is_upload, seen, names = self._lookups.finder.is_upload, set[str](), list[str]()
+        for entry in entries(folder):
+            name = entry.name
+            if is_upload(name) and ask_entry(entry.is_file):
+                names.append(name)
+            elif not is_housekeeping(name) and ask_entry(entry.is_dir):
+                below = f"{path}/{name}" if path else name
+                if below.count("/") < MAX_DEPTH and (is_full or self._known(below) is None):
+                    waiting.append(below)
+            if len(names) == NAMES_AT_ONCE:
+                self._look_at(path, names)
+                seen.update(names if len(seen) <= MOST_NAMES else ())
+                names = []
+                yield
+        self._look_at(path, names)
+        yield
+        yield from self._look_for_gone(path, {*seen, *names} if len(seen) <= MOST_NAMES else set())
+
+    def _look_for_gone(self, path: str, seen: set[str]) -> Iterator[None]:
+        """The files of a folder that have a row and were not seen."""
+        waiting = self._lookups.overlay.changes_in(path)
+        self._look_at(path, [name for name in waiting if name not in seen])
+        number, after = self._lookups.number, ""
+        while names := Picture.names_in(number, path, after, NAMES_AT_ONCE):
+            self._look_at(path, [name for name in names if name not in seen])
+            after = names[-1]
+            yield
+
+    def _remove(self, path: str) -> Iterator[None]:
+        """The folder is gone."""
+        yield from self._look_for_gone(path, set())
+        if self._known(path) is not None:
+            self._lookups.overlay.put_folder(path, None)
+
+    def _look_at(self, path: str, names: list[str]) -> None:
+        if names:
+            self.files += len(names)
+            self._lookups.look_at(path, names)
+
+    def _reach(self, path: str) -> int | None:
+        """The folder, open; None where it is not to be read."""
+        if any(map(is_housekeeping, path.split("/") if path else ())):
+            return None
+        folder = self._lookups.reach(path)
+        if folder is not None and not may_enter(folder):
+            os.close(folder)
+            return None
+        return folder
+
+    def _known(self, path: str) -> FolderFacts | None:
+        """What is stored of a folder; None where it is not known."""
+        waiting, number = self._lookups.overlay.facts_of(path), self._lookups.number
+        row = PictureFolder.at(number, path) if number and waiting is None else None
+        return FolderFacts(row["inode"], row["mtime_ns"], row["ctime_ns"]) if row else waiting

@@ -1,0 +1,117 @@
+"""What does the index say of a file: whether it is listed, with which id, and as taken when?"""
+
+import os
+import re
+import stat
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ..clock import EARLIEST_SECONDS, LATEST_SECONDS
+from ..models.pictures import IndexedPicture
+from ..storage import clips, formats, safe_open
+from ..storage.filesystems import mounts
+from ..storage.newest_files import TRUSTED, StorageClock
+from ..storage.scan import NameFilter, is_candidate, is_clip, is_readable, upload_filter
+
+TYPES = formats.CONTENT_TYPES | clips.CONTENT_TYPES
+TAG_BYTES = 10
+ID = re.compile(f"([0-9a-f]{{{2 * TAG_BYTES}}})-(0|[1-9a-f][0-9a-f]{{0,15}})")
+# Local file systems that number their files anew each time they are mounted.
+WITHOUT_INODES = ("vfat", "exfat")
+# Others whose numbers last.
+WITH_INODES = ("nfs", "nfs4")
+# No table holds a larger number.
+LARGEST = 2**63 - 1
+
+
+class Finder(NamedTuple):
+    """By what a camera's files are found; ``most_bytes``: of the largest picture."""
+
+    camera_id: str
+    file_pattern: str | None
+    most_bytes: int
+
+    @property
+    def is_upload(self) -> NameFilter:
+        """Whether a file of this name may be a picture or a clip of the camera."""
+        return upload_filter(self.file_pattern)
+
+
+class Facts(NamedTuple):
+    """What names just these bytes at this path."""
+
+    tag: bytes
+    own_us: int
+
+    @property
+    def picture_id(self) -> str:
+        """Its id in the API, in the order of the tags."""
+        return f"{self.tag.hex()}-{self.own_us % 2**64:x}"
+
+
+def parse_id(text: str) -> Facts | None:
+    """The facts that the id was made of; None where it is no id."""
+    found = ID.fullmatch(text)
+    if found is None:
+        return None
+    own_us = int(found[2], 16)
+    return Facts(bytes.fromhex(found[1]), own_us if own_us <= LARGEST else own_us - 2**64)
+
+
+def id_of(picture: IndexedPicture) -> str:
+    """The id in the API of a row of the index."""
+    own_us = picture.taken_us if picture.own_us is None else picture.own_us
+    return Facts(picture.tag, own_us).picture_id
+
+
+def content_type(name: str) -> str:
+    """The MIME type of a picture or a clip by its suffix."""
+    return TYPES[os.path.splitext(name)[1].lower()]
+
+
+def facts_of(camera_id: str, path: str, status: os.stat_result, inodes_last: bool) -> Facts:
+    """The facts of the file that has this status."""
+    inode = status.st_ino if inodes_last else 0
+    times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    text = f"{camera_id}\0{path}\0{inode}\0{status.st_size}\0{times}"
+    tag = blake2b(os.fsencode(text), digest_size=TAG_BYTES).digest()
+    return Facts(tag, microseconds(min(status.st_mtime_ns, status.st_ctime_ns)))
+
+
+def microseconds(nanoseconds: int) -> int:
+    """A time of a file in microseconds, within what `datetime` can hold."""
+    return min(max(nanoseconds // 1000, EARLIEST_SECONDS * 10**6), LATEST_SECONDS * 10**6)
+
+
+def inodes_last(folder: int) -> bool:
+    """Whether files keep their inode numbers where the open folder lies."""
+    mount = mounts.table().way(safe_open.real_path(folder))[-1]
+    return mount.kind in WITH_INODES or (mount.is_local and mount.kind not in WITHOUT_INODES)
+
+
+def is_listed(finder: Finder, parent: int, name: str, status: os.stat_result) -> bool:
+    """Whether the file is a picture or a clip that can be read, and is not empty."""
+    if name.startswith(".") or not status.st_size or not stat.S_ISREG(status.st_mode):
+        return False
+    is_small = is_clip(name) or is_candidate(status, finder.most_bytes)
+    return is_small and finder.is_upload(name) and is_readable(parent, name, status)
+
+
+def described(
+    place: tuple[str, str],
+    status: os.stat_result,
+    facts: Facts,
+    clock: StorageClock,
+) -> IndexedPicture:
+    """The new row of a file that is seen for the first time, at this folder and name.
+
+    A time that is not believed is replaced by the present one.
+    """
+    rank, time_ns, _ = clock.place(status)
+    taken_us = microseconds(time_ns if rank == TRUSTED else clock.box_ns)
+    return IndexedPicture(
+        *(is_clip(place[1]), taken_us, facts.tag, *place, status.st_size),
+        microseconds(status.st_ctime_ns),
+        None if facts.own_us == taken_us else facts.own_us,
+        kept=False,
+    )

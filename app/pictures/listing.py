@@ -1,0 +1,220 @@
+"""Which pictures and clips of a camera match, page by page? The table, corrected by what waits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from itsdangerous import BadData
+
+from .. import clock
+from ..models import BadCursor, NotFound, Row
+from ..models.keyset import cursor_signer
+from ..models.picture_folders import TOTALS, PictureCamera
+from ..models.pictures import IndexedPicture, Key, Picture
+from ..storage.names import as_text
+from .camera_index import CameraIndex
+from .files import content_type, id_of, parse_id
+from .overlay import Corrections
+
+KINDS = ("picture", "clip")
+# So many rows are in memory when all are read.
+ROWS_AT_ONCE = 500
+# How often the table is read again that another process writes meanwhile.
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which pictures are listed, in which order; None is any.
+
+    ``start_us``: not before; ``end_us``: before; ``kind``: of `KINDS`.
+    """
+
+    start_us: int | None = None
+    end_us: int | None = None
+    kind: str | None = None
+    kept: bool | None = None
+    newest_first: bool = True
+
+    @property
+    def kinds(self) -> Sequence[bool]:
+        """Whether clips are listed, and whether pictures are."""
+        return (False, True) if self.kind is None else (self.kind == KINDS[True],)
+
+    @property
+    def given(self) -> Row:
+        """The bounds and marks that a row must have."""
+        values = {"start_us": self.start_us, "end_us": self.end_us, "kept": self.kept}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def match(self, row: IndexedPicture) -> bool:
+        """Whether the row is listed."""
+        return (
+            row.is_clip in self.kinds
+            and (self.start_us is None or row.taken_us >= self.start_us)
+            and (self.end_us is None or row.taken_us < self.end_us)
+            and self.kept in (None, row.kept)
+        )
+
+
+class Page(NamedTuple):
+    """Rows in the order of the list, and the cursors of the pages after and before it."""
+
+    rows: list[IndexedPicture]
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+class Listing:
+    """The pictures of one camera, for one answer. Reads nothing but the index."""
+
+    def __init__(self, index: CameraIndex) -> None:
+        self._index = index
+        self._camera_id = index.lookups.finder.camera_id
+        self._number = self._table_row()["id"]
+
+    def page(
+        self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
+    ) -> Page:
+        """At most ``limit`` rows: those that the cursor leads to, or from the one on that is
+        nearest to ``around`` (of two the older), or the first.
+
+        Raises `BadCursor`.
+        """
+        signer = cursor_signer(f"pictures {self._camera_id} {filters}")
+        is_backwards, key = False, None
+        if cursor is not None:
+            try:
+                is_backwards, taken_us, tag = signer.loads(cursor)
+            except BadData:
+                raise BadCursor from None
+            key = taken_us, bytes.fromhex(tag)
+        elif around is not None:
+            key = self._before_nearest(filters, around)
+        if is_backwards:
+            rows = self._rows(filters, key, limit, not filters.newest_first)[::-1]
+        else:
+            rows = self._rows(filters, key, limit, filters.newest_first)
+        if not rows:
+            return Page([], None, None)
+        ends = ((rows[-1], filters.newest_first), (rows[0], not filters.newest_first))
+        following, preceding = (
+            signer.dumps([newest_first != filters.newest_first, row.taken_us, row.tag.hex()])
+            if self._rows(filters, row.key, 1, newest_first)
+            else None
+            for row, newest_first in ends
+        )
+        return Page(rows, following, preceding)
+
+    def count(self, filters: Filters) -> int:
+        """How many match; without bounds and marks that is known and not counted."""
+        for _ in range(ATTEMPTS):
+            row, corrections = self._table_row(), self._index.lookups.overlay.corrections()
+            number = sum(
+                self._count(filters, row, corrections, is_clip) for is_clip in filters.kinds
+            )
+            if self._table_row()["version"] == corrections.version or not corrections.hidden:
+                break
+            self._index.adopt_version(row["version"])
+        return number
+
+    def totals(self) -> Row:
+        """``pictures``, ``picture_bytes``, ``clips`` and ``clip_bytes`` of the camera."""
+        row, corrections = self._table_row(), self._index.lookups.overlay.corrections()
+        return {name: row[name] + corrections.totals.get(name, 0) for name in TOTALS}
+
+    def find(self, picture_id: str) -> IndexedPicture:
+        """The row of this id; raises `NotFound`."""
+        facts = parse_id(picture_id)
+        corrections = self._index.lookups.overlay.corrections()
+        for row in corrections.added:
+            if facts and row.tag == facts.tag and id_of(row) == picture_id:
+                return row
+        found = Picture.tagged(self._number, *facts) if facts else None
+        if found is None or (found.is_clip, found.key) in corrections.hidden:
+            raise NotFound("picture")
+        return found
+
+    def every(self, filters: Filters) -> Iterator[IndexedPicture]:
+        """All rows that match, some at a time in memory."""
+        key: Key | None = None
+        while rows := self._rows(filters, key, ROWS_AT_ONCE, filters.newest_first):
+            yield from rows
+            key = rows[-1].key
+
+    def _table_row(self) -> Row:
+        """What the table knows of the camera; nothing where it is of another folder."""
+        row = PictureCamera.find(camera_id=self._camera_id)
+        if row and (row["folder_path"], row["file_pattern"]) == self._index.found_by:
+            return row
+        return dict.fromkeys(("id", "version", *TOTALS), 0)
+
+    def _count(self, filters: Filters, row: Row, corrections: Corrections, is_clip: bool) -> int:
+        changes = sum(
+            sign * (each.is_clip == is_clip and filters.match(each))
+            for rows, sign in ((corrections.added, 1), (corrections.removed, -1))
+            for each in rows
+        )
+        if not filters.given:
+            return int(row["clips" if is_clip else "pictures"]) + changes
+        number = row["id"]
+        return changes + (Picture.count_of(number, is_clip, filters.given) if number else 0)
+
+    def _before_nearest(self, filters: Filters, around: int) -> Key | None:
+        """The key after which the page begins, in the order of the list."""
+        older = self._rows(filters, (around + 1, b""), 1, newest_first=True)
+        newer = self._rows(filters, (around + 1, b""), 1, newest_first=False)
+        nearest = [row.taken_us for row in (*older, *newer)]
+        if not nearest:
+            return None
+        moment = min(nearest, key=lambda taken_us: abs(taken_us - around))
+        return (moment + 1, b"") if filters.newest_first else (moment, b"")
+
+    def _rows(
+        self, filters: Filters, beyond: Key | None, limit: int, newest_first: bool
+    ) -> list[IndexedPicture]:
+        """The next rows in an order, from the table and from what waits."""
+        corrections = self._index.lookups.overlay.corrections()
+        found = [
+            row
+            for row in corrections.added
+            if filters.match(row) and (beyond is None or (row.key < beyond) == newest_first)
+        ]
+        if beyond is not None:
+            found = [row for row in found if row.key != beyond]
+        for is_clip in filters.kinds if self._number else ():
+            found += self._stored(filters.given, is_clip, beyond, limit, newest_first, corrections)
+        return sorted(found, key=lambda row: row.key, reverse=newest_first)[:limit]
+
+    def _stored(
+        self,
+        given: Row,
+        is_clip: bool,
+        beyond: Key | None,
+        limit: int,
+        newest_first: bool,
+        corrections: Corrections,
+    ) -> list[IndexedPicture]:
+        """Rows of the table that hold, until there are enough."""
+        rows: list[IndexedPicture] = []
+        while len(rows) < limit:
+            some = Picture.ordered(self._number, is_clip, given, beyond, limit, newest_first)
+            rows += [row for row in some if (row.is_clip, row.key) not in corrections.hidden]
+            if len(some) < limit:
+                break
+            beyond = some[-1].key
+        return rows
+
+
+def shown(row: IndexedPicture, camera_id: str) -> Row:
+    """A row as it is sent."""
+    return {
+        "id": id_of(row),
+        "camera_id": camera_id,
+        "taken_at": clock.rfc3339(clock.from_ns(row.taken_us * 1000)),
+        "kind": KINDS[row.is_clip],
+        "name": as_text(row.path),
+        "size": row.size,
+        "content_type": content_type(row.name),
+        "kept": row.kept,
+    }

@@ -1,0 +1,138 @@
+"""Which row does a file have now, and which one should it have? Looked at by its path."""
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..models.pictures import IndexedPicture, Picture
+from ..storage import safe_open
+from ..storage.folder_tree import STALLED_SECONDS
+from ..storage.newest_files import StorageClock
+from .files import Finder, described, facts_of, is_listed
+from .overlay import Change, FolderFacts, Overlay
+
+# A folder whose files changed so shortly before it was looked at may change again without a new
+# time: FAT keeps times in steps of two seconds.
+CERTAIN_NS = 2 * 10**9
+# So many folders are remembered as changed, or as holding files that are overwritten in place.
+MOST_FOLDERS = 10_000
+
+
+class Opened(NamedTuple):
+    """The camera's folder, open, and its storage: what its clock shows, and whether inode numbers
+    last there.
+    """
+
+    folder: int
+    clock: StorageClock
+    inodes_last: bool
+
+
+class Lookups:
+    """Looks at the files of one camera, in one thread at a time, while its folder is ``opened``.
+
+    ``number``: the camera's in the table, 0 while it has none; ``being_written``: the files that
+    are known to be open for writing; ``changed_folders``: those whose facts are not stored;
+    ``rewritten``: those with files that are overwritten in place.
+    """
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder, self.overlay = finder, Overlay()
+        self.number = 0
+        self.opened = Opened(-1, None, False)  # type: ignore[arg-type] # before the first use
+        self.being_written: frozenset[str] = frozenset()
+        self.changed_folders: dict[str, None] = {}
+        self.rewritten: set[str] = set()
+
+    def look_at(self, folder: str, names: Iterable[str]) -> None:
+        """Look at files in a folder by their names, and let their changes wait."""
+        names = list(names)
+        stored = {row.name: row for row in self.stored(folder, names)}
+        parent = self.reach(folder)
+        try:
+            for name in names:
+                waiting = self.overlay.change_of(folder, name)
+                row = waiting.stored if waiting else stored.get(name)
+                before = waiting.now if waiting else row
+                now = self._row_now(parent, folder, name, before)
+                if now != before:
+                    self.overlay.put(folder, name, Change(row, now))
+                    if before is not None and parent is not None:
+                        self._note_rewriting(parent, folder, name)
+        finally:
+            if parent is not None:
+                os.close(parent)
+
+    def stored(self, folder: str, names: Iterable[str]) -> list[IndexedPicture]:
+        """The rows that the table has of files in a folder."""
+        return Picture.named(self.number, folder, names) if self.number else []
+
+    def reach(self, folder: str) -> int | None:
+        """A descriptor of a folder below the camera's; None where none is to be read there."""
+        components = folder.split("/") if folder else []
+        try:
+            return safe_open.open_below(self.opened.folder, components)
+        except (safe_open.OutsideBase, safe_open.FolderNotFound):
+            return None
+
+    def facts_of(self, folder: str) -> FolderFacts | None:
+        """The facts of a folder now, zeros where it may change without a change of them; None
+        where it is gone.
+        """
+        reached = self.reach(folder)
+        if reached is None:
+            return None
+        try:
+            return self.facts_of_open(reached, folder)
+        finally:
+            os.close(reached)
+
+    def facts_of_open(self, reached: int, folder: str) -> FolderFacts:
+        """The same where the folder is open."""
+        status = os.fstat(reached)
+        is_certain = self.opened.clock.now_ns - status.st_mtime_ns > CERTAIN_NS
+        if folder in self.rewritten or not is_certain:
+            self.note_changed(folder)
+            return FolderFacts()
+        return FolderFacts(status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+    def note_changed(self, folder: str) -> None:
+        """Remember that the facts of a folder are not stored as they are."""
+        if len(self.changed_folders) < MOST_FOLDERS:
+            self.changed_folders[folder] = None
+
+    def _row_now(
+        self, parent: int | None, folder: str, name: str, before: IndexedPicture | None
+    ) -> IndexedPicture | None:
+        path = f"{folder}/{name}" if folder else name
+        if parent is None:
+            return None
+        try:
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except (OSError, ValueError) as error:
+            is_silent = getattr(error, "errno", None) in safe_open.NOT_ANSWERING
+            return before if is_silent else None
+        if self._is_being_written(path, status) or not is_listed(
+            self.finder, parent, name, status
+        ):
+            return None
+        facts = facts_of(self.finder.camera_id, path, status, self.opened.inodes_last)
+        if before is not None and before.tag == facts.tag:
+            return before
+        return described((folder, name), status, facts, self.opened.clock)
+
+    def _is_being_written(self, path: str, status: os.stat_result) -> bool:
+        """Truncation by name closes nothing, so what does not change for long is complete."""
+        stalled_ns = self.opened.clock.now_ns - STALLED_SECONDS * 10**9
+        return path in self.being_written and status.st_mtime_ns > stalled_ns
+
+    def _note_rewriting(self, parent: int, folder: str, name: str) -> None:
+        """A file that changes in its place does not change its folder: the stored facts of that
+        would hide the change from the next start, so they are no longer to be believed.
+        """
+        if folder in self.rewritten or len(self.rewritten) >= MOST_FOLDERS:
+            return
+        if os.access(name, os.F_OK, dir_fd=parent, follow_symlinks=False):
+            self.rewritten.add(folder)
+            self.overlay.put_folder(folder, FolderFacts())
+            self.overlay.is_urgent = True

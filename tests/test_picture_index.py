@@ -1,0 +1,134 @@
+"""Does the list of pictures equal a walk, whatever happens to files, index and service?"""
+
+import os
+import random
+import time
+
+import pytest
+
+from app.db import database, writer
+from app.models import Camera
+from app.pictures import camera_index
+from app.pictures.files import facts_of, id_of
+from app.pictures.index import Limits, PictureIndex
+from app.pictures.listing import Filters, Listing
+from app.storage import safe_open
+from app.storage.folders import Folders
+from app.storage.scan import MAX_DEPTH, is_clip, is_housekeeping, upload_filter
+from tests.file_operations import Uploads
+from tests.rows import add_camera
+
+MOST_BYTES = 250
+TABLES = ("picture", "picture_folder", "picture_camera")
+
+
+class Leader:
+    """Stands for the monitor of the process that leads."""
+
+    leads = True
+
+
+class Service:
+    """The index as a process has it, until it is `restarted`."""
+
+    def __init__(self, base, camera, watch):
+        self.base, self.camera, self.watch = base, camera, watch
+        self.start()
+
+    def start(self):
+        self.folders = Folders(MOST_BYTES, self.watch)
+        limits = Limits(flush_seconds=30, most_bytes=MOST_BYTES)
+        self.index = PictureIndex(str(self.base), self.folders, Leader(), limits)
+
+    def stop(self):
+        self.folders.retain(())
+
+    def listed(self):
+        """The id of each path that is listed."""
+        return {row.path: id_of(row) for row in self.rows()}
+
+    def rows(self, **filters):
+        return list(Listing(self.index.follow(self.camera)).every(Filters(**filters)))
+
+    def step(self, rng):
+        """What happens to the service between two requests: mostly nothing."""
+        chance = rng.random()
+        if chance < 0.15:
+            self.index.tick()
+        elif chance < 0.3:
+            self.index.flush()
+        elif chance < 0.4:
+            if rng.random() < 0.5:
+                self.index.close()
+            self.stop()
+            self.start()
+        elif chance < 0.42:
+            empty_tables()
+
+
+def empty_tables():
+    def empty():
+        for table in TABLES:
+            database.execute_sql(f"DELETE FROM {table}")
+
+    writer.run(empty)
+
+
+def walked(root, camera_id):
+    """What is to be listed: the id of each path."""
+    found, is_upload = {}, upload_filter(None)
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not is_housekeeping(name)]
+        prefix = os.path.relpath(folder, root).removeprefix(".")
+        if prefix.count("/") >= MAX_DEPTH or os.path.islink(folder):
+            continue
+        for name in names:
+            path = f"{prefix}/{name}".lstrip("/")
+            status = os.lstat(os.path.join(folder, name))
+            is_small = is_clip(name) or status.st_size <= MOST_BYTES
+            is_regular = not os.path.islink(os.path.join(folder, name)) and status.st_size
+            if is_upload(name) and not name.startswith(".") and is_small and is_regular:
+                found[path] = facts_of(camera_id, path, status, inodes_last=True).picture_id
+    return found
+
+
+@pytest.fixture
+def service(app, base, request, monkeypatch, at_once):
+    monkeypatch.setattr(camera_index, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(camera_index, "SHORT_SECONDS", 10.0)
+    camera = {"id": add_camera(), "folder_path": "root"}
+    Camera.change(camera["id"], {"folder_path": "root"})
+    service = Service(base, camera, request.param)
+    yield service
+    service.stop()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("service", [True, False], indirect=True, ids=["auto", "off"])
+def test_the_list_equals_a_walk_after_every_operation(service, base, tmp_path, seed):
+    root, outside = base / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    uploads, rng = Uploads(root, outside, seed, time.time()), random.Random(seed)
+    history = []
+    try:
+        for _ in range(150):
+            history += uploads.some()
+            service.step(rng)
+            try:
+                listed = service.listed()
+            except (safe_open.OutsideBase, safe_open.FolderNotFound):
+                continue
+            expected = walked(root, service.camera["id"])
+            unsure = {
+                path
+                for path in {*listed, *expected}
+                if (root / path).exists() and uploads.may_grow(path)
+            }
+            differing = {
+                p for p in {*listed, *expected} - unsure if listed.get(p) != expected.get(p)
+            }
+            assert differing == set(), f"after {len(history)}: {history[-9:]}"
+            assert Listing(service.index.of(service.camera)).count(Filters()) == len(listed)
+    finally:
+        uploads.end()
