@@ -4,13 +4,14 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
 
 from app.storage import checks, mount_threads
 from app.storage.filesystems import Mount, MountTable, mounts
-from app.storage.mount_threads import MountThreads, StorageThreads, note_progress
+from app.storage.mount_threads import FolderBusy, MountThreads, StorageThreads, note_progress
 from app.storage.safe_open import StorageNotAnswering
 
 NAS = Mount(2, 1, "/srv/nas", "nfs4")
@@ -18,6 +19,7 @@ TABLE = MountTable(
     "1 0 8:1 / / rw - ext4 x rw\n"
     "2 1 0:9 / /srv/nas rw - nfs4 nas:/ rw\n"
     "3 1 0:8 / /srv/local/day rw - fuse.sshfs host: rw\n"
+    "4 1 0:7 / /srv/caf\udce9 rw - cifs host: rw\n"
 )
 
 
@@ -44,6 +46,27 @@ def seconds_until_refused(threads, hang):
     with pytest.raises(StorageNotAnswering):
         threads.ask(lambda: hang.wait(20), 0.5)
     return time.monotonic() - began
+
+
+def test_a_folder_that_hangs_leaves_threads_to_the_other_folders_of_its_mounts(
+    threads, hang, monkeypatch
+):
+    monkeypatch.setattr(mount_threads, "HANGING_SECONDS", 60)
+    monkeypatch.setattr(mount_threads, "SLOT_SECONDS", 0)
+    for _ in range(mount_threads.MOUNT_THREADS // 2):
+        with pytest.raises(StorageNotAnswering):
+            threads.ask(lambda: hang.wait(60), 0.1, "front")
+    with pytest.raises(FolderBusy):
+        threads.ask(lambda: hang.wait(60), 0.1, "front")
+    assert threads.ask(lambda: 7, folder="back") == 7
+    hang.set()
+    deadline = time.monotonic() + 30
+    while True:
+        with suppress(FolderBusy):
+            assert threads.ask(lambda: 7, folder="front") == 7
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_result_or_an_exception_is_returned(threads):
@@ -122,9 +145,12 @@ def test_a_task_that_was_cancelled_before_it_began_does_not_run(threads, hang):
         ("nas/front/..", ["/srv/nas"]),
         ("local", ["/srv/local/day"]),
         ("local/day/x", ["/srv/local/day"]),
-        (".", ["/srv/nas", "/srv/local/day"]),
+        (".", ["/srv/nas", "/srv/local/day", "/srv/caf\udce9"]),
         (None, []),
         ("/elsewhere", []),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE}", ["/srv/caf\udce9"]),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE}/day", ["/srv/caf\udce9"]),
+        ("cafe", []),
     ],
 )
 def test_a_folder_belongs_to_the_mounts_that_it_lies_on_and_that_lie_in_it(
@@ -171,11 +197,3 @@ def test_threads_of_a_mount_that_is_gone_end(monkeypatch):
     while any(thread.is_alive() for thread in started):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def test_no_more_folders_are_remembered_than_the_limit(monkeypatch):
-    monkeypatch.setattr(mounts, "table", lambda: TABLE)
-    monkeypatch.setattr(mount_threads, "REMEMBERED", 2)
-    known = StorageThreads()
-    for number in range(5):
-        assert known.find("/srv", f"folder{number}") is None

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from . import safe_open
+from .names import reading
 
 # The kernel reports each change of a file on these. On all others a change may come from another
 # machine or program without an event, and any system call may wait for ever.
@@ -80,10 +81,19 @@ class MountTable:
         return (self.way(path)[-1], *below)
 
     def doubtful(self, path: str, is_read: bool) -> tuple[Mount, ...]:
-        """The mounts that may not answer when ``path`` is opened, or ``is_read`` as a whole."""
-        way = [mount for mount in self.way(path) if not mount.is_local]
-        below = self.around(path)[1:] if is_read else ()
-        return (*way[-1:], *(mount for mount in below if not mount.is_local))
+        """The mounts that may not answer when ``path`` is opened, or ``is_read`` as a whole.
+
+        Those whose mount points only read like it, too: see `safe_open.open_folder`.
+        """
+        found = [mount for mount in self.way(path) if not mount.is_local][-1:]
+        found += [mount for mount in self.around(path)[1:] if is_read and not mount.is_local]
+        folder = "" if path.isascii() else f"{_reading(path)}/"
+        for mount in self.mounts if folder else ():
+            point = f"{_reading(mount.point)}/"
+            is_met = folder.startswith(point) or (is_read and point.startswith(folder))
+            if is_met and not (mount.is_local or mount.point.isascii() or mount in found):
+                found.append(mount)
+        return tuple(found)
 
     def without_links(self, path: str) -> str:
         """``path`` without links, which are resolved only on local file systems."""
@@ -156,6 +166,11 @@ def inotify_limit(name: str) -> int:
         return int(_read(file))
     finally:
         os.close(file)
+
+
+def _reading(path: str) -> str:
+    """The same for all paths that read alike."""
+    return "/".join(map(reading, path.split("/")))
 
 
 def _mount(line: str) -> Mount:

@@ -112,10 +112,10 @@ class Folders:
         system that may hang, none for long. Raises what ``function`` raises, `FolderBusy` and
         `safe_open.StorageNotAnswering`.
         """
-        threads = self.threads.find(base, folder_path)
+        threads, key = self.threads.find(base, folder_path), safe_open.normalise(base, folder_path)
         try:
-            with self.slot(base, folder_path):
-                return threads.ask(function) if threads else function()
+            with self._slots.slot(key):
+                return threads.ask(function, folder=key) if threads else function()
         except FolderBusy:
             if threads and threads.silence() >= SILENT_SECONDS:
                 raise safe_open.StorageNotAnswering from None

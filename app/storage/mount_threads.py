@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -19,8 +19,7 @@ from .safe_open import StorageNotAnswering
 
 # How many threads read the same mounts.
 MOUNT_THREADS = 4
-# After how long without an answer mounts count as hanging, and after how long only a few callers
-# may go on waiting, in seconds.
+# In seconds: when mounts count as hanging, and when only a few callers may go on waiting.
 HANGING_SECONDS, SILENT_SECONDS = 4.0, 0.25
 # How often, and for how many seconds each time, a request waits for one of the threads that the
 # folder may occupy. Several short waits, so that a process without CPU time does not miss all.
@@ -49,10 +48,7 @@ class ConcurrencyLimit:
 
     @contextlib.contextmanager
     def slot(self, key: str) -> Iterator[None]:
-        """A slot of the key for the block. Raises `FolderBusy`.
-
-        A thread that waits for a slot is occupied too, so it waits a short time only.
-        """
+        """A slot of the key for the block; raises `FolderBusy` after a short time without one."""
         with self._ended:
             self._wait(key)
             self._occupied[key] += 1
@@ -85,15 +81,13 @@ class Task(Generic[Answer]):
 
 
 class MountThreads:
-    """The threads that read the same mounts. Safe for threads.
-
-    ``patience``: acquired by callers that wait longer than `SILENT_SECONDS`, for all mounts.
-    """
+    """The threads that read the same mounts; ``patience``: of callers that wait long for any."""
 
     def __init__(self, asked: tuple[Mount, ...], patience: threading.Semaphore) -> None:
         self.mounts, self._patience = asked, patience
         # Whether the last operation failed because storage does not answer.
         self.has_failed = False
+        self._slots = ConcurrencyLimit(MOUNT_THREADS // 2)
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         # How many tasks have no answer yet, and when some answer came last.
@@ -113,14 +107,22 @@ class MountThreads:
         self._tasks.put(task)
         return task
 
-    def ask(self, function: Callable[[], Answer], seconds: float = HANGING_SECONDS) -> Answer:
+    def ask(
+        self, function: Callable[[], Answer], seconds: float = HANGING_SECONDS, folder: str = ""
+    ) -> Answer:
         """The result of the function; raises what the function raises.
 
         Raises `StorageNotAnswering` after ``seconds`` without an answer; at once while they hang.
+        ``folder``, if one is given, occupies at most half of the threads; raises `FolderBusy`.
         """
         if self.silence() >= HANGING_SECONDS:
             raise StorageNotAnswering
+        held = contextlib.ExitStack()
+        if folder:
+            held.enter_context(self._slots.slot(folder))
         task, is_patient = self.begin(function), False
+        # A function that never returns keeps its thread, so it keeps its slot.
+        task.future.add_done_callback(lambda _: held.close())
         try:
             while not wait([task.future], SILENT_SECONDS).done:
                 silence = self.silence(task)
@@ -187,7 +189,6 @@ class StorageThreads:
         self._table: MountTable | None = None
         # Each base path without links, and until when (monotonic clock) it is valid.
         self._bases: dict[str, tuple[str, float]] = {}
-        self._found: dict[tuple[str, str | None], MountThreads | None] = {}
         self._threads: dict[tuple[Mount, ...], MountThreads] = {}
 
     def ask(
@@ -206,22 +207,20 @@ class StorageThreads:
         table, now = mounts.table(), time.monotonic()
         if table is not self._table or now > self._bases.get(base, ("", 0.0))[1]:
             with self._lock:
-                self._refresh(table, base, now + BASE_SECONDS)
-        with contextlib.suppress(KeyError):
-            return self._found[base, folder_path]
+                self._bases[base] = table.without_links(base), now + BASE_SECONDS
+                if table is not self._table:
+                    self._table = table
+                    _doubtful.cache_clear()
+                mounted = set(table.mounts)
+                for gone in [each for each in self._threads if not mounted.issuperset(each)]:
+                    self._threads.pop(gone).close()
+        asked = _doubtful(table, self._bases[base][0], base, folder_path)
+        if not asked:
+            return None
         with self._lock:
-            if len(self._found) >= REMEMBERED:
-                self._found.clear()
-            real, components = self._bases[base][0], None
-            if folder_path is not None:
-                components = safe_open.below(safe_open.normalise(base, folder_path), base, real)
-            folder = os.path.join(real, *(components or []))
-            # For a folder outside the base only the base is opened.
-            asked = table.doubtful(folder, components is not None)
-            if asked and asked not in self._threads:
+            if asked not in self._threads:
                 self._threads[asked] = MountThreads(asked, self._patience)
-            threads = self._found[base, folder_path] = self._threads.get(asked)
-        return threads
+            return self._threads[asked]
 
     def not_answering(self) -> list[Mount]:
         """The mounts that hang, or whose last operation failed because they do not answer."""
@@ -230,13 +229,14 @@ class StorageThreads:
         silent = [t for t in known if t.has_failed or t.silence() >= HANGING_SECONDS]
         return sorted({mount for threads in silent for mount in threads.mounts})
 
-    def _refresh(self, table: MountTable, base: str, until: float) -> None:
-        real = table.without_links(base)
-        if table is not self._table or real != self._bases.get(base, ("", 0.0))[0]:
-            self._found.clear()
-        self._table, self._bases[base] = table, (real, until)
-        for asked in [each for each in self._threads if not set(each) <= set(table.mounts)]:
-            self._threads.pop(asked).close()
+
+@lru_cache(REMEMBERED)
+def _doubtful(table: MountTable, real: str, base: str, path: str | None) -> tuple[Mount, ...]:
+    """The mounts that may not answer; of a folder outside the base only the base is opened."""
+    components = None
+    if path is not None:
+        components = safe_open.below(safe_open.normalise(base, path), base, real)
+    return table.doubtful(os.path.join(real, *(components or [])), components is not None)
 
 
 def note_progress() -> None:
