@@ -69,7 +69,6 @@ def doubt(reading: Reading, reference: Reference) -> str | None:
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
     return datetime.now(UTC)
 
 

@@ -41,7 +41,6 @@ class RateLimit(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
         if record.levelno <= logging.DEBUG:
             return True
         now, statement = time.monotonic(), (record.pathname, record.lineno)

@@ -76,7 +76,6 @@ class Integer:
     most: int
 
     def __call__(self, text: str) -> int:
-        """The integer in ``text``."""
         digits = text.isascii() and text.isdigit() and len(text) <= 20
         if not (digits and self.least <= int(text) <= self.most):
             raise ValueError(f"a whole number from {self.least} to {self.most}")

@@ -69,7 +69,6 @@ class RequestMetrics:
         self._snapshots = Counter("nvr_snapshots", text, ["outcome"], registry=registry)
 
     def begin(self) -> None:
-        """Note the time."""
         g.began = perf_counter()
 
     def count(self, response: Response) -> Response:

@@ -67,8 +67,6 @@ class Day(fields.Date):
 
 
 class WallQuerySchema(Schema):
-    """The options of the wall."""
-
     # Seconds between two rounds of requests; by default the box's setting.
     refresh = integer(1, 3600, default=None)
     stale = integer(1, 10**7, default=600)  # seconds; an older picture is STALE
@@ -78,8 +76,6 @@ class WallQuerySchema(Schema):
 
 
 class EventsPageQuerySchema(Schema):
-    """The filters of the page of events."""
-
     camera_id = UUIDString(
         load_default=None, error_messages={"invalid_uuid": "Give a camera's id."}
     )
@@ -103,7 +99,6 @@ class Assets:
         self.compressed = {name: compress(data, mtime=0) for name, data in self.files.items()}
 
     def url(self, name: str) -> str:
-        """The URL of the file of this name."""
         return url_for("web.asset", version=self.version, name=name)
 
     def response(self, version: str, name: str) -> Response:
@@ -125,7 +120,6 @@ class Assets:
 
 
 def init_app(app: Flask) -> None:
-    """Register the pages and read their files."""
     app.extensions["assets"] = Assets(app)
     app.register_blueprint(blp)
 

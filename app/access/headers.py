@@ -100,7 +100,6 @@ class ProxyMiddleware:
         self._networks: list[Network] = [ipaddress.ip_network(text) for text in networks]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Call the application."""
         peer = environ.get("REMOTE_ADDR", "")
         if self._trusts(address_of(peer)):
             self._apply_headers(environ, peer)

@@ -136,16 +136,13 @@ class Description:
         app.cli.add_command(group)
 
     def respond(self) -> Response:
-        """The view."""
         return Response(self.text, mimetype="application/json")
 
     def print(self) -> None:
-        """The command."""
         click.echo(self.text)
 
     @cached_property
     def text(self) -> str:
-        """The description as JSON."""
         described = Flask(self._app.import_name, static_folder=None)
         described.url_map.converters.update(self._app.url_map.converters)
         described.config.update(self._app.config, **CONFIG)

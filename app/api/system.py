@@ -119,7 +119,6 @@ def get_entry(entry_id: int) -> Row:
 
 
 def settings() -> Settings:
-    """The settings of the app."""
     found: Settings = current_app.extensions["settings"]
     return found
 

@@ -11,6 +11,5 @@ COMMANDS = (backup, cameras, doctor, prune, restore, settings, tokens)
 
 
 def init_app(app: Flask) -> None:
-    """Add every command."""
     for command in COMMANDS:
         app.cli.add_command(command)

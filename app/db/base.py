@@ -110,7 +110,6 @@ class BaseModel(Model):
 
     @classmethod
     def table(cls) -> str:
-        """The table's name."""
         return str(cls._meta.table_name)
 
     @classmethod
@@ -158,7 +157,6 @@ class BaseModel(Model):
 
     @classmethod
     def find_all(cls) -> list[Row]:
-        """All rows, in any order."""
         return _select_where(cls, ()).rows()
 
     @classmethod
@@ -168,7 +166,6 @@ class BaseModel(Model):
 
     @classmethod
     def row_count(cls) -> int:
-        """How many rows there are."""
         return int(_count(cls).scalar())
 
 

@@ -49,13 +49,11 @@ class UsageLocks:
                 time.sleep(POLL_SECONDS)
 
     def release(self, path: str) -> None:
-        """Unlock the database."""
         file = self._held.pop(path)
         if file is not None:
             os.close(file)
 
     def release_all(self) -> None:
-        """Unlock every database."""
         for path in list(self._held):
             self.release(path)
 

@@ -55,7 +55,6 @@ def forget() -> None:
 
 
 def known_migrations() -> set[str]:
-    """The names of this version's migrations."""
     return {step.name for step in Runner(database, str(MIGRATIONS)).migrations()}
 
 

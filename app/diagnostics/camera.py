@@ -37,7 +37,6 @@ class DiagnosticsContext(NamedTuple):
 
 
 def init_app(app: Flask) -> None:
-    """Create the context of the app's diagnostics."""
     app.extensions["diagnostics"] = DiagnosticsContext(
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],

@@ -72,7 +72,6 @@ class Canvas:
         self._rows = [bytearray(width) for _ in range(height)]
 
     def fill(self, x: int, y: int, width: int, height: int, index: int) -> None:
-        """Draw a rectangle of one colour."""
         left, right = max(0, x), min(self.width, x + width)
         if left < right:
             for row in self._rows[max(0, y) : max(0, y + height)]:
@@ -89,7 +88,6 @@ class Canvas:
             x += _advance(scale)
 
     def png(self, palette: tuple[Colour, ...]) -> bytes:
-        """The picture as a PNG file."""
         header = struct.pack(">II5B", self.width, self.height, *PNG_FORM)
         colours = bytes(channel for colour in palette for channel in colour)
         # Filter 0 before each row: its bytes are not transformed.
@@ -120,7 +118,6 @@ class Placeholder(NamedTuple):
     size: tuple[int, int]
 
     def svg(self) -> bytes:
-        """The placeholder as an SVG document."""
         width, height = self.size
         colours = ["#" + bytes(colour).hex() for colour in PALETTE]
         lines = "".join(
@@ -137,7 +134,6 @@ class Placeholder(NamedTuple):
         ).encode()
 
     def png(self) -> bytes:
-        """The placeholder as a PNG file."""
         width, height = self.size
         canvas, frame = Canvas(width, height), max(1, width // 80)
         canvas.fill(0, 0, width, height, ACCENT)

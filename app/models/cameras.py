@@ -62,7 +62,6 @@ class Camera(BaseModel):
 
     @classmethod
     def counts_by_status(cls) -> dict[str, int]:
-        """How many cameras have each status."""
         counts = {row["status"]: row["count"] for row in _count_by_status().rows()}
         return {status: counts.get(status, 0) for status in STATUSES}
 

@@ -74,7 +74,6 @@ class Event(BaseModel):
 
     @classmethod
     def shape(cls, row: Row) -> Row:
-        """The event with its boolean as `bool`."""
         return row | {"reviewed": bool(row["reviewed"])}
 
     @classmethod
@@ -168,7 +167,6 @@ CHILDREN: dict[str, type[BaseModel]] = {"detections": Detection, "events": Event
 
 
 def child_counts(camera_id: str) -> Row:
-    """How many detections and events the camera has."""
     return {
         name: int(_count_children(model).scalar(camera_id=camera_id))
         for name, model in CHILDREN.items()

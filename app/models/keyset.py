@@ -57,7 +57,6 @@ class KeysetQuery:
 
     @property
     def name(self) -> str:
-        """The table's name."""
         return str(self.model.table())
 
     def page(self, given: Row, limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
@@ -71,7 +70,6 @@ class KeysetQuery:
         return found[:limit], self._signer(given).dumps(self._key(last)) if last else None
 
     def count(self, given: Row) -> int:
-        """How many rows match."""
         query, values = self.count_query(given)
         return sum(row["count"] for row in query.rows(**values))
 

@@ -36,7 +36,6 @@ class AuditEntry(BaseModel):
 
     @classmethod
     def shape(cls, row: Row) -> Row:
-        """The entry with its details as an object."""
         return row | {"details": json.loads(row["details"])}
 
     @classmethod

@@ -41,8 +41,6 @@ FOLDER_PATH = {
 
 
 class CameraCreateSchema(Schema):
-    """The body that registers a camera."""
-
     name = StrippedString(required=True, validate=validate.Length(1, 255), metadata=NAME)
     folder_path = CleanString(
         required=True, validate=validate.Length(1, 500), metadata=FOLDER_PATH
@@ -59,8 +57,6 @@ class CameraUpdateSchema(UpdateSchema, CameraCreateSchema):
 
 
 class CameraSchema(ResponseSchema, CameraCreateSchema):
-    """A camera in a response."""
-
     id = fields.UUID(metadata={"description": "Camera UUID"})
     created_at = fields.AwareDateTime(metadata={"description": "When the camera was created, UTC"})
     last_seen_at = fields.AwareDateTime(
@@ -70,8 +66,6 @@ class CameraSchema(ResponseSchema, CameraCreateSchema):
 
 
 class CameraListResponseSchema(ResponseSchema):
-    """All cameras that match, oldest first."""
-
     cameras = fields.List(fields.Nested(CameraSchema))
     count = fields.Integer(metadata={"description": "How many cameras match"})
 
@@ -89,8 +83,6 @@ class CameraImportSchema(Schema):
 
 
 class CameraQuerySchema(Schema):
-    """The filters of the camera list."""
-
     status = fields.String(
         validate=validate.OneOf(STATUSES), metadata={"description": "Only cameras of this status"}
     )

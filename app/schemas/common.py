@@ -67,8 +67,6 @@ class StrictFloat(fields.Float):
 
 
 class StrictBoolean(fields.Boolean):
-    """A JSON boolean."""
-
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
         if type(value) is not bool:
             raise self.make_error("invalid", input=value)
@@ -174,8 +172,6 @@ class EmptyQuerySchema(Schema):
 
 
 class PageQuerySchema(Schema):
-    """Which page of a list."""
-
     limit = QueryInteger(
         load_default=50,
         validate=validate.Range(1, 1000),
@@ -192,8 +188,6 @@ class PageQuerySchema(Schema):
 
 
 class PeriodQuerySchema(Schema):
-    """A period of time."""
-
     start_date = RFC3339DateTime(metadata={"description": "Not before this moment (RFC 3339)"})
     end_date = RFC3339DateTime(metadata={"description": "Before this moment (RFC 3339)"})
 

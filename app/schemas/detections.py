@@ -61,8 +61,6 @@ BoundingBoxSchema = Schema.from_dict(
 
 
 class DetectionCreateSchema(Schema):
-    """The body that creates one detection."""
-
     camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
     event_id = StrictInteger(
         load_default=None,
@@ -120,8 +118,6 @@ class PostedDetectionsSchema(DetectionBatchSchema):
 
 
 class DetectionSchema(ResponseSchema, DetectionCreateSchema):
-    """A detection in a response."""
-
     id = fields.Integer()
 
 
@@ -132,20 +128,14 @@ class BatchResultSchema(ResponseSchema):
 
 
 class DetectionListSchema(PageSchema):
-    """A page of detections, newest first."""
-
     detections = fields.List(fields.Nested(DetectionSchema), required=True)
 
 
 class EventDetectionsQuerySchema(PageQuerySchema, PeriodQuerySchema):
-    """The filters of one event's detections."""
-
     camera_id = UUIDString()
     object_type = fields.String()
     min_confidence = QueryFloat(validate=validate.Range(0, 1))
 
 
 class DetectionQuerySchema(EventDetectionsQuerySchema):
-    """The filters of the detections."""
-
     event_id = QueryInteger(validate=validate.Range(min=0))

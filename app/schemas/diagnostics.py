@@ -62,15 +62,11 @@ class PicturesSchema(ResponseSchema):
 
 
 class NeighbourSchema(ResponseSchema):
-    """Another camera."""
-
     id = fields.UUID()
     name = fields.String()
 
 
 class FileSchema(ResponseSchema):
-    """A file in the camera's folder."""
-
     name = fields.String(metadata={"description": "Path below the folder, made printable"})
     modified_at = fields.AwareDateTime()
     bytes = fields.Integer()
@@ -85,22 +81,16 @@ class NewestSchema(FileSchema):
 
 
 class UnfinishedSchema(FileSchema):
-    """An upload that is not complete."""
-
     because = fields.String(validate=validate.OneOf((TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT)))
 
 
 class WatchingSchema(ResponseSchema):
-    """How new pictures are noticed."""
-
     mode = fields.String(validate=validate.OneOf(("watching", "polling")))
     reason = fields.String(allow_none=True)
     remedy = fields.String(allow_none=True)
 
 
 class TroubleSchema(ResponseSchema):
-    """One problem."""
-
     code = fields.String(metadata={"description": "A stable code for programs"})
     message = fields.String(metadata={"description": "What is wrong and what to do about it"})
 
@@ -144,7 +134,5 @@ class FolderSchema(ResponseSchema):
 
 
 class FolderListSchema(ResponseSchema):
-    """All such folders, by name."""
-
     folders = fields.List(fields.Nested(FolderSchema))
     count = fields.Integer(metadata={"description": "How many folders there are"})

@@ -74,8 +74,6 @@ class EventFieldsSchema(Schema):
 
 
 class EventCreateSchema(EventFieldsSchema):
-    """The body that creates an event."""
-
     camera_id = UUIDString(required=True, metadata={"description": "The camera that saw it"})
     started_at = RFC3339DateTime(required=True)
     detection_ids = BoundedList(
@@ -91,8 +89,6 @@ class EventUpdateSchema(UpdateSchema, EventFieldsSchema):
 
 
 class EventSchema(ResponseSchema, EventCreateSchema):
-    """An event in a response."""
-
     class Meta:
         fields = (
             *("id", "camera_id", "started_at", "ended_at", "risk_score", "risk_level"),
@@ -112,8 +108,6 @@ class EventSchema(ResponseSchema, EventCreateSchema):
 
 
 class EventListSchema(PageSchema):
-    """A page of events, newest first."""
-
     events = fields.List(fields.Nested(EventSchema), required=True)
 
 
@@ -137,8 +131,6 @@ LevelsSchema = ResponseSchema.from_dict(
 
 
 class CameraEventsSchema(ResponseSchema):
-    """How many events of one camera."""
-
     camera_id = fields.UUID()
     camera_name = fields.String()
     event_count = fields.Integer()

@@ -136,8 +136,6 @@ class EffectiveSettingsSchema(ResponseSchema):
 
 
 class CameraSettingsSchema(ResponseSchema, CameraSettingsUpdateSchema):
-    """A camera's settings in a response."""
-
     effective = fields.Nested(EffectiveSettingsSchema)
 
 

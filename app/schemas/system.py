@@ -60,14 +60,10 @@ EXAMPLE_ENTRIES = {"entries": [EXAMPLE_ENTRY], "count": 1, "next_cursor": None}
 
 
 class AliveSchema(ResponseSchema):
-    """The process answers."""
-
     status = fields.Constant("alive")
 
 
 class CheckSchema(ResponseSchema):
-    """The result of one check."""
-
     status = fields.String(validate=validate.OneOf(("healthy", "degraded", "unhealthy")))
     message = fields.String()
 
@@ -104,8 +100,6 @@ class StatsSchema(ResponseSchema):
 
 
 class StorageSchema(ResponseSchema):
-    """Bytes and rows."""
-
     free_bytes = fields.Integer(
         metadata={"description": "Of the file system that holds the base path"}
     )
@@ -117,8 +111,6 @@ class StorageSchema(ResponseSchema):
 
 
 class AuditEntrySchema(ResponseSchema):
-    """One change and who made it."""
-
     id = fields.Integer()
     timestamp = fields.AwareDateTime()
     action = fields.String(metadata={"description": "camera_created, …"})
@@ -134,14 +126,10 @@ class AuditEntrySchema(ResponseSchema):
 
 
 class AuditListSchema(PageSchema):
-    """A page of the audit log, newest first."""
-
     entries = fields.List(fields.Nested(AuditEntrySchema), required=True)
 
 
 class AuditQuerySchema(PageQuerySchema, PeriodQuerySchema):
-    """The filters of the audit log."""
-
     action = fields.String()
     resource_type = fields.String()
     resource_id = fields.String()

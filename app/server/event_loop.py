@@ -126,7 +126,6 @@ class EventLoop:
         self._failed_at, self._turned_at = float("-inf"), time.monotonic()
 
     def addresses(self) -> list[tuple[str, str]]:
-        """Host and port of each listening socket."""
         return [(each.effective_host, each.effective_port) for each in self._listeners]
 
     def wakeup_descriptor(self) -> int:
@@ -136,7 +135,6 @@ class EventLoop:
         return descriptor
 
     def start(self) -> None:
-        """Start the worker threads."""
         self._pools.start()
 
     def turn(self, seconds: float) -> None:

@@ -99,7 +99,6 @@ def main(app: Flask) -> None:
 
 
 def start_jobs(app: Flask) -> list[Job]:
-    """Start the jobs that run in the background."""
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
     pictures = app.extensions["pictures"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again

@@ -64,13 +64,11 @@ class Pools:
         self.files = ThreadedTaskDispatcher()
 
     def start(self) -> None:
-        """Start the threads."""
         for pool in (self.readers, self.writers):
             pool.dispatcher.set_thread_count(pool.threads)
         self.files.set_thread_count(max(1, self.readers.threads // 2))
 
     def add_task(self, channel: Any) -> None:
-        """Queue the channel's next request in its pool."""
         self.pool_of(channel.requests[0]).dispatcher.add_task(channel)
 
     def pool_of(self, request: Any) -> Pool:

@@ -32,7 +32,6 @@ class FileTransfer(ReadOnlyFileBasedBuffer):
 
     @property
     def held_bytes(self) -> int:
-        """Bytes in memory."""
         return len(self._piece)
 
     def prepare(self, size: int | None = None) -> int:

@@ -146,7 +146,6 @@ class PendingUpdates:
             self.version += 1
 
     def clear(self) -> None:
-        """Discard all pending updates."""
         with self._lock:
             self._waiting.clear()
             self.version += 1
@@ -162,7 +161,6 @@ class PendingUpdates:
         return waiting.decision.evidence if waiting else None
 
     def flush(self) -> None:
-        """Write all pending updates."""
         self.transact(lambda: None)
 
     def transact(self, change: Callable[[], T], *, alone: bool = False) -> T:

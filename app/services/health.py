@@ -27,8 +27,6 @@ RECENT_FAILURE_SECONDS = 600
 
 
 class Check(NamedTuple):
-    """The result of one check."""
-
     status: str
     message: str
 
@@ -232,5 +230,4 @@ def combine(*checks: Check) -> Check:
 
 
 def worst(*checks: Check) -> str:
-    """The worst status of the ``checks``."""
     return max((check.status for check in checks), key=[HEALTHY, DEGRADED, UNHEALTHY].index)

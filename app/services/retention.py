@@ -60,7 +60,6 @@ class Excess:
     at_once: int
 
     def count(self) -> int:
-        """The number of these rows."""
         return self.rows.count_up_to(self.key)
 
     def remove_some(self) -> int:

@@ -93,7 +93,6 @@ class Settings:
 
 
 def init_app(app: Flask) -> None:
-    """Give the app its settings."""
     defaults: dict[str, Any] = {name: app.config[variable(name)] for name in NAMES}
     # In the environment an empty text means the system's time zone.
     defaults["timezone"] = defaults["timezone"] or None

@@ -51,7 +51,6 @@ class Picture(NamedTuple):
 
     @property
     def file(self) -> tuple[int, int]:
-        """Identifies the file itself."""
         return self.device, self.inode
 
     @property

@@ -154,7 +154,6 @@ class FolderTree:
 
 
 def path_of(entry: Entry) -> str:
-    """The entry's path relative to the camera's folder."""
     return "/".join([*entry[0].components(), entry[1]])
 
 
@@ -169,7 +168,6 @@ class OpenWriters:
         self._since = next(_numbers)
 
     def put(self, file: Entry) -> None:
-        """Note that ``file`` was written to."""
         self.written_at[file] = time.monotonic()
 
     def complete(self, file: Entry) -> None:
@@ -190,7 +188,6 @@ class OpenWriters:
         self._since = next(_numbers)
 
     def completed(self, file: Entry) -> Completed:
-        """How often ``file`` was completed."""
         return self._completed.get(file, Completed(self._since, 0))
 
     def forget_stalled(self) -> None:

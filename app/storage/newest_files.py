@@ -175,7 +175,6 @@ class NewestFiles(Generic[File]):
             self._keep(self._is_above_floor)
 
     def drop(self, file: File) -> None:
-        """Note that ``file`` is gone."""
         self.times.pop(file, None)
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
@@ -234,7 +233,6 @@ class Ranking(Generic[File]):
         return due
 
     def drop(self, file: File) -> None:
-        """Note that ``file`` is gone."""
         for newest in self._ranks.values():
             newest.drop(file)
 

@@ -68,7 +68,6 @@ class WatchedTree:
             raise
 
     def close(self) -> None:
-        """Remove the watches."""
         self._watches.close_queue(self._queue, self._tree.clear())
 
     def is_completed(self, name: str) -> bool:

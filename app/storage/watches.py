@@ -102,7 +102,6 @@ class Watches:
         return queue
 
     def close_queue(self, queue: EventQueue, descriptors: list[int]) -> None:
-        """Remove the queue and its watches."""
         self.remove(queue, descriptors)
         with self._lock:
             if queue in self._queues:
