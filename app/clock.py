@@ -4,10 +4,14 @@ Times are kept and sent as RFC 3339 text in UTC with exactly six digits of a sec
 so that comparing the text compares the time, in Python as in SQLite.
 """
 
+import contextlib
 import ctypes
+import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
@@ -70,6 +74,21 @@ def doubt(reading: Reading, reference: Reference) -> str | None:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+@cache
+def zone(name: str | None) -> tzinfo:
+    """The time zone of this IANA name; None for the system's, by TZ or /etc/localtime (tzset(3)).
+
+    UTC where the system has none.
+    """
+    given = name or os.environ.get("TZ", "").removeprefix(":")
+    if given:
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError):  # TZ may hold rules instead
+            return ZoneInfo(given)
+    with contextlib.suppress(ValueError, OSError), open("/etc/localtime", "rb") as rules:
+        return ZoneInfo.from_file(rules)
+    return UTC
 
 
 def rfc3339(moment: datetime) -> str:

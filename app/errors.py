@@ -17,6 +17,7 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
+from .pictures import timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
 from .services import settings, tokens
@@ -24,6 +25,9 @@ from .storage import mount_threads, safe_open, snapshots
 
 log = logging.getLogger(__name__)
 
+MANY_BUCKETS = (
+    f"The period holds more than {timeline.MOST_BUCKETS}; give a shorter one, or longer buckets."
+)
 BAD_CURSOR = "Give next_cursor of the page before, with the same filters, or leave it out."
 
 
@@ -44,6 +48,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     ValidationFailed: "validation_failed",
     models.ConflictError: "validation_failed",
     models.BadCursor: "validation_failed",
+    timeline.TooManyBuckets: "validation_failed",
     safe_open.OutsideBase: "folder_outside_base",
     safe_open.OutsideFolder: "picture_outside_folder",
     safe_open.FolderNotFound: "folder_not_found",
@@ -186,6 +191,8 @@ def _members(error: Exception) -> dict[str, Any]:
         return {"errors": {"json": error.fields}}
     if isinstance(error, models.BadCursor):
         return {"errors": {"query": {"cursor": [BAD_CURSOR]}}}
+    if isinstance(error, timeline.TooManyBuckets):
+        return {"errors": {"query": {"bucket": [MANY_BUCKETS]}}}
     if isinstance(error, settings.FixedByEnvironment):
         return {"detail": str(error)}
     if isinstance(error, snapshots.SnapshotTooOld):

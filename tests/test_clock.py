@@ -66,3 +66,18 @@ def test_a_time_beyond_the_calendar_becomes_its_first_or_last_second():
 )
 def test_a_duration_is_written_in_the_largest_unit_that_it_holds_twice(seconds, text):
     assert clock.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("variable", "hours"), [("Asia/Tokyo", 9), (":Asia/Tokyo", 9), ("no/such", None), ("", None)]
+)
+def test_the_zone_of_the_system_is_that_of_tz_or_else_of_its_file(monkeypatch, variable, hours):
+    monkeypatch.setenv("TZ", variable)
+    clock.zone.cache_clear()
+    moment = datetime(2025, 12, 23, tzinfo=UTC)
+    offset = clock.zone(None).utcoffset(moment)
+    monkeypatch.delenv("TZ")
+    clock.zone.cache_clear()
+    system = clock.zone(None).utcoffset(moment)
+    assert offset == (system if hours is None else timedelta(hours=hours))
+    assert clock.zone("Europe/Berlin").utcoffset(moment) == timedelta(hours=1)

@@ -53,8 +53,12 @@ CHOOSING = (
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
 # `db.files` opens the locks and copies beside the database, `installation` what the
-# service wrote down, `unit` what an administrator wrote; none of them opens a file of the cameras.
-OPEN_FILES = {"app.storage.safe_open", "app.db.files", "app.installation", "app.unit"}
+# service wrote down, `unit` what an administrator wrote, `clock` the system's
+# time zone; none of them opens a file of the cameras.
+OPEN_FILES = {
+    *("app.storage.safe_open", "app.db.files", "app.installation", "app.unit"),
+    "app.clock",
+}
 FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.unit"}
 # What belongs to an extra may be missing: a module, and what it tries to import after the rest.
 OPTIONAL_IMPORTS = {

@@ -4,12 +4,13 @@ from flask import Flask, request
 
 from .. import db
 from ..images.resize import Resizer
-from . import camera_pictures, cameras, detections, events, system
+from . import camera_pictures, cameras, detections, events, moments, system
 from .openapi import Description, docs_blp
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
-    *(cameras.blp, cameras.folders_blp, camera_pictures.blp, detections.blp, events.blp),
+    *(cameras.blp, cameras.folders_blp, camera_pictures.blp, moments.blp),
+    *(detections.blp, events.blp),
     system.audit_blp,
     *(system.settings_blp, system.blp, system.metrics_blp),
 )

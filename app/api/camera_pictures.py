@@ -30,9 +30,13 @@ def list_pictures(query: Row, camera_id: UUID) -> Row:
 
     `next_cursor` leads on, `previous_cursor` back, in the order of the list.
     """
-    camera = Camera.one(str(camera_id))
-    filters, around = _filters(query), _microseconds(query["around"])
+    return picture_page(Camera.one(str(camera_id)), _filters(query), query)
+
+
+def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
+    """A page of a camera's pictures and clips, as its folder is now."""
     listing = Listing(index().follow(camera))
+    around = _microseconds(query.get("around"))
     page = listing.page(filters, query["limit"], query["cursor"], around)
     count = {"count": listing.count(filters)} if query["count"] else {}
     cursors = {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}

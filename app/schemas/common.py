@@ -171,7 +171,9 @@ class EmptyQuerySchema(Schema):
     """A query string without parameters."""
 
 
-class PageQuerySchema(Schema):
+class CursorQuerySchema(Schema):
+    """Which page of a list, where nothing is counted."""
+
     limit = QueryInteger(
         load_default=50,
         validate=validate.Range(1, 1000),
@@ -181,6 +183,11 @@ class PageQuerySchema(Schema):
         load_default=None,
         metadata={"description": "`next_cursor` of the page before, with the same filters"},
     )
+
+
+class PageQuerySchema(CursorQuerySchema):
+    """Which page of a list."""
+
     count = QueryBoolean(
         load_default=True,
         metadata={"description": "`false` leaves `count` out, which spares counting the rows"},

@@ -61,6 +61,10 @@ class PictureListSchema(PageSchema):
     )
 
 
+class EventPicturesQuerySchema(PageQuerySchema):
+    """Which page of the pictures of an event."""
+
+
 class PictureQuerySchema(PageQuerySchema, PeriodQuerySchema):
     """Which pictures and clips, and where the page begins."""
 

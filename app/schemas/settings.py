@@ -62,7 +62,7 @@ def _integer(least: int, most: int, description: str) -> StrictInteger:
     )
 
 
-def _check_time_zone(name: str) -> None:
+def check_time_zone(name: str) -> None:
     if not is_time_zone(name):
         raise ValidationError("Give an IANA name such as Europe/Berlin.")
 
@@ -80,7 +80,7 @@ def _box_field(name: str) -> fields.Field[Any]:
         )
     return fields.String(
         allow_none=True,
-        validate=_check_time_zone,
+        validate=check_time_zone,
         metadata={"description": "IANA name of the box's time zone; null: the system's"},
     )
 

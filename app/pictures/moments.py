@@ -1,0 +1,110 @@
+"""Which uploads belong together? Moments: uploads that follow each other closely."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import NamedTuple
+
+from .. import clock
+from ..models.uploads import Upload
+
+SECOND_US = 10**6
+HOUR_US = 3600 * SECOND_US
+
+
+class Moment(NamedTuple):
+    """Uploads of one camera that follow each other closely, newest first; never empty.
+
+    ``continuous``: whether it is a part of a run that is longer than an hour.
+    """
+
+    uploads: Sequence[Upload]
+    continuous: bool
+
+    @property
+    def start_us(self) -> int:
+        """The time of the oldest upload."""
+        return self.uploads[-1][0]
+
+    @property
+    def end_us(self) -> int:
+        """The time of the newest upload."""
+        return self.uploads[0][0]
+
+    @property
+    def clips(self) -> int:
+        """How many of the uploads are clips."""
+        return sum(upload[2] for upload in self.uploads)
+
+    def middle(self) -> Upload:
+        """The picture in the middle, of two the older; a clip where there are only clips."""
+        shown = self.shown()
+        return shown[len(shown) // 2]
+
+    def nearest(self, moment_us: int) -> Upload:
+        """The picture nearest to a time, of two the older; a clip where there are only clips."""
+        return min(self.shown(), key=lambda upload: (abs(upload[0] - moment_us), upload[:2]))
+
+    def distance(self, moment_us: int) -> int:
+        """How far a time lies from the moment in microseconds; 0 inside it."""
+        return max(self.start_us - moment_us, moment_us - self.end_us, 0)
+
+    def shown(self) -> Sequence[Upload]:
+        """Those that can stand for it: the pictures, or the clips where there are only clips."""
+        return [upload for upload in self.uploads if not upload[2]] or self.uploads
+
+
+@dataclass(slots=True)
+class _Hour:
+    """The full hour of a time zone that a time lies in."""
+
+    zone: tzinfo
+    start_us: int = 0
+    end_us: int = 0
+
+    def move_to(self, moment_us: int) -> None:
+        """Become the hour of this time."""
+        if self.start_us <= moment_us < self.end_us:
+            return
+        offset = self.zone.utcoffset(clock.from_ns(moment_us * 1000).astimezone(self.zone))
+        shift_us = int(offset.total_seconds()) * SECOND_US if offset else 0
+        self.start_us = (moment_us + shift_us) // HOUR_US * HOUR_US - shift_us
+        self.end_us = self.start_us + HOUR_US
+
+
+def group(uploads: Iterable[Upload], gap_us: int, zone: tzinfo) -> Iterator[Moment]:
+    """The moments of ``uploads``, which come newest first, newest first.
+
+    Uploads at most ``gap_us`` apart belong together. A run that is longer than an hour is cut at
+    the full hours of the ``zone``. At most the uploads of two hours are kept in memory.
+    """
+    run: list[Upload] = []
+    hour, is_long, newest_us = _Hour(zone), False, 0
+    for upload in uploads:
+        taken_us = upload[0]
+        if run and run[-1][0] - taken_us > gap_us:
+            yield from _cut(run, hour) if is_long else [Moment(run, False)]
+            run, is_long = [], False
+        if not run:
+            newest_us = taken_us
+        elif newest_us - taken_us > HOUR_US:
+            is_long = True
+            hour.move_to(run[-1][0])
+            if taken_us < hour.start_us:
+                yield from _cut(run, hour)
+                run = []
+        run.append(upload)
+    if run:
+        yield from _cut(run, hour) if is_long else [Moment(run, False)]
+
+
+def _cut(run: list[Upload], hour: _Hour) -> Iterator[Moment]:
+    """The parts of a long run, newest first, cut at the full hours."""
+    begin = 0
+    while begin < len(run):
+        hour.move_to(run[begin][0])
+        end = begin
+        while end < len(run) and run[end][0] >= hour.start_us:
+            end += 1
+        yield Moment(run[begin:end], True)
+        begin = end

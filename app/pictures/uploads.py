@@ -1,0 +1,49 @@
+"""When did a camera upload? Its pictures and clips by time, those that are not written yet too."""
+
+from collections.abc import Iterator
+from heapq import merge
+
+from ..models.uploads import Upload, counts_by_time, uploads_before
+from .listing import Listing
+
+# So many are in memory when all are read.
+UPLOADS_AT_ONCE = 2000
+KINDS = (False, True)
+
+
+def newest_first(listing: Listing, before_us: int) -> Iterator[Upload]:
+    """All pictures and clips of a camera from before a time."""
+    waiting = (
+        (row.taken_us, row.tag, row.is_clip, row.own_us)
+        for row in listing.corrections().added
+        if row.taken_us < before_us
+    )
+    stored = [_stored(listing, is_clip, before_us) for is_clip in KINDS]
+    return merge(sorted(waiting, reverse=True), *stored, reverse=True)
+
+
+def count_parts(
+    listing: Listing, is_clip: bool, period: tuple[int, int], origin_us: int, length_us: int
+) -> dict[int, int]:
+    """How many pictures, or clips, of a period lie in each part of this length, by its number.
+
+    The parts are counted from an origin that is not after the period's start.
+    """
+    corrections, (start_us, end_us) = listing.corrections(), period
+    counts = dict(counts_by_time(listing.number, is_clip, period, origin_us, length_us))
+    for rows, sign in ((corrections.added, 1), (corrections.removed, -1)):
+        for row in rows:
+            if row.is_clip == is_clip and start_us <= row.taken_us < end_us:
+                part = (row.taken_us - origin_us) // length_us
+                counts[part] = counts.get(part, 0) + sign
+    return counts
+
+
+def _stored(listing: Listing, is_clip: bool, before_us: int) -> Iterator[Upload]:
+    hidden, key = listing.corrections().hidden, (before_us, b"")
+    while some := uploads_before(listing.number, is_clip, key, UPLOADS_AT_ONCE):
+        if hidden:
+            yield from (each for each in some if (is_clip, each[:2]) not in hidden)
+        else:
+            yield from some
+        key = some[-1][:2]
