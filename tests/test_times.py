@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.storage import newest_files
+from app.storage.changes import Arrival, Arrivals
 from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, UntrustedTimes
-from app.storage.scan import Arrival, Arrivals, walk
+from app.storage.scan import walk
 from tests.clocks import storage_clock
 from tests.pictures import put
 

@@ -1,10 +1,15 @@
-"""What changed in a watched folder since somebody who follows it asked last?"""
+"""What changed in a folder: as events report it since it was taken last, or as two walks show?"""
 
 import threading
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .newest_files import StorageClock
 
 # More paths than this are not kept: the folder is then compared as a whole.
 MOST_PATHS = 20_000
+# FAT keeps times in steps of two seconds.
+ROUNDING_NS = 2 * 10**9
 
 
 @dataclass(slots=True)
@@ -52,3 +57,65 @@ class Followers:
             taken.being_written = self._being_written
             self._changes[name] = Changes()
         return taken
+
+
+class Arrival(NamedTuple):
+    """The file of a folder that changed last, by its ctime."""
+
+    ctime_ns: int
+    path: str
+    mtime_ns: int
+    size: int
+
+
+class Upload(NamedTuple):
+    """An upload that was seen to be completed; ``seen_ns``: when, by the box's clock, in
+    nanoseconds since the epoch; ``path`` and ``mtime_ns``: of its file.
+    """
+
+    seen_ns: int
+    path: str
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What changed last in a polled folder, and what that shows about the storage's clock.
+
+    ``ahead_ns``: how far that is ahead of the box's; ``pending``: an upload that may go on.
+    """
+
+    ahead_ns: int = 0
+    pending: Arrival | None = None
+    _latest: Arrival | None = None
+    _uploads: int = 0
+    _looked_ns: int = 0
+    _jumps: int = 0
+
+    def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
+        """Compare the results of a walk with those of the walk before.
+
+        ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
+        """
+        known = self._latest if jumps == self._jumps else None
+        if latest is not None:
+            if known is not None and latest.ctime_ns > known.ctime_ns:
+                self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
+                if self._is_upload(known, latest, uploads):
+                    self.pending = latest
+            self.ahead_ns = max(self.ahead_ns, latest.ctime_ns - clock.box_ns)
+        if known is None or (latest is not None and latest.ctime_ns > known.ctime_ns):
+            self._latest = latest or Arrival(0, "", 0, 0)
+        if clock.is_local:
+            self.ahead_ns = 0
+        self._uploads, self._looked_ns, self._jumps = uploads, clock.box_ns, jumps
+
+    def _is_upload(self, known: Arrival, latest: Arrival, uploads: int) -> bool:
+        """Whether a file was written, and not only its rights or its links were changed.
+
+        An old mtime may be that of the camera, which sets it after the upload.
+        """
+        if latest.mtime_ns > self._looked_ns + self.ahead_ns - ROUNDING_NS:
+            return True
+        is_same = latest.path == known.path
+        return latest[2:] != known[2:] if is_same else uploads > self._uploads

@@ -14,12 +14,12 @@ from typing import NamedTuple
 from flask import Flask
 
 from . import safe_open
-from .changes import Changes, Followers
+from .changes import Arrivals, Changes, Followers, Upload
 from .checks import FileChecks
 from .filesystems import Mount, MountTable, mounts
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
 from .newest_files import JUMP_NS, Candidate, StorageClock, UntrustedTimes
-from .scan import Arrivals, Upload, is_clip, walk
+from .scan import is_clip, walk
 from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, Watches, WatchLost
@@ -168,13 +168,12 @@ class Folders:
         self._watches.drain()
         with self._lock:
             entries = list(self._entries.items())
+        watched = ((key, entry.tree, self.versions.newest(key)) for key, entry in entries)
         return {
-            key for key, entry in entries if entry.tree and self._is_overwritten(key, entry.tree)
+            key
+            for key, tree, version in watched
+            if tree and version and tree.is_completed(version.path.rpartition("/")[2])
         }
-
-    def _is_overwritten(self, key: FolderKey, tree: WatchedTree) -> bool:
-        version = self.versions.newest(key)
-        return version is not None and tree.is_completed(os.path.basename(version.path))
 
     def retain(self, keys: Iterable[FolderKey]) -> None:
         """Stop watching all folders but these."""

@@ -95,8 +95,11 @@ class MountThreads:
         for _ in range(MOUNT_THREADS):
             threading.Thread(target=self._work, name="storage", daemon=True).start()
 
-    def begin(self, function: Callable[[], Answer]) -> Task[Answer]:
-        """Let one of the threads call the function."""
+    def begin(self, function: Callable[[], Answer], folder: str = "") -> Task[Answer]:
+        """Let a thread call it; ``folder`` occupies at most half of them, or is `FolderBusy`."""
+        held = contextlib.ExitStack()
+        if folder:
+            held.enter_context(self._slots.slot(folder))
         # With Flask's context of the request, whose conditions the function checks.
         task = Task(partial(contextvars.copy_context().run, function))
         with self._lock:
@@ -104,25 +107,21 @@ class MountThreads:
                 self._heard_at = task.heard_at
             self._waiting += 1
         task.future.add_done_callback(self._note_end)
+        # A function that never returns keeps its thread, so it keeps its slot.
+        task.future.add_done_callback(lambda _: held.close())
         self._tasks.put(task)
         return task
 
     def ask(
         self, function: Callable[[], Answer], seconds: float = HANGING_SECONDS, folder: str = ""
     ) -> Answer:
-        """The result of the function; raises what the function raises.
+        """As `begin`; the result of the function, or what it raises.
 
         Raises `StorageNotAnswering` after ``seconds`` without an answer; at once while they hang.
-        ``folder``, if one is given, occupies at most half of the threads; raises `FolderBusy`.
         """
         if self.silence() >= HANGING_SECONDS:
             raise StorageNotAnswering
-        held = contextlib.ExitStack()
-        if folder:
-            held.enter_context(self._slots.slot(folder))
-        task, is_patient = self.begin(function), False
-        # A function that never returns keeps its thread, so it keeps its slot.
-        task.future.add_done_callback(lambda _: held.close())
+        task, is_patient = self.begin(function, folder), False
         try:
             while not wait([task.future], SILENT_SECONDS).done:
                 silence = self.silence(task)

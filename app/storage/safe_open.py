@@ -178,10 +178,7 @@ def _names_alike(root: int, components: list[str], missing: FolderNotFound) -> l
 
 
 def open_file(folder: int, components: list[str]) -> int:
-    """A descriptor of the regular file at ``components`` below ``folder``; never blocks.
-
-    Raises `OutsideFolder` where a link stands on the way, else `FileNotReadable`.
-    """
+    """A descriptor of the regular file; raises `OutsideFolder` or `FileNotReadable`."""
     *above, name = components
     try:
         parent = _descend(folder, above) if above else folder

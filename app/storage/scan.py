@@ -7,13 +7,13 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
 from . import safe_open
+from .changes import Arrival
 from .mount_threads import Answer, note_progress
 from .names import reading
 from .newest_files import Candidate, Ranking, StorageClock
@@ -28,8 +28,6 @@ MAX_DEPTH = 100
 HOUSEKEEPING_PREFIXES = (".", "@", "#")
 HOUSEKEEPING = ("$recycle.bin", "lost+found", "system volume information")
 READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
-# FAT keeps times in steps of two seconds.
-ROUNDING_NS = 2 * 10**9
 # How many compiled patterns are kept; compiling a long one takes a few milliseconds.
 COMPILED_PATTERNS = 512
 
@@ -42,68 +40,6 @@ Found = tuple[Place, str, os.stat_result, bool]
 # Called with each subfolder before it is listed: its descriptor, the place of the folder that it
 # is in, and its name. Returns the subfolder's own place, None where it is to be skipped.
 Enter = Callable[[int, Place, str], Place | None]
-
-
-class Arrival(NamedTuple):
-    """The file of a folder that changed last, by its ctime."""
-
-    ctime_ns: int
-    path: str
-    mtime_ns: int
-    size: int
-
-
-class Upload(NamedTuple):
-    """An upload that was seen to be completed; ``seen_ns``: when, by the box's clock, in
-    nanoseconds since the epoch; ``path`` and ``mtime_ns``: of its file.
-    """
-
-    seen_ns: int
-    path: str
-    mtime_ns: int
-
-
-@dataclass(slots=True)
-class Arrivals:
-    """What changed last in a polled folder, and what that shows about the storage's clock.
-
-    ``ahead_ns``: how far that is ahead of the box's; ``pending``: an upload that may go on.
-    """
-
-    ahead_ns: int = 0
-    pending: Arrival | None = None
-    _latest: Arrival | None = None
-    _uploads: int = 0
-    _looked_ns: int = 0
-    _jumps: int = 0
-
-    def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
-        """Compare the results of a walk with those of the walk before.
-
-        ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
-        """
-        known = self._latest if jumps == self._jumps else None
-        if latest is not None:
-            if known is not None and latest.ctime_ns > known.ctime_ns:
-                self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
-                if self._is_upload(known, latest, uploads):
-                    self.pending = latest
-            self.ahead_ns = max(self.ahead_ns, latest.ctime_ns - clock.box_ns)
-        if known is None or (latest is not None and latest.ctime_ns > known.ctime_ns):
-            self._latest = latest or Arrival(0, "", 0, 0)
-        if clock.is_local:
-            self.ahead_ns = 0
-        self._uploads, self._looked_ns, self._jumps = uploads, clock.box_ns, jumps
-
-    def _is_upload(self, known: Arrival, latest: Arrival, uploads: int) -> bool:
-        """Whether a file was written, and not only its rights or its links were changed.
-
-        An old mtime may be that of the camera, which sets it after the upload.
-        """
-        if latest.mtime_ns > self._looked_ns + self.ahead_ns - ROUNDING_NS:
-            return True
-        is_same = latest.path == known.path
-        return latest[2:] != known[2:] if is_same else uploads > self._uploads
 
 
 class Walked(NamedTuple):

@@ -13,12 +13,11 @@ import sys
 from inotify_simple import Event, flags
 
 from . import safe_open, watches
-from .changes import Changes
+from .changes import Changes, Upload
 from .folder_tree import Entry, FolderNode, FolderTree, Uploads, path_of
 from .newest_files import KEPT, Candidate, StorageClock
 from .scan import (
     MAX_DEPTH,
-    Upload,
     files,
     is_candidate,
     is_clip,
