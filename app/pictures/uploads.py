@@ -6,8 +6,8 @@ from heapq import merge
 from ..models.uploads import Upload, counts_by_time, uploads_before
 from .listing import Listing
 
-# So many are in memory when all are read.
-UPLOADS_AT_ONCE = 2000
+# So many are read at first, where a few moments are asked for; and at once later.
+FIRST_UPLOADS, UPLOADS_AT_ONCE = 250, 2000
 KINDS = (False, True)
 
 
@@ -40,10 +40,10 @@ def count_parts(
 
 
 def _stored(listing: Listing, is_clip: bool, before_us: int) -> Iterator[Upload]:
-    hidden, key = listing.corrections().hidden, (before_us, b"")
-    while some := uploads_before(listing.number, is_clip, key, UPLOADS_AT_ONCE):
+    hidden, key, limit = listing.corrections().hidden, (before_us, b""), FIRST_UPLOADS
+    while some := uploads_before(listing.number, is_clip, key, limit):
         if hidden:
             yield from (each for each in some if (is_clip, each[:2]) not in hidden)
         else:
             yield from some
-        key = some[-1][:2]
+        key, limit = some[-1][:2], min(2 * limit, UPLOADS_AT_ONCE)
