@@ -24,6 +24,9 @@ from ..services.clock_guard import ClockDoubted, ClockGuard
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
 from .common import Command, as_json, database_path, open_database, progress_bar
 
+NO_LIMIT = (
+    "No limit is set: see the settings retention_days, retention_rows and audit_retention_days."
+)
 WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
 
 
@@ -91,11 +94,7 @@ def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
     open_database()
     limits = retention.limits_of(current_app.extensions["settings"].box())
     if not limits:
-        click.echo(
-            "No limit is set: see the settings retention_days, retention_rows and "
-            "audit_retention_days.",
-            err=True,
-        )
+        click.echo(NO_LIMIT, err=True)
     suspended, counts = None, dict.fromkeys(retention.LISTS, 0)
     try:
         counts = _prune(limits, current_app.extensions["clock_guard"], dry_run, believe_clock)

@@ -132,16 +132,10 @@ def _neighbours(
         return [], []
     own = folders[camera["folder_path"]]
     inside = own.rstrip("/") + "/"
-    sharing, nested = [], []
-    for other in cameras:
-        folder = folders[other["folder_path"]]
-        if other["id"] == camera["id"]:
-            continue
-        if folder == own:
-            sharing.append(other)
-        elif folder.startswith(inside):
-            nested.append(other)
-    return sharing, nested
+    others = [other for other in cameras if other["id"] != camera["id"]]
+    sharing = [other for other in others if folders[other["folder_path"]] == own]
+    nested = [other for other in others if folders[other["folder_path"]].startswith(inside)]
+    return sharing, [other for other in nested if other not in sharing]
 
 
 def _contents_fields(contents: Contents, now: datetime) -> Row:

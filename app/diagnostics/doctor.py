@@ -41,6 +41,11 @@ FEWEST_INSTANCES = 8
 BOX_CHECKS = 7
 # The clock cannot be right before this: the service did not exist then.
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
+CLOCK_BEHIND = (
+    "The clock says {}, but the newest audit entry has the time {}. If the clock is wrong, set it "
+    "and let NTP keep it right: timedatectl set-ntp true. If it is right, it was ahead when that "
+    "entry was written: nothing needs to be done, and this message ends at that time."
+)
 
 
 def check_box(
@@ -101,10 +106,7 @@ def check_clock(now: datetime, last_entry: str | None) -> Check:
     if shown < (last_entry or ""):
         return Check(
             DEGRADED if is_synchronised else UNHEALTHY,
-            f"The clock says {shown}, but the newest audit entry has the time {last_entry}. If "
-            "the clock is wrong, set it and let NTP keep it right: timedatectl set-ntp true. If "
-            "it is right, it was ahead when that entry was written: nothing needs to be done, and "
-            "this message ends at that time.",
+            CLOCK_BEHIND.format(shown, last_entry),
         )
     if not is_synchronised:
         return Check(

@@ -142,25 +142,24 @@ class Monitor:
         for number, camera in enumerate(cameras, 1):
             judged = pending_updates.evidence_of(camera["id"])
             evidence = judged or Evidence(**stored.get(camera["id"], {}))
-            self._check_or_log(camera, evidence, settings[camera["id"]], now)
+            try:
+                row = pending_updates.apply_to(camera)
+                self._check(row, evidence, settings[camera["id"]], now)
+                self._failing.discard(camera["id"])
+            except Exception:  # whatever it is, the other cameras must be checked
+                self._note_failure(camera["id"])
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
         self._folders.retain([state.key for state in self._states.values() if state.key])
         if len(pending_updates) and time.monotonic() - self._flushed_at >= self._flush_seconds:
             self.flush()
 
-    def _check_or_log(
-        self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
-    ) -> None:
-        """Check one camera; a failure is logged once and counted, and the others are checked."""
-        try:
-            self._check(pending_updates.apply_to(camera), evidence, settings, now)
-            self._failing.discard(camera["id"])
-        except Exception:  # whatever it is, the other cameras must be checked
-            self.failures += 1
-            if camera["id"] not in self._failing:
-                self._failing.add(camera["id"])
-                log.exception("checking camera %s failed", camera["id"])
+    def _note_failure(self, camera_id: str) -> None:
+        """Count the failure of a camera; log it if the camera's last check succeeded."""
+        self.failures += 1
+        if camera_id not in self._failing:
+            self._failing.add(camera_id)
+            log.exception("checking camera %s failed", camera_id)
 
     def _check(
         self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
