@@ -136,6 +136,17 @@ def test_a_disk_that_fails_is_a_problem_and_leaves_the_newest_picture_unknown(
     assert seen["newest"] is None
 
 
+def test_a_picture_that_the_disk_cannot_read_is_a_problem(context, front, monkeypatch):
+    put(front / "a.jpg", WHOLE, age=60)
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("app.storage.checks.read_up_to", fail)
+    assert problems(context)["broken_files"].startswith("Pictures that cannot be read")
+    assert problems(context)["broken_files"].count(": 1 of the newest") == 1
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
 def test_lack_of_descriptors_or_memory_is_not_reported_as_a_problem_of_the_folder(
     context, front, monkeypatch, number

@@ -108,6 +108,7 @@ def _read(
         newest = counted.newest
         candidates = [Candidate(*newest.place, newest.path)] if newest else []
     checks = check_candidates(folder, candidates, context.folders.checks, times)
+    counted.skipped["broken_files"] = checks.broken
     return Contents(counted, checks, polling, is_certain, _clock_off(upload, times))
 
 

@@ -1,6 +1,7 @@
 """What lies in a folder? Counts its files within bounds, and checks its newest pictures."""
 
 import os
+import stat
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -82,12 +83,14 @@ class CandidateChecks:
     """What was found in the newest files.
 
     ``newest``: the one that the snapshot shows; ``unfinished``: incomplete uploads, each
-    with `BEING_WRITTEN` or `CUT_SHORT`; ``foreign``: those that do not begin like a picture.
+    with `BEING_WRITTEN` or `CUT_SHORT`; ``foreign``: those that do not begin like a picture;
+    ``broken``: how many are there but cannot be read.
     """
 
     newest: File | None = None
     unfinished: list[tuple[File, str]] = field(default_factory=list)
     foreign: list[File] = field(default_factory=list)
+    broken: int = 0
 
 
 def survey(
@@ -132,7 +135,9 @@ def check_candidates(
     for candidate in candidates:
         picture, check = file_checks.examine(folder, candidate.path, times)
         if picture is None or check.kind == EMPTY:
-            continue  # deleted, replaced or emptied since the folder was listed
+            # Deleted, replaced or emptied since the folder was listed; else the disk fails.
+            checks.broken += picture is None and _is_there(folder, candidate.path)
+            continue
         file = File(candidate.path, picture.time_ns - picture.ahead_ns, picture.size)
         first = first or file
         if check.kind == WHOLE:
@@ -144,6 +149,13 @@ def check_candidates(
             checks.unfinished.append((file, CUT_SHORT if is_over else BEING_WRITTEN))
     checks.newest = checks.newest or first
     return checks
+
+
+def _is_there(folder: int, path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 class _Counting:
