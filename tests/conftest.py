@@ -79,6 +79,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+def pytest_configure() -> None:
+    """Let no process that a test starts read a developer's ``.env`` beside wsgi.py."""
+    os.environ["FLASK_SKIP_DOTENV"] = "1"
+
+
 def pytest_collection_finish() -> None:
     """Exclude the objects of the test runner, ten times those of the service, from collection."""
     gc.collect()

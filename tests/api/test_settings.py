@@ -237,6 +237,7 @@ def test_a_setting_of_the_environment_cannot_be_changed(environ):
 def test_a_setting_in_the_env_file_is_fixed_too(environ, tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("NVR_KEEP_DAYS=14\nNVR_WALL_TITLE='In the hall'\n")
     monkeypatch.setattr(installation, "ENV_FILE", tmp_path / ".env")
+    monkeypatch.delenv("FLASK_SKIP_DOTENV", raising=False)
     client = create_app(environ | installation.service_environment()).test_client()
     shown = client.get(BOX).get_json()
     assert (shown["keep_days"], shown["wall_title"]) == (14, "In the hall")

@@ -53,6 +53,7 @@ class Checkout:
         """What became of a command, which leaves no compiled code behind."""
         inherited = {name: v for name, v in os.environ.items() if not name.startswith("NVR_")}
         inherited["PYTHONDONTWRITEBYTECODE"] = "1"
+        inherited.pop("FLASK_SKIP_DOTENV", None)
         return subprocess.run(
             words,
             cwd=self.folder,
