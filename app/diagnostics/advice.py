@@ -32,8 +32,8 @@ SKIPPED = {
     "server's umask to 022, and run chmod o+rx on those that are there.",
     "broken_folders": "Folders that cannot be listed because the disk or the network fails: {n}. "
     "Check the kernel's log (dmesg), the cable and the mount.",
-    "broken_files": "Pictures that cannot be read because the disk or the network fails: {n} of the "
-    "newest. Check the kernel's log (dmesg), the disk, the cable and the mount.",
+    "broken_files": "Pictures that cannot be read because the disk or the network fails: {n} of "
+    "the newest. Check the kernel's log (dmesg), the disk, the cable and the mount.",
     "links_inside": "Links in the folder, which are skipped: {n}. The service never follows "
     "links; replace each one with the file or folder that it points to.",
     "too_deep": f"Sub-folders more than {MAX_DEPTH} levels deep, which are skipped: {{n}}. Let "
