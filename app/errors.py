@@ -21,7 +21,7 @@ from .pictures import timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
 from .services import settings, tokens
-from .storage import mount_threads, safe_open, snapshots
+from .storage import clips, mount_threads, safe_open, snapshots
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     mount_threads.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     snapshots.PictureIncomplete: "picture_incomplete",
+    clips.ClipChanged: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",
     snapshots.SnapshotTooOld: "snapshot_too_old",
     unassigned_folders.BaseMissing: "base_path_missing",

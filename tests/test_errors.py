@@ -20,7 +20,7 @@ from app.problems import PROBLEMS
 from app.serialization import BadJson
 from app.services import tokens
 from app.services.settings import FixedByEnvironment
-from app.storage import safe_open, snapshots
+from app.storage import clips, safe_open, snapshots
 from app.storage.mount_threads import FolderBusy
 from tests import effort
 from tests.problems import assert_problem
@@ -38,6 +38,7 @@ FORESEEN = [
     (BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (snapshots.PictureIncomplete(SECRET), 503, "picture_incomplete"),
+    (clips.ClipChanged(SECRET), 503, "picture_incomplete"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (resize.NotResizable(SECRET), 422, "picture_not_resizable"),
     (resize.NotInstalled(SECRET), 501, "resizing_not_installed"),

@@ -3,6 +3,7 @@
 from flask import Flask, request
 
 from .. import db
+from ..images.clip_frame import ClipFrames
 from ..images.resize import Resizer
 from . import camera_pictures, cameras, detections, events, moments, system
 from .openapi import Description, docs_blp
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.url_map.converters[ROW_ID] = RowId
     app.extensions["resizer"] = Resizer()
+    app.extensions["clip_frames"] = ClipFrames(max(1, app.config["NVR_THREADS"] // 2))
     app.before_request(_migrate)
     for blueprint in (*BLUEPRINTS, docs_blp):
         app.register_blueprint(blueprint)

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 
 from .mount_threads import StorageThreads
@@ -55,7 +54,11 @@ class OpenClip:
         Raises `ClipChanged`, `OSError` and `safe_open.StorageNotAnswering`.
         """
         size = min(size, self.end - self.position)
-        return self._ask(partial(self._read, size)) if size else b""
+        return self._threads.ask(partial(self._read, size), *self._place) if size else b""
+
+    def check(self) -> None:
+        """Raise `ClipChanged` where the file has changed; besides what `read` raises."""
+        self._threads.ask(self._check, *self._place)
 
     def close(self) -> None:
         """Close the file; does not wait for storage that hangs."""
@@ -67,18 +70,20 @@ class OpenClip:
             else:
                 os.close(file)
 
-    def _ask(self, function: Callable[[], bytes]) -> bytes:
-        return self._threads.ask(function, *self._place)
-
     def _read(self, size: int) -> bytes:
         if not self._is_settled:
             time.sleep(TICK_NS / 1e9)
             self._is_settled = True
         data = os.pread(self.file, size, self.position)
-        if not data or _facts(os.fstat(self.file)) != _facts(self.status):
+        self._check()
+        if not data:
             raise ClipChanged
         self.position += len(data)
         return data
+
+    def _check(self) -> None:
+        if _facts(os.fstat(self.file)) != _facts(self.status):
+            raise ClipChanged
 
 
 def _facts(status: os.stat_result) -> tuple[int, int, int]:

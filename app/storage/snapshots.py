@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from . import safe_open
 from .checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
+from .clips import OpenClip
 from .folders import Folders, folder_key
 from .formats import CONTENT_TYPES, FOREIGN, HALF
+from .newest_files import EMPTY
 from .versions import CheckedFile, Search
 
 
@@ -73,6 +75,28 @@ def latest(request: SnapshotRequest) -> Picture:
             return _incomplete(folder, search.checked, request)
     _refuse_old(picture, request)
     return picture._replace(data=None) if request.is_not_modified(picture) else picture
+
+
+def newest_clip(request: SnapshotRequest) -> tuple[Picture, OpenClip]:
+    """The facts of the newest clip below the folder that nobody is known to be writing, and the
+    clip itself, to be closed by the caller.
+
+    To be called by `Folders.ask`. Raises `NoSnapshot` and what `latest` does.
+    """
+    with _opened(request) as folder:
+        state = request.folders.query(folder, request.now, request.file_pattern)
+        for candidate in (each for each in state.clips if each.idle and each.rank != EMPTY):
+            components = candidate.path.split("/")
+            with contextlib.suppress(safe_open.FileNotReadable, safe_open.OutsideFolder):
+                file = safe_open.open_file(folder, components)
+                place = request.base, request.folder_path
+                clip = OpenClip(file, os.fstat(file), request.folders.threads, *place)
+                facts = describe(file, components[-1], state.clock)
+                if request.max_age is not None and facts.age(request.now) > request.max_age:
+                    clip.close()
+                _refuse_old(facts, request)
+                return facts, clip
+    raise NoSnapshot
 
 
 def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
