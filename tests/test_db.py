@@ -245,6 +245,7 @@ def test_a_newer_database_is_refused_also_while_migrations_are_pending(app, forg
         db.migrate()
 
 
+@pytest.mark.slow
 def test_several_processes_can_migrate_the_same_new_file_at_once(tmp_path):
     with ExitStack() as stack:
         workers = [

@@ -39,6 +39,10 @@ def test_closes_a_socket():
 """
 
 
+# Other plugins take most of the time of a start.
+ENVIRON = {"PYTHONPATH": str(PROJECT), "COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
     """The outcome of the tests above: FAILED for the test, ERROR for its teardown."""
@@ -48,7 +52,7 @@ def reported(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "COLUMNS": "200"},
+        env=os.environ | ENVIRON,
         capture_output=True,
         text=True,
     )

@@ -37,7 +37,7 @@ def test_every_guarded_path_exists(guard):
     [
         ([], set()),
         (["docs/api.md", "tests/test_config.py"], set()),
-        (["deploy/vsftpd.conf"], {"tests/test_deploy.py"}),
+        (["app/images/resize.py"], {"tests/e2e/test_resizing.py", "tests/test_instructions.py"}),
         (["tests/e2e/test_race.py"], {"tests/e2e/test_race.py"}),
         (["app/config.py"], None),
         (["docs/api.md", "setup.cfg"], None),

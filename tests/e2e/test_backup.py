@@ -29,6 +29,7 @@ def flask(server, *words):
     )
 
 
+@pytest.mark.slow
 def test_backups_under_8_writers_are_consistent_and_hold_what_was_acknowledged(tmp_path):
     with ForkedServer(tmp_path) as server, Writers(server.url) as writers:
         time.sleep(0.3)

@@ -41,7 +41,9 @@ def snapshot_of(server, name):
     return f"{server.url}/api/cameras/{camera['id']}/snapshot"
 
 
-@pytest.mark.parametrize("what", ["snapshot", "unassigned folders"])
+@pytest.mark.parametrize(
+    "what", ["snapshot", pytest.param("unassigned folders", marks=pytest.mark.slow)]
+)
 def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, what):
     for name in ("slow", "fast"):
         put(server.base / name / "a.jpg", picture(), age=60)

@@ -99,11 +99,12 @@ def stored(server):
         return rows(server)
 
 
+@pytest.mark.slow
 def test_a_start_400_days_ahead_deletes_nothing(server, box_clock, stored):
     box_clock.set(days(400))
     for _ in range(2):
         with server:
-            until(lambda: clock_check(server)["status"] == "degraded", 5)
+            until(lambda: clock_check(server)["status"] == "degraded")
             assert "400 days ahead" in clock_check(server)["message"]
             assert ask(server, "/api/system/health")["status"] == "degraded"
             refused = prune(server, "--json")
@@ -123,11 +124,11 @@ def test_a_start_400_days_ahead_deletes_nothing(server, box_clock, stored):
 def test_a_person_can_say_that_the_clock_is_right(server, box_clock, stored):
     box_clock.set(days(400))
     with server:
-        until(lambda: clock_check(server)["status"] == "degraded", 5)
+        until(lambda: clock_check(server)["status"] == "degraded")
         done = prune(server, "--believe-clock")
         assert done.returncode == 0, done.stderr
         assert rows(server)["detection"] == rows(server)["event"] == 0
-        until(lambda: clock_check(server)["status"] == "healthy", 5)
+        until(lambda: clock_check(server)["status"] == "healthy")
 
 
 @pytest.mark.slow
@@ -137,13 +138,13 @@ def test_a_jump_while_the_service_runs_is_doubted_until_the_clock_is_back(server
         before = rows(server)
         for seconds in (days(40), -days(40), 3700):
             box_clock.set(seconds)
-            until(lambda: clock_check(server)["status"] == "degraded", 5)
+            until(lambda: clock_check(server)["status"] == "degraded")
             assert "it jumped by" in clock_check(server)["message"]
-            until(lambda: prune(server).returncode == 1, 20)
+            until(lambda: prune(server).returncode == 1)
             assert rows(server) == before
             box_clock.set(0)
-            until(lambda: clock_check(server)["status"] == "healthy", 5)
-            until(lambda: prune(server).returncode == 0, 20)
+            until(lambda: clock_check(server)["status"] == "healthy")
+            until(lambda: prune(server).returncode == 0)
         assert rows(server) == before
 
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from app import clock
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import Server
 from tests.e2e.test_uploads import Front
 from tests.mounts import Bindfs, needs_bindfs
@@ -44,7 +45,7 @@ class MovedClock:
 @pytest.fixture(params=["auto", "off"])
 def front(request, tmp_path: Path) -> Iterator[Front]:
     """A camera of a server that watches its folders, and of one that reads them."""
-    with Server(tmp_path, NVR_WATCH=request.param) as server:
+    with ForkedServer(tmp_path, NVR_WATCH=request.param) as server:
         yield Front(server)
 
 
@@ -99,6 +100,7 @@ def test_the_upload_of_a_camera_whose_clock_was_reset_is_seen_and_diagnosed(fron
     assert problems(front) == set()
 
 
+@pytest.mark.slow
 @needs_bindfs
 def test_a_share_whose_times_lie_an_hour_ahead_leaves_the_camera_online(tmp_path):
     share = Bindfs(tmp_path / "nas", tmp_path / "uploads")
@@ -114,6 +116,7 @@ def test_a_share_whose_times_lie_an_hour_ahead_leaves_the_camera_online(tmp_path
         assert camera(front)["last_seen_at"] <= clock.rfc3339(clock.now())
 
 
+@pytest.mark.slow
 @needs_faketime
 @needs_bindfs
 @pytest.mark.parametrize("offset", ["-1h", "+1h"])
@@ -136,7 +139,7 @@ def test_the_storages_own_clock_counts_where_the_boxs_is_another_one(tmp_path, o
 
 
 @needs_faketime
-@pytest.mark.parametrize("watch", ["auto", "off"])
+@pytest.mark.parametrize("watch", ["auto", pytest.param("off", marks=pytest.mark.slow)])
 def test_pictures_of_a_clock_that_was_two_hours_ahead_hide_no_newer_ones(tmp_path, watch):
     """The server's clock lies behind that of the kernel, which set the times of the files."""
     moved = MovedClock(tmp_path, "+0")

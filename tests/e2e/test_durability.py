@@ -67,10 +67,11 @@ def statuses(lines):
     return [int(found[2]) for line in lines if (found := ANSWERED.search(line))]
 
 
-def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace):
+@pytest.mark.parametrize("posts", [100, pytest.param(POSTS, marks=pytest.mark.slow)])
+def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace, posts):
     def write(_, client):
         client.ask(MARK)
-        for _ in range(POSTS):
+        for _ in range(posts):
             status, _, _ = client.ask(POST)
             assert status == 201
 
@@ -80,14 +81,15 @@ def test_a_write_is_on_the_disk_before_it_is_answered_and_costs_few_syncs(trace)
         if answered := statuses([line]):
             counts += [syncs] if answered == [201] else []
             syncs = 0
-    assert len(counts) == POSTS
+    assert len(counts) == posts
     print({count: counts.count(count) for count in sorted(set(counts))})
     # What the service itself writes meanwhile, at most once in a second, may fall before any.
     assert min(counts) >= 1
     assert statistics.median(counts) == 1
-    assert sum(count > MOST_SYNCS for count in counts) <= POSTS / 20
+    assert sum(count > MOST_SYNCS for count in counts) <= posts / 20
 
 
+@pytest.mark.slow
 def test_simultaneous_changes_share_their_syncs(trace):
     def post(service, client):
         def posts():
@@ -109,6 +111,7 @@ def test_simultaneous_changes_share_their_syncs(trace):
     assert syncs <= POSTS / 2
 
 
+@pytest.mark.slow
 def test_a_batch_costs_one_sync(trace):
     """Its commit's; the log moves into the database later, at a quiet moment.
 

@@ -48,9 +48,17 @@ class Channel(event_loop.Channel):
 event_loop.Channel = Channel
 """,
 }
+# The faults of the default run.
+QUICK = ("received", "limits")
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(FAULTS[name], id=name, marks=[pytest.mark.slow] * (name not in QUICK))
+        for name in FAULTS
+    ],
+)
 def test_a_failure_costs_one_client_at_most(tmp_path, fault):
     with faulty_server(tmp_path, fault) as server:
         for _ in range(20):

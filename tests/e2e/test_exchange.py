@@ -13,7 +13,6 @@ from tests.renames import exchange
 
 READERS = 4
 NUMBERS = (
-    1_000,
     pytest.param(10_000, marks=pytest.mark.slow),
     pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.slowest]),
 )

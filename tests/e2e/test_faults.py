@@ -129,7 +129,13 @@ def test_a_full_disk_refuses_writes_only_and_recovers_by_itself(tmp_path):
 
 
 @needs_mount
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGTERM, id="stopped", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, id="killed"),
+    ],
+)
 def test_a_read_only_database_can_still_be_read(tmp_path, how):
     with mounted(tmp_path, "") as server:
         assert post(server).status_code == 201
@@ -173,7 +179,14 @@ def scribbled_on(file):
         opened.write(b"\xff" * 3 * 4096)
 
 
-@pytest.mark.parametrize("spoil", [empty, rubbish, truncated, scribbled_on])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(rubbish, truncated),
+        pytest.param(empty, marks=pytest.mark.slow),
+        pytest.param(scribbled_on, marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_database_is_refused_with_the_remedy_and_left_as_it_is(tmp_path, spoil):
     with ForkedServer(tmp_path) as server:
         for _ in range(3):

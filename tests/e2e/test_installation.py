@@ -92,7 +92,13 @@ def database_of(done):
     return done.stderr.partition("Using the database ")[2].partition(",")[0]
 
 
-@pytest.mark.parametrize("program", [FLASK, MODULE], ids=["flask", "python -m app"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(FLASK, id="flask"),
+        pytest.param(MODULE, id="python -m app", marks=pytest.mark.slow),
+    ],
+)
 def test_without_a_database_a_command_refuses_to_make_one(checkout, program):
     before = sorted(os.listdir(checkout.folder))
     done = checkout.run(*program, "tokens", "create", "admin", "--role", "write")
@@ -125,6 +131,7 @@ def test_the_record_of_the_service_holds_no_secret():
     assert [name for name in RECORDED if any(word in name for word in words)] == []
 
 
+@pytest.mark.slow
 def test_a_file_beside_the_program_sets_what_the_environment_does_not(checkout, tmp_path):
     checkout.env_file(
         NVR_DATABASE_URL=f"sqlite:///{tmp_path}/dotenv.db", NVR_RETENTION_DAYS="7", NVR_PORT="1"
@@ -139,6 +146,7 @@ def test_a_file_beside_the_program_sets_what_the_environment_does_not(checkout, 
         assert f"{tmp_path}/dotenv.db, which {checkout.folder}/.env names." in done.stderr
 
 
+@pytest.mark.slow
 def test_a_command_says_nothing_of_a_database_that_its_environment_names(checkout, tmp_path):
     with checkout.service(tmp_path) as server:
         done = checkout.run(*FLASK, *TOKENS, NVR_DATABASE_URL=f"sqlite:///{server.database}")
@@ -167,6 +175,7 @@ def test_commands_use_the_database_that_the_installed_unit_names(checkout, units
     assert used() == "/srv/b.db"
 
 
+@pytest.mark.slow
 def test_the_help_of_wsgi_py_names_the_settings_and_starts_nothing(checkout):
     before = sorted(os.listdir(checkout.folder))
     done = checkout.run(sys.executable, "wsgi.py", "--help", NVR_PORT="wrong")
@@ -181,7 +190,7 @@ def test_the_help_of_wsgi_py_names_the_settings_and_starts_nothing(checkout):
 
 
 @needs_mount
-@pytest.mark.parametrize("how", HIDING_HOME)
+@pytest.mark.parametrize("how", ["yes", pytest.param("tmpfs", marks=pytest.mark.slow)])
 def test_health_names_a_base_path_that_protect_home_hides(tmp_path, how):
     wrapper = ("unshare", "-m", "sh", "-ec", f'{HIDING_HOME[how]}; exec "$@"', "sh")
     with Server(tmp_path, wrapper, NVR_FOSCAM_BASE_PATH="/home/pi/cams") as server:
@@ -196,6 +205,7 @@ def test_health_names_a_base_path_that_protect_home_hides(tmp_path, how):
         assert "ProtectHome=" in found["problems"][0]["message"]
 
 
+@pytest.mark.slow
 @needs_mount
 def test_a_database_that_the_unit_keeps_from_being_written_is_refused_with_the_remedy(tmp_path):
     wrapper = ("unshare", "-m", "sh", "-ec", 'mount -t tmpfs -o ro tmpfs /mnt; exec "$@"', "sh")
@@ -217,6 +227,7 @@ def test_a_folder_that_is_only_missing_is_not_called_hidden(path):
     assert hidden_by_home(path) is None
 
 
+@pytest.mark.slow
 @needs_mount
 def test_the_doctor_knows_outside_the_unit_what_the_unit_hides(checkout, units, tmp_path):
     base = Path("/root") / f"cams-{os.getpid()}"

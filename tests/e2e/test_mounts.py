@@ -13,7 +13,7 @@ from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.mounts import Bindfs, mounted, needs_bindfs, needs_loop, needs_mount, on_a_disk_of
 from tests.pictures import picture, put
 
-SHOWN_SECONDS = 2
+DEADLINE_SECONDS = 30
 OLD, NEW, NEWEST = picture(shade=1), picture(shade=2), picture(shade=3)
 # Runs the rest of its words with another table of mounts, the file $1.
 OTHER_TABLE = 'mount --bind "$1" /proc/$$/mountinfo && shift && exec "$@"'
@@ -43,7 +43,7 @@ def watching(camera):
 
 
 def until(condition):
-    deadline = time.monotonic() + SHOWN_SECONDS
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -111,7 +111,13 @@ def test_a_local_disk_is_watched(server, camera, tmp_path, kind):
 
 
 @needs_mount
-@pytest.mark.parametrize("kind", ["vboxsf", "prl_fs", "9p", "nfs4", "cifs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "vboxsf",
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ("prl_fs", "9p", "nfs4", "cifs")),
+    ],
+)
 def test_any_other_type_of_file_system_is_polled(tmp_path, kind):
     folder = tmp_path / "uploads" / "front"
     put(folder / "a.jpg", OLD)
@@ -125,7 +131,7 @@ def test_any_other_type_of_file_system_is_polled(tmp_path, kind):
 
 
 @needs_bindfs
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("hangs", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_database_that_is_not_on_a_local_disk_is_refused_with_the_remedy(tmp_path, hangs):
     with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
         os.symlink(share.point, tmp_path / "link")

@@ -66,7 +66,7 @@ def test_the_watchdog_is_notified_often_enough():
     assert seconds > 2 * main.WATCHDOG_SECONDS + event_loop.STUCK_SECONDS
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["POST", pytest.param("GET", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
 def test_the_watchdog_is_not_notified_while_a_request_waits_in_vain(manager, tmp_path, method):
     with (

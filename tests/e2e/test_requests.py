@@ -21,6 +21,8 @@ from tests.problems import assert_problem
 
 # What a header of any kind may cost, in milliseconds of CPU.
 HEADER_MS = 50
+# Less than the service waits for the rest of a request.
+PROMPT_SECONDS = 10
 HOST = b"Host: localhost\r\n"
 GET = b"GET /health HTTP/1.1\r\n" + HOST
 POST = b"POST /api/cameras HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
@@ -263,6 +265,7 @@ def test_no_header_makes_the_app_work_for_long(shared_server, paths, name):
             assert min(costs) < HEADER_MS, (name, value, path)
 
 
+@pytest.mark.slow
 def test_a_header_that_comes_byte_by_byte_costs_little(shared_server):
     with wire.connect(shared_server.url) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -274,7 +277,7 @@ def test_a_header_that_comes_byte_by_byte_costs_little(shared_server):
     assert process.cpu_ms(shared_server.process.pid) - before < 2 * HEADER_MS
 
 
-@pytest.mark.parametrize("size", [300, 1500])
+@pytest.mark.parametrize("size", [300, pytest.param(1500, marks=pytest.mark.slow)])
 def test_a_header_that_comes_byte_by_byte_is_answered(shared_server, size):
     padding = b"X-Padding: " + b"x" * size
     with wire.connect(shared_server.url) as connection:
@@ -323,7 +326,7 @@ def test_expect_continue_without_a_body_is_answered_at_once(shared_server, lengt
     began = time.monotonic()
     received, _ = exchange(shared_server, GET + EXPECT + length + b"\r\n" + LAST)
     assert statuses(received) == [200, 200]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PROMPT_SECONDS
 
 
 @pytest.mark.parametrize("length", [MIB + 1, MIB + FRAMING_BYTES, 10**9, 10**17])
@@ -331,7 +334,7 @@ def test_expect_continue_with_too_large_a_body_is_refused_at_once(shared_server,
     began = time.monotonic()
     received, _ = exchange(shared_server, post_expecting(length))
     assert statuses(received) == [413]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PROMPT_SECONDS
 
 
 @pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["alone", "behind another"])
@@ -420,6 +423,7 @@ def hasty(tmp_path_factory):
         yield server
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_10_kb_a_second_gets_its_picture(hasty):
     data = picture().ljust(MIB, b"\0")
     put(hasty.base / "slow" / "a.jpg", data)

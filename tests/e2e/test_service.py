@@ -22,6 +22,7 @@ from app.config import MIB, SETTINGS
 from app.server.main import SWITCH_SECONDS
 from app.server.tasks import WRITERS
 from tests.e2e import wire
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -46,8 +47,8 @@ CAMERA = {"name": "Front", "folder_path": "front"}
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server that was started as an operator starts it."""
-    with Server(tmp_path) as server:
+    """A server of its own; tests of the start itself use `Server`."""
+    with ForkedServer(tmp_path) as server:
         yield server
 
 

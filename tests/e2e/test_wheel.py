@@ -97,6 +97,7 @@ def check_service(server: Installed) -> None:
     assert f"{camera['name']} ({camera['folder_path']})" in server.flask("cameras", "list")
 
 
+@pytest.mark.slow
 def test_a_wheel_serves_a_picture_and_keeps_its_data_in_the_state_folder(
     wheel, environment, tmp_path
 ):

@@ -7,7 +7,7 @@ from email.parser import BytesParser
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 class Answer(NamedTuple):

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sy
 
 CHROMIUM = shutil.which("chromium")
 CAMERA_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-DEADLINE_MS = 10_000
+DEADLINE_MS = 30_000
 VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 # The browser's own requests fail at once, and no host but the box is reachable.
 ARGUMENTS = [

@@ -20,14 +20,14 @@ def box(shared_server):
     ids = {}
     for name in ("Front Door", SUMMARY):
         body = {"name": name, "folder_path": "front"}
-        ids[name] = requests.post(f"{url}/cameras", json=body, timeout=9).json()["id"]
+        ids[name] = requests.post(f"{url}/cameras", json=body, timeout=30).json()["id"]
     put(shared_server.base / "front" / "a.jpg", picture())
     front = {"camera_id": ids["Front Door"]}
     for minute in range(MANY):
         started = f"2025-12-22T10:{minute:02}:00Z"
-        requests.post(f"{url}/events", json={**front, "started_at": started}, timeout=9)
+        requests.post(f"{url}/events", json={**front, "started_at": started}, timeout=30)
     detection = {**front, "object_type": "person", "confidence": 0.5, "file_path": "a.jpg"}
-    seen = requests.post(f"{url}/detections", json=detection, timeout=9).json()
+    seen = requests.post(f"{url}/detections", json=detection, timeout=30).json()
     for body in (
         {
             "risk_score": 90,
@@ -38,7 +38,7 @@ def box(shared_server):
         {"risk_score": 10, "summary": SUMMARY, "camera_id": ids[SUMMARY], "reviewed": True},
     ):
         event = {**front, "started_at": "2025-12-23T12:00:00Z", **body}
-        requests.post(f"{url}/events", json=event, timeout=9)
+        requests.post(f"{url}/events", json=event, timeout=30)
     return shared_server, ids
 
 
@@ -84,7 +84,7 @@ def test_filters_change_the_list_the_address_and_the_download(page, box):
     expect(rows).to_contain_text(SUMMARY)
     csv = page.get_by_role("link", name="Download as CSV").get_attribute("href")
     assert csv == "/api/events/export?reviewed=true"
-    answer = requests.get(box[0].url + csv, timeout=9)
+    answer = requests.get(box[0].url + csv, timeout=30)
     assert len(answer.text.strip().splitlines()) == 2
     page.reload()
     expect(rows).to_have_count(1)
@@ -126,7 +126,7 @@ def test_one_key_reviews_the_event_in_focus_and_arrows_move_the_focus(page, box)
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#news")).to_have_text("Reviewed.")
     url = f"{box[0].url}/api/events?risk_level=critical"
-    assert [e["reviewed"] for e in requests.get(url, timeout=9).json()["events"]] == [True]
+    assert [e["reviewed"] for e in requests.get(url, timeout=30).json()["events"]] == [True]
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")
     page.evaluate("document.activeElement.blur()")

@@ -30,7 +30,7 @@ def check(wall, state, subtests):
         assert wall.visit.violations() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_fault_in_any_state(box, scheme, subtests):
     page = box.page
     page.emulate_media(color_scheme=scheme)
@@ -68,7 +68,7 @@ def test_axe_finds_no_fault_in_any_state(box, scheme, subtests):
         check(box, f"trouble on {path}", subtests)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_fault_in_empty_pages(wall, scheme, subtests):
     wall.page.emulate_media(color_scheme=scheme)
     wall.page.goto("/")

@@ -170,9 +170,11 @@ def test_a_service_that_fails_is_asked_less_and_less_often_and_the_page_says_so(
     asked = []
     wall.page.route("**/api/**", lambda route: (asked.append(time.monotonic()), route.abort()))
     trouble = wall.page.locator("#trouble")
-    expect(trouble).to_contain_text(re.compile(r"not answer\. Next attempt in (8|16|32) s\."))
-    assert asked[1] - asked[0] >= 0.19  # 2 s in a hurry
-    assert asked[2] - asked[1] >= 0.39
+    expect(trouble).to_contain_text(
+        re.compile(r"not answer\. Next attempt in (32|64|128|256|300) s\.")
+    )
+    # In a hurry 2, 4, 8 and 16 seconds take a tenth, of which a busy machine hides a part.
+    assert asked[4] - asked[0] >= 1.5
     expect(wall.tile(camera).locator("img")).to_be_visible()
     wall.page.set_viewport_size({"width": 320, "height": 200})
     expect(trouble).to_be_in_viewport()
