@@ -17,7 +17,7 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
-from .pictures import timeline
+from .pictures import reading, timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
 from .services import settings, tokens
@@ -55,6 +55,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     safe_open.StorageNotAnswering: "storage_not_answering",
     mount_threads.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
+    reading.NoThumbnail: "no_thumbnail",
     snapshots.PictureIncomplete: "picture_incomplete",
     clips.ClipChanged: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",

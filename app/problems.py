@@ -53,8 +53,8 @@ TABLE = {
         "detection_not_found": "There is no detection with this id.",
         "event_not_found": "There is no event with this id.",
         "audit_entry_not_found": "There is no audit entry with this id.",
-        "picture_not_found": "The detection names no picture, or the picture is gone from the "
-        "camera's folder.",
+        "picture_not_found": "There is no such picture, or it is gone from the camera's folder.",
+        "no_thumbnail": "No picture was taken near this clip.",
         "folder_not_found": "The camera's folder does not exist or cannot be read. Create it, or "
         "let the camera upload once.",
         "no_snapshot": "The camera's folder holds no picture yet. Let the camera upload one "

@@ -16,6 +16,7 @@ from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
+from app.pictures import reading, timeline
 from app.problems import PROBLEMS
 from app.serialization import BadJson
 from app.services import tokens
@@ -37,6 +38,8 @@ FORESEEN = [
     (ConflictError({"camera_id": ["No."]}), 422, "validation_failed"),
     (BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
+    (reading.NoThumbnail(SECRET), 404, "no_thumbnail"),
+    (timeline.TooManyBuckets(SECRET), 422, "validation_failed"),
     (snapshots.PictureIncomplete(SECRET), 503, "picture_incomplete"),
     (clips.ClipChanged(SECRET), 503, "picture_incomplete"),
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),

@@ -19,7 +19,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 # Endpoints that need no token, and those that also accept one as ?token=.
 OPEN_ENDPOINTS = frozenset({"system.get_alive"})
 QUERY_TOKEN_ENDPOINTS = frozenset(
-    {"cameras.get_camera_snapshot", "detections.get_detection_image"}
+    {"cameras.get_camera_snapshot", "detections.get_detection_image", "pictures.get_picture"}
 )
 # What a request without a token may do, by NVR_ANONYMOUS.
 ANONYMOUS = {"write": ("read", "write"), "read": ("read",), "none": ()}

@@ -1,19 +1,35 @@
 """The pictures and clips of each camera, by time."""
 
+import os
+from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from flask import current_app
+from flask import Response, current_app
 
 from .. import clock
+from ..images import clip_frame
+from ..images.resize import MaxSize
 from ..models import Camera, Row
+from ..models.pictures import IndexedPicture
+from ..pictures import reading
+from ..pictures.camera_index import CameraIndex
 from ..pictures.index import PictureIndex
 from ..pictures.listing import Filters, Listing, shown
 from ..schemas import pictures as schemas
+from ..storage.checks import Picture
+from ..storage.clips import CONTENT_TYPES as CLIP_TYPES
 from .blueprint import Blueprint
+from .clips import clip_response
+from .pictures import IMMUTABLE, client_has, picture_etag, picture_response
 
 blp = Blueprint("pictures", __name__, url_prefix="/api/cameras", description=__doc__)
 
 UNKNOWN = ("camera_not_found",)
+# Whether the client has a picture already.
+Known = Callable[[Picture], bool]
 UNREADABLE = ("folder_outside_base", "folder_not_found", "folder_busy", "storage_not_answering")
 
 
@@ -41,6 +57,59 @@ def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
     count = {"count": listing.count(filters)} if query["count"] else {}
     cursors = {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}
     return {"pictures": [shown(row, camera["id"]) for row in page.rows], **count, **cursors}
+
+
+@blp.get("/<uuid:camera_id>/pictures/<string:picture_id>")
+@blp.arguments(schemas.PictureBytesQuerySchema, location="query")
+@blp.doc(responses={200: {"content": {media: {} for media in sorted(CLIP_TYPES.values())}}})
+@blp.picture_response(*UNKNOWN, *UNREADABLE, "picture_not_found", "no_thumbnail")
+def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
+    """Get a picture or a clip by its id
+
+    The same bytes for ever: a file that is overwritten gets another id, and this one 404.
+    """
+    camera, row = reading.find(index(), str(camera_id), picture_id)
+    name = saved_name(camera["name"], row.taken_us, row.name)
+    of = index().of(camera)
+    if not row.is_clip:
+        return _picture_response(query, name, partial(reading.read_picture, of, row))
+    if query["thumbnail"]:
+        return _picture_response(query, name, partial(_thumbnail, of, row))
+    clip = reading.open_clip(of, row)
+    modified = min(row.taken_us // 10**6, int(clock.now().timestamp()))
+    return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
+
+
+def _picture_response(query: Row, name: str, take: Callable[[Known], Picture]) -> Response:
+    now, most = clock.now(), MaxSize(query["width"], query["height"])
+    picture = take(partial(client_has, most=most, now=now))
+    tag = picture_etag(picture, most)
+    if picture.data is not None and any(most):
+        picture = current_app.extensions["resizer"].resize(picture, most)
+    suffix = os.path.splitext(picture.name)[1].lower()
+    picture = picture._replace(name=os.path.splitext(name)[0] + suffix)
+    return picture_response(picture, tag, now, query["disposition"], IMMUTABLE)
+
+
+def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> Picture:
+    """A frame of a clip, or the picture nearest to it; raises `reading.NoThumbnail`."""
+    with suppress(clip_frame.NoFrame), closing(reading.open_clip(of, row)) as clip:
+        picture = reading.facts_of_frame(row, clip)
+        if is_known(picture) and clip_frame.is_installed():
+            return picture
+        suffix = os.path.splitext(row.name)[1]
+        frame = current_app.extensions["clip_frames"].get(clip.etag, suffix, clip.file)
+        clip.check()
+        return picture._replace(data=frame)
+    return reading.read_picture(of, reading.nearest_picture(of, row), is_known)
+
+
+def saved_name(camera_name: str, taken_us: int, name: str) -> str:
+    """What a browser saves it as: ``Front_Door_20251223T110005+0100.jpg``, in the box's time."""
+    words = "".join(c if c.isalnum() or c in "-_" else "_" for c in camera_name)
+    zone = current_app.extensions["settings"].box()["timezone"]
+    taken = clock.from_ns(taken_us * 1000).astimezone(ZoneInfo(zone) if zone else None)
+    return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"
 
 
 def index() -> PictureIndex:

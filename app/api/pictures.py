@@ -46,6 +46,8 @@ UNQUOTABLE = '"\\%/'
 # How many names of pictures are kept in the form that they are sent in.
 CACHED_NAMES = 512
 CONTENT_SECURITY_POLICY = "sandbox; default-src 'none'"
+# `Cache-Control` of a URL whose picture changes, and of one that always has the same bytes.
+REVALIDATE, IMMUTABLE = "private, no-cache", "private, max-age=31536000, immutable"
 
 
 def base_path() -> str:
@@ -79,7 +81,7 @@ def snapshot_response(
         if not query["placeholder"]:
             raise
         return placeholder_response(camera["name"], missing, most, query["disposition"])
-    tag = _etag(picture, most)
+    tag = picture_etag(picture, most)
     if picture.data is not None and any(most):
         picture = current_app.extensions["resizer"].resize(picture, most)
     return picture_response(picture, tag, wanted.now, query["disposition"])
@@ -112,7 +114,9 @@ def _frame_of_clip(wanted: SnapshotRequest) -> Picture:
     return picture._replace(data=frame)
 
 
-def picture_response(picture: Picture, tag: str, now: datetime, disposition: str) -> Response:
+def picture_response(
+    picture: Picture, tag: str, now: datetime, disposition: str, cache_control: str = REVALIDATE
+) -> Response:
     """200, 206, or 304 where the picture comes without data.
 
     Raises `RequestedRangeNotSatisfiable`.
@@ -123,7 +127,7 @@ def picture_response(picture: Picture, tag: str, now: datetime, disposition: str
         "Accept-Ranges": "bytes",
         "Content-Disposition": content_disposition(disposition, picture.name),
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": "private, no-cache",
+        "Cache-Control": cache_control,
         "X-Snapshot-Age": str(max(0, int(picture.age(now)))),
     }
     if picture.data is None:
@@ -174,15 +178,16 @@ def _snapshot_request(
         folders(),
         max_age,
         file_pattern,
-        partial(_is_not_modified, most=most, now=now),
+        partial(client_has, most=most, now=now),
     )
 
 
-def _is_not_modified(picture: Picture, most: MaxSize, now: datetime) -> bool:
-    return is_not_modified(_etag(picture, most), _modified(picture, now))
+def client_has(picture: Picture, most: MaxSize, now: datetime) -> bool:
+    """Whether the request says that the client has the picture at this size."""
+    return is_not_modified(picture_etag(picture, most), _modified(picture, now))
 
 
-def _etag(picture: Picture, most: MaxSize) -> str:
+def picture_etag(picture: Picture, most: MaxSize) -> str:
     """The ETag of the picture at this size; strong, like that of the file."""
     return f"{picture.etag}-{most.width or 0}x{most.height or 0}" if any(most) else picture.etag
 

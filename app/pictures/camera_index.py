@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,8 +12,9 @@ from ..db import database, writer
 from ..models.picture_folders import PictureCamera
 from ..storage import safe_open
 from ..storage.changes import Changes
+from ..storage.clips import OpenClip
 from ..storage.folders import NOT_YET, FolderKey, Folders, folder_key
-from ..storage.mount_threads import is_asked_directly
+from ..storage.mount_threads import Answer, is_asked_directly
 from .comparison import Comparison
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
@@ -67,6 +68,14 @@ class CameraIndex:
             os.close(folder)
             if not is_asked_directly():
                 database.close()  # of this thread, which belongs to a mount
+
+    def ask(self, function: Callable[[], Answer]) -> Answer:
+        """What the function returns, which reads the camera's folder: see `Folders.ask`."""
+        return self._folders.ask(function, self._base, self._folder_path)
+
+    def clip(self, file: int, status: os.stat_result) -> OpenClip:
+        """The clip of an open file of the camera's folder."""
+        return OpenClip(file, status, self._folders.threads, self._base, self._folder_path)
 
     def catch_up(self, is_asked: bool) -> None:
         """Look at what has changed since this was called the last time, inside `opened`.

@@ -18,7 +18,7 @@ from ..storage.folders import Folders
 from ..storage.mount_threads import MountThreads, Task
 from .camera_index import CameraIndex
 from .files import Finder
-from .overlay import Batch, add_to_totals
+from .overlay import Batch, FolderFacts, add_to_totals
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class PictureIndex:
                 index.catch_up(is_asked=True)
                 index.compare(REQUEST_SECONDS)
 
-        self._folders.ask(catch_up, self._base, camera["folder_path"])
+        index.ask(catch_up)
         return index
 
     def tick(self) -> None:
@@ -225,10 +225,10 @@ def _write(index: CameraIndex, batch: Batch) -> int | None:
         Picture.remove_named(folder_id, [n for n, change in changes.items() if not change.now])
         Picture.put(number, folder_id, rows)
     for folder, facts in batch.folders.items():
-        if facts is None:
+        if facts is None and not Picture.names_in(number, folder, "", 1):
             PictureFolder.remove(_folder_id(number, folder))
-        else:
-            PictureFolder.change(_folder_id(number, folder), facts._asdict())
+        else:  # one that is gone but has rows has come back
+            PictureFolder.change(_folder_id(number, folder), (facts or FolderFacts())._asdict())
     PictureCamera.add(number, totals)
     return int(row["version"]) + 1
 

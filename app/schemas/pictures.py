@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from ..pictures.files import TYPES
 from ..pictures.listing import KINDS
-from .cameras import EXAMPLE_CAMERA
+from .cameras import EXAMPLE_CAMERA, SnapshotQuerySchema
 from .common import (
     PageQuerySchema,
     PageSchema,
     PeriodQuerySchema,
     QueryBoolean,
+    QueryInteger,
     ResponseSchema,
     RFC3339DateTime,
 )
@@ -63,6 +64,20 @@ class PictureListSchema(PageSchema):
 
 class EventPicturesQuerySchema(PageQuerySchema):
     """Which page of the pictures of an event."""
+
+
+class PictureBytesQuerySchema(SnapshotQuerySchema):
+    """How a picture or a clip is sent; unknown parameters are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+        exclude = ("max_age", "placeholder")
+
+    thumbnail = QueryInteger(
+        load_default=0,
+        validate=validate.Range(0, 1),
+        metadata={"description": "`1`: a picture of a clip instead of the clip", "example": 1},
+    )
 
 
 class PictureQuerySchema(PageQuerySchema, PeriodQuerySchema):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from app.models import Picture, PictureCamera, PictureFolder
 from tests.problems import assert_problem
 
 URL = "/api/cameras/{}/pictures"
@@ -216,3 +217,106 @@ def test_another_folder_has_other_pictures(client, camera, base):
     assert names(ask(client, camera)) == ["a.jpg"]
     client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "back"})
     assert names(ask(client, camera)) == ["b.jpg"]
+
+
+def fetch(client, camera, name, headers=None, **query):
+    found = {each["name"]: each["id"] for each in ask(client, camera)["pictures"]}
+    url = f"{URL.format(camera['id'])}/{found[name]}"
+    return client.get(url, query_string=query, headers=headers)
+
+
+def test_the_bytes_of_a_picture_may_be_kept_for_ever(client, camera, base):
+    upload(base, "day/a.JPG")
+    answer = fetch(client, camera, "day/a.JPG")
+    assert (answer.status_code, answer.data) == (200, b"\xff\xd8\xff picture")
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.headers["Last-Modified"] == "Tue, 23 Dec 2025 03:12:00 GMT"
+    same = {"If-None-Match": answer.headers["ETag"]}
+    assert fetch(client, camera, "day/a.JPG", headers=same).status_code == 304
+    part = fetch(client, camera, "day/a.JPG", headers={"Range": "bytes=4-6"})
+    assert (part.status_code, part.data) == (206, b"pic")
+
+
+def test_a_clip_is_sent_in_part(client, camera, base):
+    upload(base, "a.mp4", data=b"0123456789")
+    answer = fetch(client, camera, "a.mp4", headers={"Range": "bytes=2-3"}, disposition="inline")
+    assert (answer.status_code, answer.data) == (206, b"23")
+    assert answer.headers["Content-Type"] == "video/mp4"
+    assert answer.headers["Content-Disposition"].startswith("inline")
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "saved"),
+    [
+        ("Front Door", "Europe/Berlin", "Front_Door_20251223T041200+0100.jpg"),
+        ('a/b"..\\c-1_2', "Asia/Kolkata", "a_b____c-1_2_20251223T084200+0530.jpg"),
+        ("Tür", "UTC", "Tür_20251223T031200+0000.jpg"),
+    ],
+)
+def test_it_is_saved_by_the_name_of_the_camera_and_local_time(
+    client, camera, base, name, zone, saved
+):
+    client.patch(f"/api/cameras/{camera['id']}", json={"name": name})
+    client.patch("/api/settings", json={"timezone": zone})
+    upload(base, "a.JPG")
+    shown = fetch(client, camera, "a.JPG").headers["Content-Disposition"]
+    if saved.isascii():
+        assert shown == f'attachment; filename="{saved}"'
+    else:
+        fallback = saved.replace("ü", "u")
+        assert shown.startswith(f'attachment; filename="{fallback}"; filename*=UTF-8')
+
+
+@pytest.mark.parametrize("change", ["overwrite", "touch", "delete", "rename", "link"])
+def test_an_id_never_stands_for_other_bytes(client, camera, base, change):
+    path = upload(base, "day/a.jpg")
+    (known,) = ask(client, camera)["pictures"]
+    if change == "overwrite":
+        path.write_bytes(b"\xff\xd8\xff PICTURE")
+        os.utime(path, (NIGHT, NIGHT))
+    elif change == "touch":
+        os.utime(path, (NIGHT + 1, NIGHT + 1))
+    elif change == "delete":
+        path.unlink()
+    else:
+        path.rename(base / "other.jpg")
+    if change == "link":
+        path.symlink_to(base / "other.jpg")
+    url = f"{URL.format(camera['id'])}/{known['id']}"
+    assert_problem(client.get(url), 404, "picture_not_found")
+    assert known["id"] not in [each["id"] for each in ask(client, camera)["pictures"]]
+
+
+@pytest.mark.parametrize("picture_id", ["x", "0" * 64, "f" * 20 + "-0", "f" * 20 + "-00"])
+def test_an_unknown_id_is_not_found(client, camera, picture_id):
+    url = f"{URL.format(camera['id'])}/{picture_id}"
+    assert_problem(client.get(url), 404, "picture_not_found")
+
+
+def test_the_id_survives_the_loss_of_the_index(client, camera, base, app):
+    upload(base, "a.jpg")
+    (known,) = ask(client, camera)["pictures"]
+    app.extensions["pictures"].flush()
+    for model in (Picture, PictureFolder, PictureCamera):
+        model.delete().execute()
+    assert ask(client, camera)["pictures"] == [known]
+    url = f"{URL.format(camera['id'])}/{known['id']}"
+    assert client.get(url).data == b"\xff\xd8\xff picture"
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0, True), (120, True), (121, False), (-1, False)])
+def test_the_thumbnail_of_a_clip_is_the_picture_nearest_before_its_end(
+    client, camera, base, seconds, found
+):
+    """The clip is none that ffmpeg could decode."""
+    upload(base, "a.mp4")
+    upload(base, "far.jpg", NIGHT - 10_000)
+    upload(base, "a.png", NIGHT - seconds, b"\x89PNG\r\n\x1a\n")
+    answer = fetch(client, camera, "a.mp4", thumbnail=1)
+    if found:
+        assert answer.headers["Content-Type"] == "image/png"
+        assert answer.headers["Content-Disposition"].endswith('T031200+0000.png"') or seconds
+    else:
+        assert_problem(answer, 404, "no_thumbnail")

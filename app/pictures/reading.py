@@ -1,0 +1,125 @@
+"""How are the bytes of a picture or a clip reached by its id, and none but those?"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from ..models import Camera, NotFound, Row
+from ..models.pictures import IndexedPicture
+from ..storage import safe_open
+from ..storage.checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
+from ..storage.clips import TICK_NS, OpenClip
+from .camera_index import CameraIndex
+from .files import facts_of, id_of
+from .index import PictureIndex
+from .listing import Filters, Listing
+
+# How long before a clip's end its picture may be taken, in seconds.
+BESIDE_SECONDS = 120
+
+
+class NoThumbnail(Exception):
+    """There is no picture of the clip."""
+
+
+def find(pictures: PictureIndex, camera_id: str, picture_id: str) -> tuple[Row, IndexedPicture]:
+    """The camera, and the row of one of its pictures; raises `NotFound`.
+
+    Where the index has no such row, what has changed in the folder is looked at first.
+    """
+    camera = Camera.one(camera_id)
+    try:
+        return camera, Listing(pictures.of(camera)).find(picture_id)
+    except NotFound:
+        return camera, Listing(pictures.follow(camera)).find(picture_id)
+
+
+def read_picture(
+    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[Picture], bool]
+) -> Picture:
+    """The picture with its bytes, or without those where the client has them.
+
+    Raises `NotFound` where the file is another one now, and what `CameraIndex.ask` does.
+    """
+    return index.ask(partial(_read, index, row, is_not_modified))
+
+
+def open_clip(index: CameraIndex, row: IndexedPicture) -> OpenClip:
+    """The clip, open; to be closed by the caller. Raises what `read_picture` does."""
+    return index.ask(partial(_open, index, row))
+
+
+def facts_of_frame(row: IndexedPicture, clip: OpenClip) -> Picture:
+    """A frame of the clip without its bytes: it counts as the clip's file, as a JPEG."""
+    status, name = clip.status, f"{os.path.splitext(row.name)[0]}.jpg"
+    return Picture(
+        *(name, status.st_dev, status.st_ino, status.st_size),
+        *(status.st_mtime_ns, status.st_ctime_ns, row.taken_us * 1000, 0),
+    )
+
+
+def nearest_picture(index: CameraIndex, clip: IndexedPicture) -> IndexedPicture:
+    """The picture nearest to a clip, which cameras upload beside it; raises `NoThumbnail`."""
+    first = clip.taken_us - BESIDE_SECONDS * 10**6
+    filters = Filters(start_us=first, end_us=clip.taken_us + 1, kind="picture")
+    page = Listing(index).page(filters, 1, around=clip.taken_us)
+    if not page.rows:
+        raise NoThumbnail
+    return page.rows[0]
+
+
+def _read(
+    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[Picture], bool]
+) -> Picture:
+    with _folder_of(index, row), opened(index.lookups.opened.folder, row.path.split("/")) as file:
+        clock = index.lookups.opened.clock
+        for _ in range(READ_ATTEMPTS):
+            _require_same(index, row, file)
+            picture = describe(file, row.name, clock)
+            if is_not_modified(picture):
+                return picture
+            data = read_up_to(file, picture.size)
+            if len(data) == picture.size and describe(file, row.name, clock) == picture:
+                return picture._replace(data=data)
+    raise NotFound("picture")
+
+
+def _open(index: CameraIndex, row: IndexedPicture) -> OpenClip:
+    with _folder_of(index, row):
+        file = safe_open.open_file(index.lookups.opened.folder, row.path.split("/"))
+        try:
+            status = _require_same(index, row, file)
+        except BaseException:  # raised again: the descriptor must not leak
+            os.close(file)
+            raise
+        return index.clip(file, status)
+
+
+@contextmanager
+def _folder_of(index: CameraIndex, row: IndexedPicture) -> Iterator[None]:
+    """The camera's folder, open in the block; a file that is not there has no id any more."""
+    with index.opened():
+        try:
+            yield
+        except (safe_open.FileNotReadable, safe_open.OutsideFolder, NotFound):
+            index.lookups.look_at(row.folder, [row.name])
+            raise NotFound("picture") from None
+
+
+def _require_same(index: CameraIndex, row: IndexedPicture, file: int) -> os.stat_result:
+    """The status of the open file; raises `NotFound` where its id is another one.
+
+    Two changes within one tick of the kernel's clock give the same id, so a file that changed
+    just now is looked at after that.
+    """
+    status = os.fstat(file)
+    if 0 <= time.time_ns() - status.st_ctime_ns < TICK_NS:
+        time.sleep(TICK_NS / 1e9)
+        status = os.fstat(file)
+    lookups = index.lookups
+    facts = facts_of(lookups.finder.camera_id, row.path, status, lookups.opened.inodes_last)
+    if facts.picture_id != id_of(row):
+        raise NotFound("picture")
+    return status
