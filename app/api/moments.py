@@ -24,7 +24,7 @@ from .pictures import base_path
 blp = Blueprint("moments", __name__, url_prefix="/api", description=__doc__)
 
 UNKNOWN = ("camera_not_found",)
-# The index answers, whatever state a folder is in.
+# The index can be read whatever state a folder is in.
 UNREADABLE = (
     *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
     FolderBusy,
@@ -58,7 +58,7 @@ def list_camera_moments(query: Row, camera_id: UUID) -> Row:
 @blp.arguments(schemas.TimelineQuerySchema, location="query")
 @blp.response(200, schemas.TimelineSchema, example=schemas.EXAMPLE_TIMELINE, problems=UNKNOWN)
 def get_camera_timeline(query: Row, camera_id: UUID) -> Row:
-    """Count what came in each part of a period: pictures, clips, detections and events"""
+    """Count pictures, clips, detections and events in each part of a period"""
     camera = Camera.one(str(camera_id))
     name = query.get("timezone", _settings().box()["timezone"])
     period = query["start_date"], query["end_date"]
@@ -99,7 +99,7 @@ def _after(signer: Any, cursor: str | None) -> tuple[int, str] | None:
 
 
 def _listing(camera: Row) -> Listing:
-    """The camera's pictures, with the last changes where its folder can be read."""
+    """The camera's pictures, with the latest changes if its folder can be read."""
     with suppress(*UNREADABLE):
         return Listing(index().follow(camera))
     return Listing(index().of(camera))

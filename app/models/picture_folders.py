@@ -1,4 +1,4 @@
-"""Of which folders are the pictures indexed, and which of them does somebody keep?
+"""Of which folders are the pictures indexed, and which pictures are kept?
 
 Paths are the bytes that the disk has.
 """
@@ -11,7 +11,7 @@ from peewee import BigIntegerField, BlobField, IntegerField, TextField
 from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 from .cameras import Camera
 
-# What is kept up to date, so that nobody has to count.
+# Totals that are updated with each change, so that they need not be counted.
 TOTALS = ("pictures", "picture_bytes", "clips", "clip_bytes")
 
 
@@ -20,9 +20,9 @@ class PictureCamera(BaseModel):
 
     # Never used again.
     id = AutoIncrementField()
-    # Null where the rows are only waiting to be deleted.
+    # Null if the rows are only waiting to be deleted.
     camera_id = TextField(null=True, unique=True)
-    # What the pictures were found by.
+    # The folder and pattern by which the pictures were found.
     folder_path = TextField()
     file_pattern = TextField(null=True)
     pictures = IntegerField()
@@ -36,7 +36,7 @@ class PictureCamera(BaseModel):
 
     @classmethod
     def begin(cls, camera_id: str, folder_path: str, file_pattern: str | None) -> Row:
-        """A new row; those of another folder or pattern wait to be deleted. For a change."""
+        """Insert and return a new row; mark those of another folder or pattern for deletion."""
         _detach().change(camera_id=camera_id)
         zeros = ("pictures", "picture_bytes", "clips", "clip_bytes", "version", "compared_us")
         row: Row = {
@@ -54,7 +54,7 @@ class PictureCamera(BaseModel):
 
     @classmethod
     def add(cls, number: int, differences: Row) -> None:
-        """Add to the totals, and increase the version; to be called inside a change."""
+        """Add to the totals, and increase the version; call it inside a change."""
         totals = {name: differences.get(name, 0) for name in TOTALS}
         _add_to_totals().change(id=number, **totals)
 
@@ -74,7 +74,7 @@ class PictureFolder(BaseModel):
 
     @classmethod
     def begin(cls, camera: int, path: str) -> int:
-        """A new folder, not compared yet; its id. To be called inside a change."""
+        """Insert a folder that is not compared yet; return its id. Call it inside a change."""
         facts = dict.fromkeys(("inode", "mtime_ns", "ctime_ns"), 0)
         return cls.insert_row({"camera": camera, "path": os.fsencode(path), **facts})
 
@@ -97,7 +97,7 @@ class PictureFolder(BaseModel):
 
 
 class KeptPicture(BaseModel):
-    """What somebody decided to keep. It belongs to no index, so that it survives its loss.
+    """A picture that a person decided to keep. It survives the loss of the index.
 
     It is the file of its path, size and mtime, or of its inode, size and mtime.
     """

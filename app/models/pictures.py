@@ -1,4 +1,4 @@
-"""Which pictures and clips are there, by time? An index that can be built anew.
+"""Which pictures and clips are there, by time? An index that can be rebuilt from the files.
 
 Paths and names are the bytes that the disk has. Times are in microseconds since the epoch.
 """
@@ -21,9 +21,9 @@ from peewee import (
 from ..db.base import BaseModel, Parameter, Row, chunks, compiled
 from .picture_folders import PictureFolder
 
-# So many names are looked up by one query.
+# How many names one query looks up.
 NAMES_AT_ONCE = 64
-# Where a page begins: the time and the tag of a picture that comes before it.
+# Where a page begins: after the picture with this time and tag.
 Key = tuple[int, bytes]
 
 
@@ -59,7 +59,7 @@ class Picture(BaseModel):
     # The number of its `PictureCamera`.
     camera = IntegerField()
     is_clip = BooleanField()
-    # When it was taken; where its own time was not believed, when it was first seen.
+    # When it was taken; if its own time was not trusted, when it was first seen.
     taken_us = BigIntegerField()
     # 10 bytes of a hash of camera, path, inode, size and times.
     tag = BlobField()
@@ -89,7 +89,7 @@ class Picture(BaseModel):
         limit: int,
         newest_first: bool = True,
     ) -> list[IndexedPicture]:
-        """At most ``limit`` that come after the key ``beyond``, and match what is ``given``:
+        """At most ``limit`` rows after the key ``beyond`` that match the ``given`` filters:
         ``start_us`` (not before), ``end_us`` (before) and ``kept``.
         """
         key = dict(zip(("key_us", "key_tag"), beyond or (), strict=False))
@@ -105,7 +105,7 @@ class Picture(BaseModel):
 
     @classmethod
     def tagged(cls, camera: int, tag: bytes, own_us: int) -> IndexedPicture | None:
-        """The one of this tag and own time."""
+        """The picture with this tag and own time."""
         found = [
             *_select_by_time().rows(camera=camera, tag=tag, own_us=own_us),
             *_select_by_tag().rows(camera=camera, tag=tag, own_us=own_us),
@@ -114,7 +114,7 @@ class Picture(BaseModel):
 
     @classmethod
     def named(cls, camera: int, folder: str, names: Iterable[str]) -> list[IndexedPicture]:
-        """Those of these names in a folder."""
+        """The pictures with these names in a folder."""
         found = PictureFolder.at(camera, folder)
         return cls.in_folder(found["id"], names) if found else []
 
@@ -136,7 +136,7 @@ class Picture(BaseModel):
 
     @classmethod
     def put(cls, camera: int, folder_id: int, pictures: list[IndexedPicture]) -> None:
-        """Write them, in place of rows of the same names; to be called inside a change."""
+        """Write the rows, and replace those of the same names; call it inside a change."""
         for some in chunks(pictures):
             values: Row = {}
             for n, picture in enumerate(some):
@@ -147,14 +147,14 @@ class Picture(BaseModel):
 
     @classmethod
     def remove_named(cls, folder_id: int, names: Iterable[str]) -> None:
-        """Delete those of these names in a folder; to be called inside a change."""
+        """Delete the rows with these names in a folder; call it inside a change."""
         for some in _batches([os.fsencode(name) for name in names]):
             values = {f"name_{n}": name for n, name in enumerate(some)}
             _delete_named(len(some)).change(folder=folder_id, **values)
 
     @classmethod
     def remove_some(cls, camera: int, limit: int) -> int:
-        """Delete rows of a camera's number, the last ones of folders; how many were deleted."""
+        """Delete rows of a camera's number, those of folders last; return their number."""
         values = {"camera": camera, "limit": limit}
         return _delete_some().change(**values) or _delete_folders().change(**values)
 
@@ -177,7 +177,7 @@ def _batches(names: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def _form(given: Row) -> tuple[tuple[str, ...], bool | None]:
-    """What the SQL depends on: the bounds that are given, and which kept marks."""
+    """The parts of the filters that the SQL depends on: which bounds are given, and ``kept``."""
     return tuple(name for name in given if name != "kept"), given.get("kept")
 
 
@@ -187,7 +187,7 @@ def _conditions(names: tuple[str, ...], kept: bool | None) -> list[Any]:
         "end_us": Picture.taken_us < Parameter("end_us"),
     }
     conditions = [Picture.camera == Parameter("camera"), Picture.is_clip == Parameter("is_clip")]
-    # No parameter, so that the index of those that are kept is used.
+    # No parameter, so that SQLite can use the partial index of kept pictures.
     marks = [] if kept is None else [SQL("kept = 1" if kept else "kept = 0")]
     return conditions + [bounds[name] for name in names] + marks
 

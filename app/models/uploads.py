@@ -1,4 +1,4 @@
-"""When did a camera upload? Its pictures and clips in short, where thousands are read."""
+"""When did a camera upload? Its pictures and clips as short rows, to read thousands of them."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """Where does a camera's folder differ from the index? Compared in small steps.
 
-Folders that are as they were when they were compared last are not read again, unless all are to
-be. Only names are taken from a listing; each file is looked at by its path at that moment, so that
-what a step finds is never older than what was found before.
+Folders that are unchanged since the last comparison are not read again, except in a full
+comparison. Only names are taken from a listing; each file's status is read at the moment of its
+step, so that no result is older than an earlier one.
 """
 
 import os
@@ -15,16 +15,16 @@ from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping, may_e
 from .lookups import Lookups
 from .overlay import FolderFacts
 
-# Of so many files in one folder the names are remembered; of more, each row is looked at again.
+# The most names of one folder that are kept in memory; with more, each row is checked again.
 MOST_NAMES = 20_000
 FOLDERS_AT_ONCE = 50
 
 
 class Comparison:
-    """What is to be compared of one camera's folder, step by step.
+    """The comparison of one camera's folder, step by step.
 
-    ``seconds``: how long it took the last time to read all files, or only changed folders;
-    ``files``: how many were looked at.
+    ``seconds``: how long the last full comparison took, and the last one of changed folders;
+    ``files``: how many files were checked.
     """
 
     def __init__(self, lookups: Lookups) -> None:
@@ -36,20 +36,20 @@ class Comparison:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is left to be compared."""
+        """Whether a comparison is in progress."""
         return bool(self._parts)
 
     def begin(self, is_full: bool) -> None:
-        """Compare everything anew; ``is_full``: files of unchanged folders, too."""
+        """Begin a new comparison of everything; ``is_full``: including unchanged folders."""
         self._is_full = is_full or (self.is_busy and self._is_full)
         self._took, self._parts = 0.0, [self._compare("", self._is_full)]
 
     def add(self, folder: str) -> None:
-        """Compare what is below a folder, in whose place something came or went."""
+        """Compare everything below a folder that was added, moved or removed."""
         self._parts.append(self._compare(folder, is_full=True))
 
     def step(self) -> bool:
-        """Do the next step, of one or two milliseconds; whether nothing is left."""
+        """Do the next step, of one or two milliseconds; return whether nothing is left."""
         if self._parts:
             began, is_whole = time.monotonic(), len(self._parts) == 1
             try:
@@ -65,7 +65,7 @@ class Comparison:
         return not self._parts
 
     def _compare(self, top: str, is_full: bool) -> Iterator[None]:
-        """Every folder from ``top`` down: those that are there, and those that the table has."""
+        """Compare every folder from ``top`` down: existing ones and those in the table."""
         yield from self._read_tree(top, is_full)
         after: str | None = None
         while known := self._known_below(top, after):
@@ -81,7 +81,7 @@ class Comparison:
         return PictureFolder.below(number, top, after, FOLDERS_AT_ONCE) if number else []
 
     def _check(self, path: str) -> Iterator[None]:
-        """Remove what is known of the folder if that is gone."""
+        """Remove the folder from the index if it does not exist any more."""
         folder = self._reach(path)
         if folder is None:
             yield from self._remove(path)
@@ -89,7 +89,7 @@ class Comparison:
             os.close(folder)
 
     def _read_tree(self, top: str, is_full: bool) -> Iterator[None]:
-        """The folder, and those below it that the table does not know, or all of them."""
+        """Read the folder and, below it, the folders that are not in the table, or all."""
         waiting = [top]
         while waiting:
             path = waiting.pop()
@@ -106,7 +106,7 @@ class Comparison:
                 os.close(folder)
 
     def _read(self, folder: int, path: str, waiting: list[str], is_full: bool) -> Iterator[None]:
-        """Every file in one folder; folders below it that are to be read, too, begin to wait."""
+        """Check every file in one folder, and add the sub-folders to read to ``waiting``."""
         is_upload, seen, names = self._lookups.finder.is_upload, set[str](), list[str]()
         for entry in entries(folder):
             name = entry.name
@@ -126,7 +126,7 @@ class Comparison:
         yield from self._look_for_gone(path, {*seen, *names} if len(seen) <= MOST_NAMES else set())
 
     def _look_for_gone(self, path: str, seen: set[str]) -> Iterator[None]:
-        """The files of a folder that have a row and were not seen."""
+        """Check the files of a folder that have a row and were not ``seen``."""
         waiting = self._lookups.overlay.changes_in(path)
         self._look_at(path, [name for name in waiting if name not in seen])
         number, after = self._lookups.number, ""
@@ -136,7 +136,7 @@ class Comparison:
             yield
 
     def _remove(self, path: str) -> Iterator[None]:
-        """The folder is gone."""
+        """Remove the folder and its files from the index."""
         yield from self._look_for_gone(path, set())
         if self._known(path) is not None:
             self._lookups.overlay.put_folder(path, None)
@@ -147,7 +147,7 @@ class Comparison:
             self._lookups.look_at(path, names)
 
     def _reach(self, path: str) -> int | None:
-        """The folder, open; None where it is not to be read."""
+        """A descriptor of the folder; None where it must not be read."""
         if any(map(is_housekeeping, path.split("/") if path else ())):
             return None
         folder = self._lookups.reach(path)
@@ -157,7 +157,7 @@ class Comparison:
         return folder
 
     def _known(self, path: str) -> FolderFacts | None:
-        """What is stored of a folder; None where it is not known."""
+        """The stored facts of a folder; None where there are none."""
         waiting, number = self._lookups.overlay.facts_of(path), self._lookups.number
         row = PictureFolder.at(number, path) if number and waiting is None else None
         return FolderFacts(row["inode"], row["mtime_ns"], row["ctime_ns"]) if row else waiting

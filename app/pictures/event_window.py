@@ -9,14 +9,14 @@ BEFORE_US, AFTER_US, CLIP_AFTER_US = 30 * SECOND_US, 30 * SECOND_US, 120 * SECON
 
 
 def around_event(event: Row) -> Filters:
-    """Those from 30 s before an event to 30 s after its end, clips to 120 s after it.
+    """The pictures from 30 s before an event to 30 s after its end, clips to 120 s after it.
 
-    While the event goes on, all that came since. Oldest first.
+    Without an end, all since then. Oldest first.
     """
     start_us = clock.microseconds(event["started_at"]) - BEFORE_US
     if event["ended_at"] is None:
         return Filters(start_us, newest_first=False)
-    # A period ends before its end.
+    # The end of a period is exclusive.
     end_us = clock.microseconds(event["ended_at"]) + 1
     clips_end_us = end_us + CLIP_AFTER_US
     return Filters(start_us, end_us + AFTER_US, newest_first=False, clips_end_us=clips_end_us)

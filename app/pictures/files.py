@@ -1,4 +1,4 @@
-"""What does the index say of a file: whether it is listed, with which id, and as taken when?"""
+"""Which files are listed in the index, with which id, and with which time?"""
 
 import os
 import re
@@ -16,16 +16,16 @@ from ..storage.scan import NameFilter, is_candidate, is_clip, is_readable, uploa
 TYPES = formats.CONTENT_TYPES | clips.CONTENT_TYPES
 TAG_BYTES = 10
 ID = re.compile(f"([0-9a-f]{{{2 * TAG_BYTES}}})-(0|[1-9a-f][0-9a-f]{{0,15}})")
-# Local file systems that number their files anew each time they are mounted.
+# Local file systems that assign inode numbers anew at each mount.
 WITHOUT_INODES = ("vfat", "exfat")
-# Others whose numbers last.
+# Other file systems whose inode numbers are stable.
 WITH_INODES = ("nfs", "nfs4")
-# No table holds a larger number.
+# The largest integer in a table.
 LARGEST = 2**63 - 1
 
 
 class Finder(NamedTuple):
-    """By what a camera's files are found; ``most_bytes``: of the largest picture."""
+    """Which files are a camera's; ``most_bytes``: the largest picture."""
 
     camera_id: str
     file_pattern: str | None
@@ -38,7 +38,7 @@ class Finder(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What names just these bytes at this path."""
+    """Identifies these bytes at this path."""
 
     tag: bytes
     own_us: int
@@ -50,7 +50,7 @@ class Facts(NamedTuple):
 
 
 def parse_id(text: str) -> Facts | None:
-    """The facts that the id was made of; None where it is no id."""
+    """The facts in an id; None if it is not valid."""
     found = ID.fullmatch(text)
     if found is None:
         return None
@@ -84,7 +84,7 @@ def microseconds(nanoseconds: int) -> int:
 
 
 def inodes_last(folder: int) -> bool:
-    """Whether files keep their inode numbers where the open folder lies."""
+    """Whether inode numbers are stable on the file system of the open folder."""
     mount = mounts.table().way(safe_open.real_path(folder))[-1]
     return mount.kind in WITH_INODES or (mount.is_local and mount.kind not in WITHOUT_INODES)
 
@@ -103,9 +103,9 @@ def described(
     facts: Facts,
     clock: StorageClock,
 ) -> IndexedPicture:
-    """The new row of a file that is seen for the first time, at this folder and name.
+    """The new row of a file that is seen for the first time, with this folder and name.
 
-    A time that is not believed is replaced by the present one.
+    A time that is not trusted is replaced by the current one.
     """
     rank, time_ns, _ = clock.place(status)
     taken_us = microseconds(time_ns if rank == TRUSTED else clock.box_ns)

@@ -1,4 +1,4 @@
-"""Which pictures and clips of a camera match, page by page? The table, corrected by what waits."""
+"""Which pictures and clips of a camera match, page by page? By the table and unwritten changes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from .files import content_type, id_of, parse_id
 from .overlay import Corrections
 
 KINDS = ("picture", "clip")
-# So many rows are in memory when all are read.
+# How many rows are in memory when all are read.
 ROWS_AT_ONCE = 500
-# How often the table is read again that another process writes meanwhile.
+# How often the table is read again if another process has written to it.
 ATTEMPTS = 5
 
 
@@ -40,7 +40,7 @@ class Filters:
 
     @property
     def kinds(self) -> Sequence[bool]:
-        """Whether clips are listed, and whether pictures are."""
+        """The kinds that are listed: False for pictures, True for clips."""
         return (False, True) if self.kind is None else (self.kind == KINDS[True],)
 
     def given(self, is_clip: bool) -> Row:
@@ -72,7 +72,7 @@ class Page(NamedTuple):
 
 
 class Listing:
-    """The pictures of one camera, for one answer. Reads nothing but the index."""
+    """The pictures of one camera, for one response. Reads only the index."""
 
     def __init__(self, index: CameraIndex) -> None:
         self._index = index
@@ -82,8 +82,8 @@ class Listing:
     def page(
         self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
     ) -> Page:
-        """At most ``limit`` rows: those that the cursor leads to, or from the one on that is
-        nearest to ``around`` (of two the older), or the first.
+        """At most ``limit`` rows: those of the cursor, or those from the row nearest to ``around``
+        on (of two, the older), or the first ones.
 
         Raises `BadCursor`.
         """
@@ -113,7 +113,7 @@ class Listing:
         return Page(rows, following, preceding)
 
     def count(self, filters: Filters) -> int:
-        """How many match; without bounds and marks that is known and not counted."""
+        """How many rows match; without bounds and marks that is stored, not counted."""
         for _ in range(ATTEMPTS):
             row, corrections = self._table_row(), self.corrections()
             number = sum(
@@ -149,18 +149,18 @@ class Listing:
         return next(iter(Picture.named(self.number, folder, [name])), None)
 
     def every(self, filters: Filters) -> Iterator[IndexedPicture]:
-        """All rows that match, some at a time in memory."""
+        """All rows that match; only some are in memory at a time."""
         key: Key | None = None
         while rows := self._rows(filters, key, ROWS_AT_ONCE, filters.newest_first):
             yield from rows
             key = rows[-1].key
 
     def corrections(self) -> Corrections:
-        """By what the rows of the table are to be corrected."""
+        """The difference between the table and the current pictures."""
         return self._index.lookups.overlay.corrections()
 
     def _table_row(self) -> Row:
-        """What the table knows of the camera; nothing where it is of another folder."""
+        """The camera's row in the table; zeros if it is that of another folder."""
         row = PictureCamera.find(camera_id=self._camera_id)
         if row and (row["folder_path"], row["file_pattern"]) == self._index.found_by:
             return row
@@ -179,7 +179,7 @@ class Listing:
         return changes + (Picture.count_of(number, is_clip, given) if number else 0)
 
     def _before_nearest(self, filters: Filters, around: int) -> Key | None:
-        """The key after which the page begins, in the order of the list."""
+        """The key after which a page around a moment begins, in the order of the list."""
         older = self._rows(filters, (around + 1, b""), 1, newest_first=True)
         newer = self._rows(filters, (around + 1, b""), 1, newest_first=False)
         nearest = [row.taken_us for row in (*older, *newer)]
@@ -191,7 +191,7 @@ class Listing:
     def _rows(
         self, filters: Filters, beyond: Key | None, limit: int, newest_first: bool
     ) -> list[IndexedPicture]:
-        """The next rows in an order, from the table and from what waits."""
+        """The next rows in an order, from the table and from unwritten changes."""
         corrections = self.corrections()
         found = [
             row
@@ -214,7 +214,7 @@ class Listing:
         newest_first: bool,
         corrections: Corrections,
     ) -> list[IndexedPicture]:
-        """Rows of the table that hold, until there are enough."""
+        """Rows of the table that are not hidden, at most a few more than ``limit``."""
         rows: list[IndexedPicture] = []
         while len(rows) < limit:
             some = Picture.ordered(self.number, is_clip, given, beyond, limit, newest_first)
@@ -226,7 +226,7 @@ class Listing:
 
 
 def shown(row: IndexedPicture, camera_id: str) -> Row:
-    """A row as it is sent."""
+    """A row as the API sends it."""
     return {
         "id": id_of(row),
         "camera_id": camera_id,

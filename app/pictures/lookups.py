@@ -1,4 +1,4 @@
-"""Which row does a file have now, and which one should it have? Looked at by its path."""
+"""Which row does a file have in the index, and which one should it have?"""
 
 import os
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from ..storage.newest_files import StorageClock
 from .files import Finder, described, facts_of, is_listed
 from .overlay import Change, FolderFacts, Overlay
 
-# A folder whose files changed so shortly before it was looked at may change again without a new
-# time: FAT keeps times in steps of two seconds.
+# A folder that changed less than this before it was read may change again without a new time,
+# because FAT keeps times in steps of two seconds.
 CERTAIN_NS = 2 * 10**9
-# So many folders are remembered as changed, or as holding files that are overwritten in place.
+# How many folders are kept as changed, or as folders with files that are overwritten in place.
 MOST_FOLDERS = 10_000
 
 
 class Opened(NamedTuple):
-    """The camera's folder, open, and its storage: what its clock shows, and whether inode numbers
-    last there.
+    """The descriptor of the camera's folder, its storage's clock, and whether inode numbers are
+    stable there.
     """
 
     folder: int
@@ -29,10 +29,11 @@ class Opened(NamedTuple):
 
 
 class Lookups:
-    """Looks at the files of one camera, in one thread at a time, while its folder is ``opened``.
+    """Compares files of one camera with the index, in one thread at a time, in its ``opened``
+    folder.
 
-    ``number``: the camera's in the table, 0 while it has none; ``being_written``: the files that
-    are known to be open for writing; ``changed_folders``: those whose facts are not stored;
+    ``number``: the camera's number in the table, 0 while it has none; ``being_written``: the files
+    that are known to be open for writing; ``changed_folders``: those whose facts are not stored;
     ``rewritten``: those with files that are overwritten in place.
     """
 
@@ -45,7 +46,7 @@ class Lookups:
         self.rewritten: set[str] = set()
 
     def look_at(self, folder: str, names: Iterable[str]) -> None:
-        """Look at files in a folder by their names, and let their changes wait."""
+        """Compare files in a folder with the index, and add their changes to the overlay."""
         names = list(names)
         stored = {row.name: row for row in self.stored(folder, names)}
         parent = self.reach(folder)
@@ -64,11 +65,11 @@ class Lookups:
                 os.close(parent)
 
     def stored(self, folder: str, names: Iterable[str]) -> list[IndexedPicture]:
-        """The rows that the table has of files in a folder."""
+        """The table's rows of these files in a folder."""
         return Picture.named(self.number, folder, names) if self.number else []
 
     def reach(self, folder: str) -> int | None:
-        """A descriptor of a folder below the camera's; None where none is to be read there."""
+        """A descriptor of a folder below the camera's; None where it cannot be read."""
         components = folder.split("/") if folder else []
         try:
             return safe_open.open_below(self.opened.folder, components)
@@ -76,8 +77,8 @@ class Lookups:
             return None
 
     def facts_of(self, folder: str) -> FolderFacts | None:
-        """The facts of a folder now, zeros where it may change without a change of them; None
-        where it is gone.
+        """The current facts of a folder; zeros if it may change without changing them; None if it
+        is gone.
         """
         reached = self.reach(folder)
         if reached is None:
@@ -88,7 +89,7 @@ class Lookups:
             os.close(reached)
 
     def facts_of_open(self, reached: int, folder: str) -> FolderFacts:
-        """The same where the folder is open."""
+        """The same for an open folder."""
         status = os.fstat(reached)
         is_certain = self.opened.clock.now_ns - status.st_mtime_ns > CERTAIN_NS
         if folder in self.rewritten or not is_certain:
@@ -97,7 +98,7 @@ class Lookups:
         return FolderFacts(status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
 
     def note_changed(self, folder: str) -> None:
-        """Remember that the facts of a folder are not stored as they are."""
+        """Note that the current facts of a folder are not stored."""
         if len(self.changed_folders) < MOST_FOLDERS:
             self.changed_folders[folder] = None
 
@@ -122,13 +123,15 @@ class Lookups:
         return described((folder, name), status, facts, self.opened.clock)
 
     def _is_being_written(self, path: str, status: os.stat_result) -> bool:
-        """Truncation by name closes nothing, so what does not change for long is complete."""
+        """After truncate(2) by name no close follows, so a file that is unchanged for long is
+        complete.
+        """
         stalled_ns = self.opened.clock.now_ns - STALLED_SECONDS * 10**9
         return path in self.being_written and status.st_mtime_ns > stalled_ns
 
     def _note_rewriting(self, parent: int, folder: str, name: str) -> None:
-        """A file that changes in its place does not change its folder: the stored facts of that
-        would hide the change from the next start, so they are no longer to be believed.
+        """Discard the folder's stored facts: a file that is overwritten in place does not change
+        them, so that the next start would miss the change.
         """
         if folder in self.rewritten or len(self.rewritten) >= MOST_FOLDERS:
             return

@@ -1,4 +1,4 @@
-"""Which moments were there, with what was detected in them? Newest first, page by page."""
+"""Which moments are there, with which detections? Newest first, page by page."""
 
 from collections.abc import Iterator
 from datetime import tzinfo
@@ -33,8 +33,8 @@ class Source(NamedTuple):
 
 
 class Period(NamedTuple):
-    """Which moments: those that start in it, ``start_us`` included, ``end_us`` not; and only
-    those that come after the moment of ``after``, its start and its camera's id.
+    """The moments to list: those that start from ``start_us`` to before ``end_us``, and in the
+    list come after the moment ``after``, given by its start and its camera's id.
     """
 
     start_us: int | None = None
@@ -77,7 +77,7 @@ def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[Placed]:
     """The moments of one camera that start in the period."""
     bounds = [period.end_us, None if period.after is None else period.after[0] + 1]
     end_us = min((bound for bound in bounds if bound is not None), default=NEVER_US)
-    # No moment is longer than an hour, and what is cut shows in the hour before the end.
+    # No moment is longer than an hour, and whether a run is cut shows within the hour before.
     read_from = min(end_us + 2 * HOUR_US + source.gap_us, NEVER_US)
     moments = group(newest_first(source.listing, read_from), source.gap_us, zone)
     newer, moment = None, next(moments, None)
@@ -96,7 +96,7 @@ def _comes_after(placed: Placed, period: Period) -> bool:
 def _shown(placed: Placed) -> Row:
     source, moment = placed.source, placed.moment
     camera_id, gap_us = source.camera["id"], source.gap_us
-    # The microsecond is added because a period ends before its end.
+    # One microsecond is added because the end of a period is exclusive.
     around = _text(moment.start_us - gap_us), _text(moment.end_us + gap_us + 1)
     detections = [
         each
@@ -122,7 +122,7 @@ def _shown(placed: Placed) -> Row:
 
 
 def _cover(placed: Placed, detections: list[Row]) -> Upload:
-    """The picture of the surest detection, else the one in the middle."""
+    """The picture of the detection with the highest confidence, else the middle one."""
     if not detections:
         return placed.moment.middle()
     surest = max(detections, key=lambda each: (each["confidence"], each["detected_at"]))

@@ -15,7 +15,7 @@ HOUR_US = 3600 * SECOND_US
 class Moment(NamedTuple):
     """Uploads of one camera that follow each other closely, newest first; never empty.
 
-    ``continuous``: whether it is a part of a run that is longer than an hour.
+    ``continuous``: whether it is part of a run of uploads of more than an hour.
     """
 
     uploads: Sequence[Upload]
@@ -50,20 +50,20 @@ class Moment(NamedTuple):
         return max(self.start_us - moment_us, moment_us - self.end_us, 0)
 
     def shown(self) -> Sequence[Upload]:
-        """Those that can stand for it: the pictures, or the clips where there are only clips."""
+        """The uploads that may represent it: the pictures, or the clips if there is no picture."""
         return [upload for upload in self.uploads if not upload[2]] or self.uploads
 
 
 @dataclass(slots=True)
 class _Hour:
-    """The full hour of a time zone that a time lies in."""
+    """A full hour of a time zone."""
 
     zone: tzinfo
     start_us: int = 0
     end_us: int = 0
 
     def move_to(self, moment_us: int) -> None:
-        """Become the hour of this time."""
+        """Move to the hour that contains this time."""
         if self.start_us <= moment_us < self.end_us:
             return
         offset = self.zone.utcoffset(clock.from_ns(moment_us * 1000).astimezone(self.zone))

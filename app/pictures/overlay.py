@@ -18,7 +18,9 @@ class Change(NamedTuple):
 
 
 class FolderFacts(NamedTuple):
-    """What changes with what a folder holds; all zero where its files must be compared again."""
+    """The attributes that change with a folder's entries; zeros if its files must be compared
+    again.
+    """
 
     inode: int = 0
     mtime_ns: int = 0
@@ -26,10 +28,10 @@ class FolderFacts(NamedTuple):
 
 
 class Corrections(NamedTuple):
-    """By what the rows of the table of this ``version`` are to be corrected.
+    """The difference between the table's rows of this ``version`` and the current pictures.
 
-    ``hidden``: those that do not count, or are among the ``added`` ones; ``removed``: those that
-    the table has; ``totals``: what is to be added to the totals.
+    ``hidden``: rows of the table to ignore, because they are removed or ``added`` anew;
+    ``removed``: the removed rows; ``totals``: the differences of the totals.
     """
 
     version: int
@@ -40,7 +42,7 @@ class Corrections(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What is written together: changes by folder and name, and facts of folders."""
+    """Changes that are written together, by folder and name, and facts of folders."""
 
     changes: dict[str, dict[str, Change]]
     folders: dict[str, FolderFacts | None]
@@ -49,8 +51,8 @@ class Batch(NamedTuple):
 class Overlay:
     """The changes of one camera's pictures that are not written yet. Safe for threads.
 
-    ``version``: of the table's rows that they belong to; ``is_urgent``: whether they must be
-    written soon. A folder whose facts are None is gone.
+    ``version``: that of the table's rows to which the changes apply; ``is_urgent``: whether they
+    must be written soon. Facts of None mean that the folder is gone.
     """
 
     def __init__(self) -> None:
@@ -65,32 +67,32 @@ class Overlay:
         return self._number + len(self._folders)
 
     def clear(self, version: int) -> None:
-        """Forget all changes; the table has this version now."""
+        """Discard all changes and begin with this version of the table."""
         with self.lock:
             self._changes, self._folders, self._number = {}, {}, 0
             self.version, self.is_urgent, self._corrections = version, False, None
 
     def changes_in(self, folder: str) -> dict[str, Change]:
-        """What waits for the files in a folder, by their names."""
+        """The changes of files in a folder, by name."""
         with self.lock:
             return dict(self._changes.get(folder, {}))
 
     def change_of(self, folder: str, name: str) -> Change | None:
-        """What waits for one file."""
+        """The change of one file."""
         return self._changes.get(folder, {}).get(name)
 
     def folders_below(self, top: str) -> list[str]:
-        """The folders below this one in which files wait."""
+        """The folders below this one that have changed files."""
         prefix = f"{top}/" if top else ""
         with self.lock:
             return [each for each in self._changes if each.startswith(prefix)]
 
     def facts_of(self, folder: str) -> FolderFacts | None:
-        """What waits for a folder."""
+        """The facts of a folder that are not written yet."""
         return self._folders.get(folder)
 
     def put(self, folder: str, name: str, change: Change) -> None:
-        """Let the change of a file wait."""
+        """Add the change of a file."""
         with self.lock:
             files = self._changes.setdefault(folder, {})
             self._number -= files.pop(name, None) is not None
@@ -102,12 +104,12 @@ class Overlay:
             self._corrections = None
 
     def put_folder(self, folder: str, facts: FolderFacts | None) -> None:
-        """Let the facts of a folder wait."""
+        """Add the facts of a folder."""
         with self.lock:
             self._folders[folder] = facts
 
     def corrections(self) -> Corrections:
-        """What an answer is to take account of."""
+        """The difference that responses must take into account."""
         with self.lock:
             if self._corrections is None:
                 changes = [c for files in self._changes.values() for c in files.values()]
@@ -115,7 +117,7 @@ class Overlay:
             return self._corrections
 
     def batch(self, most: int) -> Batch:
-        """What is to be written next: about so many changes, and the folders with the last."""
+        """The next changes to write, about ``most``, with the last ones the facts of folders."""
         with self.lock:
             taken: dict[str, dict[str, Change]] = {}
             for folder, files in self._changes.items():
@@ -127,9 +129,9 @@ class Overlay:
             return Batch(taken, dict(self._folders) if number == self._number else {})
 
     def settle(self, written: Batch, version: int) -> None:
-        """Forget what was written, unless it has changed since; the table has this version."""
+        """Drop the written changes, except those that changed again; set the table's version."""
         with self.lock:
-            if self.version != version:  # else what waits was compared with these rows already
+            if self.version != version:  # else the changes apply to these rows already
                 self.version, self._corrections = version, None
                 for folder, changes in written.changes.items():
                     self._rebase(folder, changes)
@@ -139,7 +141,7 @@ class Overlay:
             self.is_urgent = self.is_urgent and not written.folders
 
     def _rebase(self, folder: str, written: dict[str, Change]) -> None:
-        """What waits for these files now differs from the rows that were written."""
+        """Let the changes of these files apply to the rows that were written."""
         for name, change in written.items():
             waiting = self.change_of(folder, name)
             self.put(
@@ -148,7 +150,7 @@ class Overlay:
 
 
 def add_to_totals(totals: Row, row: IndexedPicture, sign: int) -> None:
-    """Count the row in, or out."""
+    """Add the row to the totals, or subtract it."""
     number, size = ("clips", "clip_bytes") if row.is_clip else ("pictures", "picture_bytes")
     totals[number] = totals.get(number, 0) + sign
     totals[size] = totals.get(size, 0) + sign * row.size

@@ -1,4 +1,4 @@
-"""How much came when? Counts of pictures, clips, detections and events in steps of time."""
+"""How many pictures, clips, detections and events are in each part of a period?"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from .uploads import KINDS, count_parts
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1440}
 MOST_BUCKETS = 10_000
 DAY = timedelta(days=1)
-# How many characters of a time say its hour, and how many its minute.
+# How many characters of a time's text are its hour, and how many its minute.
 HOUR_CHARACTERS, MINUTE_CHARACTERS = 13, 16
 SECOND_US = 10**6
 
@@ -53,7 +53,7 @@ class Buckets:
 
     @property
     def characters(self) -> int:
-        """So many characters of a time say which bucket it lies in."""
+        """How many characters of a time's text determine its bucket."""
         is_by_hour = all(begin.minute == begin.second == 0 for begin in self.starts)
         is_long = self.common_seconds % 3600 == 0
         return HOUR_CHARACTERS if is_by_hour and is_long else MINUTE_CHARACTERS
@@ -70,7 +70,7 @@ class Buckets:
 def timeline(
     listing: Listing, camera_id: str, period: tuple[str, str], bucket: str, zone: tzinfo
 ) -> list[Row]:
-    """What a camera uploaded and what was seen there in a period, oldest first.
+    """Counts of a camera's uploads, detections and events in a period, oldest first.
 
     Empty buckets are left out. Raises `TooManyBuckets`.
     """
@@ -97,7 +97,7 @@ def timeline(
 def _uploads(
     listing: Listing, is_clip: bool, buckets: Buckets, period: tuple[str, str]
 ) -> Iterator[tuple[datetime, int]]:
-    """How many of a kind there are in parts that lie in one bucket each, by a moment in it."""
+    """Counts of one kind of uploads in parts of buckets, each with a moment of its part."""
     start_us, end_us = map(clock.microseconds, period)
     origin, length_us = buckets.starts[0], buckets.common_seconds * SECOND_US
     origin_us = clock.microseconds(clock.rfc3339(origin))
@@ -107,7 +107,7 @@ def _uploads(
 
 
 def _beginning(text: str) -> datetime:
-    """The first instant of the hour or minute that the text says."""
+    """The first instant of the hour or minute in the text."""
     return datetime.fromisoformat(
         text if len(text) == MINUTE_CHARACTERS else f"{text}:00"
     ).replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""When did a camera upload? Its pictures and clips by time, those that are not written yet too."""
+"""When did a camera upload? Its pictures and clips by time, with unwritten changes."""
 
 from collections.abc import Iterator
 from heapq import merge
@@ -6,7 +6,7 @@ from heapq import merge
 from ..models.uploads import Upload, counts_by_time, uploads_before
 from .listing import Listing
 
-# So many are read at first, where a few moments are asked for; and at once later.
+# How many are read at first, enough for a few moments, and at once later.
 FIRST_UPLOADS, UPLOADS_AT_ONCE = 250, 2000
 KINDS = (False, True)
 

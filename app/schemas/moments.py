@@ -49,7 +49,7 @@ class MomentSchema(ResponseSchema):
     clips = fields.Integer()
     cover = fields.String(
         metadata={
-            "description": "The id of the picture of the surest detection, else of the middle "
+            "description": "Id of the picture of the most confident detection, else of the middle "
             "one; a clip's where there are only clips"
         },
     )
@@ -58,7 +58,7 @@ class MomentSchema(ResponseSchema):
     )
     event_ids = fields.List(fields.Integer(), metadata={"description": "Events that began in it"})
     continuous = fields.Boolean(
-        metadata={"description": "Whether it is an hour's part of longer uploading"}
+        metadata={"description": "Whether it is one hour of a longer run of uploads"}
     )
 
 
@@ -97,12 +97,12 @@ class TimelineQuerySchema(Schema):
     )
     timezone = fields.String(
         validate=check_time_zone,
-        metadata={"description": "Whose days are counted (IANA); by default the box's"},
+        metadata={"description": "Time zone whose days are counted (IANA); by default the box's"},
     )
 
 
 class BucketSchema(ResponseSchema):
-    """How much there was in a part of the period."""
+    """Counts for a part of the period."""
 
     start = fields.AwareDateTime(metadata={"description": "When the part begins, UTC"})
     pictures = fields.Integer()
@@ -112,6 +112,6 @@ class BucketSchema(ResponseSchema):
 
 
 class TimelineSchema(Schema):
-    """The parts of a period in which there was anything, oldest first."""
+    """The parts of a period that are not empty, oldest first."""
 
     buckets = fields.List(fields.Nested(BucketSchema), required=True)

@@ -1,4 +1,4 @@
-"""What changed in a folder: as events report it since it was taken last, or as two walks show?"""
+"""What has changed in a folder, by events since the last call or by two walks?"""
 
 import threading
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .newest_files import StorageClock
 
-# More paths than this are not kept: the folder is then compared as a whole.
+# With more paths than this, the whole folder is compared instead.
 MOST_PATHS = 20_000
 # FAT keeps times in steps of two seconds.
 ROUNDING_NS = 2 * 10**9
@@ -16,9 +16,9 @@ ROUNDING_NS = 2 * 10**9
 class Changes:
     """Paths are relative to the camera's folder.
 
-    ``files``: pictures and clips that came, changed or went; ``folders``: those in whose places
-    something came or went, so that all below may differ; ``being_written``: the files that are
-    known to be open for writing now; ``lost``: anything may have changed.
+    ``files``: pictures and clips that were added, changed or removed; ``folders``: folders that
+    were added, moved or removed, so that everything below may differ; ``being_written``: the files
+    that are known to be open for writing now; ``lost``: anything may have changed.
     """
 
     files: dict[str, None] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Changes:
     lost: bool = False
 
     def add(self, other: "Changes") -> None:
-        """Add what came later."""
+        """Add later changes."""
         self.files |= other.files
         self.folders |= other.folders
         self.lost |= other.lost
@@ -36,7 +36,7 @@ class Changes:
 
 
 class Followers:
-    """Who follows the changes of one folder, each until it takes them. Safe for threads."""
+    """The changes of one folder for each follower, until it takes them. Safe for threads."""
 
     def __init__(self) -> None:
         self._changes: dict[str, Changes] = {}
@@ -44,14 +44,14 @@ class Followers:
         self._lock = threading.Lock()
 
     def note(self, changes: Changes) -> None:
-        """Let everybody who follows the folder know."""
+        """Add the changes for each follower."""
         with self._lock:
             self._being_written = changes.being_written
             for waiting in self._changes.values():
                 waiting.add(changes)
 
     def take(self, name: str) -> Changes:
-        """What changed since the follower of this name asked last; at first anything may have."""
+        """The changes since the follower's last call; at first anything may have changed."""
         with self._lock:
             taken = self._changes.get(name, Changes(lost=True))
             taken.being_written = self._being_written
