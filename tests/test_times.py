@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import newest_files
-from app.storage.changes import Arrival, Arrivals
-from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, UntrustedTimes
+from app.storage import folders, newest_files
+from app.storage.changes import Arrival, Upload, Walked
+from app.storage.folders import Folders
+from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, Ranking, StorageClock, UntrustedTimes
 from app.storage.scan import walk
 from tests.clocks import storage_clock
 from tests.pictures import put
@@ -131,48 +132,127 @@ def test_the_walk_serves_believed_pictures_first_and_then_the_greatest_time(base
 
 
 class Nas:
-    """A storage whose clock is ``ahead`` of the box's, looked at every second."""
+    """A storage whose clock is ``ahead`` seconds ahead of the box's, looked at every second.
 
-    def __init__(self, ahead: float) -> None:
-        self.ahead, self.seconds = ahead, 0
-        self.arrivals, self.untrusted = Arrivals(), UntrustedTimes()
-        self.latest, self.pictures = Arrival(ns(ahead - 500), "old.jpg", ns(ahead - 500), 9), 1
+    ``files``: the times of each file, mtime and ctime, in seconds after `NOW`, and its size.
+    """
+
+    def __init__(self, ahead: float, monkeypatch) -> None:
+        self.ahead, self.seconds = ahead, 0.0
+        self.files = {"old.jpg": (ahead - 500, ahead - 500, 9)}
+        self.changed = ahead - 500
+        self.folder = os.open("/proc/tty", os.O_RDONLY)  # on no local file system
+        self.known = Folders(10**6, watch=False)
+        monkeypatch.setattr(folders, "walk", self.walk)
+        self.seen: Upload | None = None
+
+    def walk(self, _: int, clock: StorageClock, *__: object) -> Walked:
+        """What a walk finds."""
+        ranking, latest = Ranking(str), None
+        for inode, (name, times) in enumerate(self.files.items()):
+            mtime, ctime, size = times
+            ranking.put(name, *clock.place(status(mtime, ctime, inode, size)))
+            if clock.may_be(ns(ctime)) and (latest is None or ns(ctime) > latest.ctime_ns):
+                latest = Arrival(ns(ctime), name, ns(mtime), size)
+        return Walked(ranking.answer(), [], latest, len(self.files), {"": ns(self.changed)})
 
     def look(self) -> bool:
         """Whether there is a new upload."""
         now = NOW + timedelta(seconds=self.seconds)
-        clock = storage_clock(now, self.untrusted, self.arrivals.ahead_ns / NS, is_local=False)
-        self.arrivals.note(self.latest, self.pictures, clock, 1)
+        self.state = self.known.query(self.folder, now)
         self.seconds += 1
-        pending, self.arrivals.pending = self.arrivals.pending, None
-        return pending is not None
+        before, self.seen = self.seen, self.state.upload
+        return self.seen != before
 
-    def upload(self, name: str, mtime: float | None = None, size: int = 9) -> None:
-        """Half a second ago; ``mtime``: after the moment, by the storage's clock."""
-        at = ns(self.ahead + self.seconds - 0.5)
-        self.pictures += name != self.latest.path
-        self.latest = Arrival(at, name, at if mtime is None else at + round(mtime * NS), size)
+    @property
+    def newest(self) -> str:
+        return self.state.newest[0].path
+
+    def touch(self, name: str, mtime: float | None = None, size: int = 9) -> None:
+        """Write to a file, or only change its rights, half a second ago; ``mtime``: after `NOW`,
+        by the storage's clock.
+        """
+        at = self.ahead + self.seconds - 0.5
+        self.changed = self.changed if name in self.files else at
+        self.files[name] = at if mtime is None else mtime, at, size
+
+
+@pytest.fixture
+def nas(monotonic, monkeypatch):
+    """Makes a `Nas`, and lets the monotonic clock go on with it."""
+    made = []
+
+    def make(ahead: float) -> Nas:
+        made.append(Nas(ahead, monkeypatch))
+        monkeypatch.setattr("time.monotonic_ns", lambda: 5000 * NS + round(made[0].seconds * NS))
+        return made[0]
+
+    yield make
+    os.close(made[0].folder)
 
 
 @pytest.mark.parametrize("ahead", [0, 3600, -3600, 30, -7])
-def test_the_storages_clock_is_known_from_its_newest_arrivals(ahead):
-    nas = Nas(ahead)
-    assert not nas.look()
+def test_the_storages_clock_is_known_from_its_newest_arrivals(nas, ahead):
+    share = nas(ahead)
+    assert not share.look()
     for number in range(5):
-        nas.upload(f"{number}.jpg")
-        assert nas.look()
-        assert abs(nas.arrivals.ahead_ns / NS - ahead) <= 1
-        assert not nas.look()
+        share.touch(f"{number}.jpg")
+        assert share.look()
+        assert share.newest == f"{number}.jpg"
+        assert not share.look()
+        assert share.state.clock.ahead_ns / NS == pytest.approx(ahead, abs=1)
 
 
-def test_an_upload_with_an_old_time_is_noticed_but_other_rights_are_not():
-    nas = Nas(0)
-    nas.look()
-    nas.upload("a.jpg", mtime=-(50 * 365 * 86400))
-    assert nas.look()
-    nas.latest = nas.latest._replace(ctime_ns=ns(nas.seconds))
-    assert not nas.look()  # chmod of the same file
-    nas.latest = Arrival(ns(nas.seconds), "old.jpg", ns(-500), 9)
-    assert not nas.look()  # chmod, or a hard link, of another one
-    nas.upload("old.jpg", mtime=-(50 * 365 * 86400), size=10)
-    assert nas.look()  # the only file of a camera, overwritten
+def test_an_upload_with_an_old_time_is_noticed_but_other_rights_are_not(nas):
+    share, long_ago = nas(0), -(50 * 365 * 86400)
+    share.look()
+    share.touch("a.jpg", long_ago)
+    assert share.look()
+    share.touch("a.jpg", long_ago)
+    assert not share.look()  # chmod of the same file
+    share.touch("old.jpg", -500)
+    assert not share.look()  # chmod, or a hard link, of another one
+    share.touch("old.jpg", long_ago, size=10)
+    assert share.look()  # the only file of a camera, overwritten
+
+
+@pytest.mark.parametrize(("before", "after"), [(7200, 0), (0, -7200), (3600, -3600), (-900, 3600)])
+def test_what_arrives_after_the_storages_clock_was_set_is_noticed_and_newest(nas, before, after):
+    share = nas(before)
+    for number in range(3):
+        share.touch(f"before {number}.jpg")
+        share.look()
+    share.ahead = after
+    for number in range(5):
+        share.touch(f"after {number}.jpg")
+        assert share.look()
+        assert share.newest == f"after {number}.jpg"
+        assert not share.look()
+        assert share.state.clock.ahead_ns / NS == pytest.approx(after, abs=1)
+        share.seconds += 2000
+
+
+def test_a_service_that_starts_after_the_storages_clock_was_set_back_learns_it(nas):
+    share = nas(7200)
+    share.touch("before.jpg")
+    share.ahead = 0
+    share.look()
+    assert share.newest == "before.jpg"
+    share.touch("after.jpg")
+    assert share.look()
+    assert share.newest == "after.jpg"
+    assert share.state.clock.ahead_ns / NS == pytest.approx(0, abs=1)
+
+
+def test_a_change_that_a_network_mount_shows_late_sets_no_clock(nas):
+    share = nas(0)
+    share.look()
+    share.seconds += 60
+    share.files["late.jpg"] = (1, 1, 9)
+    share.changed = 1
+    share.look()
+    for number in range(3):
+        share.touch(f"{number}.jpg")
+        assert share.look()
+        assert share.newest == f"{number}.jpg"
+        assert share.state.clock.ahead_ns / NS == pytest.approx(0, abs=1)

@@ -4,12 +4,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .newest_files import StorageClock
+from .newest_files import Candidate, StorageClock
 
 # With more paths than this, the whole folder is compared instead.
 MOST_PATHS = 20_000
 # FAT keeps times in steps of two seconds.
 ROUNDING_NS = 2 * 10**9
+# Another box's clock was set if it shows a time that is further than this, in nanoseconds, from
+# what it was expected to show.
+SET_NS = 600 * 10**9
+# The changes of so many folders are compared, about 1 MiB.
+MOST_FOLDERS = 10_000
 
 
 @dataclass(slots=True)
@@ -78,37 +83,71 @@ class Upload(NamedTuple):
     mtime_ns: int
 
 
+class Walked(NamedTuple):
+    """What a walk found; ``uploads``: how many pictures and clips there are; ``folders``: the
+    ctime of each of the first `MOST_FOLDERS` folders by its path.
+    """
+
+    newest: list[Candidate]
+    clips: list[Candidate]
+    latest: Arrival | None
+    uploads: int
+    folders: dict[str, int]
+
+
 @dataclass(slots=True)
 class Arrivals:
     """What changed last in a polled folder, and what that shows about the storage's clock.
 
-    ``ahead_ns``: how far that is ahead of the box's; ``pending``: an upload that may go on.
+    ``ahead_ns``: how far that is ahead of the box's; ``was_set``: whether it was set, so that
+    there may be files from its future; ``pending``: an upload that may go on.
     """
 
     ahead_ns: int = 0
+    was_set: bool = False
     pending: Arrival | None = None
     _latest: Arrival | None = None
     _uploads: int = 0
+    _folders: dict[str, int] = field(default_factory=dict)
     _looked_ns: int = 0
     _jumps: int = 0
 
-    def note(self, latest: Arrival | None, uploads: int, clock: StorageClock, jumps: int) -> None:
+    def note(self, found: Walked, clock: StorageClock, jumps: int) -> None:
         """Compare the results of a walk with those of the walk before.
 
-        ``uploads``: how many there are; ``jumps``: how often the box's clock was set.
+        ``jumps``: how often the box's clock was set.
         """
-        known = self._latest if jumps == self._jumps else None
-        if latest is not None:
-            if known is not None and latest.ctime_ns > known.ctime_ns:
-                self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
-                if self._is_upload(known, latest, uploads):
-                    self.pending = latest
-            self.ahead_ns = max(self.ahead_ns, latest.ctime_ns - clock.box_ns)
-        if known is None or (latest is not None and latest.ctime_ns > known.ctime_ns):
-            self._latest = latest or Arrival(0, "", 0, 0)
+        if jumps != self._jumps:
+            self._latest, self._folders, self.was_set = None, {}, False
+        known, latest = self._latest, found.latest
+        changed = [at for path, at in found.folders.items() if self._folders.get(path, at) != at]
+        if set_to := next((at for at in changed if self._shows_another(at, clock)), None):
+            self.ahead_ns, self.was_set = set_to - clock.box_ns, True
+            # What changed later is new: it is found by the next walk, which knows this clock.
+            self._latest = Arrival(self._looked_ns + self.ahead_ns, "", 0, 0)
+        elif latest is None or known is None:
+            self._latest = latest or known or Arrival(0, "", 0, 0)
+        elif latest.ctime_ns > known.ctime_ns:
+            self.ahead_ns = min(self.ahead_ns, latest.ctime_ns - self._looked_ns)
+            if self._is_upload(known, latest, found.uploads):
+                self.pending = latest
+            self._latest = latest
+        if not set_to:
+            shown = [*changed, *(latest[:1] if latest else ())]
+            self.ahead_ns = max([self.ahead_ns, *(at - clock.box_ns for at in shown)])
         if clock.is_local:
-            self.ahead_ns = 0
-        self._uploads, self._looked_ns, self._jumps = uploads, clock.box_ns, jumps
+            self.ahead_ns, self.was_set = 0, False
+        self._uploads, self._folders = found.uploads, found.folders
+        self._looked_ns, self._jumps = clock.box_ns, jumps
+
+    def _shows_another(self, changed_ns: int, clock: StorageClock) -> bool:
+        """Whether a folder changed since the last walk at a time that the clock did not show.
+
+        Only what exceeds `SET_NS` counts: a network mount may show a change a minute later.
+        """
+        is_ahead = changed_ns - clock.box_ns > self.ahead_ns + SET_NS
+        is_behind = changed_ns - self._looked_ns < self.ahead_ns - SET_NS
+        return not clock.is_local and (is_ahead or is_behind)
 
     def _is_upload(self, known: Arrival, latest: Arrival, uploads: int) -> bool:
         """Whether a file was written, and not only its rights or its links were changed.

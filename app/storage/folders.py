@@ -202,15 +202,17 @@ class Folders:
 
     def _clock(self, entry: _Entry, now: datetime) -> StorageClock:
         is_local = all(mount.is_local for mount in entry.mounts)
-        now_ns, ahead_ns = self._untrusted.notice(now), entry.arrivals.ahead_ns
-        return StorageClock(now_ns, ahead_ns, is_local, self._untrusted)
+        now_ns, arrivals = self._untrusted.notice(now), entry.arrivals
+        return StorageClock(
+            *(now_ns, arrivals.ahead_ns, is_local, self._untrusted, arrivals.was_set)
+        )
 
     def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
         """Walk the folder; once more if its files show that the storage's clock is another one."""
         for _ in range(2):
             clock = self._clock(entry, now)
             found = walk(folder, clock, self.most_bytes, entry.file_pattern)
-            entry.arrivals.note(found.latest, found.uploads, clock, self._untrusted.jumps)
+            entry.arrivals.note(found, clock, self._untrusted.jumps)
             if abs(entry.arrivals.ahead_ns - clock.ahead_ns) <= JUMP_NS:
                 break
         if arrived := entry.arrivals.pending:

@@ -76,14 +76,21 @@ class StorageClock:
     """The storage's own clock at the moment at which a folder is read.
 
     ``box_ns``: that moment by the box's clock, in nanoseconds since the epoch; ``ahead_ns``: how
-    far the storage's clock is ahead of it; ``is_local``: whether the box keeps the storage itself.
+    far the storage's clock is ahead of it; ``is_local``: whether the box keeps the storage itself;
+    ``was_set``: whether it is another box's clock that was seen to be set.
     """
 
     def __init__(
-        self, box_ns: int, ahead_ns: int, is_local: bool, untrusted: UntrustedTimes
+        self,
+        box_ns: int,
+        ahead_ns: int,
+        is_local: bool,
+        untrusted: UntrustedTimes,
+        was_set: bool = False,
     ) -> None:
         self.box_ns, self.ahead_ns, self.is_local = box_ns, ahead_ns, is_local
         self.now_ns = box_ns + ahead_ns
+        self._was_set = was_set
         self._untrusted = untrusted
 
     def place(self, status: os.stat_result) -> tuple[int, int, int]:
@@ -110,8 +117,9 @@ class StorageClock:
         return min(mtime_ns, ctime_ns) if self.is_local or self.is_future(mtime_ns) else mtime_ns
 
     def may_be(self, changed_ns: int) -> bool:
-        """Whether a ctime can be right; that of another box is always taken as right."""
-        return not (self.is_local and self.is_future(changed_ns))
+        """Whether a ctime can be right; that of another box is, unless its clock was set."""
+        is_known = self.is_local or self._was_set
+        return not (is_known and self.is_future(changed_ns))
 
     def is_future(self, time_ns: int) -> bool:
         """Whether a time lies too far in the storage's future to be trusted."""

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from fnmatch import translate
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from unicodedata import normalize
 
 from . import safe_open
-from .changes import Arrival
+from .changes import MOST_FOLDERS, Arrival, Walked
 from .mount_threads import Answer, note_progress
 from .names import reading
-from .newest_files import Candidate, Ranking, StorageClock
+from .newest_files import Ranking, StorageClock
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")
@@ -42,15 +42,6 @@ Found = tuple[Place, str, os.stat_result, bool]
 Enter = Callable[[int, Place, str], Place | None]
 
 
-class Walked(NamedTuple):
-    """What a walk found; ``uploads``: how many pictures and clips there are."""
-
-    newest: list[Candidate]
-    clips: list[Candidate]
-    latest: Arrival | None
-    uploads: int
-
-
 def walk(
     folder: int, clock: StorageClock, most_bytes: int, file_pattern: str | None = None
 ) -> Walked:
@@ -58,8 +49,15 @@ def walk(
     pictures: Ranking[str] = Ranking(lambda path: path)
     clips: Ranking[str] = Ranking(lambda path: path)
     is_upload, latest, uploads = upload_filter(file_pattern), None, 0
-    found = files(folder, "", lambda _, prefix, name: f"{prefix}{name}/", is_upload)
-    for prefix, name, status, readable in found:
+    folders = {"": os.fstat(folder).st_ctime_ns}
+
+    def enter(below: int, prefix: str, name: str) -> str:
+        path = f"{prefix}{name}/"
+        if len(folders) < MOST_FOLDERS:
+            folders[path] = os.fstat(below).st_ctime_ns
+        return path
+
+    for prefix, name, status, readable in files(folder, "", enter, is_upload):
         ranking, most = (clips, sys.maxsize) if is_clip(name) else (pictures, most_bytes)
         if not readable or not is_candidate(status, most):
             continue
@@ -68,7 +66,7 @@ def walk(
         changed_ns = status.st_ctime_ns
         if (latest is None or changed_ns > latest[0]) and clock.may_be(changed_ns):
             latest = Arrival(changed_ns, prefix + name, status.st_mtime_ns, status.st_size)
-    return Walked(pictures.answer(), clips.answer(), latest, uploads)
+    return Walked(pictures.answer(), clips.answer(), latest, uploads, folders)
 
 
 def files(
