@@ -1,9 +1,9 @@
-"""How is a frame of a clip shown? ffmpeg, where it is installed, decodes it; one clip at a time.
+"""How is a frame of a clip made? By ffmpeg, if it is installed; one clip at a time.
 
-A clip comes from outside, so ffmpeg gets little time and memory, is told what format the clip has
-(it never guesses a playlist, which would name other files), and can open nothing else: it may read
-by the one protocol that reads its standard input, and where that is the one for all files, it has
-no descriptor left for another file or a connection.
+A clip is untrusted, so ffmpeg gets little time and memory, and the clip's format as an option, so
+that it never takes the clip for a playlist, which could name other files. It can open no other
+file or connection: only the protocol that reads its standard input is allowed, and if that is the
+one for all files, no further descriptor is.
 """
 
 import contextlib
@@ -28,11 +28,12 @@ FORMATS = {
     ".avi": "avi",
     ".ts": "mpegts",
 }
-# Of the frame as it is shown, and of what is decoded at all, in pixels.
+# The longest side of a frame, and the most pixels that are decoded.
 MOST_SIDE, MOST_PIXELS = 2160, 17_000_000
-# For each clip; of ffmpeg's address space, in KiB, most of which are its libraries; of a JPEG.
+# Seconds for each clip; ffmpeg's address space in KiB, most of which its libraries take; bytes of
+# a JPEG.
 SECONDS, MEMORY_KIB, MOST_BYTES = 10, 640 * 1024, 8 * 1024 * 1024
-# So many frames are kept, and of clips without one the failure for so many seconds.
+# How many frames are kept, and for how many seconds the failure of a clip without one.
 KEPT, FAILURE_SECONDS = 16, 60
 SCALE = f"scale='min({MOST_SIDE},iw)':'min({MOST_SIDE},ih)':force_original_aspect_ratio=decrease"
 # Limits of setrlimit(2): no core, no byte into any file, CPU seconds, open files, address space.
@@ -50,19 +51,19 @@ class NoFrame(Exception):
 class ClipFrames:
     """Makes frames of clips and keeps the latest. Safe for threads.
 
-    ``waiting``: how many threads may be occupied by it.
+    ``waiting``: how many threads may be occupied at a time.
     """
 
     def __init__(self, waiting: int) -> None:
         self._slots = ConcurrencyLimit(waiting)
         self._making = threading.Lock()
-        # By entity tag: the frame, None where there is none, and until when that is believed.
+        # By entity tag: the frame, None where there is none, and until when a None is valid.
         self._kept: OrderedDict[str, tuple[bytes | None, float]] = OrderedDict()
 
     def get(self, tag: str, suffix: str, file: int) -> bytes:
-        """A JPEG of the clip that the descriptor ``file`` is open on; ``tag``: its entity tag.
+        """A JPEG of the clip with the open descriptor ``file``; ``tag``: its entity tag.
 
-        Raises `NoFrame`, and `FolderBusy` where others wait for frames already.
+        Raises `NoFrame`, and `FolderBusy` if too many threads wait for frames already.
         """
         if not is_installed():
             raise NoFrame
@@ -102,7 +103,7 @@ def _frame(suffix: str, file: int) -> bytes | None:
     options += ["-map", "0:v:0", "-frames:v", "1", "-vf", SCALE, "-threads", "1"]
     options += ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg", "pipe:1"]
     out, written = os.pipe()
-    # Nothing in the command comes from outside.
+    # The command contains no untrusted text.
     process = subprocess.Popen(  # noqa: S603 # nosec B603
         ["/bin/sh", "-c", LIMITED, "sh", *limits, command, *options],
         stdin=file,
@@ -119,13 +120,13 @@ def _frame(suffix: str, file: int) -> bytes | None:
         os.close(out)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        # One that waits for storage that hangs ends later.
+        # A process that waits for storage that hangs ends later.
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1)
 
 
 def _read(pipe: int) -> bytes:
-    """What is written until the other end is closed; nothing where it is too late or too much."""
+    """All bytes until the other end is closed; none if they come too late or are too many."""
     deadline, data, poll = time.monotonic() + SECONDS, bytearray(), select.poll()
     poll.register(pipe, select.POLLIN)
     while len(data) <= MOST_BYTES and poll.poll(max(0, (deadline - time.monotonic()) * 1000)):

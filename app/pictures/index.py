@@ -22,31 +22,32 @@ from .overlay import Batch, FolderFacts, add_to_totals
 
 log = logging.getLogger(__name__)
 
-# How often the folders are followed, and how long that takes at the most, in seconds.
+# How often the folders are followed, and for how long at the most, in seconds.
 TICK_SECONDS, WORK_SECONDS = 0.5, 2.0
 # The work of a step and the pause after it, in which requests are answered, in seconds.
 STEP_SECONDS, PAUSE_SECONDS = 0.002, 0.004
-# A camera that has much to compare has its turn for so long, in seconds.
+# The longest turn of a camera that has much to compare, in seconds.
 TURN_SECONDS = 0.05
-# A request goes on with a comparison for so long, in seconds.
+# How long a request continues a comparison, in seconds.
 REQUEST_SECONDS = 0.25
-# Changes are written when there are so many; or a part of them after NVR_LAST_SEEN_FLUSH_SECONDS;
-# or after so many seconds in any case. A page of the database is written for each few of them.
+# Changes are written when there are `MOST_WAITING`; when there are `MANY_WAITING` and
+# NVR_LAST_SEEN_FLUSH_SECONDS have passed; and after `LONGEST_SECONDS` in any case. Each few of
+# them write a page of the database.
 MOST_WAITING, MANY_WAITING, LONGEST_SECONDS = 2000, 500, 300.0
 ROWS_AT_ONCE = 1000
-# What says nothing but that a folder cannot be read now.
+# Exceptions which mean only that a folder cannot be read now.
 UNREADABLE = (safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering)
 
 
 class Limits(NamedTuple):
-    """``flush_seconds``: how often changes are written; ``most_bytes``: of the largest picture."""
+    """``flush_seconds``: how often changes are written; ``most_bytes``: the largest picture."""
 
     flush_seconds: float
     most_bytes: int
 
 
 def init_app(app: Flask) -> None:
-    """Give the app its index; the server lets it follow the folders."""
+    """Create the app's index; the server calls its `tick`."""
     app.extensions["pictures"] = PictureIndex(
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],
@@ -64,15 +65,15 @@ class PictureIndex:
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}
         self._failing: set[str] = set()
         self._flushed_at = float("-inf")
-        # How many cameras' turns and writings have failed since the start.
+        # How many turns of cameras and writes have failed since the start.
         self.failures = 0
 
     def of(self, camera: Row) -> CameraIndex:
-        """The index of a camera, by its folder and its pattern as they are now."""
+        """The index of a camera, for its current folder and pattern."""
         return self._of(camera, CameraSettings.of(camera["id"])["file_pattern"])
 
     def follow(self, camera: Row) -> CameraIndex:
-        """The same, after all that has changed in the folder before this was called.
+        """The same, with all changes of the folder before this call.
 
         Raises `safe_open.OutsideBase`, `FolderNotFound`, `StorageNotAnswering` and `FolderBusy`.
         """
@@ -87,7 +88,7 @@ class PictureIndex:
         return index
 
     def tick(self) -> None:
-        """Follow every folder, a while at most, and write what is due."""
+        """Follow every folder for a limited time, and write the changes that are due."""
         if not self._monitor.leads:
             return
         cameras, settings = Camera.listing(), CameraSettings.by_camera()
@@ -105,7 +106,7 @@ class PictureIndex:
         self._delete_detached()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the changes that wait, at most `ROWS_AT_ONCE` of each camera."""
         self._flushed_at = time.monotonic()
         waiting = [index for index in self._cameras.values() if len(index.lookups.overlay)]
         for index in waiting:
@@ -122,7 +123,7 @@ class PictureIndex:
                 index.lookups.overlay.settle(batch, version)
 
     def close(self) -> None:
-        """Write everything that waits."""
+        """Write all changes that wait."""
         while any(len(i.lookups.overlay) for i in self._cameras.values() if i.lookups.number):
             before = self.waiting()
             self.flush()
@@ -150,7 +151,7 @@ class PictureIndex:
         return waiting >= least or (waiting > 0 and seconds >= LONGEST_SECONDS)
 
     def _advance_or_log(self, camera: Row, index: CameraIndex) -> bool:
-        """Give a camera its turn; whether it needs no other one now. Logs a failure once."""
+        """Give a camera its turn; return whether it needs no further one. Logs a failure once."""
         try:
             is_done = self._advance(camera, index)
             self._failing.discard(camera["id"])
@@ -165,7 +166,9 @@ class PictureIndex:
         return is_done
 
     def _advance(self, camera: Row, index: CameraIndex) -> bool:
-        """Storage that may hang is asked by threads of its own, and heard in a later turn."""
+        """Take a turn. On storage that may hang a thread of its mount takes it, until a later
+        turn.
+        """
         threads = self._folders.threads.find(self._base, camera["folder_path"])
         if threads is None:
             return _take_turn(index)
@@ -179,7 +182,7 @@ class PictureIndex:
         return True
 
     def _prepare(self, index: CameraIndex) -> None:
-        """Storage that may hang is not asked: its folders are compared at the next start."""
+        """Prepare the writing; on storage that may hang without the facts of folders."""
         if self._folders.threads.find(self._base, index.found_by[0]) is None:
             with index.opened():
                 index.begin_rows()
@@ -188,13 +191,13 @@ class PictureIndex:
             index.begin_rows()
 
     def _delete_detached(self) -> None:
-        """Delete some rows of cameras that are gone, or have got another folder or pattern."""
+        """Delete some rows of cameras that were deleted, or have another folder or pattern now."""
         for number in PictureCamera.detached()[:1]:
             writer.run(partial(_delete_some, number), alone=True)
 
 
 def _take_turn(index: CameraIndex) -> bool:
-    """Follow the camera's folder for a while, in small steps; whether nothing is left to do."""
+    """Follow the camera's folder for a while, in small steps; return whether nothing is left."""
     until = time.monotonic() + TURN_SECONDS
     while True:
         with index.opened():
@@ -206,9 +209,9 @@ def _take_turn(index: CameraIndex) -> bool:
 
 
 def _write(index: CameraIndex, batch: Batch) -> int | None:
-    """Write the changes, and only then what the folders are; the table's new version.
+    """Write the changes, and then the facts of folders; return the table's new version.
 
-    None where the table is no longer the index's.
+    Returns None, and writes nothing, if the table now belongs to another index.
     """
     number = index.lookups.number
     row = PictureCamera.find(camera_id=index.lookups.finder.camera_id)

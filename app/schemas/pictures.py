@@ -42,7 +42,7 @@ class PictureSchema(ResponseSchema):
 
     id = fields.String(
         validate=validate.Regexp("^[A-Za-z0-9_-]{1,64}$"),
-        metadata={"description": "Stands for just these bytes: what is overwritten gets another"},
+        metadata={"description": "Identifies these bytes: an overwritten file gets another id"},
     )
     camera_id = fields.UUID()
     taken_at = fields.AwareDateTime(metadata={"description": "When it was taken, UTC"})
@@ -50,7 +50,7 @@ class PictureSchema(ResponseSchema):
     name = fields.String(metadata={"description": "Path below the camera's folder"})
     size = fields.Integer(metadata={"description": "In bytes"})
     content_type = fields.String(validate=validate.OneOf(sorted(set(TYPES.values()))))
-    kept = fields.Boolean(metadata={"description": "Whether retention passes it over"})
+    kept = fields.Boolean(metadata={"description": "Whether retention never deletes it"})
 
 
 class PictureListSchema(PageSchema):
@@ -58,7 +58,7 @@ class PictureListSchema(PageSchema):
 
     pictures = fields.List(fields.Nested(PictureSchema), required=True)
     previous_cursor = fields.String(
-        required=True, allow_none=True, metadata={"description": "Null where nothing comes before"}
+        required=True, allow_none=True, metadata={"description": "Null on the first page"}
     )
 
 
@@ -102,6 +102,6 @@ class PictureQuerySchema(PageQuerySchema, PeriodQuerySchema):
 
     @validates_schema
     def refuse_two_beginnings(self, data: dict[str, Any], **_: Any) -> None:
-        """A cursor says where the page begins."""
+        """Refuse ``around`` with a cursor, which already says where the page begins."""
         if data["around"] is not None and data["cursor"] is not None:
             raise ValidationError(TWO_BEGINNINGS, "around")
