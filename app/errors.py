@@ -17,11 +17,11 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
-from .pictures import reading, timeline
+from .pictures import keeping, reading, timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
 from .services import settings, tokens
-from .storage import clips, mount_threads, safe_open, snapshots
+from .storage import clips, mount_threads, removal, safe_open, snapshots
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ EXCEPTIONS: dict[type[Exception], str] = {
     mount_threads.FolderBusy: "folder_busy",
     snapshots.NoSnapshot: "no_snapshot",
     reading.NoThumbnail: "no_thumbnail",
+    keeping.PictureKept: "picture_kept",
+    removal.NotDeletable: "picture_not_deletable",
     snapshots.PictureIncomplete: "picture_incomplete",
     clips.ClipChanged: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",

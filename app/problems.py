@@ -46,6 +46,8 @@ TABLE = {
         "path.",
         "picture_outside_folder": "The detection's file_path is not inside its camera's folder, "
         "or the way to it leads through a link.",
+        "picture_not_deletable": "The service may not delete files in the camera's folder. Let it "
+        "write there.",
     },
     404: {
         "not_found": "There is nothing at this URL. The page /docs lists what there is.",
@@ -67,6 +69,7 @@ TABLE = {
         "methods that it supports.",
     },
     409: {
+        "picture_kept": "The picture is kept. Release it first.",
         "fixed_by_environment": "The service's environment sets this, so it cannot be changed "
         "here. Remove the variable from the environment, or leave the setting out.",
     },

@@ -16,12 +16,12 @@ from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
-from app.pictures import reading, timeline
+from app.pictures import keeping, reading, timeline
 from app.problems import PROBLEMS
 from app.serialization import BadJson
 from app.services import tokens
 from app.services.settings import FixedByEnvironment
-from app.storage import clips, safe_open, snapshots
+from app.storage import clips, removal, safe_open, snapshots
 from app.storage.mount_threads import FolderBusy
 from tests import effort
 from tests.problems import assert_problem
@@ -39,6 +39,8 @@ FORESEEN = [
     (BadCursor(SECRET), 422, "validation_failed"),
     (snapshots.NoSnapshot(SECRET), 404, "no_snapshot"),
     (reading.NoThumbnail(SECRET), 404, "no_thumbnail"),
+    (keeping.PictureKept(SECRET), 409, "picture_kept"),
+    (removal.NotDeletable(SECRET), 403, "picture_not_deletable"),
     (timeline.TooManyBuckets(SECRET), 422, "validation_failed"),
     (snapshots.PictureIncomplete(SECRET), 503, "picture_incomplete"),
     (clips.ClipChanged(SECRET), 503, "picture_incomplete"),

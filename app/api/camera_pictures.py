@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from flask import Response, current_app
 
 from .. import clock
+from ..access.authorize import caller
 from ..images import clip_frame
 from ..images.resize import MaxSize
 from ..models import Camera, Row
 from ..models.pictures import IndexedPicture
-from ..pictures import reading
+from ..pictures import keeping, reading
 from ..pictures.camera_index import CameraIndex
 from ..pictures.index import PictureIndex
 from ..pictures.listing import Filters, Listing, shown
@@ -78,6 +79,46 @@ def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
     clip = reading.open_clip(of, row)
     modified = min(row.taken_us // 10**6, int(clock.now().timestamp()))
     return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
+
+
+@blp.put("/<uuid:camera_id>/pictures/<string:picture_id>/keep")
+@blp.response(
+    200,
+    schemas.PictureSchema,
+    example=schemas.EXAMPLE_PICTURE | {"kept": True},
+    problems=(*UNKNOWN, *UNREADABLE, "picture_not_found"),
+)
+def keep_picture(camera_id: UUID, picture_id: str) -> Row:
+    """Keep a picture or a clip, so that retention passes it over"""
+    kept = keeping.set_kept(index(), str(camera_id), picture_id, True, caller())
+    return shown(kept[1], kept[0]["id"])
+
+
+@blp.delete("/<uuid:camera_id>/pictures/<string:picture_id>/keep")
+@blp.response(
+    200,
+    schemas.PictureSchema,
+    example=schemas.EXAMPLE_PICTURE,
+    problems=(*UNKNOWN, *UNREADABLE, "picture_not_found"),
+)
+def release_picture(camera_id: UUID, picture_id: str) -> Row:
+    """Keep a picture or a clip no longer"""
+    released = keeping.set_kept(index(), str(camera_id), picture_id, False, caller())
+    return shown(released[1], released[0]["id"])
+
+
+@blp.delete("/<uuid:camera_id>/pictures/<string:picture_id>")
+@blp.response(
+    204,
+    problems=(
+        *(*UNKNOWN, *UNREADABLE, "picture_not_found"),
+        *("picture_kept", "picture_not_deletable"),
+    ),
+)
+def delete_picture(camera_id: UUID, picture_id: str) -> str:
+    """Delete the file of a picture or a clip"""
+    keeping.delete(index(), str(camera_id), picture_id, caller())
+    return ""
 
 
 def _picture_response(query: Row, name: str, take: Callable[[Known], Picture]) -> Response:

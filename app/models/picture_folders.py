@@ -115,6 +115,28 @@ class KeptPicture(BaseModel):
     class Meta:
         indexes = ((("camera_id", "size", "mtime_ns"), False),)
 
+    @classmethod
+    def keep(cls, camera_id: str, path: str, status: os.stat_result, kept_at: str) -> None:
+        """Keep the file of this status; to be called inside a change."""
+        facts = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
+        names = {"camera_id": camera_id, "path": os.fsencode(path), "kept_at": kept_at}
+        cls.insert_row({**names, **facts, "missing_since": None})
+
+    @classmethod
+    def release(cls, camera_id: str, path: str, status: os.stat_result) -> None:
+        """Forget every mark of the file; to be called inside a change."""
+        for mark in cls.of_file(camera_id, path, status):
+            cls.remove(mark["id"])
+
+    @classmethod
+    def of_file(cls, camera_id: str, path: str, status: os.stat_result) -> list[Row]:
+        """The marks that the file has."""
+        found = _select_marks().rows(
+            camera_id=camera_id, size=status.st_size, mtime_ns=status.st_mtime_ns
+        )
+        name, inode = os.fsencode(path), status.st_ino
+        return [mark for mark in found if mark["path"] == name or mark["inode"] == inode]
+
 
 @compiled
 def _select_folders() -> Any:
@@ -122,6 +144,13 @@ def _select_folders() -> Any:
     first, last = PictureFolder.path > Parameter("first"), PictureFolder.path < Parameter("last")
     query = PictureFolder.select(PictureFolder.path).where(of_camera, first, last)
     return query.order_by(PictureFolder.path).limit(Parameter("limit"))
+
+
+@compiled
+def _select_marks() -> Any:
+    of_camera = KeptPicture.camera_id == Parameter("camera_id")
+    is_size, mtime = KeptPicture.size == Parameter("size"), Parameter("mtime_ns")
+    return KeptPicture.select().where(of_camera, is_size, KeptPicture.mtime_ns == mtime)
 
 
 @compiled

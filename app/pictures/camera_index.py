@@ -9,7 +9,7 @@ from functools import partial
 
 from .. import clock
 from ..db import database, writer
-from ..models.picture_folders import PictureCamera
+from ..models.picture_folders import KeptPicture, PictureCamera
 from ..storage import safe_open
 from ..storage.changes import Changes
 from ..storage.clips import OpenClip
@@ -131,6 +131,7 @@ class CameraIndex:
     def _adopt(self) -> None:
         """Take up the table as it is: it may be empty, or written by another process."""
         lookups = self.lookups
+        lookups.has_marks = KeptPicture.find(camera_id=lookups.finder.camera_id) is not None
         row = PictureCamera.find(camera_id=lookups.finder.camera_id)
         if row is None or (row["folder_path"], row["file_pattern"]) != self.found_by:
             row = {"id": 0, "version": 0, "pictures": 0, "clips": 0}

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..models import KeptPicture
 from ..models.pictures import IndexedPicture, Picture
 from ..storage import safe_open
 from ..storage.folder_tree import STALLED_SECONDS
@@ -44,6 +45,8 @@ class Lookups:
         self.being_written: frozenset[str] = frozenset()
         self.changed_folders: dict[str, None] = {}
         self.rewritten: set[str] = set()
+        # Whether any picture of the camera is kept.
+        self.has_marks = False
 
     def look_at(self, folder: str, names: Iterable[str]) -> None:
         """Compare files in a folder with the index, and add their changes to the overlay."""
@@ -120,7 +123,9 @@ class Lookups:
         facts = facts_of(self.finder.camera_id, path, status, self.opened.inodes_last)
         if before is not None and before.tag == facts.tag:
             return before
-        return described((folder, name), status, facts, self.opened.clock)
+        row = described((folder, name), status, facts, self.opened.clock)
+        marks = KeptPicture.of_file(self.finder.camera_id, path, status) if self.has_marks else ()
+        return row._replace(kept=bool(marks))
 
     def _is_being_written(self, path: str, status: os.stat_result) -> bool:
         """After truncate(2) by name no close follows, so a file that is unchanged for long is

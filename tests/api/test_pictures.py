@@ -1,11 +1,13 @@
 """GET /api/cameras/{id}/pictures: pictures and clips by time."""
 
+import errno
 import os
 
 import pytest
 
 from app.models import Picture, PictureCamera, PictureFolder
 from tests.problems import assert_problem
+from tests.watched import fail
 
 URL = "/api/cameras/{}/pictures"
 # 2025-12-23, 03:12:00 UTC.
@@ -320,3 +322,75 @@ def test_the_thumbnail_of_a_clip_is_the_picture_nearest_before_its_end(
         assert answer.headers["Content-Disposition"].endswith('T031200+0000.png"') or seconds
     else:
         assert_problem(answer, 404, "no_thumbnail")
+
+
+def picture_url(client, camera, name="a.jpg"):
+    found = {each["name"]: each["id"] for each in ask(client, camera)["pictures"]}
+    return f"{URL.format(camera['id'])}/{found[name]}"
+
+
+def audited(client, action):
+    return client.get("/api/audit", query_string={"action": action}).get_json()["entries"]
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_picture_is_kept_and_released(client, camera, base, app, is_written):
+    upload(base, "a.jpg")
+    upload(base, "b.jpg")
+    url = picture_url(client, camera)
+    if is_written:
+        app.extensions["pictures"].flush()
+    for _ in range(2):  # the second time nothing changes
+        assert client.put(f"{url}/keep").get_json()["kept"] is True
+    assert names(ask(client, camera, kept="true")) == ["a.jpg"]
+    assert ask(client, camera, kept="false")["count"] == 1
+    app.extensions["pictures"].flush()
+    assert names(ask(client, camera, kept="true")) == ["a.jpg"]
+    assert_problem(client.delete(url), 409, "picture_kept")
+    for _ in range(2):
+        assert client.delete(f"{url}/keep").get_json()["kept"] is False
+    assert ask(client, camera, kept="true")["count"] == 0
+    (kept,), (released,) = (audited(client, f"picture_{w}") for w in ("kept", "released"))
+    assert kept["resource_id"] == released["resource_id"] == url.rpartition("/")[2]
+    assert (kept["resource_type"], kept["resource_name"]) == ("picture", "a.jpg")
+
+
+def test_a_kept_picture_stays_kept_when_it_is_renamed_and_when_it_is_copied(client, camera, base):
+    path = upload(base, "a.jpg")
+    client.put(f"{picture_url(client, camera)}/keep")
+    path.rename(base / "front/b.jpg")
+    assert names(ask(client, camera, kept="true")) == ["b.jpg"]
+    (base / "front/b.jpg").rename(base / "old.jpg")
+    upload(base, "a.jpg")  # as on a new disk: another inode, the same path, size and time
+    assert names(ask(client, camera, kept="true")) == ["a.jpg"]
+
+
+def test_a_picture_is_deleted(client, camera, base):
+    path = upload(base, "day/a.jpg")
+    other = upload(base, "day/b.jpg")
+    url = picture_url(client, camera, "day/a.jpg")
+    assert client.delete(url).status_code == 204
+    assert (path.exists(), other.exists(), os.listdir(path.parent)) == (False, True, ["b.jpg"])
+    assert_problem(client.delete(url), 404, "picture_not_found")
+    assert names(ask(client, camera)) == ["day/b.jpg"]
+    (entry,) = audited(client, "picture_deleted")
+    assert (entry["resource_name"], entry["details"]["camera_id"]) == ("day/a.jpg", camera["id"])
+
+
+def test_a_file_that_has_come_to_the_place_of_another_is_not_deleted(client, camera, base):
+    path = upload(base, "a.jpg")
+    url = picture_url(client, camera)
+    path.unlink()
+    upload(base, "a.jpg", data=b"GIF89a another")
+    assert_problem(client.delete(url), 404, "picture_not_found")
+    assert path.exists()
+
+
+def test_what_may_not_be_deleted_stays(client, camera, base, monkeypatch):
+    path = upload(base, "a.jpg")
+    url = picture_url(client, camera)
+    monkeypatch.setattr("app.storage.removal.os.rename", fail(errno.EROFS))
+    assert_problem(client.delete(url), 403, "picture_not_deletable")
+    monkeypatch.undo()
+    assert path.exists()
+    assert audited(client, "picture_deleted") == []
