@@ -146,7 +146,9 @@ def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> Picture
 
 
 def saved_name(camera_name: str, taken_us: int, name: str) -> str:
-    """What a browser saves it as: ``Front_Door_20251223T110005+0100.jpg``, in the box's time."""
+    """The name under which a browser saves it: ``Front_Door_20251223T110005+0100.jpg``, in the
+    box's time.
+    """
     words = "".join(c if c.isalnum() or c in "-_" else "_" for c in camera_name)
     zone = current_app.extensions["settings"].box()["timezone"]
     taken = clock.from_ns(taken_us * 1000).astimezone(ZoneInfo(zone) if zone else None)

@@ -118,7 +118,7 @@ def check_clock(now: datetime, last_entry: str | None) -> Check:
 
 
 def check_inotify(cameras: int) -> Check:
-    """Whether the kernel lets one user watch the folders of so many cameras."""
+    """Whether the kernel lets one user watch the folders of this many cameras."""
     needed = {
         "max_user_watches": max(FEWEST_WATCHES, cameras * WATCHES_PER_CAMERA),
         "max_user_instances": FEWEST_INSTANCES,

@@ -86,7 +86,7 @@ class PictureFolder(BaseModel):
     @classmethod
     def below(cls, camera: int, path: str, after: str | None, limit: int) -> list[str]:
         """The next known paths below ``path`` that come ``after`` one, in the order of bytes."""
-        # A slash is followed by the digit 0; no path begins with the byte 0xFF repeated so often.
+        # A slash is followed by the digit 0; no path begins with 4,096 bytes 0xFF.
         first, last = (f"{path}/", f"{path}0") if path else ("", None)
         values = {
             "first": os.fsencode(first if after is None else after),

@@ -20,14 +20,14 @@ from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
 from .overlay import Change
 
-# So many files that changed are looked at before one answer; the rest by the background job.
+# How many changed files are checked before a response; the background job checks the rest.
 MOST_LOOKED_AT = 1000
-# Polled folders are compared so often, in seconds, and for this share of the time at the most.
+# How often polled folders are compared, in seconds, and for which share of the time at most.
 POLL_SECONDS, POLL_SHARE = 0.9, 50
-# A polled folder that is compared within so many seconds is compared before each answer. How long
-# it takes is estimated from the number of its files before it is known.
+# A polled folder whose comparison takes less than `SHORT_SECONDS` is compared before each
+# response. Until that is measured, it is estimated with `FILE_SECONDS` for each file.
 SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
-# How often files are looked at again that are open for writing, in seconds.
+# How often files that are open for writing are checked again, in seconds.
 WRITING_SECONDS = 60
 
 
@@ -41,13 +41,13 @@ class CameraIndex:
         self.comparison = Comparison(self.lookups)
         self._waiting: dict[str, None] = {}
         self._is_new = True
-        # Which folder was looked at last: another one may come to its path, and it may come back.
+        # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
         self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
 
     @property
     def found_by(self) -> tuple[str, str | None]:
-        """What the index of another folder or pattern differs in."""
+        """The folder and pattern for which this index was made."""
         return self._folder_path, self.lookups.finder.file_pattern
 
     @contextmanager
@@ -70,7 +70,7 @@ class CameraIndex:
                 database.close()  # of this thread, which belongs to a mount
 
     def ask(self, function: Callable[[], Answer]) -> Answer:
-        """What the function returns, which reads the camera's folder: see `Folders.ask`."""
+        """The result of a function that reads the camera's folder: see `Folders.ask`."""
         return self._folders.ask(function, self._base, self._folder_path)
 
     def clip(self, file: int, status: os.stat_result) -> OpenClip:
@@ -78,7 +78,7 @@ class CameraIndex:
         return OpenClip(file, status, self._folders.threads, self._base, self._folder_path)
 
     def catch_up(self, is_asked: bool) -> None:
-        """Look at what has changed since this was called the last time, inside `opened`.
+        """Check the files that have changed since the last call, inside `opened`.
 
         ``is_asked``: by a request, which must find everything that changed before it.
         """
@@ -94,7 +94,7 @@ class CameraIndex:
         self._look_at_waiting()
 
     def compare(self, seconds: float) -> bool:
-        """Go on with a comparison for so long, inside `opened`; whether nothing is left."""
+        """Continue a comparison for ``seconds``, inside `opened`; return whether it is done."""
         until = time.monotonic() + seconds
         while not self.comparison.step():
             if time.monotonic() >= until:
@@ -102,7 +102,7 @@ class CameraIndex:
         return True
 
     def begin_rows(self) -> None:
-        """Give the camera a row of its own where it has none, inside `opened`."""
+        """Create the camera's row in the table if it has none, inside `opened`."""
         lookups = self.lookups
         if not lookups.number:
             begin = partial(PictureCamera.begin, lookups.finder.camera_id, *self.found_by)
@@ -110,9 +110,9 @@ class CameraIndex:
             lookups.number, lookups.overlay.version = row["id"], row["version"]
 
     def prepare_flush(self) -> None:
-        """Note what the changed folders are, so that a restart need not read them.
+        """Add the facts of changed folders to the overlay, so that a restart need not read them.
 
-        Whatever changed them before is looked at after that: rows and facts belong together.
+        The facts are read before the last changes are checked, so that no row is older than them.
         """
         lookups, pattern = self.lookups, self.lookups.finder.file_pattern
         reason, _ = self._folders.remembered(lookups.opened.folder, pattern)
@@ -129,7 +129,7 @@ class CameraIndex:
                 lookups.overlay.put_folder(path, known)
 
     def _adopt(self) -> None:
-        """Take up the table as it is: it may be empty, or written by another process."""
+        """Adopt the current table, which may be empty or written by another process."""
         lookups = self.lookups
         lookups.has_marks = KeptPicture.find(camera_id=lookups.finder.camera_id) is not None
         row = PictureCamera.find(camera_id=lookups.finder.camera_id)
@@ -146,7 +146,7 @@ class CameraIndex:
             self.adopt_version(row["version"])
 
     def adopt_version(self, version: int) -> None:
-        """Compare what waits with the rows of the table, which has changed."""
+        """Apply the unwritten changes to the rows of the table, which has changed."""
         overlay = self.lookups.overlay
         with overlay.lock:
             for folder, changes in overlay.batch(len(overlay) + 1).changes.items():
@@ -156,7 +156,7 @@ class CameraIndex:
             overlay.version = version
 
     def _compare_if_due(self, is_asked: bool) -> None:
-        """Compare a polled folder, one that takes long no more often than that allows."""
+        """Compare a polled folder if that is due; the longer it takes, the less often."""
         now, seconds = time.monotonic(), self.comparison.seconds
         if self.comparison.is_busy:
             return
@@ -168,7 +168,7 @@ class CameraIndex:
             self._compare_at = now + max(POLL_SECONDS, seconds[False] * POLL_SHARE)
 
     def _note(self, changes: Changes) -> None:
-        """Let the files that changed wait, and have changed folders compared."""
+        """Queue the changed files for a check, and the changed folders for a comparison."""
         lookups, now = self.lookups, time.monotonic()
         over = lookups.being_written - changes.being_written
         if lookups.being_written and now >= self._check_writing_at:

@@ -1,4 +1,4 @@
-"""What changed since the index was written last? Every answer takes account of it."""
+"""What has changed since the index was written? Each response takes it into account."""
 
 import threading
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""How are the bytes of a picture or a clip reached by its id, and none but those?"""
+"""How are exactly the bytes of a picture or clip with a given id read?"""
 
 import os
 import time
@@ -16,18 +16,18 @@ from .files import facts_of, id_of
 from .index import PictureIndex
 from .listing import Filters, Listing
 
-# How long before a clip's end its picture may be taken, in seconds.
+# How long before a clip's end its thumbnail may have been taken, in seconds.
 BESIDE_SECONDS = 120
 
 
 class NoThumbnail(Exception):
-    """There is no picture of the clip."""
+    """There is no picture near the clip."""
 
 
 def find(pictures: PictureIndex, camera_id: str, picture_id: str) -> tuple[Row, IndexedPicture]:
     """The camera, and the row of one of its pictures; raises `NotFound`.
 
-    Where the index has no such row, what has changed in the folder is looked at first.
+    If the index has no such row, it is searched again after the latest changes.
     """
     camera = Camera.one(camera_id)
     try:
@@ -52,7 +52,7 @@ def open_clip(index: CameraIndex, row: IndexedPicture) -> OpenClip:
 
 
 def facts_of_frame(row: IndexedPicture, clip: OpenClip) -> Picture:
-    """A frame of the clip without its bytes: it counts as the clip's file, as a JPEG."""
+    """The facts of a frame of the clip: those of the clip's file, with the name of a JPEG."""
     status, name = clip.status, f"{os.path.splitext(row.name)[0]}.jpg"
     return Picture(
         *(name, status.st_dev, status.st_ino, status.st_size),
@@ -105,7 +105,7 @@ def _open(index: CameraIndex, row: IndexedPicture) -> OpenClip:
 
 @contextmanager
 def _folder_of(index: CameraIndex, row: IndexedPicture) -> Iterator[None]:
-    """The camera's folder, open in the block; a file that is not there has no id any more."""
+    """Open the camera's folder for the block; if the file is gone, update its row."""
     with index.opened():
         try:
             yield
@@ -117,8 +117,8 @@ def _folder_of(index: CameraIndex, row: IndexedPicture) -> Iterator[None]:
 def _require_same(index: CameraIndex, row: IndexedPicture, file: int) -> os.stat_result:
     """The status of the open file; raises `NotFound` where its id is another one.
 
-    Two changes within one tick of the kernel's clock give the same id, so a file that changed
-    just now is looked at after that.
+    Two changes within one tick of the kernel's clock give the same id, so the status of a file
+    that has just changed is read after that tick.
     """
     status = os.fstat(file)
     if 0 <= time.time_ns() - status.st_ctime_ns < TICK_NS:

@@ -156,7 +156,7 @@ class Channel(HTTPChannel):
         self.close_now()
 
     def writable(self) -> bool:
-        """Whether the loop waits until the client takes more; not while a file is read for it."""
+        """Whether the loop waits until the client reads; not while a thread reads a file."""
         first = self.outbufs[0]
         is_waiting = isinstance(first, FileTransfer) and first.is_reading
         return bool(super().writable() and (self.will_close or not is_waiting))

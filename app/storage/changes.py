@@ -13,7 +13,7 @@ ROUNDING_NS = 2 * 10**9
 # Another box's clock was set if it shows a time that is further than this, in nanoseconds, from
 # what it was expected to show.
 SET_NS = 600 * 10**9
-# The changes of so many folders are compared, about 1 MiB.
+# How many folders' changes are compared, about 1 MiB.
 MOST_FOLDERS = 10_000
 
 
@@ -141,7 +141,7 @@ class Arrivals:
         self._looked_ns, self._jumps = clock.box_ns, jumps
 
     def _shows_another(self, changed_ns: int, clock: StorageClock) -> bool:
-        """Whether a folder changed since the last walk at a time that the clock did not show.
+        """Whether a folder changed since the last walk at a time that the clock did not show then.
 
         Only what exceeds `SET_NS` counts: a network mount may show a change a minute later.
         """

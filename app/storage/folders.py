@@ -148,7 +148,7 @@ class Folders:
         return None if entry.tree else reason, entry.upload
 
     def take_changes(self, folder: int, name: str, file_pattern: str | None = None) -> Changes:
-        """What changed in a watched folder since the follower of this name asked last.
+        """The changes of a watched folder since the last call of this follower.
 
         As far as `query` has learned of it.
         """

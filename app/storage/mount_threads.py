@@ -96,7 +96,7 @@ class MountThreads:
             threading.Thread(target=self._work, name="storage", daemon=True).start()
 
     def begin(self, function: Callable[[], Answer], folder: str = "") -> Task[Answer]:
-        """Let a thread call it; ``folder`` occupies at most half of them, or is `FolderBusy`."""
+        """Let a thread call the function; `FolderBusy` if ``folder`` occupies half of them."""
         held = contextlib.ExitStack()
         if folder:
             held.enter_context(self._slots.slot(folder))

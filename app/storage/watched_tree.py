@@ -83,7 +83,7 @@ class WatchedTree:
         return self._ranked(self._pictures), self._ranked(self._clips)
 
     def take_changes(self) -> Changes | None:
-        """What has changed since this was asked the last time; None where nothing has."""
+        """The changes since the last call; None if there are none."""
         if not (self._changed or self._tree.changed_places):
             return None
         files, folders = (
