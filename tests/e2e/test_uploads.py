@@ -28,11 +28,11 @@ class Front:
         self.path, cameras = server.base / "front", f"{server.url}/api/cameras"
         self.path.mkdir()
         body = {"name": "Front", "folder_path": "front"}
-        camera = requests.post(cameras, json=body, timeout=10).json()["id"]
+        camera = requests.post(cameras, json=body, timeout=60).json()["id"]
         self.url = f"{cameras}/{camera}"
 
     def snapshot(self, **headers: str) -> requests.Response:
-        return requests.get(f"{self.url}/snapshot", headers=headers, timeout=10)
+        return requests.get(f"{self.url}/snapshot", headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module", params=["auto", "off"])
@@ -48,7 +48,7 @@ def front(box: Server) -> Iterator[Front]:
     """A camera of that server, whose base path is empty before and after."""
     front = Front(box)
     yield front
-    requests.delete(front.url, timeout=10).raise_for_status()
+    requests.delete(front.url, timeout=60).raise_for_status()
     shutil.rmtree(box.base)
     box.base.mkdir()
 
@@ -94,12 +94,12 @@ def test_housekeeping_folders_hold_no_pictures_of_a_camera(front):
         put(front.path / name / "thumb.jpg", picture(shade=7))
     assert_problem(front.snapshot(), 404, "no_snapshot")
     time.sleep(2)
-    assert requests.get(front.url, timeout=10).json()["last_seen_at"] is None
+    assert requests.get(front.url, timeout=60).json()["last_seen_at"] is None
     put(front.path / "b.jpg", picture(), age=60)
     for name in HOUSEKEEPING:
         put(front.path / name / "later.jpg", picture(shade=7))
         assert front.snapshot().content == picture()
-    diagnosis = requests.get(f"{front.url}/diagnostics", timeout=10).json()
+    diagnosis = requests.get(f"{front.url}/diagnostics", timeout=60).json()
     assert diagnosis["pictures"]["count"] == 1
 
 
@@ -107,9 +107,9 @@ def test_a_housekeeping_folder_of_the_base_is_offered_only_when_a_camera_names_i
     for name in ("@Recycle", "#snapshot", "lost+found", "garden"):
         put(front.path.parent / name / "a.jpg", picture())
     root = front.url.partition("/api/")[0]
-    listed = requests.get(f"{root}/api/folders", timeout=10).json()["folders"]
+    listed = requests.get(f"{root}/api/folders", timeout=60).json()["folders"]
     assert [folder["name"] for folder in listed] == ["garden"]
-    requests.patch(front.url, json={"folder_path": "@Recycle"}, timeout=10)
+    requests.patch(front.url, json={"folder_path": "@Recycle"}, timeout=60)
     assert front.snapshot().content == picture()
 
 

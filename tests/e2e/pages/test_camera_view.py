@@ -126,7 +126,7 @@ def test_a_part_of_the_page_that_cannot_be_loaded_is_reported(wall, seen):
 
 def test_it_shows_events_changes_and_whether_diagnostics_are_available(wall, seen):
     url = f"{wall.server.url}/api/cameras/{seen['id']}"
-    requests.patch(url, json={"name": "Front <b>Door</b>"}, timeout=9)
+    requests.patch(url, json={"name": "Front <b>Door</b>"}, timeout=30)
     missing = '{"code": "not_found", "detail": "There is nothing at this URL."}'
     wall.page.route("**/diagnostics", lambda route: route.fulfill(status=404, body=missing))
     large = large_of(wall, seen | {"name": "Front <b>Door</b>"})
@@ -282,7 +282,7 @@ def test_a_camera_gets_no_second_request_while_its_picture_is_slow(wall, seen):
 def test_the_large_view_closes_when_the_camera_is_deleted_elsewhere(wall, seen):
     large = large_of(wall, seen)
     expect(large).to_contain_text("Somebody at the door")
-    requests.delete(f"{wall.server.url}/api/cameras/{seen['id']}", timeout=9)
+    requests.delete(f"{wall.server.url}/api/cameras/{seen['id']}", timeout=30)
     expect(large).to_have_count(0)
     expect(wall.page.locator("#main")).to_be_focused()
 

@@ -129,9 +129,9 @@ def test_added_changed_and_deleted_cameras_show_without_a_reload(wall):
     other = wall.add("Ant")
     expect(wall.page.locator(".tile").first).to_contain_text("Ant")
     url = f"{wall.server.url}/api/cameras/"
-    requests.patch(url + camera["id"], json={"name": "Yak"}, timeout=9)
+    requests.patch(url + camera["id"], json={"name": "Yak"}, timeout=30)
     expect(wall.tile(camera).locator(".name")).to_have_text("Yak")
-    requests.delete(url + other["id"], timeout=9)
+    requests.delete(url + other["id"], timeout=30)
     expect(wall.tile(other)).to_have_count(0)
 
 
