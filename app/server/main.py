@@ -29,8 +29,8 @@ from .event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
-# How often the last uses of tokens are written.
-USES_SECONDS = 60
+# How often the last uses of tokens are written, in seconds.
+USAGE_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # How long the service answers requests that came before the stop; a change may wait for the
 # database for `BUSY_SECONDS`.
@@ -109,7 +109,7 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
         Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),
         Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),
-        Job("uses of tokens", USES_SECONDS, usage.write, usage.write),
+        Job("usage of tokens", USAGE_SECONDS, usage.write, usage.write),
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
     ]
     for job in jobs:
