@@ -132,3 +132,27 @@ def test_the_list_equals_a_walk_after_every_operation(service, base, tmp_path, s
             assert Listing(service.index.of(service.camera)).count(Filters()) == len(listed)
     finally:
         uploads.end()
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_a_tree_that_did_not_change_is_not_read_again_at_start(service, base, monkeypatch):
+    for folder in ("root", "root/day", "root/night"):
+        (base / folder).mkdir()
+        for name in ("a.jpg", "b.mp4"):
+            (base / folder / name).write_bytes(b"GIF89a")
+    for folder in ("root", "root/day", "root/night"):
+        os.utime(base / folder, (1, 1))
+    known = service.listed()
+    assert service.index.of(service.camera).comparison.files == len(known) == 6
+    service.index.close()
+    service.stop()
+    (base / "root/day/a.jpg").write_bytes(b"GIF89a overwritten in its place")
+    (base / "root/new.jpg").write_bytes(b"GIF89a")
+    monkeypatch.setattr(camera_index, "LOOK_AGAIN_SECONDS", 0.0)
+    service.start()
+    index = service.index.of(service.camera)
+    monkeypatch.undo()
+    with index.opened():
+        assert index.compare(30)
+    assert index.comparison.files == 3  # of the one folder that has changed
+    assert service.listed() == walked(base / "root", service.camera["id"])

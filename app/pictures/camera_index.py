@@ -27,6 +27,9 @@ POLL_SECONDS, POLL_SHARE = 0.9, 50
 # A polled folder whose comparison takes less than `SHORT_SECONDS` is compared before each
 # response. Until that is measured, it is estimated with `FILE_SECONDS` for each file.
 SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
+# Every file is looked at again after so many seconds: one that was overwritten in its place while
+# the service was down did not change its folder.
+LOOK_AGAIN_SECONDS = 20 * 3600.0
 # How often files that are open for writing are checked again, in seconds.
 WRITING_SECONDS = 60
 
@@ -41,6 +44,7 @@ class CameraIndex:
         self.comparison = Comparison(self.lookups)
         self._waiting: dict[str, None] = {}
         self._is_new = True
+        self._look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
         self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
@@ -90,6 +94,9 @@ class CameraIndex:
             return  # the monitor is about to read it
         if reason is not None:
             self._compare_if_due(is_asked)
+        if time.monotonic() >= self._look_again_at:
+            self._look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
+            self.comparison.begin(is_full=True)
         self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
         self._look_at_waiting()
 

@@ -1,6 +1,7 @@
 """Which pictures does each camera have? An index that follows all folders."""
 
 import logging
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -124,11 +125,10 @@ class PictureIndex:
 
     def close(self) -> None:
         """Write all changes that wait."""
-        while any(len(i.lookups.overlay) for i in self._cameras.values() if i.lookups.number):
+        before = sys.maxsize
+        while 0 < self.waiting() < before:
             before = self.waiting()
             self.flush()
-            if self.waiting() >= before:
-                break
 
     def waiting(self) -> int:
         """How many changes are not written yet."""
