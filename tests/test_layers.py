@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,16 @@ def test_every_module_is_in_a_room():
 def test_imports_point_one_way(module):
     upwards = [other for other in own_imports(module) if rank(other) > rank(module)]
     assert upwards == []
+
+
+def test_the_modules_of_the_storage_import_only_from_those_listed_above_them():
+    text = (PROJECT / "docs/architecture.md").read_text().partition("modules of `app/storage/`")[2]
+    rows = re.findall(r"^\| (`.*`) \|", text.partition("\n\nA file is")[0], re.MULTILINE)
+    listed = [f"app.storage.{name}" for row in rows for name in re.findall(r"`(\w+)\.py`", row)]
+    in_storage = {module for module in TREES if module.startswith("app.storage.")}
+    assert sorted(listed) == sorted(in_storage), "the table in docs/architecture.md is incomplete"
+    for place, module in enumerate(listed):
+        assert set(own_imports(module)) & in_storage <= set(listed[:place]), module
 
 
 @pytest.mark.parametrize("module", TREES)
