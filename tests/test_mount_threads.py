@@ -58,6 +58,8 @@ def test_a_folder_that_hangs_leaves_threads_to_the_other_folders_of_its_mounts(
             threads.ask(lambda: hang.wait(60), 0.1, "front")
     with pytest.raises(FolderBusy):
         threads.ask(lambda: hang.wait(60), 0.1, "front")
+    for _ in ("monitor", "index"):  # which keep a thread each
+        threads.begin(lambda: hang.wait(60))
     assert threads.ask(lambda: 7, folder="back") == 7
     hang.set()
     deadline = time.monotonic() + 30

@@ -17,8 +17,9 @@ from . import safe_open
 from .filesystems import Mount, MountTable, mounts
 from .safe_open import StorageNotAnswering
 
-# How many threads read the same mounts.
-MOUNT_THREADS = 4
+# How many threads read the same mounts. A folder that hangs may keep two by requests, one by the
+# monitor and one by the index; the last is for the other folders.
+MOUNT_THREADS = 5
 # In seconds: when mounts count as hanging, and when only a few callers may go on waiting.
 HANGING_SECONDS, SILENT_SECONDS = 4.0, 0.25
 # How often, and for how many seconds each time, a request waits for one of the threads that the
