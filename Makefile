@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # pip refuses every file whose hash is not in the lock file.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Two processes more than processors, because many tests wait.
-PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 2))) --dist loadgroup
+PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 2))) --dist loadfile
 # For every Python from 3.11 on; without the address of a registry. Extras are kept: pip does not
 # accept `coverage==7` as a pin of `coverage[toml]` once there is a newer version.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -9,12 +9,6 @@ from tests.e2e.forked import ForkedServer, start_forking
 from tests.e2e.server import Server
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Have one process run all tests of a module, which share a server, or of the pages."""
-    module = item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group("pages" if "/pages/" in module else module))
-
-
 @pytest.fixture(autouse=True, scope="session")
 def forking() -> None:
     """Have what forks servers running before a test counts its descriptors."""

@@ -109,15 +109,15 @@ def test_120_half_open_connections_are_closed_and_keep_nobody_waiting(hasty, cro
     assert process.descriptors(hasty.process.pid) <= before + 4 * 3 + 1
 
 
-def test_a_connection_above_the_limit_closes_the_one_that_was_idle_longest(hasty, crowd):
-    good = crowd.enter_context(wire.connect(hasty.url))
-    connections = [crowd.enter_context(wire.connect(hasty.url)) for _ in range(600)]
-    others_are_served(hasty)
+def test_a_connection_above_the_limit_closes_the_one_that_was_idle_longest(shared_server, crowd):
+    good = crowd.enter_context(wire.connect(shared_server.url))
+    connections = [crowd.enter_context(wire.connect(shared_server.url)) for _ in range(600)]
+    others_are_served(shared_server)
     good.sendall(LIST)
     for connection in connections:
         connection.close()
-    others_are_served(hasty)
-    assert "too many connections" in hasty.log()
+    others_are_served(shared_server)
+    assert "too many connections" in shared_server.log()
 
 
 def test_a_header_of_a_byte_at_a_time_is_cut_off(hasty, crowd):
