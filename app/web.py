@@ -19,6 +19,7 @@ from werkzeug.exceptions import NotFound
 
 from .access.authorize import may_write
 from .access.headers import is_not_modified
+from .images import resize
 from .models import RISK_LEVELS, Row
 from .schemas.common import QueryBoolean, QueryInteger, UUIDString
 from .services import cameras as camera_service
@@ -34,6 +35,7 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 NAMES = (
     *("page.css", "wall.css", "events.css", "icon.svg"),
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
+    *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
 )
 DIGEST_CHARACTERS = 16
@@ -139,6 +141,7 @@ def wall() -> Response:
         cameras=cameras,
         options=options,
         unused=unused,
+        resizes=resize.is_installed(),
     )
 
 

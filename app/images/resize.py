@@ -117,6 +117,11 @@ class Resizer:
         return result
 
 
+def is_installed() -> bool:
+    """Whether Pillow is there to resize pictures with."""
+    return Image is not None
+
+
 def resize(picture: Picture, most: MaxSize) -> Picture:
     """The ``picture`` itself where it fits ``most``, else a smaller one of the same proportions.
 

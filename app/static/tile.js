@@ -1,7 +1,9 @@
 /** What does the tile of one camera show, and when is its picture loaded again? */
 
-import { ask, bodyOf, inTurn, Problem } from "./api.js";
+import { bodyOf, inTurn, Problem } from "./api.js";
 import { announce } from "./element.js";
+import { Silence } from "./silence.js";
+import { askForPicture, widthOf } from "./sizes.js";
 import { ageText, stateOf } from "./state.js";
 
 // A deleted picture changes nothing in the list of cameras, so every picture is checked sometimes.
@@ -10,8 +12,11 @@ const LONGEST_WAIT_MS = 300_000;
 const UNDECODABLE = { code: "undecodable", detail: "The newest picture cannot be displayed." };
 
 export class Tile {
-  constructor(node, camera, stale) {
-    Object.assign(this, { node, camera, stale, picture: "", etag: null, problem: null });
+  /** ``refresh`` and ``stale`` in seconds; ``resizes``: given if the service can resize. */
+  constructor(node, camera, { stale, refresh, resizes }) {
+    Object.assign(this, { node, camera, resizes, picture: "", etag: null, problem: null });
+    Object.assign(this, { stale: Number(stale), silence: new Silence(refresh * 1000) });
+    this.width = 0; // that the picture was asked for in, Infinity for its own
     this.age = null; // of the picture at the time ``measured``, in seconds
     this.measured = 0;
     this.asked = -Infinity;
@@ -26,7 +31,8 @@ export class Tile {
   get isDue() {
     if (this.busy) return false;
     if (performance.now() - this.asked >= this.wait) return true;
-    return (this.unannounced || this.seen !== this.news) && !this.problem?.isTrouble;
+    const isSmall = this.picture && this.wanted > this.width;
+    return (isSmall || this.unannounced || this.seen !== this.news) && !this.problem?.isTrouble;
   }
 
   /** A text that changes when there may be a new picture. */
@@ -34,10 +40,16 @@ export class Tile {
     return [this.camera.last_seen_at, this.camera.status, this.camera.folder_path].join("\n");
   }
 
+  /** The width in pixels of the screen that the picture is shown in, rounded up. */
+  get wanted() {
+    return this.resizes !== undefined && !this.isLarge ? widthOf(this.part("picture")) : Infinity;
+  }
+
   /** Loads the picture; one that is shown already costs a 304. */
   async look() {
     const isNews = this.seen !== this.news;
     this.busy = true;
+    this.silence.begin();
     this.seen = this.news;
     try {
       const fresh = await inTurn(this.camera.id, () => this.#fetch());
@@ -47,6 +59,7 @@ export class Tile {
     } catch (problem) {
       this.#fail(problem);
     }
+    this.silence.end(this.problem?.status !== 0);
     this.busy = false;
     this.asked = performance.now();
     this.show();
@@ -65,23 +78,26 @@ export class Tile {
 
   /** Updates the tile; elements that are right already are not touched. */
   show() {
-    if (this.asked === -Infinity) return;
+    const unanswered = this.silence.since;
+    if (this.asked === -Infinity && !unanswered) return;
     const age = this.seconds;
     const { status, name } = this.camera;
-    const state = stateOf({ status, age, problem: this.problem }, this.stale);
+    const state = stateOf({ status, age, problem: this.problem, unanswered }, this.stale);
     const before = this.node.dataset.state;
-    if (before && before !== state) announce(`${name} is ${state} now.`);
+    const news = unanswered ? `No answer about ${name}.` : `${name} is ${state} now.`;
+    if (before && before !== state) announce(news);
     if (before !== state) this.node.dataset.state = this.part("state").textContent = state;
-    this.#write("age", age === null ? "" : ageText(age));
+    if (unanswered) this.#write("age", `since ${unanswered.toLocaleTimeString()}`);
+    else this.#write("age", age === null ? "" : ageText(age));
     this.#write("why", this.#reason());
     this.#write("name", name);
     this.node.dispatchEvent(new Event("shown"));
   }
 
   async #fetch() {
-    const known = this.etag ? { "If-None-Match": this.etag } : {};
-    const answer = await ask(`/api/cameras/${this.camera.id}/snapshot`, { headers: known });
-    this.etag = answer.headers.get("ETag");
+    const width = this.wanted;
+    const answer = await askForPicture(this.camera.id, width, this.etag);
+    Object.assign(this, { width, etag: answer.headers.get("ETag") });
     if (answer.status !== 304) await this.#swap(await bodyOf(answer.blob()));
     else if (!this.picture) throw new Problem(200, UNDECODABLE);
     this.age = Number(answer.headers.get("X-Snapshot-Age"));
@@ -89,7 +105,7 @@ export class Tile {
     return answer.status !== 304;
   }
 
-  /** Decodes the new picture before it replaces the old one, so that nothing flickers. */
+  /** Decodes the new picture first, so that nothing flickers. */
   async #swap(blob) {
     const image = new Image();
     image.src = URL.createObjectURL(blob);

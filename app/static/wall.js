@@ -69,6 +69,7 @@ function adopt(cameras) {
   for (const camera of cameras) {
     const tile = tiles.get(camera.id) ?? hang(camera);
     tile.camera = camera;
+    tile.silence.hear();
     tile.show();
   }
   for (const node of wall.querySelectorAll(".tile")) if (!ids.has(node.dataset.id)) drop(node);
@@ -91,7 +92,7 @@ function hang(camera) {
   name.textContent = camera.name;
   if (name.href !== undefined) name.href = `#${camera.id}`;
   if (!drawn) wall.append(node);
-  const tile = new Tile(node, camera, Number(wall.dataset.stale));
+  const tile = new Tile(node, camera, wall.dataset);
   tiles.set(camera.id, tile);
   lookout.observer.observe(node);
   return tile;

@@ -55,7 +55,7 @@ def weigh(visit):
         urls[event["requestId"]] = event["response"]["url"]
 
     def add(event):
-        if not urls.get(event["requestId"], "").endswith("/snapshot"):
+        if "/snapshot" not in urls.get(event["requestId"], ""):
             weight.append(event["encodedDataLength"])
 
     session.on("Network.responseReceived", note)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.pages.browser import Visit, needs_chromium
 from tests.e2e.pages.wall import HOSTILE
-from tests.pictures import put
+from tests.pictures import picture, put
 
 pytestmark = needs_chromium
 RULES = [
@@ -24,6 +24,8 @@ RULES = [
     ({"status": "online", "age": None, "problem": {"code": "folder_outside_base"}}, "ERROR"),
     ({"status": "offline", "age": None, "problem": {"code": "folder_not_found"}}, "ERROR"),
     ({"status": "online", "age": 5, "problem": {"code": "unreachable"}}, "ERROR"),
+    ({"status": "online", "age": 5, "problem": None, "unanswered": True}, "NO ANSWER"),
+    ({"status": "error", "age": None, "problem": None, "unanswered": True}, "NO ANSWER"),
 ]
 AGES = [
     *((-1, "0 s ago"), (0.9, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago")),
@@ -38,6 +40,7 @@ CALL = """async ([module, name, calls]) => {
 # For the rule that the wall looks after a while no time passes, or much at once, in ms.
 STOPPED = "window.running = performance.now; performance.now = () => 0"
 LATER = "performance.now = window.running ?? performance.now; window.later = 31_000"
+WIDTHS = (320, 640, 960, 1280, 1920)
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -74,7 +77,7 @@ def test_the_age_keeps_counting(wall):
     wall.put(age=110)
     age = wall.see(camera, "LIVE", "?refresh=3600").locator(".age")
     expect(age).to_have_text("2 min ago")
-    asked = [url for url in wall.visit.asked if url.endswith("/snapshot")]
+    asked = [url for url in wall.visit.asked if "/snapshot" in url]
     assert len(asked) == 1
     expect(wall.see(camera, "STALE", "?stale=60").locator("img")).to_be_visible()
 
@@ -195,11 +198,73 @@ def test_the_next_attempt_can_be_made_at_once(wall):
     expect(trouble).to_be_empty()
 
 
+def test_without_an_answer_for_15_seconds_a_tile_says_since_when(wall):
+    camera = wall.add()
+    wall.put()
+    tile = wall.see(camera, "LIVE", "?refresh=1")
+    wall.page.route("**/api/**", lambda route: route.abort())
+    expect(tile.locator(".state")).to_have_text("NO ANSWER")
+    expect(tile.locator(".age")).to_have_text(re.compile(r"since \d\d:\d\d:\d\d"))
+    expect(wall.page.locator("#news")).to_have_text("No answer about Front Door.")
+    assert wall.visit.violations() == []
+    wall.page.unroute("**/api/**")
+    expect(tile.locator(".state")).to_have_text("LIVE")
+    expect(tile.locator(".age")).to_have_text(re.compile("ago"))
+
+
+def test_a_picture_that_is_not_answered_for_15_seconds_is_not_called_live(wall):
+    camera = wall.add()
+    wall.put()
+    tile = wall.see(camera, "LIVE", "?refresh=1")
+    held = []
+    wall.page.route("**/snapshot*", lambda route: held.append(route))
+    wall.put("front/b.jpg", shade=99)
+    expect(tile.locator(".state")).to_have_text("NO ANSWER")
+    held[0].continue_()
+    wall.page.unroute("**/snapshot*")
+    expect(tile.locator(".state")).to_have_text("LIVE")
+
+
+@pytest.mark.parametrize(("window", "scale"), [(360, 1), (1366, 1), (360, 3)])
+def test_pictures_are_as_wide_as_their_tiles(browser, wall, window, scale):
+    put(wall.server.base / "front" / "a.jpg", picture(size=(1920, 1080)))
+    camera = wall.add()
+    viewport = {"width": window, "height": 700}
+    visit = Visit(browser, wall.server.url, viewport=viewport, device_scale_factor=scale)
+    visit.page.goto("/")
+    tile = visit.page.locator(f'.tile[data-id="{camera["id"]}"]')
+    expect(tile.locator(".state")).to_have_text("LIVE")
+    shown = scale * tile.locator(".picture").evaluate("node => node.clientWidth")
+    natural = tile.locator("img").evaluate("node => node.naturalWidth")
+    assert shown <= natural == next(width for width in WIDTHS if width >= shown)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == window
+    tile.locator(".name").click()
+    large = visit.page.locator("#large figure > img")
+    expect(large).to_be_visible()
+    visit.page.wait_for_function(
+        "() => document.querySelector('#large figure > img').naturalWidth === 1920"
+    )
+    expect(visit.page.locator("#large")).to_contain_text("camera created by anonymous")
+    # The browser may report the end of a large picture after the next request.
+    visit.overlaps.clear()
+    visit.close()
+
+
+def test_a_picture_that_cannot_be_resized_is_shown_as_it_is(wall):
+    camera = wall.add()
+    body = '{"code": "picture_not_resizable", "detail": "It cannot be resized."}'
+    wall.page.route("**/snapshot?width=*", lambda route: route.fulfill(status=422, body=body))
+    wall.put()
+    expect(wall.see(camera, "LIVE").locator("img")).to_be_visible()
+
+
 def test_one_picture_that_fails_does_not_stop_the_others(wall):
     bad, good = wall.add("Bad", "bad"), wall.add("Good", "good")
     wall.put("good/a.jpg")
     body = '{"code": "internal_error", "detail": "The service failed."}'
-    wall.page.route(f"**/{bad['id']}/snapshot", lambda route: route.fulfill(status=500, body=body))
+    wall.page.route(
+        f"**/{bad['id']}/snapshot*", lambda route: route.fulfill(status=500, body=body)
+    )
     wall.see(good, "LIVE")
     expect(wall.tile(bad)).to_contain_text("The service failed. Next attempt in 60 s.")
     expect(wall.tile(bad).locator(".state")).to_have_text("ERROR")
