@@ -23,6 +23,12 @@ NOTHING = {
     "camera_id": "123e4567-e89b-12d3-a456-426614174000",
     "name": "swagger-ui.css",
 }
+# The endpoints of pictures, which programs show that can only be given a URL.
+PICTURES = (
+    "cameras.get_camera_snapshot",
+    "detections.get_detection_image",
+    "pictures.get_picture",
+)
 WRONG = f"nvr_{'A' * 43}"
 
 
@@ -135,21 +141,37 @@ def test_the_tested_urls_cover_every_route(app):
 def test_a_token_in_the_query_string_is_accepted_for_pictures_only(
     app, secrets, closed, role, subtests
 ):
-    pictures = set()
+    accepted = set()
     for path, endpoint in urls(app):
         with subtests.test(path=path):
             answer = ask(closed, f"{path}?token={secrets[role]}", "GET")
             if is_refused(answer) is None and endpoint != "system.get_alive":
-                pictures.add(endpoint)
-    assert pictures == {"cameras.get_camera_snapshot", "detections.get_detection_image"}
+                accepted.add(path)
+    assert accepted == {path for path, endpoint in urls(app) if endpoint in PICTURES}
 
 
-def test_a_picture_is_served_for_a_token_in_its_query_string(closed, camera, base, secrets):
-    put(base / "front" / "a.jpg", picture())
-    url = f"/api/cameras/{camera['id']}/snapshot"
+@pytest.mark.parametrize("role", tokens.ROLES)
+def test_a_token_in_the_query_string_is_accepted_for_reading_only(
+    app, secrets, closed, role, subtests
+):
+    for path, endpoint in urls(app):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            with subtests.test(path=path, method=method):
+                answer = ask(closed, f"{path}?token={secrets[role]}", method)
+                assert endpoint == "system.get_alive" or is_refused(answer)
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "picture", "clip"])
+def test_a_picture_is_served_for_a_token_in_its_query_string(
+    client, closed, camera, base, secrets, kind
+):
+    put(base / "front" / ("a.mp4" if kind == "clip" else "a.jpg"), picture())
+    listed = client.get(f"/api/cameras/{camera['id']}/pictures").json["pictures"]
+    name = "snapshot" if kind == "snapshot" else f"pictures/{listed[0]['id']}"
+    url = f"/api/cameras/{camera['id']}/{name}"
     for query in (f"token={secrets['read']}", f"max_age=99&%74oken={secrets['read']}&t=1"):
-        answer = closed.get(f"{url}?{query}")
-        assert (answer.status_code, answer.data) == (200, picture())
+        with closed.get(f"{url}?{query}") as answer:
+            assert (answer.status_code, answer.data) == (200, picture())
         assert closed.head(f"{url}?{query}").status_code == 200
     for query in (
         *(f"token={WRONG}", "token=", "token", f"Token={secrets['read']}", "x=1"),

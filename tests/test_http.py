@@ -10,18 +10,28 @@ import pytest
 from flask import url_for
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from app import MOST_ROUTES
+from app import MOST_ROUTES, clock
 from app.access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS
 from app.access.headers import LONGEST_HEADER, LONGEST_URL, PARSED
 from app.api import WITHOUT_DATABASE
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
+# What a query must hold, by endpoint.
+REQUIRED = {
+    "moments.get_camera_timeline": {
+        "start_date": "2025-12-23T00:00:00Z",
+        "end_date": "2025-12-24T00:00:00Z",
+        "bucket": "1h",
+    }
+}
+
 
 @pytest.fixture
-def urls(app, client, camera, base):
-    """A URL for every route, each of which names something that is there."""
+def routes(app, client, camera, base):
+    """A URL for every route, each of which names something that is there, and its methods."""
     put(base / "front" / "a.jpg", picture())
+    put(base / "front" / "a.mp4", b"\0\0\0\x18ftypmp42")
     seen = {"camera_id": camera["id"], "object_type": "person", "confidence": 1}
     seen["file_path"] = "a.jpg"
     detection = client.post("/api/detections", json=seen).json["id"]
@@ -30,16 +40,28 @@ def urls(app, client, camera, base):
     version = re.search("/static/([0-9a-f]+)/", client.get("/").text)[1]
     ids = {"camera_id": camera["id"], "detection_id": detection, "event_id": event.json["id"]}
     ids |= {"entry_id": 1, "version": version}
+    listed = client.get(f"/api/cameras/{camera['id']}/pictures").json["pictures"]
+    assert {one["kind"] for one in listed} == {"picture", "clip"}
+    found = {}
     with app.test_request_context():
-        found = set()
-        for rule in app.url_map.iter_rules():
+        for rule, one in itertools.product(app.url_map.iter_rules(), listed):
             name = "page.css" if rule.endpoint == "web.asset" else "swagger-ui.css"
-            values = {key: {"name": name, **ids}[key] for key in rule.arguments}
-            found.add(url_for(rule.endpoint, **values))
-    return sorted(found)
+            filled = ids | {"name": name, "picture_id": one["id"]}
+            values = {key: filled[key] for key in rule.arguments}
+            url = url_for(rule.endpoint, **values, **REQUIRED.get(rule.endpoint, {}))
+            found.setdefault(url, set()).update(rule.methods)
+    return found
 
 
-def test_head_has_the_header_of_get_and_no_body(client, urls):
+@pytest.fixture
+def urls(routes):
+    """A URL for every route that can be read."""
+    return sorted(url for url, methods in routes.items() if "GET" in methods)
+
+
+def test_head_has_the_header_of_get_and_no_body(client, urls, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)  # X-Snapshot-Age is in whole seconds
     for url in urls:
         with client.get(url) as get, client.head(url) as head:
             assert get.status_code == 200, url
@@ -112,7 +134,7 @@ def test_a_failed_if_match_is_a_problem_everywhere(client, urls):
                 assert answer.status_code == 304
                 assert answer.data == b""
                 assert "Content-Type" not in answer.headers
-    assert tagged == 5
+    assert tagged == 7
 
 
 @pytest.mark.parametrize("header", ["a\r\nSet-Cookie: b", "a\nb", "a\rb"])
@@ -163,9 +185,10 @@ REQUESTS = (
 
 
 @pytest.mark.parametrize("sent", REQUESTS, ids=str)
-def test_every_response_is_as_the_wsgi_specification_says(app, urls, sent):
-    for url in (*urls, "/nothing"):
-        assert_valid(app, EnvironBuilder(url, **sent))
+def test_every_response_is_as_the_wsgi_specification_says(app, routes, sent):
+    for url in (*routes, "/nothing"):
+        path, _, query = url.partition("?")
+        assert_valid(app, EnvironBuilder(path, **{"query_string": query, **sent}))
 
 
 def test_a_deletion_is_as_the_wsgi_specification_says(app, camera):
