@@ -4,11 +4,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf
 from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 CAMERA_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -45,6 +48,22 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@dataclass
+class Exchange:
+    """A request and its answer, with the moments of both by the browser's clock in seconds."""
+
+    url: str
+    document: str  # that sent the request; another one does not wait for its end
+    begin: float
+    end: float = inf
+
+    def overlaps(self, later: "Exchange") -> bool:
+        """Whether ``later`` is about the same camera and began before this one had ended."""
+        camera = CAMERA_ID.search(self.url)
+        same = camera and camera[0] in later.url and self.document == later.document
+        return bool(same) and later.begin < self.end
+
+
 class Visit:
     """A tab on the server at ``url`` that records its requests and errors.
 
@@ -60,21 +79,32 @@ class Visit:
         self.page.set_default_timeout(DEADLINE_MS)
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.overlaps: list[tuple[str, str]] = []
-        self._running: list[str] = []
-        self.page.on("request", self._begin)
-        for end in ("requestfinished", "requestfailed"):
-            self.page.on(end, lambda request: self._running.remove(request.url))
+        self._exchanges: dict[str, Exchange] = {}
+        self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._note)
+        # Chromium may report an end late, but with its moment.
+        reports = self.context.new_cdp_session(self.page)
+        reports.on("Network.requestWillBeSent", self._begin)
+        reports.on("Network.responseReceived", self._receive)
+        for end in ("loadingFinished", "loadingFailed"):
+            reports.on(f"Network.{end}", self._end)
+        reports.send("Network.enable")
 
-    def _begin(self, request: Request) -> None:
-        self.asked.append(request.url)
-        camera = CAMERA_ID.search(request.url)
-        if camera:
-            others = [url for url in self._running if camera[0] in url]
-            self.overlaps += [(url, request.url) for url in others]
-        self._running.append(request.url)
+    def _begin(self, report: dict[str, Any]) -> None:
+        url = report["request"]["url"]
+        if url.startswith(f"{self.url}/api/"):
+            exchange = Exchange(url, report["loaderId"], report["timestamp"])
+            self._exchanges[report["requestId"]] = exchange
+
+    def _receive(self, report: dict[str, Any]) -> None:
+        if report["response"]["status"] == 304:  # it has no body
+            self._end(report)
+
+    def _end(self, report: dict[str, Any]) -> None:
+        exchange = self._exchanges.get(report["requestId"])
+        if exchange:
+            exchange.end = min(exchange.end, report["timestamp"])
 
     def _note(self, message: Any) -> None:
         # An error response of the API that the page shows to the reader is no fault of the page.
@@ -82,9 +112,11 @@ class Visit:
             self.complaints.append(message.text)
 
     def close(self) -> None:
-        """Close the tab and check what it recorded."""
-        self.context.close()
-        self.judge()
+        """Check what it recorded and close the tab."""
+        try:
+            self.leave()
+        finally:
+            self.context.close()
 
     def leave(self) -> None:
         """Check what it recorded and reset it for the next test."""
@@ -99,12 +131,16 @@ class Visit:
         one camera at once.
         """
         own = (f"{self.url}/", f"blob:{self.url}/", "about:blank", "data:")
-        strangers = [url for url in self.asked if not url.startswith(own)]
-        found = (self.complaints[:], self.overlaps[:], strangers)
+        exchanges = sorted(self._exchanges.values(), key=lambda exchange: exchange.begin)
+        found = {
+            "complaints": self.complaints[:],
+            "overlaps": [pair for pair in combinations(exchanges, 2) if pair[0].overlaps(pair[1])],
+            "strangers": [url for url in self.asked if not url.startswith(own)],
+        }
         self.asked.clear()
         self.complaints.clear()
-        self.overlaps.clear()
-        assert found == ([], [], [])
+        self._exchanges.clear()
+        assert not any(found.values()), found
 
     def violations(self) -> list[tuple[str, list[str]]]:
         """The accessibility faults that axe finds: rule and elements."""

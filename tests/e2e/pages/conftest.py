@@ -37,5 +37,7 @@ def wall(wall_server: Server, visit: Visit) -> Iterator[Wall]:
     """An empty wall, in an empty tab."""
     wall = Wall(wall_server, visit)
     yield wall
-    visit.leave()
-    wall.clear()
+    try:
+        visit.leave()
+    finally:
+        wall.clear()

@@ -60,7 +60,7 @@ def test_boxes_are_drawn_at_their_place_in_the_picture_of_the_detection(wall, se
     expect(pressed).to_have_count(1)
     assert wall.visit.violations() == []
     large.get_by_role("button", name="dog").click()
-    expect(large).to_contain_text("the picture is gone from the camera's folder")
+    expect(large).to_contain_text("it is gone from the camera's folder")
     pressed.click()
     expect(large.locator("figure > img")).to_have_attribute("alt", "Newest picture of Front Door")
 

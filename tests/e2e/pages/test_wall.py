@@ -76,7 +76,7 @@ def test_the_age_keeps_counting(wall):
     camera = wall.add()
     wall.put(age=110)
     age = wall.see(camera, "LIVE", "?refresh=3600").locator(".age")
-    expect(age).to_have_text("2 min ago")
+    expect(age).to_have_text(re.compile(r"^([2-9]|\d\d) min ago"))
     asked = [url for url in wall.visit.asked if "/snapshot" in url]
     assert len(asked) == 1
     expect(wall.see(camera, "STALE", "?stale=60").locator("img")).to_be_visible()
@@ -245,8 +245,6 @@ def test_pictures_are_as_wide_as_their_tiles(browser, wall, window, scale):
         "() => document.querySelector('#large figure > img').naturalWidth === 1920"
     )
     expect(visit.page.locator("#large")).to_contain_text("camera created by anonymous")
-    # The browser may report the end of a large picture after the next request.
-    visit.overlaps.clear()
     visit.close()
 
 
