@@ -26,7 +26,7 @@ BOXES = {
     "car": {"x": 90, "y": 330, "width": 190, "height": 96},
 }
 # Whether every tile in view is as its camera is.
-DRAWN = """() => [...document.querySelectorAll(".tile")].iterate((tile) =>
+DRAWN = """() => [...document.querySelectorAll(".tile")].every((tile) =>
   tile.dataset.state || tile.getBoundingClientRect().top > innerHeight)"""
 SHOTS: dict[str, dict[str, Any]] = {
     "wall-light": {"query": "", "width": 1000, "height": 700},
