@@ -20,9 +20,16 @@ HEADERS = {
     "any": b"Accept: */*\r\nUser-Agent: mutant/1.0\r\n",
 }
 PICTURES = ("part", "known")
+IMAGES = ("/snapshot", "/image", "/{picture_id}")
 QUERIES = {
     "/api/cameras": "?status=online",
     "/api/cameras/{camera_id}/snapshot": "?max_age=99999&disposition=inline",
+    "/api/cameras/{camera_id}/pictures": "?kind=picture&order=oldest&around=2025-01-01T00:00:00Z",
+    "/api/cameras/{camera_id}/pictures/{picture_id}": "?width=16&disposition=inline&thumbnail=1",
+    "/api/cameras/{camera_id}/timeline": "?start_date=2025-01-01T00:00:00Z"
+    "&end_date=2025-01-02T00:00:00Z&bucket=1h&timezone=Europe/Vienna",
+    "/api/cameras/{camera_id}/moments": "?limit=10&start_date=2025-01-01T00:00:00Z",
+    "/api/events/{event_id}/pictures": "?limit=10&count=false",
     "/api/detections": "?limit=10&min_confidence=0.1&start_date=2025-01-01T00:00:00Z&count=false",
     "/api/events": "?limit=10&risk_level=medium&reviewed=true&end_date=2030-01-01T00:00:00Z",
     "/api/audit": "?limit=10&action=camera_created&actor=anonymous",
@@ -98,7 +105,7 @@ def valid_requests(description: dict, ids: dict[str, str]) -> list[bytes]:
                 if path in ("/api/detections", "/api/events") and body:
                     body = {"camera_id": ids["camera_id"], **body}
                 query = QUERIES.get(path, "") if method == "get" else ""
-                kinds = PICTURES if "/snapshot" in path or "/image" in path else ("any",)
+                kinds = PICTURES if path.endswith(IMAGES) else ("any",)
                 made += [_request(kind, method, filled + query, body) for kind in kinds]
     return made
 

@@ -80,6 +80,8 @@ def asked(tmp_path):
                 "detection_id": post("/api/detections", camera_id=camera, **seen),
                 "event_id": post("/api/events", camera_id=camera, started_at=MOMENT),
             }
+            pictures = requests.get(f"{server.url}/api/cameras/{camera}/pictures").json()
+            ids["picture_id"] = pictures["pictures"][0]["id"]
             return valid_requests(description, ids)
 
         yield server, requests_of_a_new_camera

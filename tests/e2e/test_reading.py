@@ -19,6 +19,11 @@ PATHS = (
     "/api/cameras/{camera}/diagnostics",
     "/api/cameras/{camera}/homeassistant",
     "/api/cameras/{camera}/settings",
+    "/api/cameras/{camera}/pictures",
+    "/api/cameras/{camera}/pictures/{picture}",
+    "/api/cameras/{camera}/moments",
+    "/api/cameras/{camera}/timeline",
+    "/api/moments",
     "/api/folders",
     "/api/detections",
     "/api/detections/1",
@@ -26,6 +31,7 @@ PATHS = (
     "/api/events",
     "/api/events/1",
     "/api/events/1/detections",
+    "/api/events/1/pictures",
     "/api/events/stats",
     "/api/audit",
     "/api/audit/1",
@@ -40,6 +46,11 @@ PATHS = (
     "/",
     "/events",
 )
+# What a query must hold, by path.
+QUERIES = {
+    "/api/cameras/{camera}/timeline": "?start_date=2025-12-23T00:00:00Z"
+    "&end_date=2025-12-24T00:00:00Z&bucket=1h"
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +65,8 @@ def service():
 
 
 @pytest.fixture(scope="module")
-def camera(service):
-    """The id of its camera, after the monitor has written the time of its upload."""
+def ids(service):
+    """The ids of its camera and picture, after the monitor has written the upload's time."""
     put(service.base / "front/a.jpg", picture(), age=60)
     with service.client() as client:
 
@@ -74,16 +85,18 @@ def camera(service):
         # A change of a camera first writes what the monitor has noted of it.
         change = request("PATCH", f"/api/cameras/{camera}", b'{"name": "Door"}')
         assert client.ask(change)[0] == 200
+        pictures = request("GET", f"/api/cameras/{camera}/pictures")
+        (listed,) = json.loads(client.ask(pictures)[2])["pictures"]
     # The monitor has read the log since: the first to read a file after it was written sets the
     # time of its last access (relatime, mount(8)).
     time.sleep(2 * TICK_SECONDS)
-    return camera
+    return {"camera": camera, "picture": listed["id"]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
-def test_ten_thousand_answers_write_nothing(service, camera, path):
-    asked = request("GET", path.format(camera=camera))
+def test_ten_thousand_answers_write_nothing(service, ids, path):
+    asked = request("GET", path.format(**ids) + QUERIES.get(path, ""))
     with service.client() as client:
         # The reader's first answer opens its connection.
         for _ in range(100):
@@ -97,8 +110,9 @@ def test_ten_thousand_answers_write_nothing(service, camera, path):
 def test_the_tested_paths_are_all_that_can_be_read(app):
     """Except the files of the pages, and the CSV, whose length is unknown before it is sent."""
     rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods}
-    read = {
-        re.sub("<row_id:.*?>", "1", rule.replace("<uuid:camera_id>", "{camera}")) for rule in rules
-    }
+    read = set()
+    for rule in rules:
+        path = re.sub("<row_id:.*?>", "1", rule)
+        read.add(re.sub(r"<\w+:(camera|picture)_id>", r"{\1}", path))
     files = {path for path in read if path.startswith(("/docs/", "/static/"))}
     assert read - files - {"/api/events/export"} == set(PATHS)
