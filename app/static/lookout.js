@@ -26,6 +26,12 @@ export class Lookout {
     return this.look();
   }
 
+  /** Loads the picture of ``tile`` now, if it may have changed or is too small. */
+  demand(tile) {
+    if (tile.isDue) this.#due.add(tile);
+    return this.look();
+  }
+
   /** Loads what is due and in view; resolves when all of it has arrived. */
   async look() {
     await Promise.all(Array.from({ length: AT_ONCE - this.#asking }, () => this.#work()));

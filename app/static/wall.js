@@ -133,7 +133,7 @@ function open() {
   const tile = tiles.get(location.hash.slice(1));
   if (!tile) return;
   tile.isLarge = true;
-  lookout.look();
+  lookout.demand(tile);
   withPart("./camera.js", ({ enlarge }) => enlarge(tile, changed));
 }
 

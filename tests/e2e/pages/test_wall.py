@@ -244,7 +244,7 @@ def test_pictures_are_as_wide_as_their_tiles(browser, wall, window, scale):
     camera = wall.add()
     viewport = {"width": window, "height": 700}
     visit = Visit(browser, wall.server.url, viewport=viewport, device_scale_factor=scale)
-    visit.page.goto("/")
+    visit.page.goto("/?refresh=3600")
     tile = visit.page.locator(f'.tile[data-id="{camera["id"]}"]')
     expect(tile.locator(".state")).to_have_text("LIVE")
     shown = scale * tile.locator(".picture").evaluate("node => node.clientWidth")
