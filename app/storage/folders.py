@@ -22,7 +22,7 @@ from .newest_files import JUMP_NS, Candidate, StorageClock, UntrustedTimes
 from .scan import is_clip, walk
 from .versions import Versions
 from .watched_tree import WatchedTree
-from .watches import NOT_LOCAL, Watches, WatchLost
+from .watches import NOT_LOCAL, REPLACED, Watches, WatchLost
 
 # In seconds: how long a folder that cannot be watched is walked before watching is tried again;
 # how long a query waits for another thread that reads the same folder, before it walks; after how
@@ -245,6 +245,8 @@ class Folders:
                 newest, clips = tree.newest(folder, clock)
             except WatchLost as lost:
                 entry.reason = str(lost)
+                if entry.reason == REPLACED:  # a new folder may have the inode of a deleted one
+                    entry.upload = None
                 _close(entry)
             except BaseException:  # raised again: the queued events are applied in part
                 _close(entry)

@@ -2,12 +2,12 @@
 
 import os
 import random
-import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
@@ -45,12 +45,18 @@ def box(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def front(box: Server) -> Iterator[Front]:
-    """A camera of that server, whose base path is empty before and after."""
+    """A camera of that server, whose base path shows no other folder.
+
+    The folders of earlier tests are hidden and not deleted: a new folder may get the inode of a
+    deleted one, and the service would take it for that within a second.
+    """
     front = Front(box)
     yield front
     requests.delete(front.url, timeout=60).raise_for_status()
-    shutil.rmtree(box.base)
-    box.base.mkdir()
+    hidden = box.base / f".{uuid4()}"
+    hidden.mkdir()
+    for folder in set(box.base.glob("*")) - set(box.base.glob(".*")):
+        folder.rename(hidden / folder.name)
 
 
 def large(thumbnail: bytes = b"") -> bytes:
