@@ -303,7 +303,7 @@ def test_each_status_change_that_waits_becomes_an_audit_entry(seldom, base, came
     seldom.tick()
     assert camera_service.get_camera(camera["id"])["status"] == "online"
     assert moves(camera) == []
-    seldom.flush()
+    seldom.flush(lambda: None)
     assert moves(camera) == [("online", "error", "folder"), ("error", "online", "upload")]
 
 
@@ -313,7 +313,7 @@ def test_status_changes_that_another_process_overrode_are_not_recorded(seldom, b
     shutil.rmtree(base / "front")
     seldom.tick()
     Camera.change(camera["id"], {"status": "offline"})
-    seldom.flush()
+    seldom.flush(lambda: None)
     assert Camera.one(camera["id"])["status"] == "offline"
     assert moves(camera) == []
 
@@ -343,7 +343,7 @@ def test_an_update_added_during_another_change_waits_for_the_next_transaction(ap
 
 def test_a_status_set_by_hand_wins_over_earlier_observations(seldom, base, camera):
     seldom.tick()
-    seldom.flush()
+    seldom.flush(lambda: None)
     camera_service.update_camera(camera["id"], {"status": "offline"}, SOMEBODY)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
@@ -357,7 +357,7 @@ def test_a_status_set_by_hand_wins_over_earlier_observations(seldom, base, camer
 
 def test_pending_updates_survive_a_change_that_fails(seldom, base, camera):
     seldom.tick()
-    seldom.flush()
+    seldom.flush(lambda: None)
     shutil.rmtree(base / "front", ignore_errors=True)
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
@@ -367,7 +367,7 @@ def test_pending_updates_survive_a_change_that_fails(seldom, base, camera):
         camera_service.update_camera("gone", {"name": "x"}, SOMEBODY)
     assert len(pending_updates) == 1
     assert moves(camera) == []
-    seldom.flush()
+    seldom.flush(lambda: None)
     assert moves(camera) == [("online", "error", "folder")]
     assert len(pending_updates) == 0
 
@@ -390,7 +390,7 @@ def test_the_update_of_a_deleted_camera_is_dropped(seldom, base, camera):
     put(base / "front" / "a.jpg", b"x")
     seldom.tick()
     Camera.remove(camera["id"])
-    seldom.flush()
+    seldom.flush(lambda: None)
     seldom.tick()
     assert len(pending_updates) == 0
 

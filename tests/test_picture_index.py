@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from app.db import database, writer
 from app.models import Camera
 from app.pictures import camera_index
 from app.pictures.files import facts_of, id_of
-from app.pictures.index import Limits, PictureIndex
+from app.pictures.index import PictureIndex
 from app.pictures.listing import Filters, Listing
 from app.storage import safe_open
 from app.storage.folders import Folders
@@ -27,6 +28,12 @@ class Leader:
 
     leads = True
 
+    def may_flush(self):
+        return True
+
+    def flush(self, change):
+        return writer.run(change)
+
 
 class Service:
     """The index as a process has it, until it is `restarted`."""
@@ -37,8 +44,7 @@ class Service:
 
     def start(self):
         self.folders = Folders(MOST_BYTES, self.watch)
-        limits = Limits(flush_seconds=30, most_bytes=MOST_BYTES)
-        self.index = PictureIndex(str(self.base), self.folders, Leader(), limits)
+        self.index = PictureIndex(str(self.base), self.folders, Leader(), MOST_BYTES)
 
     def stop(self):
         self.folders.retain(())
@@ -156,3 +162,35 @@ def test_a_tree_that_did_not_change_is_not_read_again_at_start(service, base, mo
         assert index.compare(30)
     assert index.comparison.files == 3  # of the one folder that has changed
     assert service.listed() == walked(base / "root", service.camera["id"])
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_lists_counts_and_totals_agree_while_changes_are_written(service, base):
+    root = base / "root"
+    root.mkdir()
+    ended = threading.Event()
+
+    def write():
+        while not ended.is_set():
+            service.index.flush()
+        database.close()
+
+    def found():
+        listing = Listing(service.index.of(service.camera))
+        listed = len(list(listing.every(Filters())))
+        counts = listing.count(Filters()), listing.count(Filters(start_us=0))
+        return {listed, *counts, listing.totals()["pictures"]}
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for turn in range(60):
+            (root / f"{turn}.jpg").write_bytes(b"GIF89a")
+            if turn % 3 == 2:
+                (root / f"{turn - 1}.jpg").unlink()
+            service.index.follow(service.camera)
+            for _ in range(5):
+                assert found() == {len(list(root.iterdir()))}
+    finally:
+        ended.set()
+        thread.join()

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from .. import clock
-from ..db import database, writer
-from ..models.picture_folders import KeptPicture, PictureCamera
+from ..db import database
+from ..models import Row
+from ..models.picture_folders import TOTALS, KeptPicture, PictureCamera
 from ..storage import safe_open
 from ..storage.changes import Changes
 from ..storage.clips import OpenClip
@@ -18,7 +18,7 @@ from ..storage.mount_threads import Answer, is_asked_directly
 from .comparison import Comparison
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
-from .overlay import Change
+from .overlay import Batch, Corrections
 
 # How many changed files are checked before a response; the background job checks the rest.
 MOST_LOOKED_AT = 1000
@@ -108,13 +108,33 @@ class CameraIndex:
                 return False
         return True
 
-    def begin_rows(self) -> None:
-        """Create the camera's row in the table if it has none, inside `opened`."""
+    @contextmanager
+    def state(self) -> Iterator[tuple[Row, Corrections]]:
+        """The camera's row in the table, and the unwritten changes that apply to exactly the rows
+        that are read in the block, which is a transaction.
+        """
+        overlay = self.lookups.overlay
+        with database.atomic():
+            with overlay.lock:  # what is written now is neither read here nor settled before
+                row = self.row()
+                self._adopt_version(row)
+                corrections = overlay.corrections()
+            yield row, corrections
+
+    def row(self) -> Row:
+        """The camera's row in the table; zeros if it is that of another folder or pattern."""
+        row = PictureCamera.find(camera_id=self.lookups.finder.camera_id)
+        if row and (row["folder_path"], row["file_pattern"]) == self.found_by:
+            return row
+        return dict.fromkeys(("id", "version", *TOTALS), 0)
+
+    def settle(self, batch: Batch, row: Row) -> None:
+        """Drop the changes of the batch, which were written when the camera's row was ``row``."""
         lookups = self.lookups
-        if not lookups.number:
-            begin = partial(PictureCamera.begin, lookups.finder.camera_id, *self.found_by)
-            row = writer.run(begin)
-            lookups.number, lookups.overlay.version = row["id"], row["version"]
+        with lookups.overlay.lock:
+            lookups.number = lookups.number or row["id"]
+            if lookups.number == row["id"]:
+                lookups.overlay.settle(batch, row["version"] + 1)
 
     def prepare_flush(self) -> None:
         """Add the facts of changed folders to the overlay, so that a restart need not read them.
@@ -139,28 +159,32 @@ class CameraIndex:
         """Adopt the current table, which may be empty or written by another process."""
         lookups = self.lookups
         lookups.has_marks = KeptPicture.find(camera_id=lookups.finder.camera_id) is not None
-        row = PictureCamera.find(camera_id=lookups.finder.camera_id)
-        if row is None or (row["folder_path"], row["file_pattern"]) != self.found_by:
-            row = {"id": 0, "version": 0, "pictures": 0, "clips": 0}
-        if row["id"] != lookups.number or self._is_new:
+        row = self.row()
+        if self._is_new or lookups.number not in (0, row["id"]):
             estimate = (row["pictures"] + row["clips"]) * FILE_SECONDS
             self.comparison.seconds = {True: estimate, False: 0.0}
             self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
             lookups.number = row["id"]
             lookups.overlay.clear(row["version"])
             self.comparison.begin(is_full=False)
-        elif row["version"] != lookups.overlay.version:
-            self.adopt_version(row["version"])
+        else:
+            with self.state():
+                pass
 
-    def adopt_version(self, version: int) -> None:
-        """Apply the unwritten changes to the rows of the table, which has changed."""
-        overlay = self.lookups.overlay
-        with overlay.lock:
-            for folder, changes in overlay.batch(len(overlay) + 1).changes.items():
-                stored = {row.name: row for row in self.lookups.stored(folder, changes)}
-                for name, change in changes.items():
-                    overlay.put(folder, name, Change(stored.get(name), change.now))
-            overlay.version = version
+    def _adopt_version(self, row: Row) -> None:
+        """Apply the unwritten changes to the rows of the table, if it has changed."""
+        lookups, overlay = self.lookups, self.lookups.overlay
+        is_same = (row["id"], row["version"]) == (lookups.number, overlay.version)
+        if is_same or lookups.number not in (0, row["id"]):
+            return
+        lookups.number = row["id"]
+        overlay.rebase(
+            row["version"],
+            {
+                folder: lookups.stored(folder, changes)
+                for folder, changes in overlay.all_changes().items()
+            },
+        )
 
     def _compare_if_due(self, is_asked: bool) -> None:
         """Compare a polled folder if that is due; the longer it takes, the less often."""

@@ -2,10 +2,10 @@
 
 import logging
 import sys
+import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from flask import Flask
 
@@ -31,20 +31,15 @@ STEP_SECONDS, PAUSE_SECONDS = 0.002, 0.004
 TURN_SECONDS = 0.05
 # How long a request continues a comparison, in seconds.
 REQUEST_SECONDS = 0.25
-# Changes are written when there are `MOST_WAITING`; when there are `MANY_WAITING` and
-# NVR_LAST_SEEN_FLUSH_SECONDS have passed; and after `LONGEST_SECONDS` in any case. Each few of
-# them write a page of the database.
+# Changes are written with what the monitor writes, and no more often, if there are `MANY_WAITING`
+# or `LONGEST_SECONDS` have passed; `MOST_WAITING` are written at once. Each few of them write a
+# page of the database.
 MOST_WAITING, MANY_WAITING, LONGEST_SECONDS = 2000, 500, 300.0
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 2000
+# How soon after an attempt to write changes the monitor may be made to write them too, in seconds.
+RETRY_SECONDS = 3.0
 # Exceptions which mean only that a folder cannot be read now.
 UNREADABLE = (safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering)
-
-
-class Limits(NamedTuple):
-    """``flush_seconds``: how often changes are written; ``most_bytes``: the largest picture."""
-
-    flush_seconds: float
-    most_bytes: int
 
 
 def init_app(app: Flask) -> None:
@@ -53,19 +48,20 @@ def init_app(app: Flask) -> None:
         app.config["NVR_FOSCAM_BASE_PATH"],
         app.extensions["folders"],
         app.extensions["monitor"],
-        Limits(app.config["NVR_LAST_SEEN_FLUSH_SECONDS"], app.config["NVR_MAX_PICTURE_BYTES"]),
+        app.config["NVR_MAX_PICTURE_BYTES"],
     )
 
 
 class PictureIndex:
     """The index of each camera. Safe for threads, but `tick` and `close` are one thread's."""
 
-    def __init__(self, base: str, folders: Folders, monitor: Monitor, limits: Limits) -> None:
-        self._base, self._folders, self._monitor, self._limits = base, folders, monitor, limits
+    def __init__(self, base: str, folders: Folders, monitor: Monitor, most_bytes: int) -> None:
+        self._base, self._folders, self._most_bytes = base, folders, most_bytes
+        self._monitor, monitor.write_due = monitor, self._write_with_monitor
         self._cameras: dict[str, CameraIndex] = {}
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}
         self._failing: set[str] = set()
-        self._flushed_at = float("-inf")
+        self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
         # How many turns of cameras and writes have failed since the start.
         self.failures = 0
 
@@ -102,26 +98,25 @@ class PictureIndex:
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
             busy = [each for each in busy if not self._advance_or_log(*each)]
-            if self._is_due():
-                self.flush()
+            with self._flushing:
+                may_flush = self._monitor.may_flush() or self.waiting() >= MOST_WAITING
+                if may_flush and self._is_due():
+                    self.flush()
         self._delete_detached()
 
     def flush(self) -> None:
-        """Write the changes that wait, at most `ROWS_AT_ONCE` of each camera."""
-        self._flushed_at = time.monotonic()
-        waiting = [index for index in self._cameras.values() if len(index.lookups.overlay)]
-        for index in waiting:
-            with suppress(*UNREADABLE):
-                self._prepare(index)
-        writing = [
-            (index, index.lookups.overlay.batch(ROWS_AT_ONCE))
-            for index in waiting
-            if index.lookups.number
-        ]
-        for index, batch in writing:
-            version = writer.run(partial(_write, index, batch), alone=True)
-            if version is not None:
-                index.lookups.overlay.settle(batch, version)
+        """Write the changes that wait, about `ROWS_AT_ONCE`, and those of the monitor."""
+        with self._flushing:
+            self._flushed_at = time.monotonic()
+            writing = self._batches()
+            try:
+                rows = self._monitor.flush(lambda: [_write(*each) for each in writing])
+                for (index, batch), row in zip(writing, rows, strict=True):
+                    if row is not None:
+                        index.settle(batch, row)
+            finally:
+                for index, _ in writing:
+                    index.lookups.overlay.end_writing()
 
     def close(self) -> None:
         """Write all changes that wait."""
@@ -138,17 +133,39 @@ class PictureIndex:
         found_by = camera["folder_path"], file_pattern
         index = self._cameras.get(camera["id"])
         if index is None or index.found_by != found_by:
-            finder = Finder(camera["id"], file_pattern, self._limits.most_bytes)
+            finder = Finder(camera["id"], file_pattern, self._most_bytes)
             index = CameraIndex(self._folders, self._base, camera["folder_path"], finder)
             self._cameras[camera["id"]] = index
         return index
 
     def _is_due(self) -> bool:
+        """Whether enough changes wait to be written when the monitor may write."""
         waiting, seconds = self.waiting(), time.monotonic() - self._flushed_at
-        if any(index.lookups.overlay.is_urgent for index in self._cameras.values()):
+        if any(index.lookups.overlay.is_urgent for index in list(self._cameras.values())):
             return True
-        least = MANY_WAITING if seconds >= self._limits.flush_seconds else MOST_WAITING
-        return waiting >= least or (waiting > 0 and seconds >= LONGEST_SECONDS)
+        return waiting >= MANY_WAITING or (waiting > 0 and seconds >= LONGEST_SECONDS)
+
+    def _write_with_monitor(self) -> None:
+        """Write what the monitor has to write, and the changes that are due."""
+        with self._flushing:
+            if not self._monitor.may_flush():
+                return  # it was written with the changes while this thread waited
+            # After a failure the monitor writes alone.
+            if self._is_due() and time.monotonic() - self._flushed_at >= RETRY_SECONDS:
+                self.flush()
+            else:
+                self._monitor.flush(lambda: None)
+
+    def _batches(self) -> list[tuple[CameraIndex, Batch]]:
+        """What a flush writes."""
+        batches, most = [], ROWS_AT_ONCE
+        for index in list(self._cameras.values()):
+            if len(index.lookups.overlay) and most > 0:
+                with suppress(*UNREADABLE):
+                    self._prepare(index)
+                batches.append((index, index.lookups.overlay.batch(most)))
+                most -= sum(map(len, batches[-1][1].changes.values()))
+        return batches
 
     def _advance_or_log(self, camera: Row, index: CameraIndex) -> bool:
         """Give a camera its turn; return whether it needs no further one. Logs a failure once."""
@@ -185,10 +202,7 @@ class PictureIndex:
         """Prepare the writing; on storage that may hang without the facts of folders."""
         if self._folders.threads.find(self._base, index.found_by[0]) is None:
             with index.opened():
-                index.begin_rows()
                 index.prepare_flush()
-        elif not index.lookups.number:
-            index.begin_rows()
 
     def _delete_detached(self) -> None:
         """Delete some rows of cameras that were deleted, or have another folder or pattern now."""
@@ -208,15 +222,17 @@ def _take_turn(index: CameraIndex) -> bool:
         time.sleep(PAUSE_SECONDS)
 
 
-def _write(index: CameraIndex, batch: Batch) -> int | None:
-    """Write the changes, and then the facts of folders; return the table's new version.
+def _write(index: CameraIndex, batch: Batch) -> Row | None:
+    """Write the changes, and then the facts of folders; return the camera's row before that.
 
     Returns None, and writes nothing, if the table now belongs to another index.
     """
-    number = index.lookups.number
-    row = PictureCamera.find(camera_id=index.lookups.finder.camera_id)
-    if row is None or row["id"] != number:
+    known, row = index.lookups.number, index.row()
+    if not known and not row["id"]:
+        row = PictureCamera.begin(index.lookups.finder.camera_id, *index.found_by)
+    if known not in (0, row["id"]):
         return None
+    number = row["id"]
     totals: Row = {}
     for folder, changes in batch.changes.items():
         folder_id = _folder_id(number, folder)
@@ -233,7 +249,7 @@ def _write(index: CameraIndex, batch: Batch) -> int | None:
         else:  # one that is gone but has rows has come back
             PictureFolder.change(_folder_id(number, folder), (facts or FolderFacts())._asdict())
     PictureCamera.add(number, totals)
-    return int(row["version"]) + 1
+    return row
 
 
 def _folder_id(number: int, path: str) -> int:

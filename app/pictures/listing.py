@@ -9,7 +9,7 @@ from itsdangerous import BadData
 from .. import clock
 from ..models import BadCursor, NotFound, Row
 from ..models.keyset import cursor_signer
-from ..models.picture_folders import TOTALS, PictureCamera
+from ..models.picture_folders import TOTALS
 from ..models.pictures import IndexedPicture, Key, Picture
 from ..storage.names import as_text
 from .camera_index import CameraIndex
@@ -19,8 +19,6 @@ from .overlay import Corrections
 KINDS = ("picture", "clip")
 # How many rows are in memory when all are read.
 ROWS_AT_ONCE = 500
-# How often the table is read again if another process has written to it.
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,9 @@ class Listing:
     """The pictures of one camera, for one response. Reads only the index."""
 
     def __init__(self, index: CameraIndex) -> None:
-        self._index = index
+        self._index, self.state = index, index.state
         self._camera_id = index.lookups.finder.camera_id
-        self.number = self._table_row()["id"]
+        self.number = index.row()["id"]
 
     def page(
         self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
@@ -114,20 +112,14 @@ class Listing:
 
     def count(self, filters: Filters) -> int:
         """How many rows match; without bounds and marks that is stored, not counted."""
-        for _ in range(ATTEMPTS):
-            row, corrections = self._table_row(), self.corrections()
-            number = sum(
-                self._count(filters, row, corrections, is_clip) for is_clip in filters.kinds
-            )
-            if self._table_row()["version"] == corrections.version or not corrections.hidden:
-                break
-            self._index.adopt_version(row["version"])
-        return number
+        with self.state() as (row, corrections):
+            kinds = filters.kinds
+            return sum(self._count(filters, row, corrections, is_clip) for is_clip in kinds)
 
     def totals(self) -> Row:
         """``pictures``, ``picture_bytes``, ``clips`` and ``clip_bytes`` of the camera."""
-        row, corrections = self._table_row(), self.corrections()
-        return {name: row[name] + corrections.totals.get(name, 0) for name in TOTALS}
+        with self.state() as (row, corrections):
+            return {name: row[name] + corrections.totals.get(name, 0) for name in TOTALS}
 
     def find(self, picture_id: str) -> IndexedPicture:
         """The row of this id; raises `NotFound`."""
@@ -159,13 +151,6 @@ class Listing:
         """The difference between the table and the current pictures."""
         return self._index.lookups.overlay.corrections()
 
-    def _table_row(self) -> Row:
-        """The camera's row in the table; zeros if it is that of another folder."""
-        row = PictureCamera.find(camera_id=self._camera_id)
-        if row and (row["folder_path"], row["file_pattern"]) == self._index.found_by:
-            return row
-        return dict.fromkeys(("id", "version", *TOTALS), 0)
-
     def _count(self, filters: Filters, row: Row, corrections: Corrections, is_clip: bool) -> int:
         changes = sum(
             sign * (each.is_clip == is_clip and filters.match(each))
@@ -192,17 +177,18 @@ class Listing:
         self, filters: Filters, beyond: Key | None, limit: int, newest_first: bool
     ) -> list[IndexedPicture]:
         """The next rows in an order, from the table and from unwritten changes."""
-        corrections = self.corrections()
-        found = [
-            row
-            for row in corrections.added
-            if filters.match(row) and (beyond is None or (row.key < beyond) == newest_first)
-        ]
-        if beyond is not None:
-            found = [row for row in found if row.key != beyond]
-        for is_clip in filters.kinds if self.number else ():
-            given = filters.given(is_clip)
-            found += self._stored(given, is_clip, beyond, limit, newest_first, corrections)
+        with self.state() as (row, corrections):
+            found = [
+                added
+                for added in corrections.added
+                if filters.match(added)
+                and added.key != beyond
+                and (beyond is None or (added.key < beyond) == newest_first)
+            ]
+            self.number = row["id"]
+            for is_clip in filters.kinds if self.number else ():
+                given = filters.given(is_clip)
+                found += self._stored(given, is_clip, beyond, limit, newest_first, corrections)
         return sorted(found, key=lambda row: row.key, reverse=newest_first)[:limit]
 
     def _stored(

@@ -51,25 +51,29 @@ class Lookups:
     def look_at(self, folder: str, names: Iterable[str]) -> None:
         """Compare files in a folder with the index, and add their changes to the overlay."""
         names = list(names)
-        stored = {row.name: row for row in self.stored(folder, names)}
+        version, stored = self.overlay.version, self.stored(folder, names)
         parent = self.reach(folder)
         try:
             for name in names:
-                waiting = self.overlay.change_of(folder, name)
-                row = waiting.stored if waiting else stored.get(name)
-                before = waiting.now if waiting else row
+                before = self._change(folder, name, stored).now
                 now = self._row_now(parent, folder, name, before)
-                if now != before:
+                if now == before:
+                    continue
+                with self.overlay.lock:
+                    if version != self.overlay.version:  # the table was written meanwhile
+                        version, stored = self.overlay.version, self.stored(folder, names)
+                    row = self._change(folder, name, stored).stored
                     self.overlay.put(folder, name, Change(row, now))
-                    if before is not None and parent is not None:
-                        self._note_rewriting(parent, folder, name)
+                if before is not None and parent is not None:
+                    self._note_rewriting(parent, folder, name)
         finally:
             if parent is not None:
                 os.close(parent)
 
-    def stored(self, folder: str, names: Iterable[str]) -> list[IndexedPicture]:
-        """The table's rows of these files in a folder."""
-        return Picture.named(self.number, folder, names) if self.number else []
+    def stored(self, folder: str, names: Iterable[str]) -> dict[str, IndexedPicture]:
+        """The table's rows of these files in a folder, by name."""
+        rows = Picture.named(self.number, folder, names) if self.number else []
+        return {row.name: row for row in rows}
 
     def reach(self, folder: str) -> int | None:
         """A descriptor of a folder below the camera's; None where it cannot be read."""
@@ -104,6 +108,11 @@ class Lookups:
         """Note that the current facts of a folder are not stored."""
         if len(self.changed_folders) < MOST_FOLDERS:
             self.changed_folders[folder] = None
+
+    def _change(self, folder: str, name: str, stored: dict[str, IndexedPicture]) -> Change:
+        """The unwritten change of a file; without one, both rows are that of the table."""
+        row = stored.get(name)
+        return self.overlay.change_of(folder, name) or Change(row, row)
 
     def _row_now(
         self, parent: int | None, folder: str, name: str, before: IndexedPicture | None

@@ -59,7 +59,7 @@ class Overlay:
         self.lock = threading.RLock()
         self.version, self.is_urgent = 0, False
         self._changes: dict[str, dict[str, Change]] = {}
-        self._number = 0
+        self._number, self._is_writing = 0, False
         self._folders: dict[str, FolderFacts | None] = {}
         self._corrections: Corrections | None = None
 
@@ -71,6 +71,12 @@ class Overlay:
         with self.lock:
             self._changes, self._folders, self._number = {}, {}, 0
             self.version, self.is_urgent, self._corrections = version, False, None
+            self._is_writing = False
+
+    def all_changes(self) -> dict[str, dict[str, Change]]:
+        """The changes of files, by folder and name."""
+        with self.lock:
+            return {folder: dict(files) for folder, files in self._changes.items()}
 
     def changes_in(self, folder: str) -> dict[str, Change]:
         """The changes of files in a folder, by name."""
@@ -79,7 +85,8 @@ class Overlay:
 
     def change_of(self, folder: str, name: str) -> Change | None:
         """The change of one file."""
-        return self._changes.get(folder, {}).get(name)
+        with self.lock:
+            return self._changes.get(folder, {}).get(name)
 
     def folders_below(self, top: str) -> list[str]:
         """The folders below this one that have changed files."""
@@ -92,11 +99,14 @@ class Overlay:
         return self._folders.get(folder)
 
     def put(self, folder: str, name: str, change: Change) -> None:
-        """Add the change of a file."""
+        """Add the change of a file.
+
+        While a batch is written, one that was undone is kept, because the batch may contain it.
+        """
         with self.lock:
             files = self._changes.setdefault(folder, {})
             self._number -= files.pop(name, None) is not None
-            if change.stored != change.now:
+            if change.stored != change.now or self._is_writing:
                 files[name] = change
                 self._number += 1
             elif not files:
@@ -125,13 +135,28 @@ class Overlay:
                 most -= len(taken[folder])
                 if most <= 0:
                     break
-            number = sum(map(len, taken.values()))
+            number, self._is_writing = sum(map(len, taken.values())), True
             return Batch(taken, dict(self._folders) if number == self._number else {})
+
+    def rebase(self, version: int, stored: dict[str, dict[str, IndexedPicture]]) -> None:
+        """Let the changes apply to the rows of a newer version of the table, which has the rows
+        ``stored``, by folder and name.
+        """
+        with self.lock:
+            self.version, self._is_writing = version, False
+            for folder, changes in self.all_changes().items():
+                for name, change in changes.items():
+                    self.put(folder, name, Change(stored[folder].get(name), change.now))
+
+    def end_writing(self) -> None:
+        """Note that no batch is being written, also after a failure."""
+        self._is_writing = False
 
     def settle(self, written: Batch, version: int) -> None:
         """Drop the written changes, except those that changed again; set the table's version."""
         with self.lock:
-            if self.version != version:  # else the changes apply to these rows already
+            self._is_writing = False
+            if self.version < version:  # else the changes apply to these rows already
                 self.version, self._corrections = version, None
                 for folder, changes in written.changes.items():
                     self._rebase(folder, changes)

@@ -5,6 +5,7 @@ from heapq import merge
 
 from ..models.uploads import Upload, counts_by_time, uploads_before
 from .listing import Listing
+from .overlay import Corrections
 
 # How many are read at first, enough for a few moments, and at once later.
 FIRST_UPLOADS, UPLOADS_AT_ONCE = 250, 2000
@@ -13,12 +14,13 @@ KINDS = (False, True)
 
 def newest_first(listing: Listing, before_us: int) -> Iterator[Upload]:
     """All pictures and clips of a camera from before a time."""
+    corrections = listing.corrections()
     waiting = (
         (row.taken_us, row.tag, row.is_clip, row.own_us)
-        for row in listing.corrections().added
+        for row in corrections.added
         if row.taken_us < before_us
     )
-    stored = [_stored(listing, is_clip, before_us) for is_clip in KINDS]
+    stored = [_stored(listing.number, corrections, is_clip, before_us) for is_clip in KINDS]
     return merge(sorted(waiting, reverse=True), *stored, reverse=True)
 
 
@@ -29,8 +31,9 @@ def count_parts(
 
     The parts are counted from an origin that is not after the period's start.
     """
-    corrections, (start_us, end_us) = listing.corrections(), period
-    counts = dict(counts_by_time(listing.number, is_clip, period, origin_us, length_us))
+    start_us, end_us = period
+    with listing.state() as (camera, corrections):
+        counts = dict(counts_by_time(camera["id"], is_clip, period, origin_us, length_us))
     for rows, sign in ((corrections.added, 1), (corrections.removed, -1)):
         for row in rows:
             if row.is_clip == is_clip and start_us <= row.taken_us < end_us:
@@ -39,9 +42,11 @@ def count_parts(
     return counts
 
 
-def _stored(listing: Listing, is_clip: bool, before_us: int) -> Iterator[Upload]:
-    hidden, key, limit = listing.corrections().hidden, (before_us, b""), FIRST_UPLOADS
-    while some := uploads_before(listing.number, is_clip, key, limit):
+def _stored(
+    number: int, corrections: Corrections, is_clip: bool, before_us: int
+) -> Iterator[Upload]:
+    hidden, key, limit = corrections.hidden, (before_us, b""), FIRST_UPLOADS
+    while some := uploads_before(number, is_clip, key, limit):
         if hidden:
             yield from (each for each in some if (is_clip, each[:2]) not in hidden)
         else:

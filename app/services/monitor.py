@@ -3,10 +3,11 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from flask import Flask
 
@@ -24,6 +25,7 @@ from .settings import EffectiveSettings, Settings
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 TICK_SECONDS = 1.0
 # A folder that must be walked is checked in every tick too, so that an upload shows within two
 # seconds, but walks take at most a fiftieth of the time.
@@ -78,6 +80,8 @@ class Monitor:
         self._states: dict[str, CameraState] = {}
         self._failing: set[str] = set()
         self._flushed_at = float("-inf")
+        # What is called when the pending updates are due; it must call `flush`.
+        self.write_due: Callable[[], None] = lambda: self.flush(lambda: None)
         self._lock_file: int | None = None
         self._ticked_at: float | None = None
         self._faulty = False
@@ -119,15 +123,22 @@ class Monitor:
             if state.key in overwritten:
                 self._read(state)
 
-    def flush(self) -> None:
-        """Write the pending updates of all cameras."""
-        pending_updates.flush()
+    def may_flush(self) -> bool:
+        """Whether NVR_LAST_SEEN_FLUSH_SECONDS have passed since the last `flush`."""
+        return time.monotonic() - self._flushed_at >= self._flush_seconds
+
+    def flush(self, change: Callable[[], T]) -> T:
+        """Write the pending updates of all cameras, and ``change`` in the same transaction; return
+        its value.
+        """
+        value = pending_updates.transact(change, alone=True)
         self._flushed_at = time.monotonic()
+        return value
 
     def close(self) -> None:
         """Write the pending updates and let another process become the leader."""
         if self.leads and len(pending_updates):
-            self.flush()
+            self.flush(lambda: None)
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
@@ -151,8 +162,8 @@ class Monitor:
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
         self._folders.retain([state.key for state in self._states.values() if state.key])
-        if len(pending_updates) and time.monotonic() - self._flushed_at >= self._flush_seconds:
-            self.flush()
+        if len(pending_updates) and self.may_flush():
+            self.write_due()
 
     def _note_failure(self, camera_id: str) -> None:
         """Count the failure of a camera; log it if the camera's last check succeeded."""
