@@ -9,6 +9,7 @@ import pytest
 
 from app.db import database, writer
 from app.models import Camera
+from app.models.pictures import KEPT_INDEX, Picture
 from app.pictures import camera_index
 from app.pictures.files import facts_of, id_of
 from app.pictures.index import PictureIndex
@@ -194,3 +195,18 @@ def test_lists_counts_and_totals_agree_while_changes_are_written(service, base):
     finally:
         ended.set()
         thread.join()
+
+
+def test_the_kept_pictures_are_found_by_their_index(app):
+    queries = []
+    database.connection().set_trace_callback(queries.append)
+    for beyond, newest_first in ((None, True), (None, False), ((1, b"tag"), True)):
+        Picture.ordered(1, False, {"kept": True}, beyond, 9, newest_first)
+    Picture.count_of(1, False, {"kept": True})
+    database.connection().set_trace_callback(None)
+    assert len(queries) == 4
+    for query in queries:
+        plan = database.execute_sql(f"EXPLAIN QUERY PLAN {query}").fetchall()
+        steps = " ".join(row[3] for row in plan)
+        assert f"USING INDEX {KEPT_INDEX} " in steps
+        assert "TEMP B-TREE" not in steps

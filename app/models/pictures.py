@@ -18,11 +18,12 @@ from peewee import (
     fn,
 )
 
-from ..db.base import BaseModel, Parameter, Row, chunks, compiled
+from ..db.base import BaseModel, Parameter, Row, chunks, compiled, indexed_by
 from .picture_folders import PictureFolder
 
 # How many names one query looks up.
 NAMES_AT_ONCE = 64
+KEPT_INDEX = "picture_camera_is_clip_taken_us_tag"
 # Where a page begins: after the picture with this time and tag.
 Key = tuple[int, bytes]
 
@@ -199,13 +200,18 @@ def _conditions(names: tuple[str, ...], kept: bool | None) -> list[Any]:
     return conditions + [bounds[name] for name in names] + marks
 
 
-def _select() -> Any:
+def _source(kept: bool | None) -> Any:
+    """Kept pictures are few, but without statistics SQLite searches all by the primary key."""
+    return indexed_by(Picture, KEPT_INDEX) if kept else Picture
+
+
+def _select(kept: bool | None = None) -> Any:
     columns = [
         PictureFolder.path.alias("folder") if name == "folder" else getattr(Picture, name)
         for name in IndexedPicture._fields
     ]
-    joined = Picture.select(*columns).join(PictureFolder, on=Picture.folder == PictureFolder.id)
-    return joined
+    query = Picture.select(*columns).from_(_source(kept), PictureFolder)
+    return query.where(Picture.folder == PictureFolder.id)
 
 
 @compiled
@@ -218,12 +224,13 @@ def _select_ordered(
         conditions.append(place < Tuple(*key) if newest_first else place > Tuple(*key))
     columns = (Picture.taken_us, Picture.tag)
     order = [column.desc() if newest_first else column.asc() for column in columns]
-    return _select().where(*conditions).order_by(*order).limit(Parameter("limit"))
+    return _select(kept).where(*conditions).order_by(*order).limit(Parameter("limit"))
 
 
 @compiled
 def _count(names: tuple[str, ...], kept: bool | None) -> Any:
-    return Picture.select(fn.COUNT(SQL("*"))).where(*_conditions(names, kept))
+    query = Picture.select(fn.COUNT(SQL("*"))).from_(_source(kept))
+    return query.where(*_conditions(names, kept))
 
 
 @compiled
