@@ -20,13 +20,12 @@ let failures = 0;
 let countedAt = -Infinity; // when the unused folders were last counted
 let timer;
 
-/** Loads the list of cameras, then every picture in view that may have changed. */
+/** Loads the list of cameras and begins to load every picture in view that may have changed. */
 async function round() {
   const { cameras } = await read("/api/cameras");
   adopt(cameras);
   // A folder that does not answer delays its own tile, not the next round.
-  const sleep = new Promise((done) => setTimeout(done, refreshMs));
-  await Promise.race([sleep, lookout.begin([...tiles.values()])]);
+  lookout.begin([...tiles.values()]);
 }
 
 /** Starts a round now and the next one later; a hidden page sends no requests. */

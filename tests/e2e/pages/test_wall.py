@@ -231,7 +231,8 @@ def test_a_picture_that_is_not_answered_for_15_seconds_is_not_called_live(wall):
     tile = wall.see(camera, "LIVE", "?refresh=1")
     held = []
     wall.page.route("**/snapshot*", lambda route: held.append(route))
-    wall.put("front/b.jpg", shade=99)
+    with wall.page.expect_request("**/snapshot*"):
+        wall.put("front/b.jpg", shade=99)
     expect(tile.locator(".state")).to_have_text("NO ANSWER")
     held[0].continue_()
     wall.page.unroute("**/snapshot*")
