@@ -160,6 +160,16 @@ def test_every_endpoint_that_is_treated_specially_exists(app):
     assert special <= app.view_functions.keys()
 
 
+def test_every_picture_and_clip_says_how_old_it_is(client, urls):
+    aged = []
+    for url in urls:
+        with client.get(url) as answer:
+            if answer.mimetype.startswith(("image/jpeg", "video/")):
+                aged.append(url)
+                assert answer.headers["X-Snapshot-Age"].isdigit(), url
+    assert len(aged) == 4
+
+
 def test_no_cookie_is_set(client, urls):
     for url in urls:
         with client.get(url) as answer:

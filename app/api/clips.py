@@ -7,6 +7,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import http_date
 from werkzeug.wsgi import wrap_file
 
+from .. import clock
 from ..access.headers import is_not_modified
 from ..storage.clips import CONTENT_TYPES, OpenClip
 from .pictures import CONTENT_SECURITY_POLICY, content_disposition, requested_range
@@ -33,6 +34,7 @@ def clip_response(
         "Content-Disposition": content_disposition(disposition, name),
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Cache-Control": cache_control,
+        "X-Snapshot-Age": str(max(0, int(clock.now().timestamp() - modified))),
     }
     is_sent = False
     try:
