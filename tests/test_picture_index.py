@@ -9,6 +9,7 @@ import pytest
 
 from app.db import database, writer
 from app.models import Camera
+from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, Picture
 from app.pictures import camera_index
 from app.pictures.files import facts_of, id_of
@@ -142,7 +143,7 @@ def test_the_list_equals_a_walk_after_every_operation(service, base, tmp_path, s
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
-def test_a_tree_that_did_not_change_is_not_read_again_at_start(service, base, monkeypatch):
+def test_only_what_changed_is_read_at_start_and_all_of_it_once_a_day(service, base):
     for folder in ("root", "root/day", "root/night"):
         (base / folder).mkdir()
         for name in ("a.jpg", "b.mp4"):
@@ -155,14 +156,23 @@ def test_a_tree_that_did_not_change_is_not_read_again_at_start(service, base, mo
     service.stop()
     (base / "root/day/a.jpg").write_bytes(b"GIF89a overwritten in its place")
     (base / "root/new.jpg").write_bytes(b"GIF89a")
-    monkeypatch.setattr(camera_index, "LOOK_AGAIN_SECONDS", 0.0)
     service.start()
-    index = service.index.of(service.camera)
-    monkeypatch.undo()
-    with index.opened():
-        assert index.compare(30)
-    assert index.comparison.files == 3  # of the one folder that has changed
+    assert len(service.listed()) == 7
+    comparison = service.index.of(service.camera).comparison
+    assert comparison.files == 3  # of the one folder that has changed
+    service.index.close()
+    service.stop()
+    stored = PictureCamera.find(camera_id=service.camera["id"])
+    day_us = 24 * 3600 * 10**6
+    writer.run(
+        lambda: PictureCamera.change(stored["id"], {"compared_us": stored["compared_us"] - day_us})
+    )
+    service.start()
+    service.listed()
     assert service.listed() == walked(base / "root", service.camera["id"])
+    service.index.close()
+    again = PictureCamera.find(camera_id=service.camera["id"])
+    assert again["compared_us"] > stored["compared_us"]
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])

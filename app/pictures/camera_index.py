@@ -15,7 +15,7 @@ from ..storage.changes import Changes
 from ..storage.clips import OpenClip
 from ..storage.folders import NOT_YET, FolderKey, Folders, folder_key
 from ..storage.mount_threads import Answer, is_asked_directly
-from .comparison import Comparison
+from .comparison import Comparison, now_us
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
 from .overlay import Batch, Corrections
@@ -29,7 +29,7 @@ POLL_SECONDS, POLL_SHARE = 0.9, 50
 SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
 # Every file is looked at again after so many seconds: one that was overwritten in its place while
 # the service was down did not change its folder.
-LOOK_AGAIN_SECONDS = 20 * 3600.0
+LOOK_AGAIN_SECONDS = 20 * 3600
 # How often files that are open for writing are checked again, in seconds.
 WRITING_SECONDS = 60
 
@@ -44,7 +44,8 @@ class CameraIndex:
         self.comparison = Comparison(self.lookups)
         self._waiting: dict[str, None] = {}
         self._is_new = True
-        self._look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
+        # When the last comparison began that checked every file, stored over restarts.
+        self._compared_us = 0
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
         self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
@@ -94,8 +95,7 @@ class CameraIndex:
             return  # the monitor is about to read it
         if reason is not None:
             self._compare_if_due(is_asked)
-        if time.monotonic() >= self._look_again_at:
-            self._look_again_at = time.monotonic() + LOOK_AGAIN_SECONDS
+        if not self.comparison.is_busy and self._is_long_ago(now_us()):
             self.comparison.begin(is_full=True)
         self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
         self._look_at_waiting()
@@ -106,7 +106,15 @@ class CameraIndex:
         while not self.comparison.step():
             if time.monotonic() >= until:
                 return False
+        compared_us = self.comparison.compared_us
+        if compared_us and self._is_long_ago(compared_us):
+            self._compared_us = compared_us
+            self.lookups.overlay.put_compared(compared_us)
         return True
+
+    def _is_long_ago(self, at_us: int) -> bool:
+        """Whether every file is to be checked again; also where the clock was set back by much."""
+        return abs(at_us - self._compared_us) >= LOOK_AGAIN_SECONDS * 10**6
 
     @contextmanager
     def state(self) -> Iterator[tuple[Row, Corrections]]:
@@ -126,7 +134,7 @@ class CameraIndex:
         row = PictureCamera.find(camera_id=self.lookups.finder.camera_id)
         if row and (row["folder_path"], row["file_pattern"]) == self.found_by:
             return row
-        return dict.fromkeys(("id", "version", *TOTALS), 0)
+        return dict.fromkeys(("id", "version", "compared_us", *TOTALS), 0)
 
     def settle(self, batch: Batch, row: Row) -> None:
         """Drop the changes of the batch, which were written when the camera's row was ``row``."""
@@ -166,7 +174,8 @@ class CameraIndex:
             self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
             lookups.number = row["id"]
             lookups.overlay.clear(row["version"])
-            self.comparison.begin(is_full=False)
+            self._compared_us = row["compared_us"]
+            self.comparison.begin(is_full=not row["id"])
         else:
             with self.state():
                 pass

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 
+from .. import clock
 from ..models.picture_folders import PictureFolder
 from ..models.pictures import NAMES_AT_ONCE, Picture
 from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping, may_enter
@@ -20,11 +21,17 @@ MOST_NAMES = 20_000
 FOLDERS_AT_ONCE = 50
 
 
+def now_us() -> int:
+    """The time, in microseconds since the epoch."""
+    return int(clock.now().timestamp() * 10**6)
+
+
 class Comparison:
     """The comparison of one camera's folder, step by step.
 
     ``seconds``: how long the last full comparison took, and the last one of changed folders;
-    ``files``: how many files were checked.
+    ``files``: how many files were checked; ``compared_us``: when the last full comparison began,
+    in microseconds since the epoch, 0 until it has ended.
     """
 
     def __init__(self, lookups: Lookups) -> None:
@@ -32,7 +39,7 @@ class Comparison:
         self._parts: list[Iterator[None]] = []
         self._is_full, self._took = False, 0.0
         self.seconds = {True: 0.0, False: 0.0}
-        self.files = 0
+        self.files, self.compared_us, self._began_us = 0, 0, 0
 
     @property
     def is_busy(self) -> bool:
@@ -43,6 +50,7 @@ class Comparison:
         """Begin a new comparison of everything; ``is_full``: including unchanged folders."""
         self._is_full = is_full or (self.is_busy and self._is_full)
         self._took, self._parts = 0.0, [self._compare("", self._is_full)]
+        self.compared_us, self._began_us = 0, now_us()
 
     def add(self, folder: str) -> None:
         """Compare everything below a folder that was added, moved or removed."""
@@ -61,6 +69,7 @@ class Comparison:
             if is_over:
                 self._parts.pop()
                 if is_whole:
+                    self.compared_us = self._began_us if self._is_full else self.compared_us
                     self.seconds[self._is_full], self._is_full = self._took, False
         return not self._parts
 

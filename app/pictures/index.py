@@ -249,6 +249,8 @@ def _write(index: CameraIndex, batch: Batch) -> Row | None:
         else:  # one that is gone but has rows has come back
             PictureFolder.change(_folder_id(number, folder), (facts or FolderFacts())._asdict())
     PictureCamera.add(number, totals)
+    if batch.compared_us:
+        PictureCamera.change(number, {"compared_us": batch.compared_us})
     return row
 
 

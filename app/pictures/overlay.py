@@ -42,10 +42,14 @@ class Corrections(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Changes that are written together, by folder and name, and facts of folders."""
+    """Changes that are written together, by folder and name, and facts of folders.
+
+    ``compared_us``: when every file was compared, if that is to be written, else 0.
+    """
 
     changes: dict[str, dict[str, Change]]
     folders: dict[str, FolderFacts | None]
+    compared_us: int
 
 
 class Overlay:
@@ -59,19 +63,19 @@ class Overlay:
         self.lock = threading.RLock()
         self.version, self.is_urgent = 0, False
         self._changes: dict[str, dict[str, Change]] = {}
-        self._number, self._is_writing = 0, False
+        self._number, self._is_writing, self._compared_us = 0, False, 0
         self._folders: dict[str, FolderFacts | None] = {}
         self._corrections: Corrections | None = None
 
     def __len__(self) -> int:
-        return self._number + len(self._folders)
+        return self._number + len(self._folders) + bool(self._compared_us)
 
     def clear(self, version: int) -> None:
         """Discard all changes and begin with this version of the table."""
         with self.lock:
             self._changes, self._folders, self._number = {}, {}, 0
             self.version, self.is_urgent, self._corrections = version, False, None
-            self._is_writing = False
+            self._is_writing, self._compared_us = False, 0
 
     def all_changes(self) -> dict[str, dict[str, Change]]:
         """The changes of files, by folder and name."""
@@ -118,6 +122,11 @@ class Overlay:
         with self.lock:
             self._folders[folder] = facts
 
+    def put_compared(self, compared_us: int) -> None:
+        """Add when every file was compared."""
+        with self.lock:
+            self._compared_us = compared_us
+
     def corrections(self) -> Corrections:
         """The difference that responses must take into account."""
         with self.lock:
@@ -136,7 +145,9 @@ class Overlay:
                 if most <= 0:
                     break
             number, self._is_writing = sum(map(len, taken.values())), True
-            return Batch(taken, dict(self._folders) if number == self._number else {})
+            if number < self._number:
+                return Batch(taken, {}, 0)
+            return Batch(taken, dict(self._folders), self._compared_us)
 
     def rebase(self, version: int, stored: dict[str, dict[str, IndexedPicture]]) -> None:
         """Let the changes apply to the rows of a newer version of the table, which has the rows
@@ -160,6 +171,8 @@ class Overlay:
                 self.version, self._corrections = version, None
                 for folder, changes in written.changes.items():
                     self._rebase(folder, changes)
+            if self._compared_us == written.compared_us:
+                self._compared_us = 0
             for folder, facts in written.folders.items():
                 if folder in self._folders and self._folders[folder] == facts:
                     del self._folders[folder]
