@@ -176,7 +176,7 @@ class CameraIndex:
             lookups.overlay.clear(row["version"])
             self._compared_us = row["compared_us"]
             self.comparison.begin(is_full=not row["id"])
-        else:
+        elif (row["id"], row["version"]) != (lookups.number, lookups.overlay.version):
             with self.state():
                 pass
 
