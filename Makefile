@@ -7,9 +7,9 @@ VENV := $(if $(filter-out python3,$(PYTHON)),$(OTHER),.venv)
 BIN := $(VENV)/bin
 # pip refuses every file whose hash is not in the lock file.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-# More processes than processors, because many tests wait; those of one file share their fixtures, and
-# files begin in the order of `tests/conftest.py`.
-PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 4))) --dist loadfile --no-loadscope-reorder
+# Two processes more than processors, because many tests wait. The tests of a file share their
+# fixtures, and files begin in the order of `tests/conftest.py`.
+PARALLEL = --numprocesses $(shell echo $$(($$(nproc) + 2))) --dist loadfile --no-loadscope-reorder
 # For every Python from 3.11 on; without the address of a registry. Extras are kept: pip does not
 # accept `coverage==7` as a pin of `coverage[toml]` once there is a newer version.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

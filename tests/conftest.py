@@ -63,8 +63,15 @@ def open_descriptors() -> dict[str, str]:
     return names
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests of real processes, which wait, so that the others fill the time."""
+    """Mark the tests in a browser as slow: together they cost a third of the processor time.
+
+    Begin with the tests of real processes, which wait, so that the others fill the time.
+    """
+    for item in items:
+        if "pages" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 

@@ -11,6 +11,8 @@ from benchmarks.service import request, running
 from tests.pictures import picture, put
 
 TIMES = 10_000
+# Metrics take 10 ms each.
+TIMES_OF_METRICS = 1_000
 # Everything that can be read of a camera, of records, and of the machine.
 PATHS = (
     "/api/cameras",
@@ -95,7 +97,7 @@ def ids(service):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
-def test_ten_thousand_answers_write_nothing(service, ids, path):
+def test_thousands_of_answers_write_nothing(service, ids, path):
     asked = request("GET", path.format(**ids) + QUERIES.get(path, ""))
     with service.client() as client:
 
@@ -105,11 +107,12 @@ def test_ten_thousand_answers_write_nothing(service, ids, path):
                 assert client.ask(asked)[0] == 200
             return service.written_bytes() - before
 
+        times = TIMES_OF_METRICS if path == "/metrics" else TIMES
         # The reader's first answer opens its connection.
         written(100)
         # The index of pictures writes once, within five minutes, what came before; a request that
         # writes would do so again.
-        assert written(TIMES) == 0 or written(TIMES) == 0
+        assert written(times) == 0 or written(times) == 0
 
 
 def test_the_tested_paths_are_all_that_can_be_read(app):
