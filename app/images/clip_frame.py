@@ -95,17 +95,10 @@ def is_installed() -> bool:
 
 def _frame(suffix: str, file: int) -> bytes | None:
     """A JPEG of the first frame; None where ffmpeg finds none in time."""
-    command = shutil.which("ffmpeg") or "ffmpeg"
-    files, source = reading_options(command)
-    limits = [str(SECONDS), str(files), str(MEMORY_KIB)]
-    options = ["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"]
-    options += ["-max_pixels", str(MOST_PIXELS), "-f", FORMATS[suffix.lower()], *source]
-    options += ["-map", "0:v:0", "-frames:v", "1", "-vf", SCALE, "-threads", "1"]
-    options += ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg", "pipe:1"]
     out, written = os.pipe()
     # The command contains no untrusted text.
     process = subprocess.Popen(  # noqa: S603 # nosec B603
-        ["/bin/sh", "-c", LIMITED, "sh", *limits, command, *options],
+        _command(FORMATS[suffix.lower()]),
         stdin=file,
         stdout=written,
         stderr=subprocess.DEVNULL,
@@ -123,6 +116,18 @@ def _frame(suffix: str, file: int) -> bytes | None:
         # A process that waits for storage that hangs ends later.
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1)
+
+
+def _command(clip_format: str) -> list[str]:
+    """The command that writes the first frame of the clip on its standard input, within limits."""
+    ffmpeg = shutil.which("ffmpeg") or "ffmpeg"
+    files, source = reading_options(ffmpeg)
+    limits = [str(SECONDS), str(files), str(MEMORY_KIB)]
+    options = ["-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1"]
+    options += ["-max_pixels", str(MOST_PIXELS), "-f", clip_format, *source]
+    options += ["-map", "0:v:0", "-frames:v", "1", "-vf", SCALE, "-threads", "1"]
+    options += ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "4", "-f", "mjpeg", "pipe:1"]
+    return ["/bin/sh", "-c", LIMITED, "sh", *limits, ffmpeg, *options]
 
 
 def _read(pipe: int) -> bytes:
