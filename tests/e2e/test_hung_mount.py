@@ -20,8 +20,8 @@ pytestmark = needs_bindfs
 
 FIRST, LATER = picture(shade=1), picture(shade=2)
 # Longest time of a response, in seconds: at first, when the service waits for 4 seconds, and once
-# the mount is known to hang. A busy machine adds to both.
-FIRST_SECONDS, KNOWN_SECONDS = 15, 3
+# the mount is known to hang.
+FIRST_SECONDS, KNOWN_SECONDS = 5, 1
 DEADLINE_SECONDS = 30
 
 
