@@ -10,6 +10,8 @@ from .events import CONFIDENCE_BUCKETS, Detection, Event, confidence_bucket, enc
 from .keyset import KeysetQuery, Union
 from .system import AuditEntry
 
+# As a limit (sqlite.org/lang_select.html#limitoffset).
+UNLIMITED = -1
 # With more different sets of object types than this, the index on them is not used.
 MOST_SETS_OF_TYPES = 100
 BY_TYPES = "event_object_types_started_at_id_camera_id_risk_level_reviewed"
@@ -26,14 +28,22 @@ def event_counts_by_camera(period: Row) -> list[Row]:
     return _count_by_camera(tuple(period)).rows(**period)
 
 
-def detections_between(camera_id: str, start: str, end: str) -> list[Row]:
-    """What was detected in front of a camera in a period: when, what, how surely and where."""
-    return _detections_between().rows(camera_id=camera_id, start_date=start, end_date=end)
+def detections_between(camera_id: str, start: str, end: str, limit: int) -> list[Row]:
+    """What was detected in front of a camera in a period: when, what, how surely and where.
+
+    At most ``limit``, in any order.
+    """
+    values = {"camera_id": camera_id, "start_date": start, "end_date": end, "limit": limit}
+    return _detections_between().rows(**values)
 
 
-def events_between(camera_id: str, start: str, end: str) -> list[Row]:
-    """The id and the beginning of each event of a camera that began in a period."""
-    return _events_between().rows(camera_id=camera_id, start_date=start, end_date=end)
+def events_between(camera_id: str, start: str, end: str, limit: int) -> list[Row]:
+    """The id and the beginning of each event of a camera that began in a period.
+
+    At most ``limit``, in any order.
+    """
+    values = {"camera_id": camera_id, "start_date": start, "end_date": end, "limit": limit}
+    return _events_between().rows(**values)
 
 
 def counts_by_time(
@@ -136,12 +146,13 @@ def _detections_between() -> Any:
         *(Detection.detected_at, Detection.object_type),
         *(Detection.confidence, Detection.file_path),
     )
-    return _between(Detection.select(*columns), DETECTIONS)
+    return _between(Detection.select(*columns), DETECTIONS).limit(Parameter("limit"))
 
 
 @compiled
 def _events_between() -> Any:
-    return _between(Event.select(Event.id, Event.started_at), EVENTS)
+    query = _between(Event.select(Event.id, Event.started_at), EVENTS)
+    return query.limit(Parameter("limit"))
 
 
 @compiled

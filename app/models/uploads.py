@@ -7,16 +7,15 @@ from peewee import SQL, Tuple, fn
 from ..db.base import Parameter, compiled
 from .pictures import Key, Picture
 
-# A picture or a clip: its time, its tag, whether it is a clip, and its own time where that is
-# another one.
-Upload = tuple[int, bytes, bool, int | None]
+# A picture or a clip: its time, its tag, whether it is a clip (0 or 1), and its own time where
+# that is another one.
+Upload = tuple[int, bytes, int, int | None]
 
 
 def uploads_before(camera: int, is_clip: bool, key: Key, limit: int) -> list[Upload]:
     """The next pictures, or clips, that come before a key, newest first."""
     values = {"camera": camera, "is_clip": is_clip, "limit": limit}
-    found = _uploads_before().tuples(key_us=key[0], key_tag=key[1], **values)
-    return [(taken_us, tag, is_clip, own_us) for taken_us, tag, own_us in found]
+    return _uploads_before().tuples(key_us=key[0], key_tag=key[1], **values)
 
 
 def counts_by_time(
@@ -35,7 +34,7 @@ def counts_by_time(
 def _uploads_before() -> Any:
     key = Tuple(Parameter("key_us"), Parameter("key_tag"))
     is_before = Tuple(Picture.taken_us, Picture.tag) < key
-    query = Picture.select(Picture.taken_us, Picture.tag, Picture.own_us)
+    query = Picture.select(Picture.taken_us, Picture.tag, Picture.is_clip, Picture.own_us)
     newest_first = Picture.taken_us.desc(), Picture.tag.desc()
     query = query.where(*_of_kind(), is_before).order_by(*newest_first)
     return query.limit(Parameter("limit"))

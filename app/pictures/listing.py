@@ -1,6 +1,6 @@
 """Which pictures and clips of a camera match, page by page? By the table and unwritten changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -133,12 +133,18 @@ class Listing:
             raise NotFound("picture")
         return found
 
-    def at(self, folder: str, name: str) -> IndexedPicture | None:
-        """The row of the file at a place below the camera's folder, if it is listed."""
-        waiting = self._index.lookups.overlay.change_of(folder, name)
-        if waiting is not None:
-            return waiting.now
-        return next(iter(Picture.named(self.number, folder, [name])), None)
+    def at(self, paths: Iterable[str]) -> dict[str, IndexedPicture]:
+        """The rows of the files at these paths below the camera's folder that are listed."""
+        folders: dict[str, list[str]] = {}
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            folders.setdefault(folder, []).append(name)
+        overlay, found = self._index.lookups.overlay, []
+        for folder, names in folders.items():
+            rows = {row.name: row for row in Picture.named(self.number, folder, names)}
+            changes = overlay.changes_in(folder)
+            found += [changes[name].now if name in changes else rows.get(name) for name in names]
+        return {row.path: row for row in found if row is not None}
 
     def every(self, filters: Filters) -> Iterator[IndexedPicture]:
         """All rows that match; only some are in memory at a time."""

@@ -1,6 +1,8 @@
 """Which moments are there, with which detections? Newest first, page by page."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from heapq import merge
 from itertools import islice
@@ -8,7 +10,7 @@ from typing import NamedTuple
 
 from .. import clock
 from ..models import Row
-from ..models.lists import detections_between, events_between
+from ..models.lists import UNLIMITED, detections_between, events_between
 from ..models.uploads import Upload
 from ..storage import safe_open
 from .files import Facts
@@ -18,6 +20,8 @@ from .uploads import newest_first
 
 # After the last moment that can have an upload.
 NEVER_US = clock.LATEST_SECONDS * SECOND_US + 1
+# How many detections, or events, of several moments are read together, those between included.
+MOST_TOGETHER = 1000
 
 
 class Source(NamedTuple):
@@ -70,7 +74,7 @@ def page(
     found = list(islice(merge(*streams, key=lambda placed: placed.order), limit + 1))
     last = found[limit - 1] if len(found) > limit else None
     key = None if last is None else (last.moment.start_us, last.source.camera["id"])
-    return [_shown(placed) for placed in found[:limit]], key
+    return _rows(found[:limit]), key
 
 
 def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[Placed]:
@@ -93,57 +97,101 @@ def _comes_after(placed: Placed, period: Period) -> bool:
     return period.after is None or placed.order > (-period.after[0], period.after[1])
 
 
-def _shown(placed: Placed) -> Row:
-    source, moment = placed.source, placed.moment
-    camera_id, gap_us = source.camera["id"], source.gap_us
-    # One microsecond is added because the end of a period is exclusive.
-    around = _text(moment.start_us - gap_us), _text(moment.end_us + gap_us + 1)
-    detections = [
-        each
-        for each in detections_between(camera_id, *around)
-        if placed.is_nearest(clock.microseconds(each["detected_at"]))
-    ]
-    events = [
-        each["id"]
-        for each in events_between(camera_id, *around)
-        if placed.is_nearest(clock.microseconds(each["started_at"]))
-    ]
-    return {
-        "camera_id": camera_id,
-        "start": _text(moment.start_us),
-        "end": _text(moment.end_us),
-        "pictures": len(moment.uploads) - moment.clips,
-        "clips": moment.clips,
-        "cover": _id_of(_cover(placed, detections)),
-        "object_types": sorted({each["object_type"] for each in detections}),
-        "event_ids": sorted(events),
-        "continuous": moment.continuous,
+def _rows(placed: list[Placed]) -> list[Row]:
+    """Moments of any cameras as they are sent, in the same order."""
+    cameras: dict[str, list[Placed]] = {}
+    for each in placed:
+        cameras.setdefault(each.source.camera["id"], []).append(each)
+    rows = {key: row for some in cameras.values() for key, row in _rows_of_camera(some[::-1])}
+    return [rows[each.order] for each in placed]
+
+
+def _rows_of_camera(placed: list[Placed]) -> Iterator[tuple[tuple[int, str], Row]]:
+    """Moments of one camera, oldest first, as they are sent, each with its place in the list."""
+    detections = _by_moment(placed, detections_between, "detected_at")
+    events = _by_moment(placed, events_between, "started_at")
+    surest = {
+        order: max(some, key=lambda each: (each["confidence"], each["detected_at"]))
+        for order, some in detections.items()
     }
-
-
-def _cover(placed: Placed, detections: list[Row]) -> Upload:
-    """The picture of the detection with the highest confidence, else the middle one."""
-    if not detections:
-        return placed.moment.middle()
-    surest = max(detections, key=lambda each: (each["confidence"], each["detected_at"]))
-    named = _upload_at(placed.source, surest["file_path"])
-    if named is not None and named in placed.moment.shown():
-        return named
-    return placed.moment.nearest(clock.microseconds(surest["detected_at"]))
-
-
-def _upload_at(source: Source, file_path: str | None) -> Upload | None:
-    """The indexed picture or clip at the path that a detection names, if there is one."""
-    if file_path is None:
-        return None
-    try:
-        components = safe_open.components_within(
-            source.base, source.camera["folder_path"], file_path
+    named = _uploads_at(placed[0].source, [each["file_path"] for each in surest.values()])
+    for each in placed:
+        order, moment = each.order, each.moment
+        clips = moment.clips
+        yield (
+            order,
+            {
+                "camera_id": order[1],
+                "start": _text(moment.start_us),
+                "end": _text(moment.end_us),
+                "pictures": len(moment.uploads) - clips,
+                "clips": clips,
+                "cover": _id_of(_cover(moment, surest.get(order), named)),
+                "object_types": sorted({d["object_type"] for d in detections.get(order, ())}),
+                "event_ids": sorted({event["id"] for event in events.get(order, ())}),
+                "continuous": moment.continuous,
+            },
         )
-    except (safe_open.OutsideBase, safe_open.OutsideFolder):
-        return None
-    row = source.listing.at("/".join(components[:-1]), components[-1])
-    return None if row is None else (row.taken_us, row.tag, row.is_clip, row.own_us)
+
+
+def _by_moment(
+    placed: list[Placed], between: Callable[..., list[Row]], field: str
+) -> dict[tuple[int, str], list[Row]]:
+    """The rows between the moments' start and end, gaps included, each at its nearest moment."""
+    found: dict[tuple[int, str], list[Row]] = {}
+    for row in _near(placed, between):
+        at_us = clock.microseconds(row[field])
+        later = bisect_right(placed, at_us, key=lambda each: each.moment.start_us)
+        for each in placed[max(later - 1, 0) : later + 1]:
+            if each.moment.distance(at_us) <= each.source.gap_us and each.is_nearest(at_us):
+                found.setdefault(each.order, []).append(row)
+    return found
+
+
+def _near(placed: list[Placed], between: Callable[..., list[Row]]) -> list[Row]:
+    """The rows around these moments; some twice, and some others between two moments.
+
+    One query reads them, unless that would be more than `MOST_TOGETHER` for several moments.
+    """
+    first, last = placed[0], placed[-1]
+    # One microsecond is added because the end of a period is exclusive.
+    start_us, end_us = (
+        first.moment.start_us - first.source.gap_us,
+        last.moment.end_us + last.source.gap_us + 1,
+    )
+    limit = MOST_TOGETHER if len(placed) > 1 else UNLIMITED
+    rows = between(first.source.camera["id"], _text(start_us), _text(end_us), limit)
+    if len(rows) < limit or len(placed) == 1:
+        return rows
+    half = len(placed) // 2
+    return _near(placed[:half], between) + _near(placed[half:], between)
+
+
+def _cover(moment: Moment, surest: Row | None, named: dict[str, Upload]) -> Upload:
+    """The picture of the detection with the highest confidence, else the middle one."""
+    if surest is None:
+        return moment.middle()
+    cover = named.get(surest["file_path"])
+    if cover is not None and cover in moment.shown():
+        return cover
+    return moment.nearest(clock.microseconds(surest["detected_at"]))
+
+
+def _uploads_at(source: Source, file_paths: list[str | None]) -> dict[str, Upload]:
+    """The indexed pictures and clips at the paths that detections name, by that path."""
+    paths = {}
+    for file_path in filter(None, file_paths):
+        with suppress(safe_open.OutsideBase, safe_open.OutsideFolder):
+            components = safe_open.components_within(
+                source.base, source.camera["folder_path"], file_path
+            )
+            paths[file_path] = "/".join(components)
+    rows = source.listing.at(set(paths.values()))
+    return {
+        file_path: (row.taken_us, row.tag, row.is_clip, row.own_us)
+        for file_path, path in paths.items()
+        if (row := rows.get(path))
+    }
 
 
 def _id_of(upload: Upload) -> str:

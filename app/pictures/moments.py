@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from operator import itemgetter
 from typing import NamedTuple
 
 from .. import clock
@@ -34,7 +35,7 @@ class Moment(NamedTuple):
     @property
     def clips(self) -> int:
         """How many of the uploads are clips."""
-        return sum(upload[2] for upload in self.uploads)
+        return sum(map(itemgetter(2), self.uploads))
 
     def middle(self) -> Upload:
         """The picture in the middle, of two the older; a clip where there are only clips."""
@@ -51,6 +52,8 @@ class Moment(NamedTuple):
 
     def shown(self) -> Sequence[Upload]:
         """The uploads that may represent it: the pictures, or the clips if there is no picture."""
+        if not self.clips:
+            return self.uploads
         return [upload for upload in self.uploads if not upload[2]] or self.uploads
 
 

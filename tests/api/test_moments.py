@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from app.pictures import moment_pages
 from tests.problems import assert_problem
 
 # 2025-12-23, 03:12:00 UTC.
@@ -89,6 +90,19 @@ def test_a_detection_between_two_moments_belongs_to_the_nearest(client, camera, 
         assert client.post("/api/detections", json=body).status_code == 201
     late, early = ask(client, f"{of_camera}/moments")["moments"]
     assert (early["object_types"], late["object_types"]) == (["49", "50"], ["51"])
+
+
+def test_many_detections_between_moments_are_at_none(client, camera, base, of_camera, monkeypatch):
+    monkeypatch.setattr(moment_pages, "MOST_TOGETHER", 3)
+    kinds = ["person", "cat", "car"]
+    for number, kind in enumerate(kinds):
+        upload(base, f"{number}.jpg", NIGHT + 600 * number)
+        for second in (600 * number, 600 * number + 200, 600 * number + 250):
+            body = {"camera_id": camera["id"], "detected_at": iso(NIGHT + second)}
+            body |= {"object_type": f"{kind} {second}", "confidence": 1, "file_path": "1.jpg"}
+            assert client.post("/api/detections", json=body).status_code == 201
+    shown = ask(client, f"{of_camera}/moments")["moments"]
+    assert [each["object_types"] for each in shown] == [["car 1200"], ["cat 600"], ["person 0"]]
 
 
 def test_moments_come_page_by_page_from_all_cameras(client, camera, base, make_camera):
