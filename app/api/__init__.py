@@ -10,7 +10,8 @@ from .openapi import Description, docs_blp
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
-    *(cameras.blp, cameras.folders_blp, camera_pictures.blp, moments.blp),
+    *(cameras.blp, cameras.folders_blp, cameras.homeassistant_blp),
+    *(camera_pictures.blp, moments.blp),
     *(detections.blp, events.blp),
     system.audit_blp,
     *(system.settings_blp, system.blp, system.metrics_blp),

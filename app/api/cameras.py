@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response, current_app, url_for
+from flask import Response, current_app, request, url_for
 
 from .. import clock
 from ..access.authorize import caller, request_token
@@ -14,7 +14,6 @@ from ..schemas import cameras as schemas
 from ..schemas import diagnostics
 from ..services import cameras as camera_service
 from ..services import homeassistant
-from ..services.homeassistant import Urls
 from ..storage import snapshots
 from .blueprint import Blueprint
 from .openapi import TAGGED
@@ -27,6 +26,12 @@ folders_blp = Blueprint(
     __name__,
     url_prefix="/api/folders",
     description="The folders below the base path: which ones can a camera be registered for?",
+)
+homeassistant_blp = Blueprint(
+    "homeassistant",
+    __name__,
+    url_prefix="/api/homeassistant",
+    description="What Home Assistant needs to show the cameras.",
 )
 
 UNKNOWN = ("camera_not_found",)
@@ -76,19 +81,36 @@ def delete_camera(camera_id: UUID) -> str:
     return ""
 
 
+@homeassistant_blp.get("")
+@homeassistant_blp.text_response(
+    "The configuration", "application/yaml", example=homeassistant.EXAMPLE_BOX
+)
+def get_box() -> Response:
+    """Get the configuration that shows all cameras in Home Assistant, as YAML
+
+    Its URLs have the scheme and host of the request. It contains the token of the request.
+    """
+    text = homeassistant.box_configuration(Camera.listing(), _homeassistant_source())
+    return Response(text, mimetype="application/yaml")
+
+
 @blp.get("/<uuid:camera_id>/homeassistant")
 @blp.text_response(
-    "The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE
+    "The configuration", "application/yaml", problems=UNKNOWN, example=homeassistant.EXAMPLE_CAMERA
 )
 def get_homeassistant(camera_id: UUID) -> Response:
     """Get the configuration that shows the camera in Home Assistant, as YAML
 
     Its URLs have the scheme and host of the request. It contains the token of the request.
     """
-    views = ("cameras.get_camera", "cameras.get_camera_snapshot")
-    urls = Urls(*(url_for(view, camera_id=camera_id, _external=True) for view in views))
-    text = homeassistant.configuration(Camera.one(str(camera_id)), urls, request_token())
+    camera, source = Camera.one(str(camera_id)), _homeassistant_source()
+    text = homeassistant.camera_configuration(camera, Camera.listing(), source)
     return Response(text, mimetype="application/yaml")
+
+
+def _homeassistant_source() -> homeassistant.Source:
+    root = url_for("cameras.list_cameras", _external=True)
+    return homeassistant.Source(request.base_url, root, request_token())
 
 
 @blp.get("/<uuid:camera_id>/snapshot")

@@ -1,89 +1,188 @@
-"""How does Home Assistant show a camera? Makes the YAML for its configuration.
+"""How does Home Assistant show the cameras without a broker? Makes YAML for its configuration.
 
-Sources: home-assistant.io, integrations rest, template and generic. Since 2022 a Generic Camera
-can be created in the user interface only; Home Assistant refuses ``platform: generic`` in files.
+Sources: home-assistant.io, integrations rest, template and generic. Since 2024.1 an entity of rest
+can have ``availability``. A Generic Camera can be created in the user interface only; its form is
+that of 2026.11.
 """
 
 import re
+from collections import Counter
 from typing import NamedTuple
+from unicodedata import combining, normalize
 from urllib.parse import urlencode
 
 from ..models import Row
 from ..serialization import dump_yaml
 
-# How often Home Assistant asks for the status and for the picture, in seconds.
+# How often Home Assistant asks for the status, and a Generic Camera for the picture, in seconds.
 STATUS_SECONDS, PICTURE_SECONDS = 30, 10
 # Any name is accepted: the service checks only the password, which is a token.
 USER = "homeassistant"
+# What follows the camera's name in the names of its entities.
+CONNECTION, LAST_UPLOAD, PICTURE = "connection", "last upload", "picture"
+# Of its id, in the name of a camera whose name is like that of another.
+ID_CHARACTERS = 8
 HEAD = """\
-# {title} for Home Assistant: put this into configuration.yaml or into a file of packages.
-# It adds a connectivity sensor, and an image that is fetched every {seconds} seconds.
+# {title}, for Home Assistant 2024.1 or newer.
+#
+# Save this as a file in the folder of packages (home-assistant.io/docs/configuration/packages), or
+# put it into configuration.yaml if that has neither `rest:` nor `template:` yet. Each camera gets
+# a connectivity sensor, a sensor with the time of its last upload, and an image, which changes
+# when there is a new upload.
+#
+# If the service asks for a token, create one for Home Assistant alone, which may only read, with
+#   flask --app wsgi tokens create homeassistant --role read
+# and fetch this file with it, which then contains the token:
+#   curl --header "Authorization: Bearer TOKEN" {url}
+# If Home Assistant cannot fetch an image, it writes the image's URL into its log, with the token.
+# It does not log the password of a Generic Camera.
+#
+# The images find both sensors by their entity ids. If you change those, change them here too.
 """
 GENERIC = """
 # For a camera instead of an image, enter these values under Settings > Devices & services >
-# Add integration > Generic Camera. Home Assistant does not accept them in a file.
+# Add integration > Generic Camera; the other fields stay empty. Home Assistant does not accept
+# them in a file. The form asks for no name: every camera gets that of the box, so rename it.
 """
 
 
-class Urls(NamedTuple):
-    """The URLs of the camera and of its snapshot, as Home Assistant reaches them."""
+class Source(NamedTuple):
+    """Where Home Assistant asks: ``url`` is that of the YAML, ``root`` that of the list of
+    cameras, and ``token`` is what it is to send, if anything.
+    """
 
-    camera: str
-    snapshot: str
-
-
-def configuration(camera: Row, urls: Urls, token: str | None) -> str:
-    """The YAML for ``camera``; with a ``token``, its entities send that token to the service."""
-    head = HEAD.format(title=_one_line(camera["name"]), seconds=PICTURE_SECONDS)
-    entities = {"rest": [_status(camera, urls, token)], "template": [_image(camera, urls, token)]}
-    generic = dump_yaml(_generic(camera, urls, token)).removesuffix("\n").split("\n")
-    return head + dump_yaml(entities) + GENERIC + "".join(f"# {line}\n" for line in generic)
+    url: str
+    root: str
+    token: str | None
 
 
-def _status(camera: Row, urls: Urls, token: str | None) -> Row:
-    """A sensor that is on while the camera is online, unavailable while no service answers."""
-    headers = {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
-    sensor = {
-        "name": _literal(camera["name"]),
-        "unique_id": f"nvr_{camera['id']}_status",
-        "device_class": "connectivity",
-        "value_template": "{{ value_json.status == 'online' }}",
+def box_configuration(cameras: list[Row], source: Source) -> str:
+    """The YAML for all ``cameras``; one request for their list gives the state of each."""
+    rows = {
+        camera["id"]: "((value_json | default({})).cameras | default([])"
+        f" | selectattr('id', 'eq', '{camera['id']}') | list | first | default({{}}))"
+        for camera in cameras
     }
+    names = tell_apart(cameras)
+    return _configuration("All cameras", names, source, source.root, rows)
+
+
+def camera_configuration(camera: Row, cameras: list[Row], source: Source) -> str:
+    """The YAML for one ``camera``, under the name that it has among all ``cameras``."""
+    names = {camera["id"]: tell_apart(cameras)[camera["id"]]}
+    rows = {camera["id"]: "(value_json | default({}))"}
+    resource = f"{source.root}/{camera['id']}"
+    return _configuration(_one_line(camera["name"]), names, source, resource, rows)
+
+
+def tell_apart(cameras: list[Row]) -> dict[str, str]:
+    """The name of each camera by its id; where names are alike, with the beginning of the id.
+
+    Home Assistant makes ids of entities from the letters and digits of their names.
+    """
+    alike = Counter(_letters(camera["name"]) for camera in cameras)
     return {
-        "resource": urls.camera,
-        **headers,
+        camera["id"]: camera["name"]
+        if alike[_letters(camera["name"])] == 1
+        else f"{camera['name']} ({camera['id'][:ID_CHARACTERS]})"
+        for camera in cameras
+    }
+
+
+def _configuration(
+    title: str, names: dict[str, str], source: Source, resource: str, rows: dict[str, str]
+) -> str:
+    """``rows``: a Jinja expression for each camera's row in the answer of ``resource``; the row is
+    empty if the answer has none, as an error, which has a ``status`` too.
+    """
+    token = source.token
+    rest = {
+        "resource": resource,
+        **({"headers": {"Authorization": f"Bearer {token}"}} if token else {}),
         "scan_interval": STATUS_SECONDS,
-        "binary_sensor": [sensor],
+        "binary_sensor": [_connection(key, name, rows[key]) for key, name in names.items()],
+        "sensor": [_last_upload(key, name, rows[key]) for key, name in names.items()],
+    }
+    images = [_image(key, name, source) for key, name in names.items()]
+    entities = {"rest": [rest], "template": [{"image": images}]}
+    forms = dump_yaml([_generic(key, name, source) for key, name in names.items()])
+    comments = "".join(f"# {line}\n" for line in forms.removesuffix("\n").split("\n"))
+    return HEAD.format(title=title, url=source.url) + dump_yaml(entities) + GENERIC + comments
+
+
+def _connection(camera_id: str, name: str, row: str) -> Row:
+    """A sensor that is on while the camera is online, unavailable while no service answers."""
+    return {
+        "name": _literal(f"{name} {CONNECTION}"),
+        "unique_id": f"nvr_{camera_id}_status",
+        "device_class": "connectivity",
+        "value_template": f"{{{{ {row}.status == 'online' }}}}",
+        "availability": f"{{{{ {row}.id is defined }}}}",
     }
 
 
-def _image(camera: Row, urls: Urls, token: str | None) -> Row:
-    image = {
-        "name": _literal(camera["name"]),
-        "unique_id": f"nvr_{camera['id']}_image",
-        "url": _still(urls, {"token": token} if token else {}),
+def _last_upload(camera_id: str, name: str, row: str) -> Row:
+    """A sensor with the time of the last upload, unavailable where there was none."""
+    return {
+        "name": _literal(f"{name} {LAST_UPLOAD}"),
+        "unique_id": f"nvr_{camera_id}_last_upload",
+        "device_class": "timestamp",
+        "value_template": f"{{{{ {row}.last_seen_at }}}}",
+        "availability": f"{{{{ {row}.last_seen_at is string }}}}",
     }
-    trigger = {"trigger": "time_pattern", "seconds": f"/{PICTURE_SECONDS}"}
-    return {"triggers": [trigger], "image": [image]}
 
 
-def _generic(camera: Row, urls: Urls, token: str | None) -> Row:
-    """The values for the form of a Generic Camera, under the names that they had in files."""
-    login = {"authentication": "basic", "username": USER, "password": token} if token else {}
-    camera_of = {
-        "platform": "generic",
-        "name": camera["name"],
-        "still_image_url": _still(urls, {}),
+def _image(camera_id: str, name: str, source: Source) -> Row:
+    """An image whose URL, and so its time, changes with the time of the last upload."""
+    uploaded = _state("sensor", f"{name} {LAST_UPLOAD}")
+    connection = _state("binary_sensor", f"{name} {CONNECTION}")
+    login = {"token": source.token} if source.token else {}
+    return {
+        "name": _literal(f"{name} {PICTURE}"),
+        "unique_id": f"nvr_{camera_id}_image",
+        "url": f"{_still(camera_id, source, login)}&t={{{{ {uploaded} }}}}",
+        "availability": f"{{{{ {connection} in ('on', 'off') }}}}",
+    }
+
+
+def _generic(camera_id: str, name: str, source: Source) -> Row:
+    """The name to give to a Generic Camera, and the values for its form by their fields."""
+    login = {"username": USER, "password": source.token} if source.token else {}
+    return {
+        "name": name,
+        "still_image_url": _still(camera_id, source, {}),
         **login,
-        "framerate": 1 / PICTURE_SECONDS,
-        "verify_ssl": urls.snapshot.startswith("https:"),
+        "advanced": {
+            "framerate": 1 / PICTURE_SECONDS,
+            "verify_ssl": source.root.startswith("https:"),
+            **({"authentication": "basic"} if login else {}),
+        },
     }
-    return {"camera": [camera_of]}
 
 
-def _still(urls: Urls, query: dict[str, str]) -> str:
+def _still(camera_id: str, source: Source, query: dict[str, str]) -> str:
     """The URL of the snapshot, or of a placeholder if there is none."""
-    return f"{urls.snapshot}?{urlencode({'placeholder': 1, **query})}"
+    return f"{source.root}/{camera_id}/snapshot?{urlencode({'placeholder': 1, **query})}"
+
+
+def _state(domain: str, name: str) -> str:
+    """A Jinja expression for the state of the entity that Home Assistant names after ``name``.
+
+    Home Assistant replaces letters such as 門 by a table of its own; there the expression calls
+    its function ``slugify``.
+    """
+    plain = "".join(c for c in normalize("NFKD", name) if not combining(c))
+    if re.fullmatch(r"[A-Za-z0-9 ()._-]*", plain):
+        return f"states('{domain}.{'_'.join(re.findall('[a-z0-9]+', plain.lower()))}')"
+    # A Jinja text has the escapes of a Python text.
+    escaped = re.sub("[^A-Za-z0-9 ]", lambda found: f"\\U{ord(found[0]):08x}", name)
+    return f"states('{domain}.' ~ slugify('{escaped}'))"
+
+
+def _letters(name: str) -> str:
+    """The letters and digits of a name, without accents and case, with ``_`` between its words."""
+    plain = "".join(c for c in normalize("NFKD", name.casefold()) if not combining(c))
+    return "_".join(re.findall(r"[^\W_]+", plain))
 
 
 def _literal(text: str) -> str:
@@ -96,7 +195,14 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-EXAMPLE_CAMERA = {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"}
-EXAMPLE_URL = f"http://nvr.local:8000/api/cameras/{EXAMPLE_CAMERA['id']}"
+EXAMPLE_CAMERAS = [{"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door Camera"}]
+EXAMPLE_ROOT = "http://nvr.local:8000/api/cameras"
 # For the API's description.
-EXAMPLE = configuration(EXAMPLE_CAMERA, Urls(EXAMPLE_URL, f"{EXAMPLE_URL}/snapshot"), None)
+EXAMPLE_BOX = box_configuration(
+    EXAMPLE_CAMERAS, Source("http://nvr.local:8000/api/homeassistant", EXAMPLE_ROOT, None)
+)
+EXAMPLE_CAMERA = camera_configuration(
+    EXAMPLE_CAMERAS[0],
+    EXAMPLE_CAMERAS,
+    Source(f"{EXAMPLE_ROOT}/{EXAMPLE_CAMERAS[0]['id']}/homeassistant", EXAMPLE_ROOT, None),
+)

@@ -1,14 +1,14 @@
 """Is the configuration for Home Assistant valid YAML, and do its URLs work?"""
 
-import io
+import re
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from jinja2 import Environment
-from PIL import Image
 
-from app.services import homeassistant, tokens
+from app.services import tokens
 from app.services.audit import Caller
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -32,6 +32,9 @@ HOSTILE = [
 ]
 
 
+BOX = "/api/homeassistant"
+
+
 @pytest.fixture
 def get(client, camera):
     """Asks for the camera's configuration."""
@@ -42,93 +45,238 @@ def get(client, camera):
     return ask
 
 
+class Entities(NamedTuple):
+    """What a configuration contains: the request, the entities, and the values of the forms."""
+
+    resource: dict
+    connections: list
+    uploads: list
+    images: list
+    forms: list
+
+
 def entities(text):
-    """The sensor's resource, the image, and the values for the form, which are in comments."""
+    """The entities of a configuration; the values of the forms are in its comments."""
     active = yaml.safe_load(text)
     assert list(active) == ["rest", "template"]
-    form = text.partition("in a file.\n")[2].replace("\n# ", "\n").removeprefix("# ")
-    return active["rest"][0], active["template"][0]["image"][0], yaml.safe_load(form)["camera"][0]
+    (resource,), (template,) = active["rest"], active["template"]
+    comments = text[text.index("# - name: ") :] if "# - name: " in text else "# []"
+    forms = yaml.safe_load(comments.replace("\n# ", "\n").removeprefix("# "))
+    sensors = resource.pop("binary_sensor"), resource.pop("sensor")
+    return Entities(resource, *sensors, template["image"], forms)
 
 
-def rendered(template):
+def rendered(template, **values):
     """The text that Home Assistant renders a template as."""
-    return Environment().from_string(template).render()
+    return Environment().from_string(template).render(**values)
 
 
-def test_the_configuration_is_yaml_that_is_not_cached(get):
-    answer = get()
+def slugify(text):
+    """Like Home Assistant's, but for the letters that are not ASCII."""
+    return "_".join(re.findall("[a-z0-9]+", text.lower()))
+
+
+def url_of(image, state="2025-12-23T12:00:00+00:00"):
+    """The URL that Home Assistant fetches the image from."""
+    return rendered(image["url"], states=lambda entity: state, slugify=slugify)
+
+
+@pytest.mark.parametrize("url", [BOX, "/api/cameras/{}/homeassistant"])
+def test_the_configuration_is_yaml_that_is_not_cached(client, camera, url):
+    answer = client.get(url.format(camera["id"]))
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/yaml"
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_the_example_of_the_description_is_what_the_service_makes():
-    url = homeassistant.EXAMPLE_URL
-    urls = homeassistant.Urls(url, f"{url}/snapshot")
-    made = homeassistant.configuration(homeassistant.EXAMPLE_CAMERA, urls, None)
-    assert made == homeassistant.EXAMPLE
-
-
-def test_the_configuration_has_a_sensor_an_image_and_values_for_a_camera(get, camera):
-    resource, image, generic = entities(get(base_url="http://nvr.local:8000").text)
+def test_a_camera_has_two_sensors_an_image_and_values_for_a_form(get, camera):
+    found = entities(get(base_url="http://nvr.local:8000").text)
     url = f"http://nvr.local:8000/api/cameras/{camera['id']}"
-    assert resource == {
-        "resource": url,
-        "scan_interval": 30,
-        "binary_sensor": [
-            {
-                "name": "Front Door",
-                "unique_id": f"nvr_{camera['id']}_status",
-                "device_class": "connectivity",
-                "value_template": "{{ value_json.status == 'online' }}",
-            }
-        ],
-    }
-    assert image == {
-        "name": "Front Door",
-        "unique_id": f"nvr_{camera['id']}_image",
-        "url": f"{url}/snapshot?placeholder=1",
-    }
-    assert generic == {
-        "platform": "generic",
-        "name": "Front Door",
-        "still_image_url": f"{url}/snapshot?placeholder=1",
-        "framerate": 0.1,
-        "verify_ssl": False,
-    }
+    assert found.resource == {"resource": url, "scan_interval": 30}
+    assert found.connections == [
+        {
+            "name": "Front Door connection",
+            "unique_id": f"nvr_{camera['id']}_status",
+            "device_class": "connectivity",
+            "value_template": "{{ (value_json | default({})).status == 'online' }}",
+            "availability": "{{ (value_json | default({})).id is defined }}",
+        }
+    ]
+    assert found.uploads == [
+        {
+            "name": "Front Door last upload",
+            "unique_id": f"nvr_{camera['id']}_last_upload",
+            "device_class": "timestamp",
+            "value_template": "{{ (value_json | default({})).last_seen_at }}",
+            "availability": "{{ (value_json | default({})).last_seen_at is string }}",
+        }
+    ]
+    assert found.images == [
+        {
+            "name": "Front Door picture",
+            "unique_id": f"nvr_{camera['id']}_image",
+            "url": f"{url}/snapshot?placeholder=1"
+            "&t={{ states('sensor.front_door_last_upload') }}",
+            "availability": "{{ states('binary_sensor.front_door_connection') in ('on', 'off') }}",
+        }
+    ]
+    assert found.forms == [
+        {
+            "name": "Front Door",
+            "still_image_url": f"{url}/snapshot?placeholder=1",
+            "advanced": {"framerate": 0.1, "verify_ssl": False},
+        }
+    ]
 
 
-def test_the_urls_answer_what_home_assistant_needs(client, base, camera, get):
-    resource, image, generic = entities(get().text)
-    sensor = Environment().from_string(resource["binary_sensor"][0]["value_template"])
-    for status, shown in (("online", "True"), ("offline", "False"), ("error", "False")):
-        client.patch(f"/api/cameras/{camera['id']}", json={"status": status})
-        value = client.get(urlsplit(resource["resource"]).path).get_json()
-        assert sensor.render(value_json=value) == shown
-    for url in (image["url"], generic["still_image_url"]):
+def test_one_request_for_the_list_feeds_the_sensors_of_all_cameras(client, base):
+    assert entities(client.get(BOX).text) == Entities(
+        {"resource": "http://localhost/api/cameras", "scan_interval": 30}, [], [], [], []
+    )
+    statuses = {"Front Door": "online", "Garage": "offline"}
+    for name, status in statuses.items():
+        client.post("/api/cameras", json={"name": name, "folder_path": name, "status": status})
+    found = entities(client.get(BOX).text)
+    listed = client.get(urlsplit(found.resource["resource"]).path).json
+    assert [one["name"] for one in listed["cameras"]] == list(statuses)
+    assert [
+        rendered(sensor["value_template"], value_json=listed) for sensor in found.connections
+    ] == ["True", "False"]
+    for camera, image, form in zip(listed["cameras"], found.images, found.forms, strict=True):
+        assert urlsplit(url_of(image)).path == f"/api/cameras/{camera['id']}/snapshot"
+        assert form["name"] == camera["name"]
+
+
+def test_the_sensors_follow_the_camera(client, camera, get):
+    for url in (BOX, f"/api/cameras/{camera['id']}/homeassistant"):
+        found = entities(client.get(url).text)
+        (connection,), (upload,) = found.connections, found.uploads
+        path = urlsplit(found.resource["resource"]).path
+        for status, shown in (("online", "True"), ("offline", "False"), ("error", "False")):
+            client.patch(f"/api/cameras/{camera['id']}", json={"status": status})
+            value = client.get(path).get_json()
+            assert rendered(connection["value_template"], value_json=value) == shown
+            assert rendered(connection["availability"], value_json=value) == "True"
+            assert rendered(upload["availability"], value_json=value) == "False"
+
+
+def test_the_last_upload_is_shown_once_there_is_one(client, camera):
+    seen = "2025-12-23T12:00:00.000000Z"
+    row = camera | {"last_seen_at": seen}
+    for url, value in (
+        (BOX, {"cameras": [row]}),
+        (f"/api/cameras/{camera['id']}/homeassistant", row),
+    ):
+        (upload,) = entities(client.get(url).text).uploads
+        assert rendered(upload["availability"], value_json=value) == "True"
+        assert rendered(upload["value_template"], value_json=value) == seen
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"value_json": {"type": "about:blank", "status": 401, "code": "unauthorized"}},
+        {"value_json": {"cameras": [], "count": 0}},
+        {"value_json": {"cameras": [{"id": "another", "status": "online"}]}},
+        {"value_json": []},
+        {"value_json": None},
+        {"value": "<html>502 Bad Gateway</html>"},
+    ],
+)
+def test_an_answer_without_the_camera_is_unavailable_and_not_disconnected(client, camera, answer):
+    for url in (BOX, f"/api/cameras/{camera['id']}/homeassistant"):
+        found = entities(client.get(url).text)
+        for sensor in (*found.connections, *found.uploads):
+            assert rendered(sensor["availability"], **answer) == "False", url
+
+
+def test_the_image_and_the_form_show_a_placeholder_until_the_first_upload(
+    client, base, camera, get
+):
+    found = entities(get().text)
+    urls = (url_of(found.images[0]), found.forms[0]["still_image_url"])
+    for url in urls:
         shown = client.get(url, headers={"Accept": "*/*"})
-        assert Image.open(io.BytesIO(shown.data)).format == "PNG"
+        assert "X-Snapshot-Placeholder" in shown.headers
     put(base / "front" / "a.jpg", picture())
-    for url in (image["url"], generic["still_image_url"]):
+    for url in urls:
         assert client.get(url).data == picture()
+
+
+def test_the_image_changes_with_uploads_only_and_is_available_while_the_service_answers(get):
+    (image,) = entities(get().text).images
+    asked = []
+
+    def states(entity):
+        asked.append(entity)
+        return "off" if entity.startswith("binary_sensor") else "2025-12-23T12:00:00+00:00"
+
+    assert rendered(image["url"], states=states).endswith("&t=2025-12-23T12:00:00+00:00")
+    assert rendered(image["availability"], states=states) == "True"
+    assert rendered(image["availability"], states=lambda _: "unavailable") == "False"
+    assert asked == ["sensor.front_door_last_upload", "binary_sensor.front_door_connection"]
 
 
 def test_the_urls_begin_like_that_of_the_request(get):
     for root in ("https://nvr.local", "http://[::1]:8000", "https://box.lan:8443"):
-        resource, image, generic = entities(get(base_url=root).text)
-        for url in (resource["resource"], image["url"], generic["still_image_url"]):
+        found = entities(get(base_url=root).text)
+        still = found.forms[0]["still_image_url"]
+        for url in (found.resource["resource"], found.images[0]["url"], still):
             assert url.startswith(f"{root}/api/cameras/")
-        assert generic["verify_ssl"] == root.startswith("https")
+        assert found.forms[0]["advanced"]["verify_ssl"] == root.startswith("https")
 
 
 def test_no_name_of_a_camera_acts_as_yaml_or_as_a_template(client, camera, get, subtests):
     for name in HOSTILE:
         with subtests.test(name):
             stored = client.patch(f"/api/cameras/{camera['id']}", json={"name": name}).get_json()
-            resource, image, generic = entities(get().text)
-            assert rendered(resource["binary_sensor"][0]["name"]) == stored["name"]
-            assert rendered(image["name"]) == stored["name"]
-            assert generic["name"] == stored["name"]
+            for text in (get().text, client.get(BOX).text):
+                found = entities(text)
+                for entity, role in (
+                    (found.connections[0], "connection"),
+                    (found.uploads[0], "last upload"),
+                    (found.images[0], "picture"),
+                ):
+                    assert rendered(entity["name"]) == f"{stored['name']} {role}"
+                assert found.forms[0]["name"] == stored["name"]
+                url = urlsplit(url_of(found.images[0], "now"))
+                assert url.path == f"/api/cameras/{camera['id']}/snapshot"
+                assert url.query == "placeholder=1&t=now"
+
+
+def test_a_name_beyond_latin_finds_its_sensor_by_the_function_of_home_assistant(
+    client, camera, get
+):
+    for name, sensor in (
+        ("Tür", "sensor.tur_last_upload"),
+        ("Hof (Süd) 2.0", "sensor.hof_sud_2_0_last_upload"),
+        ("前門's {{x}}", "sensor.<前門's {{x}} last upload>"),
+        ("\U0001f4f7", "sensor.<\U0001f4f7 last upload>"),
+    ):
+        client.patch(f"/api/cameras/{camera['id']}", json={"name": name})
+        (image,) = entities(get().text).images
+        shown = rendered(image["url"], states=str, slugify="<{}>".format)
+        assert shown.endswith(f"&t={sensor}")
+
+
+def test_cameras_with_like_names_are_told_apart(client, base):
+    def register(name):
+        return client.post("/api/cameras", json={"name": name, "folder_path": "x"}).json["id"]
+
+    like = [register(name) for name in ("Front Door", "front-door", "Frönt  Door")]
+    register("Front Door 2")
+    found = entities(client.get(BOX).text)
+    names = [form["name"] for form in found.forms]
+    assert names == [
+        f"Front Door ({like[0][:8]})",
+        f"front-door ({like[1][:8]})",
+        f"Frönt  Door ({like[2][:8]})",
+        "Front Door 2",
+    ]
+    urls = {rendered(image["url"], states=str) for image in found.images}
+    assert len(urls) == 4
+    alone = entities(client.get(f"/api/cameras/{like[1]}/homeassistant").text)
+    assert alone.connections[0]["name"] == f"front-door ({like[1][:8]}) connection"
 
 
 @pytest.fixture
@@ -144,19 +292,25 @@ def test_the_token_of_the_request_is_in_the_configuration(get, way, secret):
         "basic": {"auth": ("anybody", secret)},
     }
     answer = get(**shown[way])
-    resource, image, generic = entities(answer.text)
-    assert resource["headers"] == {"Authorization": f"Bearer {secret}"}
-    assert image["url"].endswith(f"/snapshot?placeholder=1&token={secret}")
-    assert (generic["authentication"], generic["password"]) == ("basic", secret)
-    assert generic["username"]
-    assert secret not in generic["still_image_url"]
+    found = entities(answer.text)
+    assert found.resource["headers"] == {"Authorization": f"Bearer {secret}"}
+    assert f"/snapshot?placeholder=1&token={secret}&t=" in found.images[0]["url"]
+    (form,) = found.forms
+    assert (form["advanced"]["authentication"], form["password"]) == ("basic", secret)
+    assert form["username"]
+    assert secret not in form["still_image_url"]
 
 
-def test_without_a_token_the_configuration_has_none(get, secret):
-    text = get().text
+def test_without_a_token_the_configuration_has_none_and_says_how_to_make_one(get, secret):
+    text = get(base_url="http://nvr.local:8000").text
     assert secret not in text
-    assert "Bearer" not in text
-    assert "password" not in text
+    found = entities(text)
+    assert "headers" not in found.resource
+    assert "password" not in found.forms[0]
+    assert "tokens create homeassistant --role read" in text
+    url = "http://nvr.local:8000/api/cameras/"
+    assert f'curl --header "Authorization: Bearer TOKEN" {url}' in text
+    assert "writes the image's URL into its log, with the token" in text
 
 
 def test_an_unknown_camera_is_404(client):

@@ -27,6 +27,7 @@ PATHS = (
     "/api/cameras/{camera}/timeline",
     "/api/moments",
     "/api/folders",
+    "/api/homeassistant",
     "/api/detections",
     "/api/detections/1",
     "/api/detections/1/image",
