@@ -208,7 +208,7 @@ def test_a_deletion_is_as_the_wsgi_specification_says(app, camera):
 
 def test_a_placeholder_is_as_the_wsgi_specification_says(app, camera):
     path = f"/api/cameras/{camera['id']}/snapshot"
-    for accept in ("image/png", "image/svg+xml"):
+    for accept in ("image/jpeg", "image/png", "image/svg+xml"):
         sent = {"query_string": "placeholder=1", "headers": {"Accept": accept}}
         assert assert_valid(app, EnvironBuilder(path, **sent)) == 200
 

@@ -12,13 +12,14 @@ from unicodedata import category, combining, normalize
 from urllib.parse import quote
 
 from flask import Response, current_app, request
-from werkzeug.datastructures import Range
+from werkzeug.datastructures import MIMEAccept, Range
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import http_date
 
 from .. import clock
 from ..access.headers import is_not_modified
 from ..images import clip_frame, placeholder
+from ..images.placeholder import Placeholder
 from ..images.resize import MaxSize
 from ..models import Row
 from ..storage import safe_open, snapshots
@@ -26,7 +27,13 @@ from ..storage.checks import Picture
 from ..storage.folders import Folders
 from ..storage.snapshots import SnapshotRequest
 
-PNG, SVG = "image/png", "image/svg+xml"
+# How a placeholder is encoded, by its type, the preferred one first. A Generic Camera of Home
+# Assistant accepts all types, and takes the type of the first picture for that of all others.
+ENCODINGS: dict[str, tuple[Callable[[Placeholder], bytes], str]] = {
+    "image/jpeg": (Placeholder.jpeg, ".jpg"),
+    "image/png": (Placeholder.png, ".png"),
+    "image/svg+xml": (Placeholder.svg, ".svg"),
+}
 # A placeholder may replace these. An unknown camera and a folder outside the base path are
 # mistakes in the configuration, which a placeholder would hide.
 MISSING = (
@@ -146,12 +153,14 @@ def picture_response(
 def placeholder_response(
     name: str, missing: Exception, most: MaxSize, disposition: str
 ) -> Response:
-    """200 or 304 with a placeholder: SVG where the client prefers it, else PNG."""
-    kind = request.accept_mimetypes.best_match([PNG, SVG], PNG)
-    drawing = placeholder.Placeholder(
-        name, placeholder.reason(missing), placeholder.size(most.pixels)
-    )
-    body, suffix = (drawing.svg(), ".svg") if kind == SVG else (drawing.png(), ".png")
+    """200 or 304 with a placeholder, of the accepted type that the client prefers; else PNG."""
+    accepted = request.accept_mimetypes or MIMEAccept([("*/*", 1)])
+    # `best_match` alone would choose a type that is refused (`q=0`) where `*/*` is accepted.
+    offered = [kind for kind in ENCODINGS if accepted.quality(kind) > 0]
+    kind = accepted.best_match(offered, "image/png")
+    encode, suffix = ENCODINGS[kind]
+    size = placeholder.size(most.pixels)
+    body = encode(Placeholder(name, placeholder.reason(missing), size))
     tag = placeholder.tag(body)
     headers = {
         "ETag": f'"{tag}"',

@@ -1,10 +1,11 @@
 """What is shown where there is no picture? A placeholder with the camera's name and the reason.
 
-It is an SVG document, or a PNG file that is drawn without a library (W3C, Portable Network
-Graphics, third edition, sections 5 and 11).
+It is an SVG document, a PNG file that is drawn without a library (W3C, Portable Network Graphics,
+third edition, sections 5 and 11), or a JPEG file, for which Pillow encodes the same drawing.
 """
 
 import hashlib
+import pkgutil
 import struct
 import textwrap
 import zlib
@@ -16,6 +17,7 @@ from unicodedata import combining, normalize
 from .. import clock
 from ..storage.safe_open import FolderNotFound
 from ..storage.snapshots import NoSnapshot, PictureNotFound, SnapshotTooOld
+from . import resize
 
 # Its full size in pixels, in the shape of most cameras' pictures.
 WIDTH, HEIGHT = 640, 360
@@ -25,6 +27,15 @@ REASONS: dict[type[Exception], str] = {
     NoSnapshot: "The camera has not uploaded a picture yet.",
     PictureNotFound: "The picture is no longer in the camera's folder.",
 }
+# The JPEG files that are sent where Pillow is not installed, in `placeholders/`: the beginning of
+# their names, by reason, and their widths in pixels. They do not say how old a picture is.
+READY_MADE = {
+    REASONS[FolderNotFound]: "folder_not_found",
+    REASONS[NoSnapshot]: "no_snapshot",
+    REASONS[PictureNotFound]: "picture_not_found",
+}
+TOO_OLD = "snapshot_too_old"
+READY_MADE_WIDTHS = (WIDTH, 320, 160, 64, 16)
 BACKGROUND, TEXT, ACCENT = range(3)
 PALETTE = ((24, 28, 34), (240, 240, 240), (255, 176, 32))
 # A text is wrapped into at most this many lines.
@@ -87,15 +98,18 @@ class Canvas:
                         self.fill(left, top, scale, scale, index)
             x += _advance(scale)
 
+    def jpeg(self, palette: tuple[Colour, ...]) -> bytes:
+        size, pixels = (self.width, self.height), b"".join(self._rows)
+        return resize.encode_jpeg(size, pixels, _channels(palette))
+
     def png(self, palette: tuple[Colour, ...]) -> bytes:
         header = struct.pack(">II5B", self.width, self.height, *PNG_FORM)
-        colours = bytes(channel for colour in palette for channel in colour)
         # Filter 0 before each row: its bytes are not transformed.
         pixels = b"".join(b"\0" + row for row in self._rows)
         return (
             PNG_SIGNATURE
             + _chunk(b"IHDR", header)
-            + _chunk(b"PLTE", colours)
+            + _chunk(b"PLTE", _channels(palette))
             + _chunk(b"IDAT", zlib.compress(pixels))
             + _chunk(b"IEND", b"")
         )
@@ -133,7 +147,18 @@ class Placeholder(NamedTuple):
             f'<g font-family="monospace" text-anchor="middle">{lines}</g></svg>\n'
         ).encode()
 
+    def jpeg(self) -> bytes:
+        """Without Pillow: the largest ready-made file that fits, without the camera's name."""
+        if resize.is_installed():
+            return self._drawn().jpeg(PALETTE)
+        stem = READY_MADE.get(self.reason, TOO_OLD)
+        width = next(width for width in READY_MADE_WIDTHS if width <= self.size[0])
+        return pkgutil.get_data(__package__, f"placeholders/{stem}_{width}.jpg") or b""
+
     def png(self) -> bytes:
+        return self._drawn().png(PALETTE)
+
+    def _drawn(self) -> Canvas:
         width, height = self.size
         canvas, frame = Canvas(width, height), max(1, width // 80)
         canvas.fill(0, 0, width, height, ACCENT)
@@ -143,7 +168,7 @@ class Placeholder(NamedTuple):
             text = _strip_accents(line.text)
             left = (width - len(text) * _advance(scale)) // 2
             canvas.write(max(frame, left), line.top * height // HEIGHT, text, scale, line.colour)
-        return canvas.png(PALETTE)
+        return canvas
 
     def lines(self) -> Iterator[Line]:
         """The title, the name and the reason, each wrapped to the width."""
@@ -176,6 +201,10 @@ def size(most: tuple[int, int]) -> tuple[int, int]:
 def tag(body: bytes) -> str:
     """The ETag of these bytes; a picture's ETag consists of hexadecimal digits and ``-``."""
     return f"placeholder-{hashlib.sha256(body).hexdigest()[:16]}"
+
+
+def _channels(palette: tuple[Colour, ...]) -> bytes:
+    return bytes(channel for colour in palette for channel in colour)
 
 
 def _xml(text: str) -> str:

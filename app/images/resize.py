@@ -144,6 +144,14 @@ def resize(picture: Picture, most: MaxSize) -> Picture:
         raise NotResizable from error
 
 
+def encode_jpeg(size: tuple[int, int], pixels: bytes, palette: bytes) -> bytes:
+    """A JPEG of ``pixels``, each an index into the ``palette`` of RGB colours. Needs Pillow."""
+    image, out = Image.frombytes("P", size, pixels), io.BytesIO()
+    image.putpalette(palette)
+    image.convert("RGB").save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
 def memory_needed(image: Any, size: tuple[int, int], scans: int) -> int:
     """About how many bytes it takes to decode the opened ``image`` and to scale it to ``size``.
 

@@ -190,14 +190,13 @@ def test_an_answer_without_the_camera_is_unavailable_and_not_disconnected(client
             assert rendered(sensor["availability"], **answer) == "False", url
 
 
-def test_the_image_and_the_form_show_a_placeholder_until_the_first_upload(
-    client, base, camera, get
-):
+def test_the_image_and_the_form_show_a_jpeg_from_the_start(client, base, camera, get):
     found = entities(get().text)
     urls = (url_of(found.images[0]), found.forms[0]["still_image_url"])
     for url in urls:
         shown = client.get(url, headers={"Accept": "*/*"})
         assert "X-Snapshot-Placeholder" in shown.headers
+        assert shown.mimetype == "image/jpeg"
     put(base / "front" / "a.jpg", picture())
     for url in urls:
         assert client.get(url).data == picture()

@@ -4,15 +4,16 @@ import io
 from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
-from app.images import placeholder
+from app.images import placeholder, resize
 from app.images.placeholder import GLYPHS, Placeholder
 from tests.pictures import picture, put
+from tests.placeholders import ready_made
 from tests.posting import post_detection
 from tests.problems import assert_problem
 
-SVG = {"Accept": "image/svg+xml"}
+SVG, PNG = {"Accept": "image/svg+xml"}, {"Accept": "image/png"}
 BROWSER = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 HOSTILE = '</text><script>alert("1")</script>&\'\ufffe\u202e{{x}}'
 
@@ -32,19 +33,32 @@ def words(answer):
     return [text.text for text in ElementTree.fromstring(answer.data).findall(".//{*}text")]
 
 
-def test_the_placeholder_is_a_marked_png_that_is_not_cached(get):
-    answer = get()
+@pytest.fixture(params=["with Pillow", "without Pillow"])
+def pillow(request, monkeypatch):
+    """Runs the test twice."""
+    if request.param == "without Pillow":
+        monkeypatch.setattr(resize, "Image", None)
+
+
+def opened(answer):
+    """The picture that an answer holds, decoded."""
     image = Image.open(io.BytesIO(answer.data))
     image.load()
-    assert (image.format, image.size) == ("PNG", (640, 360))
+    return image
+
+
+def test_the_placeholder_is_a_marked_jpeg_that_is_not_cached(get, pillow):
+    answer = get()
+    image = opened(answer)
+    assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (640, 360))
     assert answer.status_code == 200
     tag = answer.headers["ETag"]
     assert tag.startswith('"placeholder-')
     headers = {name: value for name, value in answer.headers if name != "Date"}
     assert headers == {
-        "Content-Type": "image/png",
+        "Content-Type": "image/jpeg",
         "Content-Length": str(len(answer.data)),
-        "Content-Disposition": 'attachment; filename="placeholder.png"',
+        "Content-Disposition": 'attachment; filename="placeholder.jpg"',
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -55,20 +69,63 @@ def test_the_placeholder_is_a_marked_png_that_is_not_cached(get):
     }
 
 
-def test_the_placeholder_is_svg_only_where_accept_prefers_it(get):
-    for accept, kind in (
-        ("", "image/png"),
-        ("*/*", "image/png"),
-        ("image/*", "image/png"),
-        ("image/jpeg", "image/png"),
-        ("text/html", "image/png"),
-        ("image/png, image/svg+xml;q=0.5", "image/png"),
-        ("image/svg+xml", "image/svg+xml"),
-        (BROWSER, "image/svg+xml"),
-    ):
-        answer = get(headers={"Accept": accept})
-        assert answer.headers["Content-Type"] == kind, accept
-        assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", "jpeg"),
+        ("*/*", "jpeg"),
+        ("image/*", "jpeg"),
+        ("image/jpeg", "jpeg"),
+        ("image/jpeg, image/png", "jpeg"),
+        ("image/webp,*/*", "jpeg"),
+        ("image/png", "png"),
+        ("image/png,image/*;q=0.8", "png"),
+        ("image/png, image/svg+xml;q=0.5", "png"),
+        ("*/*, image/jpeg;q=0", "png"),
+        ("image/*, image/jpeg;q=0, image/png;q=0", "svg+xml"),
+        ("text/html", "png"),
+        ("image/svg+xml", "svg+xml"),
+        (BROWSER, "svg+xml"),
+    ],
+)
+def test_the_placeholder_is_a_jpeg_unless_accept_prefers_another_type(get, accept, kind):
+    answer = get(headers={"Accept": accept})
+    assert answer.headers["Content-Type"] == f"image/{kind}"
+    suffix = {"jpeg": "jpg", "png": "png", "svg+xml": "svg"}[kind]
+    assert f'filename="placeholder.{suffix}"' in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    if kind != "svg+xml":
+        assert opened(answer).format == kind.upper()
+
+
+def test_the_jpeg_shows_what_the_png_shows(get):
+    drawn, encoded = opened(get(headers=PNG)).convert("RGB"), opened(get())
+    assert ImageStat.Stat(ImageChops.difference(drawn, encoded)).mean < [4, 4, 4]
+
+
+def test_the_ready_made_files_show_the_reasons():
+    """After a change of the drawing, `python -m tests.placeholders` writes them anew."""
+    for file, shown in ready_made():
+        with Image.open(file) as image:
+            assert (image.format, image.size) == ("JPEG", shown.size), file
+            fresh = Image.open(io.BytesIO(shown.jpeg()))
+            assert max(ImageStat.Stat(ImageChops.difference(image, fresh)).mean) < 1, file
+
+
+def test_without_pillow_a_ready_made_file_says_why_there_is_no_picture(
+    get, base, client, camera, monkeypatch
+):
+    monkeypatch.setattr(resize, "Image", None)
+    files = {file.stem: file.read_bytes() for file, _ in ready_made()}
+    assert get().data == files["no_snapshot_640"]
+    put(base / "front" / "a.jpg", picture(), 7300)
+    assert get("?placeholder=1&max_age=60").data == files["snapshot_too_old_640"]
+    (base / "front" / "a.jpg").unlink()
+    (base / "front").rmdir()
+    assert get("?placeholder=1&width=319").data == files["folder_not_found_160"]
+    detection = post_detection(client, camera, file_path="gone.jpg")
+    shown = client.get(f"/api/detections/{detection['id']}/image?placeholder=1")
+    assert shown.data in (files["picture_not_found_640"], files["folder_not_found_640"])
 
 
 def test_the_placeholder_names_the_camera_and_the_reason(get, base, camera):
@@ -130,9 +187,21 @@ def test_the_placeholder_fits_the_requested_size(get):
         ("width=16&height=16", (16, 9)),
         ("width=2160", (640, 360)),
     ):
-        assert Image.open(io.BytesIO(get(f"?placeholder=1&{query}").data)).size == size
+        for headers in (None, PNG):
+            assert opened(get(f"?placeholder=1&{query}", headers=headers)).size == size
         svg = ElementTree.fromstring(get(f"?placeholder=1&{query}", headers=SVG).data)
         assert (int(svg.get("width")), int(svg.get("height"))) == size
+
+
+def test_a_ready_made_file_is_never_larger_than_requested(get, monkeypatch):
+    monkeypatch.setattr(resize, "Image", None)
+    for query, size in (
+        ("width=639", (320, 180)),
+        ("height=36", (64, 36)),
+        ("width=16&height=16", (16, 9)),
+        ("height=16", (16, 9)),
+    ):
+        assert opened(get(f"?placeholder=1&{query}")).size == size
 
 
 def test_the_placeholder_has_its_own_etag_that_no_picture_matches(get, base):

@@ -14,6 +14,7 @@ import requests
 
 from tests.e2e.server import PROJECT, Server
 from tests.pictures import picture
+from tests.placeholders import ready_made
 
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 # What a build needs of the repository.
@@ -81,6 +82,8 @@ def check_service(server: Installed) -> None:
     assert requests.get(f"{server.url}/health").json() == {"status": "alive"}
     camera = {"name": "Front Door", "folder_path": "front"}
     made = requests.post(f"{server.url}/api/cameras", json=camera).json()
+    missing = requests.get(f"{server.url}/api/cameras/{made['id']}/snapshot?placeholder=1")
+    assert (missing.status_code, missing.headers["Content-Type"]) == (200, "image/jpeg")
     (server.base / "front").mkdir()
     (server.base / "front" / "1.jpg").write_bytes(picture())
     snapshot = requests.get(f"{server.url}/api/cameras/{made['id']}/snapshot")
@@ -102,6 +105,9 @@ def test_a_wheel_serves_a_picture_and_keeps_its_data_in_the_state_folder(
     wheel, environment, tmp_path
 ):
     install(environment, "--no-deps", wheel)
+    for file, _ in ready_made():
+        [installed] = environment.rglob(f"nvr_cameras/images/placeholders/{file.name}")
+        assert installed.read_bytes() == file.read_bytes()
     # The packages that it needs are those that the tests run with: nothing is downloaded.
     purelib = sysconfig.get_path("purelib", vars={"base": environment})
     Path(purelib, "tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
