@@ -14,7 +14,9 @@ from app.models.pictures import KEPT_INDEX, Picture
 from app.pictures import camera_index
 from app.pictures.files import facts_of, id_of
 from app.pictures.index import PictureIndex
+from app.pictures.keeping import set_kept
 from app.pictures.listing import Filters, Listing
+from app.services.audit import Caller
 from app.storage import safe_open
 from app.storage.folders import Folders
 from app.storage.scan import MAX_DEPTH, is_clip, is_housekeeping, upload_filter
@@ -34,7 +36,11 @@ class Leader:
         return True
 
     def flush(self, change):
+        self.before_writing()
         return writer.run(change)
+
+    def before_writing(self):
+        """What happens between the choice of the changes and their writing."""
 
 
 class Service:
@@ -45,8 +51,8 @@ class Service:
         self.start()
 
     def start(self):
-        self.folders = Folders(MOST_BYTES, self.watch)
-        self.index = PictureIndex(str(self.base), self.folders, Leader(), MOST_BYTES)
+        self.folders, self.leader = Folders(MOST_BYTES, self.watch), Leader()
+        self.index = PictureIndex(str(self.base), self.folders, self.leader, MOST_BYTES)
 
     def stop(self):
         self.folders.retain(())
@@ -54,6 +60,15 @@ class Service:
     def listed(self):
         """The id of each path that is listed."""
         return {row.path: id_of(row) for row in self.rows()}
+
+    def set_kept(self, path, kept):
+        set_kept(self.index, self.camera["id"], self.listed()[path], kept, Caller("anonymous"))
+
+    def kept(self):
+        """The paths of the pictures that are kept, by the rows and by the filter."""
+        kept = [row.path for row in self.rows() if row.kept]
+        assert [row.path for row in self.rows(kept=True)] == kept
+        return kept
 
     def rows(self, **filters):
         return list(Listing(self.index.follow(self.camera)).every(Filters(**filters)))
@@ -98,6 +113,15 @@ def walked(root, camera_id):
             if is_upload(name) and not name.startswith(".") and is_small and is_regular:
                 found[path] = facts_of(camera_id, path, status, inodes_last=True).picture_id
     return found
+
+
+@pytest.fixture
+def other(service, base):
+    """Another process on the same database and folder, which does not lead."""
+    other = Service(base, service.camera, service.watch)
+    other.leader.leads = False
+    yield other
+    other.stop()
 
 
 @pytest.fixture
@@ -173,6 +197,36 @@ def test_only_what_changed_is_read_at_start_and_all_of_it_once_a_day(service, ba
     service.index.close()
     again = PictureCamera.find(camera_id=service.camera["id"])
     assert again["compared_us"] > stored["compared_us"]
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+@pytest.mark.parametrize("is_written", [False, True])
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("by", ["service", "other"])
+def test_a_picture_is_kept_or_released_while_changes_are_written(
+    request, service, other, base, by, kept, is_written
+):
+    (base / "root").mkdir()
+    (base / "root/a.jpg").write_bytes(b"GIF89a")
+    process = request.getfixturevalue(by)
+    if not kept:
+        process.set_kept("a.jpg", True)
+    if is_written:
+        service.index.close()
+    (base / "root/b.jpg").write_bytes(b"GIF89a another")
+    service.listed()
+    changed = "b.jpg" if kept else "a.jpg"
+    service.leader.before_writing = lambda: process.set_kept(changed, kept)
+    service.index.flush()
+    expected = ["b.jpg"] if kept else []
+    for _ in range(2):
+        assert service.kept() == other.kept() == expected
+        service.leader.before_writing = lambda: None
+        service.index.close()
+    assert service.index.waiting() == 0
+    service.stop()
+    service.start()
+    assert service.kept() == expected
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])

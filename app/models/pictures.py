@@ -147,13 +147,6 @@ class Picture(BaseModel):
             _replace(len(some)).insert(**values)
 
     @classmethod
-    def set_kept(cls, camera: int, picture: IndexedPicture) -> None:
-        """Write whether it is kept; to be called inside a change."""
-        taken_us, tag = picture.key
-        values = {"camera": camera, "is_clip": picture.is_clip, "taken_us": taken_us, "tag": tag}
-        _update_kept().change(kept=picture.kept, **values)
-
-    @classmethod
     def remove_named(cls, folder_id: int, names: Iterable[str]) -> None:
         """Delete the rows with these names in a folder; call it inside a change."""
         for some in _batches([os.fsencode(name) for name in names]):
@@ -266,13 +259,6 @@ def _replace(rows: int) -> Any:
     names = Picture._meta.sorted_field_names
     values = [{name: Parameter(f"{name}_{n}") for name in names} for n in range(rows)]
     return Picture.insert_many(values).on_conflict_replace()
-
-
-@compiled
-def _update_kept() -> Any:
-    names = ("camera", "is_clip", "taken_us", "tag")
-    conditions = [getattr(Picture, name) == Parameter(name) for name in names]
-    return Picture.update({Picture.kept: Parameter("kept")}).where(*conditions)
 
 
 @compiled

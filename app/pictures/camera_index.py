@@ -137,11 +137,14 @@ class CameraIndex:
         return dict.fromkeys(("id", "version", "compared_us", *TOTALS), 0)
 
     def settle(self, batch: Batch, row: Row) -> None:
-        """Drop the changes of the batch, which were written when the camera's row was ``row``."""
+        """Drop the changes of the batch, which were written when the camera's row was ``row``.
+
+        Where the rows had changed before, `state` finds out which changes are left.
+        """
         lookups = self.lookups
         with lookups.overlay.lock:
             lookups.number = lookups.number or row["id"]
-            if lookups.number == row["id"]:
+            if (lookups.number, batch.version) == (row["id"], row["version"]):
                 lookups.overlay.settle(batch, row["version"] + 1)
 
     def prepare_flush(self) -> None:

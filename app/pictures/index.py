@@ -19,7 +19,7 @@ from ..storage.folders import Folders
 from ..storage.mount_threads import MountThreads, Task
 from .camera_index import CameraIndex
 from .files import Finder
-from .overlay import Batch, FolderFacts, add_to_totals
+from .overlay import Batch, FolderFacts, add_to_totals, is_same
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class PictureIndex:
             self._flushed_at = time.monotonic()
             writing = self._batches()
             try:
-                rows = self._monitor.flush(lambda: [_write(*each) for each in writing])
+                rows = self._monitor.flush(lambda: [write(*each) for each in writing])
                 for (index, batch), row in zip(writing, rows, strict=True):
                     if row is not None:
                         index.settle(batch, row)
@@ -222,10 +222,11 @@ def _take_turn(index: CameraIndex) -> bool:
         time.sleep(PAUSE_SECONDS)
 
 
-def _write(index: CameraIndex, batch: Batch) -> Row | None:
+def write(index: CameraIndex, batch: Batch) -> Row | None:
     """Write the changes, and then the facts of folders; return the camera's row before that.
 
-    Returns None, and writes nothing, if the table now belongs to another index.
+    Returns None, and writes nothing, if the table now belongs to another index. Where its rows
+    have changed since the batch was taken, those of the same files stay.
     """
     known, row = index.lookups.number, index.row()
     if not known and not row["id"]:
@@ -236,13 +237,15 @@ def _write(index: CameraIndex, batch: Batch) -> Row | None:
     totals: Row = {}
     for folder, changes in batch.changes.items():
         folder_id = _folder_id(number, folder)
+        rows = {name: change.now for name, change in changes.items() if change.now is not None}
         for stored in Picture.in_folder(folder_id, changes):
             add_to_totals(totals, stored, -1)
-        rows = [change.now for change in changes.values() if change.now is not None]
-        for now in rows:
+            if row["version"] != batch.version and is_same(stored, rows.get(stored.name)):
+                rows[stored.name] = stored
+        for now in rows.values():
             add_to_totals(totals, now, 1)
-        Picture.remove_named(folder_id, [n for n, change in changes.items() if not change.now])
-        Picture.put(number, folder_id, rows)
+        Picture.remove_named(folder_id, changes.keys() - rows.keys())
+        Picture.put(number, folder_id, [*rows.values()])
     for folder, facts in batch.folders.items():
         if facts is None and not Picture.names_in(number, folder, "", 1):
             PictureFolder.remove(_folder_id(number, folder))

@@ -6,7 +6,7 @@ from functools import partial
 from .. import clock
 from ..db import writer
 from ..models import KeptPicture, NotFound, Row
-from ..models.pictures import IndexedPicture, Picture
+from ..models.pictures import IndexedPicture
 from ..services import audit
 from ..services.audit import Caller
 from ..storage import safe_open
@@ -14,8 +14,8 @@ from ..storage.names import as_text
 from ..storage.removal import removing
 from .camera_index import CameraIndex
 from .files import facts_of, id_of
-from .index import PictureIndex
-from .overlay import Change
+from .index import PictureIndex, write
+from .overlay import Batch, Change
 from .reading import find, status_of
 
 
@@ -42,15 +42,12 @@ def set_kept(
             KeptPicture.keep(camera_id, row.path, status, clock.rfc3339(clock.now()))
         else:
             KeptPicture.release(camera_id, row.path, status)
-        Picture.set_kept(index.lookups.number, row)
+        changes = {row.folder: {row.name: Change(None, row)}}
+        if write(index, Batch(index.row()["version"], changes, {}, 0)) is None:
+            raise NotFound("picture")  # the camera has another folder now
         _record("picture_kept" if kept else "picture_released", camera, row, by)
 
     writer.run(change)
-    overlay = index.lookups.overlay
-    with overlay.lock:
-        waiting = overlay.change_of(row.folder, row.name)
-        if waiting and waiting.now and waiting.now.tag == row.tag:
-            overlay.put(row.folder, row.name, Change(waiting.stored, row))
     return camera, row
 
 

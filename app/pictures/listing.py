@@ -75,7 +75,6 @@ class Listing:
     def __init__(self, index: CameraIndex) -> None:
         self._index, self.state = index, index.state
         self._camera_id = index.lookups.finder.camera_id
-        self.number = index.row()["id"]
 
     def page(
         self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
@@ -124,11 +123,13 @@ class Listing:
     def find(self, picture_id: str) -> IndexedPicture:
         """The row of this id; raises `NotFound`."""
         facts = parse_id(picture_id)
-        corrections = self.corrections()
-        for row in corrections.added:
-            if facts and row.tag == facts.tag and id_of(row) == picture_id:
-                return row
-        found = Picture.tagged(self.number, *facts) if facts else None
+        if facts is None:
+            raise NotFound("picture")
+        with self.state() as (camera, corrections):
+            for row in corrections.added:
+                if row.tag == facts.tag and id_of(row) == picture_id:
+                    return row
+            found = Picture.tagged(camera["id"], *facts)
         if found is None or (found.is_clip, found.key) in corrections.hidden:
             raise NotFound("picture")
         return found
@@ -140,10 +141,11 @@ class Listing:
             folder, _, name = path.rpartition("/")
             folders.setdefault(folder, []).append(name)
         overlay, found = self._index.lookups.overlay, []
-        for folder, names in folders.items():
-            rows = {row.name: row for row in Picture.named(self.number, folder, names)}
-            changes = overlay.changes_in(folder)
-            found += [changes[name].now if name in changes else rows.get(name) for name in names]
+        with self.state() as (camera, _):
+            for folder, names in folders.items():
+                changes = overlay.changes_in(folder)
+                rows = {row.name: row for row in Picture.named(camera["id"], folder, names)}
+                found += [changes[n].now if n in changes else rows.get(n) for n in names]
         return {row.path: row for row in found if row is not None}
 
     def every(self, filters: Filters) -> Iterator[IndexedPicture]:
@@ -152,10 +154,6 @@ class Listing:
         while rows := self._rows(filters, key, ROWS_AT_ONCE, filters.newest_first):
             yield from rows
             key = rows[-1].key
-
-    def corrections(self) -> Corrections:
-        """The difference between the table and the current pictures."""
-        return self._index.lookups.overlay.corrections()
 
     def _count(self, filters: Filters, row: Row, corrections: Corrections, is_clip: bool) -> int:
         changes = sum(
@@ -191,30 +189,31 @@ class Listing:
                 and added.key != beyond
                 and (beyond is None or (added.key < beyond) == newest_first)
             ]
-            self.number = row["id"]
-            for is_clip in filters.kinds if self.number else ():
-                given = filters.given(is_clip)
-                found += self._stored(given, is_clip, beyond, limit, newest_first, corrections)
+            for is_clip in filters.kinds if row["id"] else ():
+                of_kind = row["id"], is_clip, filters.given(is_clip)
+                found += _stored(of_kind, beyond, limit, newest_first, corrections)
         return sorted(found, key=lambda row: row.key, reverse=newest_first)[:limit]
 
-    def _stored(
-        self,
-        given: Row,
-        is_clip: bool,
-        beyond: Key | None,
-        limit: int,
-        newest_first: bool,
-        corrections: Corrections,
-    ) -> list[IndexedPicture]:
-        """Rows of the table that are not hidden, at most a few more than ``limit``."""
-        rows: list[IndexedPicture] = []
-        while len(rows) < limit:
-            some = Picture.ordered(self.number, is_clip, given, beyond, limit, newest_first)
-            rows += [row for row in some if (row.is_clip, row.key) not in corrections.hidden]
-            if len(some) < limit:
-                break
-            beyond = some[-1].key
-        return rows
+
+def _stored(
+    of_kind: tuple[int, bool, Row],
+    beyond: Key | None,
+    limit: int,
+    newest_first: bool,
+    corrections: Corrections,
+) -> list[IndexedPicture]:
+    """Rows of the table that are not hidden, at most a few more than ``limit``.
+
+    ``of_kind``: the first parameters of `Picture.ordered`.
+    """
+    rows: list[IndexedPicture] = []
+    while len(rows) < limit:
+        some = Picture.ordered(*of_kind, beyond, limit, newest_first)
+        rows += [row for row in some if (row.is_clip, row.key) not in corrections.hidden]
+        if len(some) < limit:
+            break
+        beyond = some[-1].key
+    return rows
 
 
 def shown(row: IndexedPicture, camera_id: str) -> Row:

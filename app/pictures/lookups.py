@@ -130,9 +130,9 @@ class Lookups:
         ):
             return None
         facts = facts_of(self.finder.camera_id, path, status, self.opened.inodes_last)
-        if before is not None and before.tag == facts.tag:
-            return before
-        row = described((folder, name), status, facts, self.opened.clock)
+        row = before
+        if row is None or row.tag != facts.tag:
+            row = described((folder, name), status, facts, self.opened.clock)
         marks = KeptPicture.of_file(self.finder.camera_id, path, status) if self.has_marks else ()
         return row._replace(kept=bool(marks))
 

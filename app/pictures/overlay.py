@@ -44,9 +44,11 @@ class Corrections(NamedTuple):
 class Batch(NamedTuple):
     """Changes that are written together, by folder and name, and facts of folders.
 
-    ``compared_us``: when every file was compared, if that is to be written, else 0.
+    ``version``: that of the table's rows to which they apply; ``compared_us``: when every file was
+    compared, if that is to be written, else 0.
     """
 
+    version: int
     changes: dict[str, dict[str, Change]]
     folders: dict[str, FolderFacts | None]
     compared_us: int
@@ -146,18 +148,21 @@ class Overlay:
                     break
             number, self._is_writing = sum(map(len, taken.values())), True
             if number < self._number:
-                return Batch(taken, {}, 0)
-            return Batch(taken, dict(self._folders), self._compared_us)
+                return Batch(self.version, taken, {}, 0)
+            return Batch(self.version, taken, dict(self._folders), self._compared_us)
 
     def rebase(self, version: int, stored: dict[str, dict[str, IndexedPicture]]) -> None:
         """Let the changes apply to the rows of a newer version of the table, which has the rows
         ``stored``, by folder and name.
+
+        Where the table has the same file now, its row is right: somebody may keep the picture.
         """
         with self.lock:
             self.version, self._is_writing = version, False
             for folder, changes in self.all_changes().items():
-                for name, change in changes.items():
-                    self.put(folder, name, Change(stored[folder].get(name), change.now))
+                for name, (_, now) in changes.items():
+                    row = stored[folder].get(name)
+                    self.put(folder, name, Change(row, row if is_same(row, now) else now))
 
     def end_writing(self) -> None:
         """Note that no batch is being written, also after a failure."""
@@ -185,6 +190,11 @@ class Overlay:
             self.put(
                 folder, name, Change(change.now, (waiting or Change(None, change.stored)).now)
             )
+
+
+def is_same(one: IndexedPicture | None, other: IndexedPicture | None) -> bool:
+    """Whether these are two rows of the same file."""
+    return one is not None and other is not None and one.tag == other.tag
 
 
 def add_to_totals(totals: Row, row: IndexedPicture, sign: int) -> None:

@@ -14,13 +14,14 @@ KINDS = (False, True)
 
 def newest_first(listing: Listing, before_us: int) -> Iterator[Upload]:
     """All pictures and clips of a camera from before a time."""
-    corrections = listing.corrections()
+    with listing.state() as (camera, corrections):
+        number = camera["id"]
     waiting = (
         (row.taken_us, row.tag, row.is_clip, row.own_us)
         for row in corrections.added
         if row.taken_us < before_us
     )
-    stored = [_stored(listing.number, corrections, is_clip, before_us) for is_clip in KINDS]
+    stored = [_stored(number, corrections, is_clip, before_us) for is_clip in KINDS]
     return merge(sorted(waiting, reverse=True), *stored, reverse=True)
 
 
