@@ -1,0 +1,74 @@
+"""Do the pages work in Debian's firefox-esr, on a phone and on a laptop?"""
+
+import io
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.e2e.forked import ForkedServer
+from tests.e2e.pages.firefox import firefox, needs_firefox
+from tests.e2e.pages.wall import HOSTILE
+from tests.pictures import put
+
+pytestmark = needs_firefox
+# Width and height of the page in pixels.
+SCREENS = [pytest.param((360, 740), id="phone"), pytest.param((1366, 768), id="laptop")]
+PICTURE_WIDTH = 640  # that a tile needs on both of them
+TILES = "document.querySelectorAll('.tile[data-state=LIVE] img').length"
+
+
+def photo():
+    """A JPEG that is wider than any tile."""
+    out = io.BytesIO()
+    Image.new("RGB", (1920, 1080), (90, 120, 160)).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """A server with two cameras, a picture of each and an event."""
+    with ForkedServer(tmp_path_factory.mktemp("firefox")) as server:
+        for name in ("Front Door", HOSTILE[0]):
+            body = {"name": name, "folder_path": "front"}
+            camera = requests.post(f"{server.url}/api/cameras", json=body, timeout=30).json()
+        put(server.base / "front" / "a.jpg", photo())
+        event = {"camera_id": camera["id"], "started_at": "2025-12-23T12:00:00Z"}
+        requests.post(f"{server.url}/api/events", json=event, timeout=30)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with firefox(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(params=SCREENS)
+def tab(browser, box, request):
+    """The tab in the size of a screen; checks that nothing failed and no other host was asked."""
+    browser.resize(*request.param)
+    yield browser
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.violations() == []
+    strangers = [url for url in browser.asked if not url.startswith((box.url, f"blob:{box.url}"))]
+    assert (browser.complaints, strangers) == ([], [])
+    browser.asked.clear()
+
+
+def test_the_wall_asks_for_pictures_as_wide_as_its_tiles(tab, box):
+    tab.goto(f"{box.url}/?refresh=3600")
+    tab.wait_for(f"{TILES} === 2")
+    asked = {url.partition("/snapshot")[2] for url in tab.asked if "/snapshot" in url}
+    assert asked == {f"?width={PICTURE_WIDTH}"}
+    assert tab.evaluate("document.querySelector('.tile img').naturalWidth") == PICTURE_WIDTH
+
+
+def test_the_events_page_shows_events_and_saves_a_review(tab, box):
+    tab.goto(f"{box.url}/events")
+    tab.wait_for("document.querySelectorAll('#events > li').length === 1")
+    before = tab.evaluate("document.querySelector('#events button').ariaPressed")
+    tab.evaluate("document.querySelector('#events button').click()")
+    tab.wait_for(f"document.querySelector('#events button').ariaPressed !== '{before}'")
+    event = requests.get(f"{box.url}/api/events", timeout=30).json()["events"][0]
+    assert event["reviewed"] == (before == "false")
