@@ -14,10 +14,18 @@ from pathlib import Path
 import peewee
 import pytest
 
-from app import create_app, db
+from app import clock, create_app, db
 from app.db import database, files, migrations
 from app.layout import MIGRATIONS, PROJECT
-from app.models import MODELS, Camera, CameraEvidence, Detection, encode_types
+from app.models import (
+    MODELS,
+    Camera,
+    CameraEvidence,
+    CameraRetention,
+    Detection,
+    Event,
+    encode_types,
+)
 from tests import effort
 from tests.problems import assert_problem
 from tests.rows import add_camera, add_detection
@@ -26,7 +34,7 @@ STEPS = sorted(MIGRATIONS.glob("[0-9]*.py"))
 # Prints `ready`, migrates on the next line of stdin, and prints what it then finds.
 MIGRATE = """
 import sys
-from app import create_app, db
+from app import clock, create_app, db
 for line in sys.stdin:
     create_app({"NVR_DATABASE_URL": line.strip()})
     print("ready", flush=True)
@@ -221,6 +229,43 @@ def test_a_silence_that_was_recorded_before_the_upgrade_is_not_recorded_again(en
     db.migrate()
     told = {"silent_since": "2026", "folder_lost": False, "status_before": None}
     assert CameraEvidence.by_camera() == {"b": told}
+
+
+def test_the_time_of_each_folder_is_taken_from_the_audit_log(environ, steps):
+    """Files from before that time are not deleted; where the log was pruned, the time is later."""
+    for step in STEPS[:9]:
+        shutil.copy(step, steps)
+    create_app(environ)
+    db.migrate()
+    folder, name = ({"changes": {field: {}}} for field in ("folder_path", "name"))
+    entries = (
+        ("moved", "camera_created", "2026-02", {}),
+        ("moved", "camera_updated", "2026-03", folder),
+        ("moved", "camera_updated", "2026-04", name),
+        ("stayed", "camera_created", "2026-01", {}),
+    )
+    with database.atomic():
+        for camera in ("moved", "stayed", "forgotten"):
+            database.execute_sql(
+                "INSERT INTO camera VALUES (?, 'c', 'c', 'online', '2025', NULL)", (camera,)
+            )
+        for camera, action, moment, details in entries:
+            database.execute_sql(
+                "INSERT INTO audit_entry (timestamp, action, resource_type, resource_id, actor, "
+                "details) VALUES (?, ?, 'camera', ?, 'cli', ?)",
+                (moment, action, camera, json.dumps(details)),
+            )
+        database.execute_sql(
+            "INSERT INTO event (camera_id, started_at, summary, reasoning, reviewed) "
+            "VALUES ('moved', '', '', '', 0)"
+        )
+    before = clock.rfc3339(clock.now())
+    shutil.copy(STEPS[9], steps)
+    migrations.forget()
+    db.migrate()
+    since = {camera: row["folder_since"] for camera, row in CameraRetention.by_camera().items()}
+    assert since == {"moved": "2026-03", "stayed": "2026-01", "forgotten": "2026-01"}
+    assert Event.find(id=1)["entered_at"] >= before
 
 
 def test_migrating_again_writes_nothing(app, forgetful):

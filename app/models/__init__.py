@@ -6,7 +6,15 @@ All times are RFC 3339 text in UTC with six digits of a second (`clock.rfc3339`)
 from collections.abc import Iterable
 
 from ..db.base import UNCLEAN, BaseModel, ConflictError, NotFound, Row
-from .cameras import ASSIGNED, STATUSES, Camera, CameraEvidence, CameraSettings, Progress
+from .cameras import (
+    ASSIGNED,
+    STATUSES,
+    Camera,
+    CameraEvidence,
+    CameraRetention,
+    CameraSettings,
+    Progress,
+)
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -22,6 +30,7 @@ from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
 from .picture_folders import KeptPicture, PictureCamera, PictureFolder
 from .pictures import Picture
+from .retention import PruningRun, RetentionFact
 from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
 
 # The tables whose rows `/api/system/storage` does not count: settings and the service's own data.
@@ -29,5 +38,6 @@ INTERNAL = (
     *(TableVersion, Secret, Token, ClockNote),
     *(CameraSettings, CameraEvidence, BoxSetting),
     *(PictureCamera, PictureFolder, Picture, KeptPicture),
+    *(CameraRetention, RetentionFact, PruningRun),
 )
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)

@@ -132,7 +132,17 @@ class CameraEvidence(CameraRow):
     status_before = TextField(null=True)
 
 
-for model in (CameraSettings, CameraEvidence):
+class CameraRetention(CameraRow):
+    """When a camera was given its folder, and when a limit of its pictures was last changed.
+
+    Without a ``folder_since``, every file may be from before the camera.
+    """
+
+    folder_since = TextField(null=True)
+    limits_changed_at = TextField(null=True)
+
+
+for model in (CameraSettings, CameraEvidence, CameraRetention):
     chosen = [field for field in model._meta.sorted_fields if field.name != "camera"]
     model.defaults = {field.name: None if field.null else False for field in chosen}
 

@@ -18,6 +18,8 @@ CONFIDENCE_BUCKETS = range(21)
 # Before and after every name in `Event.object_types`; no name contains it (`schemas.common`).
 SEPARATOR = "\n"
 ROWS_AT_ONCE = 100_000
+# The columns of an event that only filters and retention use.
+HIDDEN_COLUMNS = ("object_types", "entered_at")
 
 
 def confidence_bucket(confidence: float) -> int:
@@ -53,6 +55,8 @@ class Event(BaseModel):
     notes = TextField(null=True)
     # The types of all detections that it ever claimed (`encode_types`).
     object_types = TextField(constraints=[SQL("DEFAULT ''")])
+    # When it was stored: until it is reviewed, or for 30 days, its pictures are not deleted.
+    entered_at = TextField(constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         # Each index begins with the column of one filter, continues in the order of the list, and
@@ -67,8 +71,8 @@ class Event(BaseModel):
 
     @classmethod
     def columns(cls) -> list[Any]:
-        """All columns that not only filters use, and the number of the event's detections."""
-        own = [field for field in cls._meta.sorted_fields if field.name != "object_types"]
+        """All columns that a client sees, and the number of the event's detections."""
+        own = [field for field in cls._meta.sorted_fields if field.name not in HIDDEN_COLUMNS]
         count = Detection.select(fn.COUNT(SQL("*"))).where(Detection.event == cls.id)
         return [*own, count.alias("detection_count")]
 
@@ -89,6 +93,13 @@ class Event(BaseModel):
             found.append(text)
             text = _next_types().scalar(text=text)
         return found if len(found) <= most else None
+
+
+# The unreviewed events of a camera, by when they were entered.
+Event.add_index(
+    *(Event.camera, Event.entered_at, Event.started_at, Event.ended_at),
+    where=SQL("reviewed = 0"),
+)
 
 
 class Detection(BaseModel):

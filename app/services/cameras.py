@@ -12,6 +12,7 @@ from ..db import writer
 from ..models import (
     Camera,
     CameraEvidence,
+    CameraRetention,
     CameraSettings,
     Progress,
     Row,
@@ -208,6 +209,7 @@ def _create(fields: Row, by: Caller) -> Row:
     settings = fields.get("settings", {})
     fields = {name: value for name, value in fields.items() if name != "settings"}
     camera = Camera.add(clock.rfc3339(clock.now()), fields)
+    CameraRetention.write(camera["id"], {"folder_since": camera["created_at"]})
     audit.record("camera_created", by, "camera", camera, Camera.chosen(camera))
     change_settings(camera["id"], settings, by)
     return camera
@@ -220,5 +222,7 @@ def _update(camera_id: str, fields: Row, by: Caller) -> Row:
         CameraEvidence.write(camera_id, {"status_before": None})  # this status is to stay
     if changes:
         Camera.change(camera_id, {field: fields[field] for field in changes})
+        if "folder_path" in changes:
+            CameraRetention.write(camera_id, {"folder_since": clock.rfc3339(clock.now())})
         audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
     return camera | fields

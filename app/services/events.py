@@ -87,7 +87,8 @@ def create_event(event: Row) -> Row:
         check_references([row])
         _check_end(row["started_at"], row["ended_at"])
         types = _unclaimed_types(claimed, row["camera_id"])
-        event_id = Event.insert_row(row | {"object_types": encode_types(types)})
+        hidden = {"object_types": encode_types(types), "entered_at": clock.rfc3339(clock.now())}
+        event_id = Event.insert_row(row | hidden)
         for detection_id in claimed:
             Detection.change(detection_id, {"event_id": event_id})
         return Event.one(event_id)

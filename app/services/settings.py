@@ -5,8 +5,16 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 
+from .. import clock
 from ..db import writer
-from ..models import BoxSetting, Camera, CameraSettings, Row
+from ..models import (
+    BoxSetting,
+    Camera,
+    CameraRetention,
+    CameraSettings,
+    RetentionFact,
+    Row,
+)
 from . import audit
 from .audit import Caller
 
@@ -17,6 +25,9 @@ NAMES = (
     *("timezone", "wall_title", "wall_refresh_seconds"),
 )
 MOMENT_GAP_SECONDS = 60
+# The limits of pictures and clips, of the box and of a camera.
+BOX_LIMITS = ("keep_days", "keep_bytes", "keep_free_bytes")
+CAMERA_LIMITS = ("keep_days", "keep_bytes", "prune_existing")
 
 
 class FixedByEnvironment(Exception):
@@ -82,12 +93,22 @@ class Settings:
         box, chosen, defaults = self.box(), CameraSettings.by_camera(), CameraSettings.defaults
         return {each: _effective(chosen.get(each, defaults), box) for each in camera_ids}
 
+    def note_limits(self) -> None:
+        """Store when the limits of pictures were changed, by a client or by the environment.
+
+        To be called inside a change.
+        """
+        box = self.box()
+        limits = {name: box[name] for name in BOX_LIMITS}
+        RetentionFact.note("limits", limits, clock.rfc3339(clock.now()))
+
     def _update_box(self, fields: Row, by: Caller) -> None:
         before = self.box()
         for name, value in fields.items():
             BoxSetting.write(name, value)
         changes = audit.differences(before, self.box())
         if changes:
+            self.note_limits()
             resource = {"id": "settings", "name": None}
             audit.record("settings_updated", by, "system", resource, {"changes": changes})
 
@@ -110,6 +131,9 @@ def change_settings(camera_id: str, fields: Row, by: Caller) -> None:
     changes = audit.differences(CameraSettings.of(camera_id), fields)
     if changes:
         CameraSettings.write(camera_id, {name: fields[name] for name in changes})
+        if changes.keys() & set(CAMERA_LIMITS):
+            now = clock.rfc3339(clock.now())
+            CameraRetention.write(camera_id, {"limits_changed_at": now})
         details = {"changes": changes}
         audit.record("camera_settings_updated", by, "camera", camera, details)
 
