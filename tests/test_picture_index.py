@@ -2,16 +2,19 @@
 
 import os
 import random
+import shutil
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
+from app import clock
 from app.db import database, writer
-from app.models import Camera
+from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, Picture
-from app.pictures import camera_index
+from app.pictures import camera_index, marks
 from app.pictures.files import facts_of, id_of
 from app.pictures.index import PictureIndex
 from app.pictures.keeping import set_kept
@@ -43,6 +46,15 @@ class Leader:
         """What happens between the choice of the changes and their writing."""
 
 
+class Guard:
+    """Stands for the guard of the clock."""
+
+    reason = None
+
+    def doubt(self):
+        return self.reason
+
+
 class Service:
     """The index as a process has it, until it is `restarted`."""
 
@@ -52,7 +64,10 @@ class Service:
 
     def start(self):
         self.folders, self.leader = Folders(MOST_BYTES, self.watch), Leader()
-        self.index = PictureIndex(str(self.base), self.folders, self.leader, MOST_BYTES)
+        self.guard = Guard()
+        self.index = PictureIndex(
+            str(self.base), self.folders, self.leader, MOST_BYTES, self.guard
+        )
 
     def stop(self):
         self.folders.retain(())
@@ -227,6 +242,100 @@ def test_a_picture_is_kept_or_released_while_changes_are_written(
     service.stop()
     service.start()
     assert service.kept() == expected
+
+
+@pytest.mark.parametrize("service", [True, False], indirect=True, ids=["auto", "off"])
+def test_a_kept_picture_may_be_renamed_and_then_move_to_another_disk(service, base, tmp_path):
+    (base / "root/day").mkdir(parents=True)
+    (base / "root/a.jpg").write_bytes(b"GIF89a")
+    service.set_kept("a.jpg", True)
+    (base / "root/a.jpg").rename(base / "root/day/b.jpg")
+    assert service.kept() == ["day/b.jpg"]
+    service.index.tick()
+    service.stop()
+    shutil.copytree(base / "root", tmp_path / "disk")
+    shutil.rmtree(base / "root")
+    shutil.move(tmp_path / "disk", base / "root")
+    empty_tables()
+    service.start()
+    assert service.kept() == ["day/b.jpg"]
+    service.index.tick()
+    (base / "root/day/b.jpg").rename(base / "root/c.jpg")
+    assert service.kept() == ["c.jpg"]
+
+
+@pytest.fixture
+def later(service, monkeypatch):
+    """Sets the clock of the index so many days ahead, and follows the folders."""
+    monkeypatch.setattr(marks, "CHECK_SECONDS", 0.0)
+    real = clock.now
+
+    def set_clock(days):
+        monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=days))
+        service.index.tick()
+
+    return set_clock
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+@pytest.mark.parametrize(
+    ("state", "is_forgotten"),
+    [
+        ("file gone", True),
+        ("file overwritten", True),
+        ("folder gone", True),
+        ("folder not readable", False),
+        ("base gone", False),
+        ("base empty", False),
+        ("clock implausible", False),
+        ("file there", False),
+    ],
+)
+def test_a_mark_is_forgotten_30_days_after_its_file_went(
+    service, base, tmp_path, later, monkeypatch, state, is_forgotten
+):
+    picture, other = base / "root/day/a.jpg", base / "other"
+    picture.parent.mkdir(parents=True)
+    other.mkdir()
+    picture.write_bytes(b"GIF89a")
+    service.set_kept("day/a.jpg", True)
+    shutil.copytree(base, tmp_path / "copy")
+    if state in ("file gone", "clock implausible"):
+        picture.unlink()
+    elif state == "file overwritten":
+        picture.write_bytes(b"GIF89a another")
+    elif state.startswith("folder"):
+        shutil.rmtree(base / "root")
+        if state == "folder not readable":
+            (base / "root").symlink_to(tmp_path)
+    elif state.startswith("base"):
+        shutil.rmtree(base)
+        if state == "base empty":
+            base.mkdir()
+    service.guard.reason = "it jumped" if state == "clock implausible" else None
+    for days in (0, 29.9, 30.1):
+        later(days)
+        assert bool(KeptPicture.find_all()) == (days <= 30 or not is_forgotten)
+    monkeypatch.undo()
+    if state == "folder not readable":
+        (base / "root").unlink()
+    shutil.rmtree(base, ignore_errors=True)
+    shutil.copytree(tmp_path / "copy", base)
+    assert service.kept() == ([] if is_forgotten else ["day/a.jpg"])
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_the_days_of_a_mark_count_from_the_last_time_that_its_file_went(service, base, later):
+    (base / "root").mkdir()
+    (base / "root/a.jpg").write_bytes(b"GIF89a")
+    service.set_kept("a.jpg", True)
+    for days in (0, 20, 40):
+        (base / "root/a.jpg").rename(base / "away.jpg")
+        later(days)
+        later(days + 19)
+        (base / "away.jpg").rename(base / "root/a.jpg")
+        later(days + 19.5)
+    assert service.kept() == ["a.jpg"]
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])

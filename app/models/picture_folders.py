@@ -123,6 +123,11 @@ class KeptPicture(BaseModel):
         cls.insert_row({**names, **facts, "missing_since": None})
 
     @classmethod
+    def of_camera(cls, camera_id: str, after: int, limit: int) -> list[Row]:
+        """The next marks of a camera that come ``after`` an id."""
+        return _select_marks_of_camera().rows(camera_id=camera_id, after=after, limit=limit)
+
+    @classmethod
     def release(cls, camera_id: str, path: str, status: os.stat_result) -> None:
         """Forget every mark of the file; to be called inside a change."""
         for mark in cls.of_file(camera_id, path, status):
@@ -151,6 +156,13 @@ def _select_marks() -> Any:
     of_camera = KeptPicture.camera_id == Parameter("camera_id")
     is_size, mtime = KeptPicture.size == Parameter("size"), Parameter("mtime_ns")
     return KeptPicture.select().where(of_camera, is_size, KeptPicture.mtime_ns == mtime)
+
+
+@compiled
+def _select_marks_of_camera() -> Any:
+    of_camera, is_next = KeptPicture.camera_id == Parameter("camera_id"), Parameter("after")
+    query = KeptPicture.select().where(of_camera, KeptPicture.id > is_next)
+    return query.order_by(KeptPicture.id).limit(Parameter("limit"))
 
 
 @compiled

@@ -18,8 +18,13 @@ from ..storage.mount_threads import Answer, is_asked_directly
 from .comparison import Comparison, now_us
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
+from .marks import Marks
 from .overlay import Batch, Corrections
 
+# The work of a step and the pause after it, in which requests are answered, in seconds.
+STEP_SECONDS, PAUSE_SECONDS = 0.002, 0.004
+# The longest turn of a camera that has much to compare, in seconds.
+TURN_SECONDS = 0.05
 # How many changed files are checked before a response; the background job checks the rest.
 MOST_LOOKED_AT = 1000
 # How often polled folders are compared, in seconds, and for which share of the time at most.
@@ -37,11 +42,19 @@ WRITING_SECONDS = 60
 class CameraIndex:
     """The pictures of one camera: the table's rows, and what changed since they were written."""
 
-    def __init__(self, folders: Folders, base: str, folder_path: str, finder: Finder) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        base: str,
+        folder_path: str,
+        finder: Finder,
+        is_plausible: Callable[[], bool],
+    ) -> None:
         self._folders, self._base, self._folder_path = folders, base, folder_path
         self._looking = threading.Lock()
         self.lookups = Lookups(finder)
         self.comparison = Comparison(self.lookups)
+        self._marks = Marks(self.lookups, base, is_plausible)
         self._waiting: dict[str, None] = {}
         self._is_new = True
         # When the last comparison began that checked every file, stored over restarts.
@@ -61,18 +74,35 @@ class CameraIndex:
 
         Raises `safe_open.OutsideBase`, `FolderNotFound` and `StorageNotAnswering`.
         """
-        folder = safe_open.open_folder(self._base, self._folder_path)
-        try:
-            with self._looking:
-                pattern = self.lookups.finder.file_pattern
-                times = self._folders.clock(folder, clock.now(), pattern)
-                self.lookups.opened = Opened(folder, times, inodes_last(folder))
-                self._adopt()
-                yield
-        finally:
-            os.close(folder)
-            if not is_asked_directly():
-                database.close()  # of this thread, which belongs to a mount
+        with _own_connection():
+            folder = safe_open.open_folder(self._base, self._folder_path)
+            try:
+                with self._looking:
+                    pattern = self.lookups.finder.file_pattern
+                    times = self._folders.clock(folder, clock.now(), pattern)
+                    self.lookups.opened = Opened(folder, times, inodes_last(folder))
+                    self._adopt()
+                    yield
+            finally:
+                os.close(folder)
+
+    def take_turn(self) -> bool:
+        """Follow the folder for a while, in small steps; return whether nothing is left."""
+        until = time.monotonic() + TURN_SECONDS
+        while True:
+            try:
+                with self.opened():
+                    self.catch_up(is_asked=False)
+                    is_done = self.compare(STEP_SECONDS)
+                    if is_done:
+                        self._marks.follow()
+            except safe_open.FolderNotFound:
+                with _own_connection(), self._looking:
+                    self._marks.follow(has_folder=False)
+                raise
+            if is_done or time.monotonic() >= until:
+                return is_done
+            time.sleep(PAUSE_SECONDS)
 
     def ask(self, function: Callable[[], Answer]) -> Answer:
         """The result of a function that reads the camera's folder: see `Folders.ask`."""
@@ -236,3 +266,13 @@ class CameraIndex:
         for folder, names in by_folder.items():
             self.lookups.note_changed(folder)
             self.lookups.look_at(folder, names)
+
+
+@contextmanager
+def _own_connection() -> Iterator[None]:
+    """Close the database connection after the block if this thread belongs to a mount."""
+    try:
+        yield
+    finally:
+        if not is_asked_directly():
+            database.close()

@@ -13,6 +13,7 @@ from ..db import writer
 from ..models import Camera, CameraSettings, Row
 from ..models.picture_folders import PictureCamera, PictureFolder
 from ..models.pictures import Picture
+from ..services.clock_guard import ClockGuard
 from ..services.monitor import Monitor
 from ..storage import safe_open
 from ..storage.folders import Folders
@@ -25,10 +26,6 @@ log = logging.getLogger(__name__)
 
 # How often the folders are followed, and for how long at the most, in seconds.
 TICK_SECONDS, WORK_SECONDS = 0.5, 2.0
-# The work of a step and the pause after it, in which requests are answered, in seconds.
-STEP_SECONDS, PAUSE_SECONDS = 0.002, 0.004
-# The longest turn of a camera that has much to compare, in seconds.
-TURN_SECONDS = 0.05
 # How long a request continues a comparison, in seconds.
 REQUEST_SECONDS = 0.25
 # Changes are written with what the monitor writes, and no more often, if there are `MANY_WAITING`
@@ -49,14 +46,18 @@ def init_app(app: Flask) -> None:
         app.extensions["folders"],
         app.extensions["monitor"],
         app.config["NVR_MAX_PICTURE_BYTES"],
+        app.extensions["clock_guard"],
     )
 
 
 class PictureIndex:
     """The index of each camera. Safe for threads, but `tick` and `close` are one thread's."""
 
-    def __init__(self, base: str, folders: Folders, monitor: Monitor, most_bytes: int) -> None:
+    def __init__(
+        self, base: str, folders: Folders, monitor: Monitor, most_bytes: int, guard: ClockGuard
+    ) -> None:
         self._base, self._folders, self._most_bytes = base, folders, most_bytes
+        self._is_plausible = lambda: guard.doubt() is None
         self._monitor, monitor.write_due = monitor, self._write_with_monitor
         self._cameras: dict[str, CameraIndex] = {}
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}
@@ -134,7 +135,9 @@ class PictureIndex:
         index = self._cameras.get(camera["id"])
         if index is None or index.found_by != found_by:
             finder = Finder(camera["id"], file_pattern, self._most_bytes)
-            index = CameraIndex(self._folders, self._base, camera["folder_path"], finder)
+            index = CameraIndex(
+                self._folders, self._base, camera["folder_path"], finder, self._is_plausible
+            )
             self._cameras[camera["id"]] = index
         return index
 
@@ -188,14 +191,14 @@ class PictureIndex:
         """
         threads = self._folders.threads.find(self._base, camera["folder_path"])
         if threads is None:
-            return _take_turn(index)
+            return index.take_turn()
         asked = self._tasks.pop(camera["id"], None)
         if asked and asked[0] is threads and not asked[1].future.done():
             self._tasks[camera["id"]] = asked
             return True
         if asked and asked[1].future.done():
             asked[1].future.result()
-        self._tasks[camera["id"]] = threads, threads.begin(partial(_take_turn, index))
+        self._tasks[camera["id"]] = threads, threads.begin(index.take_turn)
         return True
 
     def _prepare(self, index: CameraIndex) -> None:
@@ -208,18 +211,6 @@ class PictureIndex:
         """Delete some rows of cameras that were deleted, or have another folder or pattern now."""
         for number in PictureCamera.detached()[:1]:
             writer.run(partial(_delete_some, number), alone=True)
-
-
-def _take_turn(index: CameraIndex) -> bool:
-    """Follow the camera's folder for a while, in small steps; return whether nothing is left."""
-    until = time.monotonic() + TURN_SECONDS
-    while True:
-        with index.opened():
-            index.catch_up(is_asked=False)
-            is_done = index.compare(STEP_SECONDS)
-        if is_done or time.monotonic() >= until:
-            return is_done
-        time.sleep(PAUSE_SECONDS)
 
 
 def write(index: CameraIndex, batch: Batch) -> Row | None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..models import KeptPicture
+from ..models import KeptPicture, Row
 from ..models.pictures import IndexedPicture, Picture
 from ..storage import safe_open
 from ..storage.folder_tree import STALLED_SECONDS
@@ -47,6 +47,8 @@ class Lookups:
         self.rewritten: set[str] = set()
         # Whether any picture of the camera is kept.
         self.has_marks = False
+        # Where the files of marks were found that have another path or inode, by the marks' ids.
+        self.moved: dict[int, Row] = {}
 
     def look_at(self, folder: str, names: Iterable[str]) -> None:
         """Compare files in a folder with the index, and add their changes to the overlay."""
@@ -133,8 +135,15 @@ class Lookups:
         row = before
         if row is None or row.tag != facts.tag:
             row = described((folder, name), status, facts, self.opened.clock)
-        marks = KeptPicture.of_file(self.finder.camera_id, path, status) if self.has_marks else ()
-        return row._replace(kept=bool(marks))
+        return row._replace(kept=self.has_marks and self._is_kept(path, status))
+
+    def _is_kept(self, path: str, status: os.stat_result) -> bool:
+        marks = KeptPicture.of_file(self.finder.camera_id, path, status)
+        place = {"path": os.fsencode(path), "inode": status.st_ino}
+        for mark in marks:
+            if any(mark[name] != value for name, value in place.items()):
+                self.moved[mark["id"]] = place
+        return bool(marks)
 
     def _is_being_written(self, path: str, status: os.stat_result) -> bool:
         """After truncate(2) by name no close follows, so a file that is unchanged for long is
