@@ -12,13 +12,13 @@ from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers
 from .diagnostics import camera as diagnosis
 from .pictures import index
-from .services import clock_guard, monitor, settings
+from .services import clock_guard, monitor, occurrences, settings
 from .storage import folders
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(telemetry, db, settings, folders, clock_guard, monitor, index, diagnosis),
+    *(telemetry, db, settings, folders, clock_guard, occurrences, monitor, index, diagnosis),
     *(headers, authorize, api, web, errors, cli),
 )
 

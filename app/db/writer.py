@@ -41,6 +41,8 @@ class Write(Generic[T]):
         self.alone = alone
         self.future: Future[T] = Future()
         self.is_abandoned = False
+        # What is called once the change is committed.
+        self.after_commit: list[Callable[[], object]] = []
         self._result: T | None = None
         self._error: BaseException | None = None
 
@@ -84,6 +86,12 @@ class Write(Generic[T]):
         else:
             self.future.set_exception(error)
 
+    def call_back(self) -> None:
+        """Call what waits for the commit, unless the change was undone."""
+        if self._error is None:
+            for callback in self.after_commit:
+                callback()
+
 
 class Writer:
     """The thread that owns the connection that writes; the first change starts it."""
@@ -96,6 +104,7 @@ class Writer:
         self._checkpoint_at = 0.0
         self._companion: Companion = lambda: None
         self._companion_at = 0.0
+        self._running: Write[Any] | None = None
 
     def run(
         self, change: Callable[[], T], *, alone: bool = False, patience: float | None = None
@@ -121,6 +130,14 @@ class Writer:
         It is called at most once in `COMPANION_SECONDS`, and only where something is written.
         """
         self._companion, self._companion_at = companion, 0.0
+
+    def after_commit(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` in the writer thread once the running change is committed and its
+        caller has the result; not at all if it is undone. It must neither wait nor raise.
+        """
+        if self._thread is not threading.current_thread() or self._running is None:
+            raise RuntimeError("after_commit must be called inside a change")
+        self._running.after_commit.append(callback)
 
     def close(self) -> bool:
         """End the thread after its current change; return whether it ended in time.
@@ -172,6 +189,7 @@ class Writer:
                 writes = self._take()
                 changes = database.connection().total_changes
                 for write in writes:
+                    self._running = write
                     write.run() if len(writes) == 1 else write.run_in_savepoint()
                 if database.connection().total_changes > changes:
                     self._write_companion()
@@ -180,8 +198,12 @@ class Writer:
                 for write in writes or self._take():
                     write.answer(error)
             return
+        finally:
+            self._running = None
         for write in writes:
             write.answer()
+        for write in writes:
+            write.call_back()
 
     def _write_companion(self) -> None:
         if time.monotonic() < self._companion_at:
@@ -217,3 +239,4 @@ _writer = Writer()
 run = _writer.run
 close = _writer.close
 set_companion = _writer.set_companion
+after_commit = _writer.after_commit

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from .. import clock
 from ..db import writer
 from ..models import Camera, CameraEvidence, NotFound, Row
-from . import audit
+from . import audit, occurrences
 from .audit import Caller
 
 ACTION = "camera_status_changed"
@@ -235,3 +235,4 @@ def _write(camera: Row, update: PendingUpdate) -> None:
             "last_seen_at": change.last_seen_at,
         }
         audit.record(ACTION, Caller("monitor"), "camera", camera, details)
+        occurrences.report_status(camera, change.old, change.new)

@@ -21,7 +21,7 @@ from ..models import (
 )
 from ..serialization import dump_json
 from ..storage.safe_open import normalise
-from . import audit
+from . import audit, occurrences
 from .audit import Caller
 from .camera_status import pending_updates
 from .settings import change_settings
@@ -131,6 +131,7 @@ def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: Non
         deleted = delete_children(camera_id, progress)
         Camera.remove(camera_id)
         audit.record("camera_deleted", by, "camera", camera, Camera.chosen(camera) | deleted)
+        occurrences.report_camera("camera_deleted", camera)
         return deleted
 
     return pending_updates.transact(delete, alone=True)
@@ -212,6 +213,7 @@ def _create(fields: Row, by: Caller) -> Row:
     CameraRetention.write(camera["id"], {"folder_since": camera["created_at"]})
     audit.record("camera_created", by, "camera", camera, Camera.chosen(camera))
     change_settings(camera["id"], settings, by)
+    occurrences.report_camera("camera_created", camera)
     return camera
 
 
@@ -225,4 +227,7 @@ def _update(camera_id: str, fields: Row, by: Caller) -> Row:
         if "folder_path" in changes:
             CameraRetention.write(camera_id, {"folder_since": clock.rfc3339(clock.now())})
         audit.record("camera_updated", by, "camera", camera | fields, {"changes": changes})
+        occurrences.report_camera("camera_updated", camera | fields)
+    if "status" in changes:
+        occurrences.report_status(camera | fields, camera["status"], fields["status"])
     return camera | fields

@@ -18,7 +18,7 @@ from ..models import (
     decode_types,
     encode_types,
 )
-from . import audit
+from . import audit, occurrences
 from .audit import Caller
 
 NO_CAMERA = "There is no camera with this id."
@@ -53,9 +53,11 @@ def create_detections(detections: list[Row], path: str = "") -> CreatedDetection
         for key, detection in zip(keys, detections, strict=True):
             if key not in known:
                 fresh.setdefault(key, detection)
-        ids = Detection.insert_rows([_columns(detection, now) for detection in fresh.values()])
+        rows = [_columns(detection, now) for detection in fresh.values()]
+        ids = Detection.insert_rows(rows)
         known |= zip(fresh, ids, strict=True)
         _add_event_types(fresh.values())
+        occurrences.report_detections(rows, ids)
         return CreatedDetections([known[key] for key in keys], len(fresh))
 
     return writer.run(create, alone=len(detections) > 1)
@@ -91,7 +93,10 @@ def create_event(event: Row) -> Row:
         event_id = Event.insert_row(row | hidden)
         for detection_id in claimed:
             Detection.change(detection_id, {"event_id": event_id})
-        return Event.one(event_id)
+        created = Event.one(event_id)
+        if occurrences.is_recent(created["started_at"]):
+            occurrences.report_event("event", created)
+        return created
 
     return writer.run(create, alone=len(claimed) > 1)
 
@@ -121,7 +126,12 @@ def update_event(event_id: int, fields: Row, by: Caller) -> Row:
             return event
         Event.change(event_id, {name: fields[name] for name in changes})
         audit.record("event_updated", by, "event", event, {"changes": changes})
-        return Event.one(event_id)
+        updated = Event.one(event_id)
+        if occurrences.has_risen(event["risk_level"], updated["risk_level"]):
+            occurrences.report_event("event", updated)
+        if updated["reviewed"] and not event["reviewed"]:
+            occurrences.report_event("event_reviewed", updated)
+        return updated
 
     return writer.run(update)
 
