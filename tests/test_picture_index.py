@@ -13,8 +13,8 @@ from app import clock
 from app.db import database, writer
 from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
-from app.models.pictures import KEPT_INDEX, Picture
-from app.pictures import camera_index, marks
+from app.models.pictures import KEPT_INDEX, NAMES_AT_ONCE, Picture
+from app.pictures import camera_index, index, marks
 from app.pictures.files import facts_of, id_of
 from app.pictures.index import PictureIndex
 from app.pictures.keeping import set_kept
@@ -368,6 +368,26 @@ def test_lists_counts_and_totals_agree_while_changes_are_written(service, base):
     finally:
         ended.set()
         thread.join()
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_few_changes_wait_in_memory_while_a_large_folder_is_indexed(service, base, monkeypatch):
+    for name in ("REQUEST_SECONDS", "STEP_SECONDS", "TURN_SECONDS"):
+        monkeypatch.setattr(index, name, 0)
+    for name in ("MOST_WAITING", "MANY_WAITING"):
+        monkeypatch.setattr(index, name, 50)
+    monkeypatch.setattr(index, "ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(service.leader, "may_flush", lambda: False)
+    waiting = []
+    service.leader.before_writing = lambda: waiting.append(service.index.waiting())
+    (base / "root").mkdir()
+    for number in range(400):
+        (base / "root" / f"{number}.jpg").write_bytes(b"GIF89a")
+    service.index.follow(service.camera)
+    while service.index.of(service.camera).comparison.is_busy:
+        service.index.tick()
+    assert 50 <= max(waiting) < 50 + 2 * NAMES_AT_ONCE
+    assert len(service.listed()) == 400
 
 
 def test_the_kept_pictures_are_found_by_their_index(app):

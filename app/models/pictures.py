@@ -21,7 +21,7 @@ from peewee import (
 from ..db.base import BaseModel, Parameter, Row, chunks, compiled, indexed_by
 from .picture_folders import PictureFolder
 
-# How many names one query looks up.
+# How many names one query looks up, and how many rows it writes.
 NAMES_AT_ONCE = 64
 KEPT_INDEX = "picture_camera_is_clip_taken_us_tag"
 # Where a page begins: after the picture with this time and tag.
@@ -138,7 +138,7 @@ class Picture(BaseModel):
     @classmethod
     def put(cls, camera: int, folder_id: int, pictures: list[IndexedPicture]) -> None:
         """Write the rows, and replace those of the same names; call it inside a change."""
-        for some in chunks(pictures):
+        for some in _batches(pictures):
             values: Row = {}
             for n, picture in enumerate(some):
                 row = picture._asdict() | {"folder": folder_id, "camera": camera}
@@ -172,9 +172,10 @@ def _indexed(row: Row) -> IndexedPicture:
     return IndexedPicture(**row)
 
 
-def _batches(names: list[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        yield from chunks(names[start : start + NAMES_AT_ONCE])
+def _batches(items: list[Any]) -> Iterator[list[Any]]:
+    """Parts of the list for one query each; a query that is larger takes megabytes of memory."""
+    for start in range(0, len(items), NAMES_AT_ONCE):
+        yield from chunks(items[start : start + NAMES_AT_ONCE])
 
 
 def _form(given: Row) -> tuple[tuple[str, ...], bool | None]:

@@ -29,9 +29,9 @@ TICK_SECONDS, WORK_SECONDS = 0.5, 2.0
 # How long a request continues a comparison, in seconds.
 REQUEST_SECONDS = 0.25
 # Changes are written with what the monitor writes, and no more often, if there are `MANY_WAITING`
-# or `LONGEST_SECONDS` have passed; `MOST_WAITING` are written at once. Each few of them write a
-# page of the database.
-MOST_WAITING, MANY_WAITING, LONGEST_SECONDS = 2000, 500, 300.0
+# or `LONGEST_SECONDS` have passed; `MOST_WAITING` are written at once, which is not checked again
+# while a camera has only a few. Each few of them write a page of the database.
+MOST_WAITING, MANY_WAITING, FEW_WAITING, LONGEST_SECONDS = 2000, 500, 100, 300.0
 ROWS_AT_ONCE = 2000
 # How soon after an attempt to write changes the monitor may be made to write them too, in seconds.
 RETRY_SECONDS = 3.0
@@ -99,10 +99,7 @@ class PictureIndex:
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
             busy = [each for each in busy if not self._advance_or_log(*each)]
-            with self._flushing:
-                may_flush = self._monitor.may_flush() or self.waiting() >= MOST_WAITING
-                if may_flush and self._is_due():
-                    self.flush()
+            self._flush_if_due()
         self._delete_detached()
 
     def flush(self) -> None:
@@ -140,6 +137,14 @@ class PictureIndex:
             )
             self._cameras[camera["id"]] = index
         return index
+
+    def _flush_if_due(self) -> None:
+        """Write the changes if that is due; afterwards fewer than `MOST_WAITING` wait."""
+        with self._flushing:
+            while self._monitor.may_flush() or self.waiting() >= MOST_WAITING:
+                if not self._is_due():
+                    break
+                self.flush()
 
     def _is_due(self) -> bool:
         """Whether enough changes wait to be written when the monitor may write."""
@@ -183,6 +188,8 @@ class PictureIndex:
                 self._failing.add(camera["id"])
                 log.exception("following the pictures of camera %s failed", camera["id"])
             return True
+        if len(index.lookups.overlay) >= FEW_WAITING:
+            self._flush_if_due()
         return is_done
 
     def _advance(self, camera: Row, index: CameraIndex) -> bool:
