@@ -15,6 +15,7 @@ from ..storage.changes import Changes
 from ..storage.clips import OpenClip
 from ..storage.folders import NOT_YET, FolderKey, Folders, folder_key
 from ..storage.mount_threads import Answer, is_asked_directly
+from ..storage.removal import bring_back_left
 from .comparison import Comparison, now_us
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
@@ -96,6 +97,7 @@ class CameraIndex:
                     is_done = self.compare(STEP_SECONDS)
                     if is_done:
                         self._marks.follow()
+                        self._bring_back_left()
             except safe_open.FolderNotFound:
                 with _own_connection(), self._looking:
                     self._marks.follow(has_folder=False)
@@ -145,6 +147,16 @@ class CameraIndex:
     def _is_long_ago(self, at_us: int) -> bool:
         """Whether every file is to be checked again; also where the clock was set back by much."""
         return abs(at_us - self._compared_us) >= LOOK_AGAIN_SECONDS * 10**6
+
+    def _bring_back_left(self) -> None:
+        folders, self.lookups.left_hidden = self.lookups.left_hidden, {}
+        for path in folders:
+            folder = self.lookups.reach(path)
+            if folder is not None:
+                try:
+                    bring_back_left(folder)
+                finally:
+                    os.close(folder)
 
     @contextmanager
     def state(self) -> Iterator[tuple[Row, Corrections]]:

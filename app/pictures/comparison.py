@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .. import clock
 from ..models.picture_folders import PictureFolder
 from ..models.pictures import NAMES_AT_ONCE, Picture
+from ..storage.removal import is_left_hidden
 from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping, may_enter
 from .lookups import Lookups
 from .overlay import FolderFacts
@@ -121,6 +122,8 @@ class Comparison:
             name = entry.name
             if is_upload(name) and ask_entry(entry.is_file):
                 names.append(name)
+            elif is_left_hidden(name):
+                self._lookups.left_hidden[path] = None
             elif not is_housekeeping(name) and ask_entry(entry.is_dir):
                 below = f"{path}/{name}" if path else name
                 if below.count("/") < MAX_DEPTH and (is_full or self._known(below) is None):

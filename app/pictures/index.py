@@ -51,12 +51,15 @@ def init_app(app: Flask) -> None:
 
 
 class PictureIndex:
-    """The index of each camera. Safe for threads, but `tick` and `close` are one thread's."""
+    """The index of each camera. Safe for threads, but `tick` and `close` are one thread's.
+
+    ``base``: the base path.
+    """
 
     def __init__(
         self, base: str, folders: Folders, monitor: Monitor, most_bytes: int, guard: ClockGuard
     ) -> None:
-        self._base, self._folders, self._most_bytes = base, folders, most_bytes
+        self.base, self._folders, self._most_bytes = base, folders, most_bytes
         self._is_plausible = lambda: guard.doubt() is None
         self._monitor, monitor.write_due = monitor, self._write_with_monitor
         self._cameras: dict[str, CameraIndex] = {}
@@ -133,7 +136,7 @@ class PictureIndex:
         if index is None or index.found_by != found_by:
             finder = Finder(camera["id"], file_pattern, self._most_bytes)
             index = CameraIndex(
-                self._folders, self._base, camera["folder_path"], finder, self._is_plausible
+                self._folders, self.base, camera["folder_path"], finder, self._is_plausible
             )
             self._cameras[camera["id"]] = index
         return index
@@ -196,7 +199,7 @@ class PictureIndex:
         """Take a turn. On storage that may hang a thread of its mount takes it, until a later
         turn.
         """
-        threads = self._folders.threads.find(self._base, camera["folder_path"])
+        threads = self._folders.threads.find(self.base, camera["folder_path"])
         if threads is None:
             return index.take_turn()
         asked = self._tasks.pop(camera["id"], None)
@@ -210,7 +213,7 @@ class PictureIndex:
 
     def _prepare(self, index: CameraIndex) -> None:
         """Prepare the writing; on storage that may hang without the facts of folders."""
-        if self._folders.threads.find(self._base, index.found_by[0]) is None:
+        if self._folders.threads.find(self.base, index.found_by[0]) is None:
             with index.opened():
                 index.prepare_flush()
 

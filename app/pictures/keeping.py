@@ -1,22 +1,24 @@
 """How does somebody keep a picture, release it, or delete it? Each change has an audit entry."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from .. import clock
 from ..db import writer
-from ..models import KeptPicture, NotFound, Row
+from ..models import Camera, KeptPicture, NotFound, Row
 from ..models.pictures import IndexedPicture
 from ..services import audit
 from ..services.audit import Caller
 from ..storage import safe_open
-from ..storage.names import as_text
-from ..storage.removal import removing
+from ..storage.names import as_text, reading
+from ..storage.removal import remove_empty, removing
 from .camera_index import CameraIndex
 from .files import facts_of, id_of
 from .index import PictureIndex, write
 from .overlay import Batch, Change
-from .reading import find, status_of
+from .reading import find, reached
 
 
 class PictureKept(Exception):
@@ -31,49 +33,80 @@ def set_kept(
     Raises `NotFound`, and what opening the camera's folder does.
     """
     camera, row = find(pictures, camera_id, picture_id)
-    index = pictures.of(camera)
     if row.kept == kept:
         return camera, row
-    status = index.ask(partial(status_of, index, row))
-    row = row._replace(kept=kept)
-
-    def change() -> None:
-        if kept:
-            KeptPicture.keep(camera_id, row.path, status, clock.rfc3339(clock.now()))
-        else:
-            KeptPicture.release(camera_id, row.path, status)
-        changes = {row.folder: {row.name: Change(None, row)}}
-        if write(index, Batch(index.row()["version"], changes, {}, 0)) is None:
-            raise NotFound("picture")  # the camera has another folder now
-        _record("picture_kept" if kept else "picture_released", camera, row, by)
-
-    writer.run(change)
+    index, row = pictures.of(camera), row._replace(kept=kept)
+    index.ask(partial(_set_kept, index, camera, row, by))
     return camera, row
 
 
+def _set_kept(index: CameraIndex, camera: Row, row: IndexedPicture, by: Caller) -> None:
+    with reached(index, row) as status:
+
+        def change() -> None:
+            if row.kept:
+                KeptPicture.keep(camera["id"], row.path, status, clock.rfc3339(clock.now()))
+            else:
+                KeptPicture.release(camera["id"], row.path, status)
+            changes = {row.folder: {row.name: Change(None, row)}}
+            if write(index, Batch(index.row()["version"], changes, {}, 0)) is None:
+                raise NotFound("picture")  # the camera has another folder now
+            _record("picture_kept" if row.kept else "picture_released", camera, row, by)
+
+        writer.run(change)
+
+
 def delete(pictures: PictureIndex, camera_id: str, picture_id: str, by: Caller) -> None:
-    """Delete the file of a picture.
+    """Delete the file of a picture, and its folder if that is empty then.
 
     Raises `NotFound`, `PictureKept`, `removal.NotDeletable`, and what opening the folder does.
     """
     camera, row = find(pictures, camera_id, picture_id)
     if row.kept:
         raise PictureKept
-    index = pictures.of(camera)
-    index.ask(partial(_delete, index, camera, row, by))
+    index, stays = pictures.of(camera), camera_folders(pictures.base, camera)
+    index.ask(partial(_delete, index, camera, row, stays, by))
 
 
-def _delete(index: CameraIndex, camera: Row, row: IndexedPicture, by: Caller) -> None:
-    lookups = index.lookups
+def camera_folders(base: str, camera: Row) -> Callable[[list[str]], bool]:
+    """Whether the folder at a path below the camera's folder, in components, is a camera's too."""
+    known = set()
+    for each in Camera.listing():
+        with suppress(safe_open.OutsideBase):
+            known.add(_as_it_reads(safe_open.components_below(base, each["folder_path"])))
+    own = safe_open.components_below(base, camera["folder_path"])
+    return lambda components: _as_it_reads([*own, *components]) in known
+
+
+def _as_it_reads(components: list[str]) -> tuple[str, ...]:
+    return tuple(map(reading, components))
+
+
+def _delete(
+    index: CameraIndex,
+    camera: Row,
+    row: IndexedPicture,
+    stays: Callable[[list[str]], bool],
+    by: Caller,
+) -> None:
+    lookups, found = index.lookups, list[os.stat_result]()
 
     def is_same(status: os.stat_result) -> bool:
+        found.append(status)
         inodes_last = lookups.opened.inodes_last
         return facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
 
+    def change() -> None:
+        if KeptPicture.of_file(camera["id"], row.path, found[-1]):
+            raise PictureKept
+        _record("picture_deleted", camera, row, by)
+
     with index.opened():
+        folder, components = lookups.opened.folder, row.path.split("/")
         try:
-            with removing(lookups.opened.folder, row.path.split("/"), is_same):
-                writer.run(partial(_record, "picture_deleted", camera, row, by))
+            with removing(folder, components, is_same):
+                writer.run(change)
+            remove_empty(folder, components[:-1], stays)
         except (safe_open.FileNotReadable, safe_open.OutsideFolder):
             raise NotFound("picture") from None
         finally:

@@ -47,6 +47,8 @@ class Lookups:
         self.rewritten: set[str] = set()
         # Whether any picture of the camera is kept.
         self.has_marks = False
+        # The folders with files that may have been left hidden by a crash.
+        self.left_hidden: dict[str, None] = {}
         # Where the files of marks were found that have another path or inode, by the marks' ids.
         self.moved: dict[int, Row] = {}
 

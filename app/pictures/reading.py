@@ -70,10 +70,14 @@ def nearest_picture(index: CameraIndex, clip: IndexedPicture) -> IndexedPicture:
     return page.rows[0]
 
 
-def status_of(index: CameraIndex, row: IndexedPicture) -> os.stat_result:
-    """The status of the file; to be called by `CameraIndex.ask`. Raises `NotFound`."""
+@contextmanager
+def reached(index: CameraIndex, row: IndexedPicture) -> Iterator[os.stat_result]:
+    """The status of the file, which the service does not delete in the block.
+
+    To be called by `CameraIndex.ask`. Raises `NotFound`.
+    """
     with _folder_of(index, row), opened(index.lookups.opened.folder, row.path.split("/")) as file:
-        return _require_same(index, row, file)
+        yield _require_same(index, row, file)
 
 
 def _read(

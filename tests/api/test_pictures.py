@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from app.models import Picture, PictureCamera, PictureFolder
+from app.db import writer
+from app.models import KeptPicture, Picture, PictureCamera, PictureFolder
 from tests.problems import assert_problem
 from tests.watched import fail
 
@@ -394,3 +395,47 @@ def test_what_may_not_be_deleted_stays(client, camera, base, monkeypatch):
     monkeypatch.undo()
     assert path.exists()
     assert audited(client, "picture_deleted") == []
+
+
+def test_folders_that_a_deletion_emptied_go_except_those_of_cameras(client, camera, base):
+    for name in ("2025/12/a.jpg", "side/b.jpg", "c.jpg"):
+        upload(base, name)
+    client.post("/api/cameras", json={"name": "Side", "folder_path": "front/side"})
+    for name in ("2025/12/a.jpg", "side/b.jpg", "c.jpg"):
+        assert client.delete(picture_url(client, camera, name)).status_code == 204
+    assert os.listdir(base / "front") == ["side"]
+
+
+def test_a_picture_that_is_kept_meanwhile_is_not_deleted(client, camera, base, app, monkeypatch):
+    path = upload(base, "a.jpg")
+    url = picture_url(client, camera)
+    real = os.rename
+
+    def keep_first(*paths, **folders):
+        """As another process may, at any moment."""
+        monkeypatch.undo()
+        status = path.stat()
+        writer.run(lambda: KeptPicture.keep(camera["id"], "a.jpg", status, "2025-12-23T03:12:00Z"))
+        real(*paths, **folders)
+
+    monkeypatch.setattr("app.storage.removal.os.rename", keep_first)
+    assert_problem(client.delete(url), 409, "picture_kept")
+    assert path.exists()
+
+
+def test_a_file_that_a_crash_left_hidden_is_listed_after_the_next_start(
+    client, camera, base, app, monkeypatch
+):
+    upload(base, "a.jpg")
+    url = picture_url(client, camera)
+    with monkeypatch.context() as patched:
+        patched.setattr("app.storage.removal.os.unlink", fail(errno.EIO))
+        client.delete(url)
+    assert ask(client, camera)["pictures"] == []
+    app.extensions["pictures"].flush()
+    for model in (Picture, PictureFolder, PictureCamera):  # so that all is compared
+        model.delete().execute()
+    app.extensions["monitor"].tick()
+    app.extensions["pictures"].tick()
+    assert names(ask(client, camera)) == ["a.jpg"]
+    app.extensions["monitor"].close()

@@ -1,0 +1,126 @@
+"""Is a file that a crash left hidden brought back, and are empty folders deleted?"""
+
+import fcntl
+import os
+
+import pytest
+
+from app.storage import removal
+from app.storage.removal import bring_back_left, remove_empty, removing
+
+NAMES = ["a.jpg", "a\nb.jpg", "café.mp4", os.fsdecode(b"\xff.jpg"), "x" * 251 + ".jpg"]
+
+
+class Crash(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
+def crash(folder, name, monkeypatch):
+    """Delete the file, and crash before that is done."""
+
+    def end(*_, **__):
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal.os, "unlink", end)
+        with pytest.raises(Crash), removing(folder, [name], lambda _: True):
+            pass
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_a_crash_left_hidden_gets_its_name_again(folder, tmp_path, name, monkeypatch):
+    (tmp_path / name).write_bytes(b"GIF89a")
+    crash(folder, name, monkeypatch)
+    (hidden,) = os.listdir(folder)
+    assert hidden.startswith(".")
+    assert removal.is_left_hidden(hidden)
+    bring_back_left(folder)
+    (found,) = os.listdir(folder)
+    assert found == name or (len(name) > 230 and found.endswith(".jpg"))
+    assert (tmp_path / found).read_bytes() == b"GIF89a"
+
+
+def test_a_file_that_has_its_name_now_has_overwritten_it(folder, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"GIF89a")
+    crash(folder, "a.jpg", monkeypatch)
+    (tmp_path / "a.jpg").write_bytes(b"another")
+    bring_back_left(folder)
+    assert os.listdir(folder) == ["a.jpg"]
+    assert (tmp_path / "a.jpg").read_bytes() == b"another"
+
+
+def test_hidden_files_of_others_are_left_alone(folder, tmp_path, monkeypatch):
+    names = [
+        ".a.jpg",
+        ".a.jpg.deleted",
+        ".0123456789abcdef.deleted",
+        ".a.0123456789abcdef.deleted",
+    ]
+    for name in names:
+        (tmp_path / name).write_bytes(b"GIF89a")
+    (tmp_path / "b.jpg").write_bytes(b"GIF89a")
+    crash(folder, "b.jpg", monkeypatch)
+    (ours,) = {*os.listdir(folder)} - {*names}
+    (tmp_path / ours).unlink()
+    for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(tmp_path, path)):
+        make(tmp_path / ours)
+        bring_back_left(folder)
+        assert {*os.listdir(folder)} == {*names, ours}
+        (os.rmdir if make is os.mkdir else os.unlink)(tmp_path / ours)
+
+
+def test_a_file_that_is_being_deleted_is_not_brought_back(folder, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"GIF89a")
+    with removing(folder, ["a.jpg"], lambda _: True):
+        (hidden,) = os.listdir(folder)
+        bring_back_left(folder)
+        assert os.listdir(folder) == [hidden]
+    assert os.listdir(folder) == []
+
+
+def test_a_deletion_waits_while_files_are_brought_back(folder, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"GIF89a")
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    waits = []
+
+    def wait(seconds):
+        waits.append(os.listdir(folder))
+        fcntl.flock(folder, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(removal.time, "sleep", wait)
+    with removing(folder, ["a.jpg"], lambda _: True):
+        pass
+    assert (waits, os.listdir(folder)) == ([["a.jpg"]], [])
+
+
+@pytest.mark.parametrize(
+    ("stays", "others", "left"),
+    [
+        (None, [], []),
+        (None, ["a/b.txt"], ["a", "a/b.txt"]),
+        (None, ["a/b/.hidden"], ["a", "a/b", "a/b/.hidden"]),
+        (["a", "b"], [], ["a", "a/b"]),
+        (["a"], [], ["a"]),
+    ],
+)
+def test_folders_that_became_empty_are_deleted(folder, tmp_path, stays, others, left):
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    for name in others:
+        (tmp_path / name).write_bytes(b"x")
+    remove_empty(folder, ["a", "b", "c"], lambda components: components == stays)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == left
+
+
+def test_no_link_is_followed_to_an_empty_folder(folder, tmp_path):
+    (tmp_path / "away/empty").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "away")
+    remove_empty(folder, ["link", "empty"], lambda _: False)
+    remove_empty(folder, ["link"], lambda _: False)
+    assert {path.name for path in tmp_path.rglob("*")} == {"away", "link", "empty"}
