@@ -104,9 +104,9 @@ class Service:
             empty_tables()
 
 
-def empty_tables():
+def empty_tables(tables=TABLES):
     def empty():
-        for table in TABLES:
+        for table in tables:
             database.execute_sql(f"DELETE FROM {table}")
 
     writer.run(empty)
@@ -262,6 +262,34 @@ def test_a_kept_picture_may_be_renamed_and_then_move_to_another_disk(service, ba
     service.index.tick()
     (base / "root/day/b.jpg").rename(base / "root/c.jpg")
     assert service.kept() == ["c.jpg"]
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+@pytest.mark.parametrize("tables", [TABLES, *[[table] for table in TABLES]], ids="+".join)
+@pytest.mark.parametrize("is_running", [True, False])
+def test_an_index_that_was_emptied_is_built_anew(service, base, tables, is_running):
+    for name in ("a.jpg", "day/b.jpg", "c.mp4"):
+        (base / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / "root" / name).write_bytes(b"GIF89a")
+    for folder in ("root", "root/day"):
+        os.utime(base / folder, (1, 1))
+    service.set_kept("a.jpg", True)
+    known = service.listed()
+    assert known == walked(base / "root", service.camera["id"])
+    service.index.close()
+    if not is_running:
+        service.stop()
+    empty_tables(tables)
+    if not is_running:
+        service.start()
+    for _ in range(2):
+        assert service.listed() == known
+        listing = Listing(service.index.of(service.camera))
+        assert listing.count(Filters()) == listing.count(Filters(start_us=0)) == 3
+        assert service.kept() == ["a.jpg"]
+        service.index.close()
+    service.index.tick()
+    assert Picture.select().count() >= 3
 
 
 @pytest.fixture

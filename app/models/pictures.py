@@ -19,7 +19,7 @@ from peewee import (
 )
 
 from ..db.base import BaseModel, Parameter, Row, chunks, compiled, indexed_by
-from .picture_folders import PictureFolder
+from .picture_folders import PictureCamera, PictureFolder
 
 # How many names one query looks up, and how many rows it writes.
 NAMES_AT_ONCE = 64
@@ -79,6 +79,13 @@ class Picture(BaseModel):
         primary_key = CompositeKey("camera", "is_clip", "taken_us", "tag")
         without_rowid = True
         indexes = ((("folder", "name"), True),)
+
+    @classmethod
+    def camera_of(cls, camera_id: str) -> Row | None:
+        """The row of `PictureCamera` of a camera, unless it has pictures but no rows of them."""
+        row = _select_camera().one(camera_id=camera_id)
+        has_rows = row is not None and row.pop("has_rows")
+        return row if row and (has_rows or not row["pictures"] + row["clips"]) else None
 
     @classmethod
     def ordered(
@@ -206,6 +213,14 @@ def _select(kept: bool | None = None) -> Any:
     ]
     query = Picture.select(*columns).from_(_source(kept), PictureFolder)
     return query.where(Picture.folder == PictureFolder.id)
+
+
+@compiled
+def _select_camera() -> Any:
+    of_camera, is_in = Picture.camera == PictureCamera.id, Picture.folder == PictureFolder.id
+    rows = Picture.select(SQL("1")).from_(Picture, PictureFolder).where(of_camera, is_in)
+    query = PictureCamera.select(PictureCamera, fn.EXISTS(rows).alias("has_rows"))
+    return query.where(PictureCamera.camera_id == Parameter("camera_id"))
 
 
 @compiled

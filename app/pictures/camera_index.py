@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from .. import clock
 from ..db import database
 from ..models import Row
-from ..models.picture_folders import TOTALS, KeptPicture, PictureCamera
+from ..models.picture_folders import TOTALS, KeptPicture
+from ..models.pictures import Picture
 from ..storage import safe_open
 from ..storage.changes import Changes
 from ..storage.clips import OpenClip
@@ -172,8 +173,10 @@ class CameraIndex:
             yield row, corrections
 
     def row(self) -> Row:
-        """The camera's row in the table; zeros if it is that of another folder or pattern."""
-        row = PictureCamera.find(camera_id=self.lookups.finder.camera_id)
+        """The camera's row in the table; zeros if it is that of another folder or pattern, or if
+        somebody has emptied the tables.
+        """
+        row = Picture.camera_of(self.lookups.finder.camera_id)
         if row and (row["folder_path"], row["file_pattern"]) == self.found_by:
             return row
         return dict.fromkeys(("id", "version", "compared_us", *TOTALS), 0)
