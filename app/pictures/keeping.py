@@ -33,15 +33,15 @@ def set_kept(
     Raises `NotFound`, and what opening the camera's folder does.
     """
     camera, row = find(pictures, camera_id, picture_id)
-    if row.kept == kept:
-        return camera, row
-    index, row = pictures.of(camera), row._replace(kept=kept)
-    index.ask(partial(_set_kept, index, camera, row, by))
-    return camera, row
+    index, after = pictures.of(camera), row._replace(kept=kept)
+    index.ask(partial(_set_kept, index, camera, row, after, by))
+    return camera, after
 
 
-def _set_kept(index: CameraIndex, camera: Row, row: IndexedPicture, by: Caller) -> None:
-    with reached(index, row) as status:
+def _set_kept(
+    index: CameraIndex, camera: Row, before: IndexedPicture, row: IndexedPicture, by: Caller
+) -> None:
+    with reached(index, before) as status:
 
         def change() -> None:
             if row.kept:
@@ -53,7 +53,8 @@ def _set_kept(index: CameraIndex, camera: Row, row: IndexedPicture, by: Caller) 
                 raise NotFound("picture")  # the camera has another folder now
             _record("picture_kept" if row.kept else "picture_released", camera, row, by)
 
-        writer.run(change)
+        if row != before:
+            writer.run(change)
 
 
 def delete(pictures: PictureIndex, camera_id: str, picture_id: str, by: Caller) -> None:

@@ -356,6 +356,18 @@ def test_a_picture_is_kept_and_released(client, camera, base, app, is_written):
     assert (kept["resource_type"], kept["resource_name"]) == ("picture", "a.jpg")
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_picture_that_is_gone_is_not_found_also_where_nothing_would_change(
+    client, camera, base, kept
+):
+    path = upload(base, "a.jpg")
+    url = f"{picture_url(client, camera)}/keep"
+    send = client.put if kept else client.delete
+    assert send(url).get_json()["kept"] is kept
+    path.unlink()
+    assert_problem(send(url), 404, "picture_not_found")
+
+
 def test_a_kept_picture_stays_kept_when_it_is_renamed_and_when_it_is_copied(client, camera, base):
     path = upload(base, "a.jpg")
     client.put(f"{picture_url(client, camera)}/keep")

@@ -107,6 +107,36 @@ def test_a_folder_of_which_a_part_hangs_does_not_answer(server, tmp_path):
     assert shown(camera) == FIRST
 
 
+PAST = {"start_date": "2020-01-01T00:00:00Z", "end_date": "2040-01-01T00:00:00Z"}
+# How a picture or clip is used by its id.
+BY_ID = [("GET", ""), ("PUT", "/keep"), ("DELETE", "/keep"), ("DELETE", "")]
+
+
+def test_its_pictures_are_refused_in_time_and_its_past_is_told_all_the_same(server, share):
+    put(share.source / "a.mp4", b"clip", age=60)
+    camera = register(server, "hung")
+    listed = requests.get(f"{camera}/pictures", timeout=20).json()["pictures"]
+    assert {row["name"] for row in listed} == {"a.mp4", "a.jpg"}
+    share.hang()
+    assert_not_answering(f"{camera}/pictures", FIRST_SECONDS)
+    for row in listed:
+        for query in ("", "?thumbnail=1", "?width=20"):
+            assert_not_answering(f"{camera}/pictures/{row['id']}{query}", KNOWN_SECONDS)
+        for method, way in BY_ID:
+            began = time.monotonic()
+            answer = requests.request(method, f"{camera}/pictures/{row['id']}{way}", timeout=20)
+            assert_problem(answer, 503, "storage_not_answering")
+            assert time.monotonic() - began < KNOWN_SECONDS
+    for url in (camera, f"{server.url}/api"):
+        (moment,) = get(f"{url}/moments")["moments"]
+        assert (moment["pictures"], moment["clips"]) == (1, 1)
+    timeline = requests.get(f"{camera}/timeline", params=PAST | {"bucket": "1d"}, timeout=20)
+    assert sum(each["clips"] for each in timeline.json()["buckets"]) == 1
+    share.recover()
+    until(lambda: requests.get(f"{camera}/pictures", timeout=20).ok)
+    assert get(f"{camera}/pictures", FIRST_SECONDS)["pictures"] == listed
+
+
 def test_a_file_system_whose_program_has_ended_says_so_at_once(hung, share):
     share.recover()
     share.die()

@@ -152,6 +152,28 @@ def test_head_has_no_body_and_the_connection_goes_on(service, snapshot):
             assert answer.headers["Content-Length"] == str(len(DATA))
 
 
+def test_a_clip_comes_whole_in_part_and_not_at_all(service, camera):
+    data = os.urandom(3 * 1024 * 1024)
+    put(service.base / "front" / "a.mp4", data)
+    pictures = f"/api/cameras/{camera['id']}/pictures"
+    (clip,) = service.send("GET", f"{pictures}?kind=clip").json()["pictures"]
+    url = f"{pictures}/{clip['id']}"
+    answer = service.send("GET", url)
+    assert (answer.status_code, answer.content == data) == (200, True)
+    assert answer.headers["Content-Type"] == "video/mp4"
+    same = service.send("GET", url, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    part = service.send("GET", url, headers={"Range": "bytes=-100000"})
+    assert (part.status_code, part.content == data[-100000:]) == (206, True)
+    assert part.headers["Content-Range"] == f"bytes 3045728-3145727/{len(data)}"
+    beyond = service.send("GET", url, headers={"Range": f"bytes={len(data)}-"})
+    assert_problem(beyond, 416, "range_not_satisfiable")
+    head = service.send("HEAD", url)
+    assert (head.content, head.headers["Content-Length"]) == (b"", str(len(data)))
+    (service.base / "front" / "a.mp4").unlink()
+    assert_problem(service.send("GET", url), 404, "picture_not_found")
+
+
 def test_a_list_a_page_and_its_files_come(service, camera):
     listed = service.send("GET", "/api/cameras").json()
     assert listed == {"cameras": [camera], "count": 1}
