@@ -33,10 +33,11 @@ POLICY = (
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 NAMES = (
-    *("page.css", "wall.css", "events.css", "icon.svg"),
+    *("page.css", "wall.css", "events.css", "storage.css", "icon.svg"),
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
+    *("dialog.js", "limits.js", "retention.js", "storage.js"),
 )
 DIGEST_CHARACTERS = 16
 MOST_COLUMNS = 12
@@ -86,7 +87,7 @@ class EventsPageQuerySchema(Schema):
     day = Day(load_default=None)
 
 
-WALL, EVENTS = WallQuerySchema(), EventsPageQuerySchema()
+WALL, EVENTS, NO_OPTIONS = WallQuerySchema(), EventsPageQuerySchema(), Schema()
 
 
 class Assets:
@@ -153,6 +154,13 @@ def events() -> Response:
     return _page(
         "events.html", cameras=cameras, options=options, unused=unused, levels=RISK_LEVELS
     )
+
+
+@blp.get("/storage")
+def storage() -> Response:
+    """How long the disk lasts, and the limits of pictures and clips."""
+    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
+    return _page("storage.html", options=options, unused=unused)
 
 
 @blp.get("/static/<version>/<name>")

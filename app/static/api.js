@@ -18,7 +18,8 @@ export class Problem extends Error {
 const UNREACHABLE = { detail: "The service does not answer." };
 
 /** The Response to a request; throws a Problem for everything but success and 304. */
-export async function ask(path, { method = "GET", headers = {}, body } = {}) {
+export async function ask(path, options = {}) {
+  const { method = "GET", headers = {}, body, patience = PATIENCE_MS } = options;
   const json = body === undefined ? {} : { "Content-Type": "application/json" };
   const response = await fetch(path, {
     method,
@@ -26,7 +27,7 @@ export async function ask(path, { method = "GET", headers = {}, body } = {}) {
     body: body === undefined ? undefined : JSON.stringify(body),
     cache: "no-cache",
     referrerPolicy: "no-referrer",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(patience),
   }).catch(() => {
     throw new Problem(0, UNREACHABLE);
   });
@@ -40,8 +41,8 @@ export async function read(path) {
 }
 
 /** Sends a change; the text of the response, once all of it has arrived. */
-export async function send(path, method, body) {
-  return bodyOf((await ask(path, { method, body })).text());
+export async function send(path, method, body, patience = PATIENCE_MS) {
+  return bodyOf((await ask(path, { method, body, patience })).text());
 }
 
 /** A response body; throws a Problem if it does not arrive completely. */

@@ -25,9 +25,9 @@ export function moment(text) {
   return el("time", { datetime: text }, new Date(text).toLocaleString());
 }
 
-/** ``1 event``, ``2 events``. */
+/** ``1 event``, ``2,000 events``. */
 export function many(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** Lets a screen reader say ``text``. */

@@ -1,12 +1,12 @@
 /** Forms to add, change and delete a camera through the API. */
 
-import { inTurn, Problem, read, send } from "./api.js";
+import { inTurn, read, send } from "./api.js";
+import { closeDialog, formOf, guarded, opened } from "./dialog.js";
 import { el, many, mayWrite, words } from "./element.js";
 import { ageText } from "./state.js";
 
 const FIELDS = { name: "Name", folder_path: "Upload folder" };
 const HINTS = { folder_path: "Absolute, or relative to the base path" };
-const closeDialog = (event) => event.currentTarget.closest("dialog").close();
 
 /** Opens the form for a new camera; calls ``changed`` with what was done. */
 export function addCamera(changed) {
@@ -16,7 +16,7 @@ export function addCamera(changed) {
     await told(`${name} is registered.`);
     return showFolderProblem(id, name);
   };
-  const { form } = formOf({}, "Add", add);
+  const { form } = formOf(fields({}), "Add", add);
   const folders = el("div", {});
   const dialog = opened("Add a camera", form, folders);
   waitingFolders(told).then((list) => folders.append(list));
@@ -30,7 +30,7 @@ export function changeCamera(camera, changed) {
     await changed(`${body.name} is changed.`);
     return showFolderProblem(camera.id, body.name);
   };
-  const dialog = opened("Rename or move", formOf(camera, "Save", save).form);
+  const dialog = opened("Rename or move", formOf(fields(camera), "Save", save).form);
 }
 
 /** Opens a dialog if the folder of a camera cannot be listed: says why and what to do. */
@@ -52,7 +52,8 @@ export async function deleteCamera(camera, changed) {
     dialog.close();
     return changed(`${camera.name} is deleted.`);
   };
-  const { form, submit } = formOf(null, "Delete", remove, el("p", {}, words(camera.name)), losses);
+  const { form, submit } = formOf(
+    [el("p", {}, words(camera.name)), losses], "Delete", remove);
   submit.disabled = true;
   const dialog = opened("Delete this camera?", form);
   try {
@@ -92,18 +93,9 @@ function waiting({ name, folder_path: path, pictures, newest_at: newest }, chang
   return el("li", {}, mayWrite ? button : words(name), ` ${count}${age}`, failed);
 }
 
-/** A form with the fields of ``camera``, or without any; ``work`` gets their values. */
-function formOf(camera, action, work, ...before) {
-  const failed = el("p", { class: "error", role: "alert" });
-  const submit = el("button", { type: "submit", class: "main" }, action);
-  const fields = camera ? Object.keys(FIELDS).map((name) => field(name, camera[name] ?? "")) : [];
-  const form = el("form", { novalidate: true, submit: (event) => {
-    event.preventDefault();
-    const body = Object.fromEntries(new FormData(form));
-    guarded(submit, failed, () => work(body)).then((problem) => mark(form, problem));
-  } }, ...before, ...fields, failed, el("p", { class: "choices" }, submit,
-    el("button", { type: "button", click: closeDialog }, "Cancel")));
-  return { form, submit };
+/** A field for each value of ``camera`` that a person may change. */
+function fields(camera) {
+  return Object.keys(FIELDS).map((name) => field(name, camera[name] ?? ""));
 }
 
 function field(name, value) {
@@ -112,38 +104,4 @@ function field(name, value) {
     dir: "auto", autocomplete: "off", autofocus: name === "name" });
   return el("p", {}, el("label", { for: `f-${name}` }, FIELDS[name]), hint, input,
     el("span", { class: "error", id: `e-${name}` }));
-}
-
-/** Shows the error of each field and moves the focus to the first one. */
-function mark(form, problem) {
-  const errors = problem?.errors.json ?? {};
-  for (const name of Object.keys(FIELDS).filter((each) => form.elements[each])) {
-    form.elements[name].setAttribute("aria-invalid", name in errors);
-    form.querySelector(`#e-${name}`).textContent = (errors[name] ?? []).join(" ");
-  }
-  form.querySelector("[aria-invalid=true]")?.focus();
-}
-
-/** Runs ``work`` with ``button`` disabled; a Problem is shown in ``failed`` and returned. */
-async function guarded(button, failed, work) {
-  button.disabled = true;
-  failed.textContent = "";
-  try {
-    await work();
-  } catch (error) {
-    const problem = error instanceof Problem ? error : new Problem(0, { detail: `${error}` });
-    failed.textContent = problem.errors.json ? "Correct the marked fields." : problem.detail;
-    return problem;
-  } finally {
-    button.disabled = false;
-  }
-}
-
-/** Opens a dialog that is removed when it closes. */
-function opened(title, ...content) {
-  const dialog = el("dialog", { "aria-labelledby": "ask-title", close: () => dialog.remove() },
-    el("h2", { id: "ask-title" }, title), ...content);
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
 }

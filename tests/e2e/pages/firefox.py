@@ -96,6 +96,10 @@ class Firefox:
             time.sleep(0.1)
         return value
 
+    def press(self, selector: str) -> None:
+        """Press the first button that matches."""
+        self.evaluate(f"document.querySelector({selector!r}).click()")
+
     def violations(self) -> list[str]:
         """The accessibility faults that axe finds."""
         self.evaluate(f"(() => {{ {AXE_SCRIPT} }})()")

@@ -68,7 +68,19 @@ def test_the_events_page_shows_events_and_saves_a_review(tab, box):
     tab.goto(f"{box.url}/events")
     tab.wait_for("document.querySelectorAll('#events > li').length === 1")
     before = tab.evaluate("document.querySelector('#events button').ariaPressed")
-    tab.evaluate("document.querySelector('#events button').click()")
+    tab.press("#events button")
     tab.wait_for(f"document.querySelector('#events button').ariaPressed !== '{before}'")
     event = requests.get(f"{box.url}/api/events", timeout=30).json()["events"][0]
     assert event["reviewed"] == (before == "false")
+
+
+def test_the_storage_page_shows_figures_and_changes_a_limit(tab, box):
+    settings = f"{box.url}/api/settings"
+    tab.goto(f"{box.url}/storage")
+    tab.wait_for("document.querySelector('#limits button') !== null")
+    tab.press("#limits button")
+    tab.evaluate("document.querySelector('#f-keep_days').value = 30")
+    tab.press("dialog button.main")
+    tab.wait_for("document.querySelector('#limits').textContent.includes('older than 30 days')")
+    assert requests.get(settings, timeout=30).json()["keep_days"] == 30
+    requests.patch(settings, json={"keep_days": None}, timeout=30)
