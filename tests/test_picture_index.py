@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from app import clock
-from app.db import database, writer
+from app.db import acquire_leader_lock, database, writer
 from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, NAMES_AT_ONCE, Picture
@@ -396,6 +396,28 @@ def test_lists_counts_and_totals_agree_while_changes_are_written(service, base):
     finally:
         ended.set()
         thread.join()
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_every_file_is_checked_after_a_kill_and_not_after_a_stop(service, base, is_killed):
+    (base / "root").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (base / "root" / name).write_bytes(b"GIF89a")
+    os.utime(base / "root", (1, 1))
+    os.close(acquire_leader_lock())
+    service.listed()
+    for _ in range(2):
+        service.index.tick()
+        if not is_killed:
+            service.index.close()
+        service.index.flush()
+        service.stop()
+        service.start()
+    service.listed()
+    service.index.tick()
+    files = service.index.of(service.camera).comparison.files
+    assert files == (2 if is_killed else 0)
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])

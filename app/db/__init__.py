@@ -38,6 +38,11 @@ def acquire_leader_lock() -> int | None:
     return files.acquire_leader_lock(database.path)
 
 
+def mark_followed(is_followed: bool) -> bool:
+    """Note whether this process follows the folders; return whether that was noted before."""
+    return files.mark_followed(database.path, is_followed)
+
+
 def leader_lock_is_held() -> bool:
     """Whether a process leads on this database."""
     return files.leader_lock_is_held(database.path)

@@ -87,6 +87,22 @@ def leader_lock_is_held(path: str) -> bool:
         os.close(file)
 
 
+def mark_followed(path: str, is_followed: bool) -> bool:
+    """Note beside the database whether a process follows the folders of its cameras.
+
+    Returns whether that was noted before: then the process was killed, or the power failed.
+    """
+    with suppress(OSError):
+        file = os.open(f"{path}.monitor", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            was_followed = os.fstat(file).st_size > 0
+            os.ftruncate(file, int(is_followed))
+            return was_followed
+        finally:
+            os.close(file)
+    return False
+
+
 @contextmanager
 def exclusive_lock(path: str) -> Iterator[None]:
     """Keep every other process from using the database; raises `InUse` where one does."""

@@ -59,8 +59,9 @@ class CameraIndex:
         self._marks = Marks(self.lookups, base, is_plausible)
         self._waiting: dict[str, None] = {}
         self._is_new = True
-        # When the last comparison began that checked every file, stored over restarts.
-        self._compared_us = 0
+        # When the last comparison began that checked every file, stored over restarts; and whether
+        # every file must be checked, whatever is stored.
+        self._compared_us, self.is_doubtful = 0, False
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
         self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
@@ -87,6 +88,13 @@ class CameraIndex:
                     yield
             finally:
                 os.close(folder)
+
+    def doubt(self) -> None:
+        """Check every file again: changes that were not written may be lost.
+
+        A folder does not show that one of its files was overwritten in place.
+        """
+        self._compared_us, self.is_doubtful = 0, True
 
     def take_turn(self) -> bool:
         """Follow the folder for a while, in small steps; return whether nothing is left."""
@@ -141,7 +149,7 @@ class CameraIndex:
                 return False
         compared_us = self.comparison.compared_us
         if compared_us and self._is_long_ago(compared_us):
-            self._compared_us = compared_us
+            self._compared_us, self.is_doubtful = compared_us, False
             self.lookups.overlay.put_compared(compared_us)
         return True
 
@@ -222,7 +230,7 @@ class CameraIndex:
             self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
             lookups.number = row["id"]
             lookups.overlay.clear(row["version"])
-            self._compared_us = row["compared_us"]
+            self._compared_us = 0 if self.is_doubtful else row["compared_us"]
             self.comparison.begin(is_full=not row["id"])
         elif (row["id"], row["version"]) != (lookups.number, lookups.overlay.version):
             with self.state():

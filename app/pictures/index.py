@@ -9,7 +9,7 @@ from functools import partial
 
 from flask import Flask
 
-from ..db import writer
+from ..db import mark_followed, writer
 from ..models import Camera, CameraSettings, Row
 from ..models.picture_folders import PictureCamera, PictureFolder
 from ..models.pictures import Picture
@@ -65,6 +65,7 @@ class PictureIndex:
         self._cameras: dict[str, CameraIndex] = {}
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}
         self._failing: set[str] = set()
+        self._is_following = False
         self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
         # How many turns of cameras and writes have failed since the start.
         self.failures = 0
@@ -99,6 +100,11 @@ class PictureIndex:
             (camera, self._of(camera, settings.get(camera["id"], {}).get("file_pattern")))
             for camera in cameras
         ]
+        if not self._is_following:
+            self._is_following = True
+            if mark_followed(True):
+                for _, index in busy:
+                    index.doubt()
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
             busy = [each for each in busy if not self._advance_or_log(*each)]
@@ -125,6 +131,10 @@ class PictureIndex:
         while 0 < self.waiting() < before:
             before = self.waiting()
             self.flush()
+        is_doubtful = any(index.is_doubtful for index in list(self._cameras.values()))
+        if self._is_following and not self.waiting() and not is_doubtful:
+            mark_followed(False)
+        self._is_following = False
 
     def waiting(self) -> int:
         """How many changes are not written yet."""

@@ -1,0 +1,204 @@
+"""Do index and disk agree after a kill -9, and is everything there that may not be deleted?"""
+
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.pictures.files import facts_of
+from app.storage.scan import is_clip
+from tests.e2e.forked import ForkedServer
+
+SEED = 20251223
+ROUNDS = (
+    pytest.param(5, marks=pytest.mark.slow),
+    pytest.param(100, marks=[pytest.mark.slow, pytest.mark.slowest]),
+)
+FOLDERS = ("", "20251223", "20251224", "20251224/12")
+AGREED_SECONDS = 60
+# Changes are written as often as possible, so that many kills happen meanwhile.
+SETTINGS = {"NVR_LAST_SEEN_FLUSH_SECONDS": "1"}
+
+
+class Job(threading.Thread):
+    """Calls ``step`` again and again inside the block."""
+
+    def __init__(self, step) -> None:
+        super().__init__()
+        self.step, self.over = step, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.is_set():
+            with suppress(OSError):  # the service was killed, or a file is gone
+                self.step()
+
+    def __enter__(self) -> "Job":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.join()
+
+
+class Uploads:
+    """What a camera does to its files."""
+
+    def __init__(self, root: Path, chance: random.Random) -> None:
+        self.root, self.chance = root, chance
+        self.changes = [*[self.upload] * 4, self.overwrite, self.rename, self.delete]
+
+    def change(self) -> None:
+        """One of several hundred changes a second."""
+        time.sleep(0.001)
+        self.chance.choice(self.changes)()
+
+    def path(self) -> Path:
+        """One of some thousand names."""
+        name = f"{self.chance.randrange(500)}.{self.chance.choice(('jpg', 'jpg', 'mp4'))}"
+        return self.root / self.chance.choice(FOLDERS) / name
+
+    def upload(self) -> None:
+        """As many FTP servers do: under a hidden name first."""
+        path = self.path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden = path.with_name(f".{path.name}")
+        self.write(hidden, "xb")
+        hidden.rename(path)
+
+    def overwrite(self) -> None:
+        """In place, which does not change the folder."""
+        self.write(self.path(), "r+b")
+
+    def rename(self) -> None:
+        """To another name, perhaps in another folder."""
+        self.path().rename(self.path())
+
+    def delete(self) -> None:
+        """One file."""
+        self.path().unlink()
+
+    def write(self, path: Path, mode: str) -> None:
+        """From one to fifty bytes."""
+        with path.open(mode) as file:
+            file.write(self.chance.randbytes(self.chance.randrange(1, 50)))
+
+
+class Viewer:
+    """Lists, keeps and deletes pictures of a camera whose files nobody else changes."""
+
+    def __init__(self, root: Path, chance: random.Random) -> None:
+        self.root, self.chance = root, chance
+        self.url = ""
+        self.files: dict[str, bytes] = {}
+        self.asked: set[str] = set()
+        self.kept: set[str] = set()
+
+    def refill(self) -> None:
+        """Upload files with new names, as many as were deleted."""
+        self.root.mkdir(exist_ok=True)
+        self.files = {n: data for n, data in self.files.items() if n not in self.asked}
+        self.asked = set()
+        while len(self.files) < 200:
+            name = f"{self.chance.getrandbits(40):x}.jpg"
+            self.files[name] = self.chance.randbytes(20)
+            (self.root / name).write_bytes(self.files[name])
+
+    def act(self) -> None:
+        """Delete one or keep it."""
+        answer = requests.get(f"{self.url}/pictures?kept=false&limit=100", timeout=20)
+        pictures = answer.json()["pictures"]
+        if not pictures:
+            return
+        picture = self.chance.choice(pictures)
+        url, name = f"{self.url}/pictures/{picture['id']}", picture["name"]
+        if len(self.kept) < 20 and self.chance.random() < 0.1:
+            if requests.put(f"{url}/keep", timeout=20).status_code == 200:
+                self.kept.add(name)
+        else:
+            self.asked.add(name)
+            requests.delete(url, timeout=20)
+
+    def check(self, listed: dict[str, dict]) -> None:
+        """Everything is there but what was to be deleted, and what was kept is kept."""
+        for name, data in self.files.items():
+            path = self.root / name
+            assert path.read_bytes() == data if path.exists() else name in self.asked
+        assert self.kept <= {name for name, picture in listed.items() if picture["kept"]}
+
+
+def listed_at(url: str) -> tuple[dict[str, dict], int]:
+    """The pictures of a camera by name, and the count of the last page."""
+    found, cursor = {}, ""
+    while cursor is not None:
+        answer = requests.get(f"{url}/pictures?limit=1000{cursor}", timeout=20)
+        assert answer.status_code == 200, answer.text
+        found |= {picture["name"]: picture for picture in answer.json()["pictures"]}
+        following = answer.json()["next_cursor"]
+        cursor = None if following is None else f"&cursor={following}"
+    return found, answer.json()["count"]
+
+
+def walked(root: Path, camera_id: str) -> dict[str, str]:
+    """The id of each file that is to be listed."""
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), root)
+            status = os.lstat(os.path.join(folder, name))
+            if not name.startswith(".") and (name.endswith(".jpg") or is_clip(name)):
+                found[path] = facts_of(camera_id, path, status, inodes_last=True).picture_id
+    return found
+
+
+def assert_agreed(url: str, root: Path) -> dict[str, dict]:
+    """The list, which soon equals a walk, when no file is hidden any more."""
+    deadline, camera_id = time.monotonic() + AGREED_SECONDS, url.rpartition("/")[2]
+    while True:
+        (pictures, count), disk = listed_at(url), walked(root, camera_id)
+        hidden = list(root.rglob(".*.deleted"))
+        index = {name: picture["id"] for name, picture in pictures.items()}
+        if time.monotonic() > deadline or ((index, count) == (disk, len(disk)) and not hidden):
+            assert (index, count, hidden) == (disk, len(disk), [])
+            return pictures
+        time.sleep(0.1)
+
+
+def fill(base: Path, chance: random.Random) -> Uploads:
+    """A camera whose files are only overwritten, so that its folders never change."""
+    uploads = Uploads(base / "quiet", chance)
+    for _ in range(500):
+        uploads.upload()
+    for folder in FOLDERS:
+        os.utime(uploads.root / folder, (1, 1))
+    uploads.changes = [uploads.overwrite]
+    return uploads
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_index_and_disk_agree_after_kill_9_at_any_moment(tmp_path, rounds):
+    chance, base = random.Random(SEED), tmp_path / "uploads"
+    busy, quiet = Uploads(base / "busy", chance), fill(base, chance)
+    viewer = Viewer(base / "still", chance)
+    paths: dict[Path, str] = {}
+    for number in range(rounds + 1):
+        with ForkedServer(tmp_path, **SETTINGS) as server:
+            for root in () if paths else (busy.root, quiet.root, viewer.root):
+                root.mkdir(exist_ok=True)
+                camera = {"name": root.name, "folder_path": root.name}
+                answer = requests.post(f"{server.url}/api/cameras", json=camera, timeout=20)
+                paths[root] = f"/api/cameras/{answer.json()['id']}"
+            listed = {root: assert_agreed(server.url + path, root) for root, path in paths.items()}
+            viewer.check(listed[viewer.root])
+            if number < rounds:
+                viewer.refill()
+                viewer.url = server.url + paths[viewer.root]
+                with Job(busy.change), Job(quiet.change), Job(viewer.act):
+                    time.sleep(chance.random() * 3)
+                    server.stop(signal.SIGKILL)
