@@ -83,10 +83,10 @@ function changes(form, limits) {
   const body = {};
   for (const [name, { unit }] of Object.entries(limits)) {
     const input = form.elements[name];
-    if (input.disabled || (input.value === input.defaultValue && !input.validity.badInput)) continue;
     if (input.validity.badInput) {
       throw new Problem(422, { errors: { json: { [name]: ["Give a number."] } } });
     }
+    if (input.disabled || input.value === input.defaultValue) continue;
     const value = Number(input.value);
     if (input.value === "") body[name] = null;
     else body[name] = unit === 1 ? value : Math.round(value * unit);
@@ -99,7 +99,8 @@ function changes(form, limits) {
 }
 
 function number(name, title, hint, value, disabled = false) {
-  return el("p", {}, el("label", { for: `f-${name}` }, title), el("small", { id: `h-${name}` }, hint),
+  return el("p", {}, el("label", { for: `f-${name}` }, title),
+    el("small", { id: `h-${name}` }, hint),
     el("input", { type: "number", step: "any", min: "0", name, id: `f-${name}`, value, disabled,
       "aria-describedby": `h-${name} e-${name}` }),
     el("span", { class: "error", id: `e-${name}` }));

@@ -110,8 +110,8 @@ async function preview(takeBack) {
 
 function deadline(takeBack) {
   if (!takeBack) return [];
-  const time = new Date(Date.now() + SAFE_MINUTES * 60_000);
-  return [el("p", {}, `The limits are saved, but delete nothing before ${time.toLocaleTimeString()}. ` +
+  const time = new Date(Date.now() + SAFE_MINUTES * 60_000).toLocaleTimeString();
+  return [el("p", {}, `The limits are saved, but delete nothing before ${time}. ` +
     "Until then they can be taken back.")];
 }
 
