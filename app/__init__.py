@@ -11,14 +11,25 @@ from werkzeug.routing import MapAdapter
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers
 from .diagnostics import camera as diagnosis
-from .pictures import index
+from .pictures import index, pruning
 from .services import clock_guard, monitor, occurrences, settings
 from .storage import folders
 
 __version__ = "0.1.0"
 
 PARTS = (
-    *(telemetry, db, settings, folders, clock_guard, occurrences, monitor, index, diagnosis),
+    *(
+        telemetry,
+        db,
+        settings,
+        folders,
+        clock_guard,
+        occurrences,
+        monitor,
+        index,
+        pruning,
+        diagnosis,
+    ),
     *(headers, authorize, api, web, errors, cli),
 )
 

@@ -17,6 +17,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
 EARLIEST_SECONDS, LATEST_SECONDS = -62135596800, 253402300799
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+# The clock that shows the time of the last tick (CLOCK_REALTIME_COARSE of linux/time.h).
+REALTIME_COARSE = 5
 # What adjtimex(2) returns if the clock is not synchronised, and more bytes than its struct has.
 TIME_ERROR, TIMEX_BYTES = 5, 512
 # An unsynchronised clock is implausible if it jumps by more than `JUMP`, or if it is ahead of the
@@ -74,6 +76,17 @@ def doubt(reading: Reading, reference: Reference) -> str | None:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def wait_for_tick(moment: datetime) -> None:
+    """Wait until the files that are written do not get an earlier time than a moment just past.
+
+    Linux gives them the time of its last tick, at most 10 ms ago.
+    """
+    for _ in range(20):  # if the clock is set meanwhile, no longer
+        if time.clock_gettime(REALTIME_COARSE) >= moment.timestamp():
+            break
+        time.sleep(0.001)
 
 
 @cache

@@ -134,19 +134,19 @@ SETTINGS = (
         "NVR_KEEP_DAYS",
         Integer(0, 36500),
         "0",
-        "days that pictures and clips are to be kept; 0 for no limit; not used yet",
+        "days that pictures and clips are to be kept; 0 for no limit",
     ),
     Setting(
         "NVR_KEEP_BYTES",
         Integer(0, MOST_BYTES),
         "0",
-        "bytes that all pictures and clips together may take; 0 for no limit; not used yet",
+        "bytes that all pictures and clips together may take; 0 for no limit",
     ),
     Setting(
         "NVR_KEEP_FREE_BYTES",
         Integer(0, MOST_BYTES),
         "0",
-        "bytes that are to stay free on the pictures' file systems; 0 for no limit; not used yet",
+        "bytes that are to stay free on the pictures' file systems; 0 for no limit",
     ),
     Setting(
         "NVR_TIMEZONE",

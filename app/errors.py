@@ -17,7 +17,7 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
-from .pictures import keeping, reading, timeline
+from .pictures import keeping, pruning, reading, timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
 from .services import settings, tokens
@@ -58,6 +58,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     reading.NoThumbnail: "no_thumbnail",
     keeping.PictureKept: "picture_kept",
     removal.NotDeletable: "picture_not_deletable",
+    pruning.RetentionRunning: "retention_running",
     snapshots.PictureIncomplete: "picture_incomplete",
     clips.ClipChanged: "picture_incomplete",
     snapshots.PictureNotFound: "picture_not_found",

@@ -70,6 +70,8 @@ TABLE = {
     },
     409: {
         "picture_kept": "The picture is kept. Release it first.",
+        "retention_running": "Pictures are being deleted by another run. Try again when that has "
+        "ended.",
         "fixed_by_environment": "The service's environment sets this, so it cannot be changed "
         "here. Remove the variable from the environment, or leave the setting out.",
     },

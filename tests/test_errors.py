@@ -16,7 +16,7 @@ from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
-from app.pictures import keeping, reading, timeline
+from app.pictures import keeping, pruning, reading, timeline
 from app.problems import PROBLEMS
 from app.serialization import BadJson
 from app.services import tokens
@@ -41,6 +41,7 @@ FORESEEN = [
     (reading.NoThumbnail(SECRET), 404, "no_thumbnail"),
     (keeping.PictureKept(SECRET), 409, "picture_kept"),
     (removal.NotDeletable(SECRET), 403, "picture_not_deletable"),
+    (pruning.RetentionRunning(SECRET), 409, "retention_running"),
     (timeline.TooManyBuckets(SECRET), 422, "validation_failed"),
     (snapshots.PictureIncomplete(SECRET), 503, "picture_incomplete"),
     (clips.ClipChanged(SECRET), 503, "picture_incomplete"),

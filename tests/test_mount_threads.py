@@ -53,7 +53,7 @@ def test_a_folder_that_hangs_leaves_threads_to_the_other_folders_of_its_mounts(
 ):
     monkeypatch.setattr(mount_threads, "HANGING_SECONDS", 60)
     monkeypatch.setattr(mount_threads, "SLOT_SECONDS", 0)
-    for _ in range(mount_threads.MOUNT_THREADS // 2):
+    for _ in range(mount_threads.REQUEST_THREADS):
         with pytest.raises(StorageNotAnswering):
             threads.ask(lambda: hang.wait(60), 0.1, "front")
     with pytest.raises(FolderBusy):

@@ -1,11 +1,23 @@
-"""Which pictures may be deleted, and which never?"""
+"""Which pictures are deleted, and which never?"""
+
+import os
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app import clock
-from app.models import CameraRetention, RetentionFact
-from app.pictures import suspension
+from app import clock, create_app, db
+from app.db import writer
+from app.models import CameraRetention, Event, KeptPicture, RetentionFact
+from app.pictures import prune_record, pruning, suspension
 from app.services.clock_guard import ClockGuard
+from tests.pictures import picture
+from tests.posting import post_camera, post_event
+from tests.rows import entries_of
+
+URL = "/api/system/retention"
+DAY = 24 * 3600
 
 
 def changed_at():
@@ -54,3 +66,447 @@ def test_nothing_is_deleted_while_the_clock_is_implausible(app, monkeypatch):
 def test_nothing_is_deleted_while_the_base_path_is_missing(app, base):
     base.rename(base.with_name("elsewhere"))
     assert suspension.reason(app) == "base_path_missing"
+
+
+def upload(base, name, days=9.0, data=b"picture", folder="front"):
+    """A picture or clip that was taken so many days ago."""
+    path = base / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (time.time() - days * DAY,) * 2)
+    return path
+
+
+def ago(days=0.0, seconds=0.0):
+    moment = datetime.now(UTC) - timedelta(days=days, seconds=seconds)
+    return moment.isoformat()
+
+
+def files(base, folder="front"):
+    """The names of all files and folders."""
+    top = base / folder
+    return sorted(str(path.relative_to(top)) for path in top.rglob("*"))
+
+
+def keep(client, **limits):
+    assert client.patch("/api/settings", json=limits).status_code == 200
+
+
+def keep_of(client, camera, **limits):
+    answer = client.patch(f"/api/cameras/{camera['id']}/settings", json=limits)
+    assert answer.status_code == 200, answer.text
+
+
+def prune(client):
+    """What a run deleted, which a dry run has said before."""
+    dry = client.post(f"{URL}?dry_run=true")
+    real = client.post(URL)
+    assert (dry.status_code, real.status_code) == (200, 200), real.text
+    assert dry.get_json() == real.get_json() | {"dry_run": True}
+    return real.get_json()
+
+
+def before_deletion(monkeypatch, action):
+    """Do something after files were chosen and before they are deleted."""
+    begin = prune_record.Record.begin
+
+    def act(self, chosen):
+        begin(self, chosen)
+        action()
+
+    monkeypatch.setattr(prune_record.Record, "begin", act)
+
+
+def while_hidden(monkeypatch, action):
+    """Do something while the first file has its hidden name."""
+    rename, done = os.rename, []
+
+    def act(source, target, **folders):
+        rename(source, target, **folders)
+        if target.endswith(".deleted") and not done:
+            done.append(target)
+            action()
+
+    monkeypatch.setattr(os, "rename", act)
+
+
+@pytest.fixture
+def week(base, camera, client):
+    """A picture and a clip a day, the last ones of now; pictures are kept for three days."""
+    for days in range(7):
+        upload(base, f"{days}.jpg", days)
+        upload(base, f"{days}.mp4", days, b"clip")
+    keep(client, keep_days=3)
+    return camera
+
+
+def test_what_is_too_old_goes_and_everything_else_stays(client, week, base):
+    body = prune(client)
+    assert files(base) == [f"{n}.{kind}" for n in range(3) for kind in ("jpg", "mp4")]
+    oldest, newest = (clock.parse(body["cameras"][0].pop(n)) for n in ("oldest", "newest"))
+    assert [(clock.now() - moment).days for moment in (oldest, newest)] == [6, 3]
+    camera = {"camera_id": week["id"], "name": "Front Door", "existing": 0}
+    counts = {"pictures": 4, "clips": 4, "bytes": 44}
+    assert body == {"dry_run": False, "suspended": None, **counts, "cameras": [camera | counts]}
+
+
+def test_without_a_limit_nothing_goes(client, week, base):
+    keep(client, keep_days=0)
+    before = files(base)
+    assert prune(client)["pictures"] == 0
+    assert files(base) == before
+
+
+def test_a_run_has_one_audit_entry_if_something_went(client, week):
+    body = prune(client)
+    (entry,) = entries_of("retention")
+    assert (entry["action"], entry["resource_type"]) == ("pictures_pruned", "system")
+    assert entry["actor"] == "anonymous"
+    assert entry["details"] == body
+    prune(client)
+    assert len(entries_of("retention")) == 1
+
+
+def test_folders_that_become_empty_go_but_not_the_cameras(client, camera, base):
+    upload(base, "2025/11/01/a.jpg")
+    upload(base, "2025/12/01/b.jpg")
+    upload(base, "2025/12/notes.txt")
+    (base / "front/empty").mkdir()
+    inner = post_camera(client, "Inner", "front/2025/11/01")
+    keep_of(client, inner, prune_existing=True)
+    upload(base, "now.jpg", 0)
+    keep(client, keep_days=1)
+    prune(client)
+    expected = ["2025", "2025/11", "2025/11/01", "2025/11/01/a.jpg", "2025/12"]
+    assert files(base) == [*expected, "2025/12/notes.txt", "empty", "now.jpg"]
+
+
+def test_the_keep_days_of_a_camera_go_before_those_of_the_box(client, week, base):
+    keep_of(client, week, keep_days=5)
+    prune(client)
+    assert files(base) == [f"{n}.{kind}" for n in range(5) for kind in ("jpg", "mp4")]
+    keep_of(client, week, keep_days=0)
+    assert prune(client)["bytes"] == 0
+
+
+def test_the_oldest_go_until_a_camera_keeps_its_bytes(client, week, base):
+    keep(client, keep_days=0)
+    keep_of(client, week, keep_bytes=37)  # of 77
+    prune(client)
+    stays = [f"{n}.{kind}" for n in range(3) for kind in ("jpg", "mp4")]
+    assert files(base) == [*stays, "3.mp4"]
+
+
+def test_the_oldest_of_all_cameras_go_until_the_box_keeps_its_bytes(client, week, base):
+    other = post_camera(client)
+    for days in range(9):
+        upload(base, f"{days}.jpg", days + 0.5, folder="garden")
+    keep(client, keep_days=0, keep_bytes=77 + 63 - 3 * 7)
+    body = prune(client)
+    assert {row["camera_id"]: row["pictures"] for row in body["cameras"]} == {
+        week["id"]: 0,
+        other["id"]: 3,
+    }
+    keep(client, keep_bytes=77 + 63 - 3 * 7 - 10)
+    body = prune(client)
+    assert [row["bytes"] for row in body["cameras"]] == [11, 0]
+
+
+def test_all_limits_hold_together(client, week, base):
+    upload(base, "large.jpg", 1, b"x" * 100)
+    keep(client, keep_days=5, keep_bytes=120)
+    keep_of(client, week, keep_bytes=150)
+    prune(client)
+    assert files(base) == ["0.jpg", "0.mp4", "1.mp4", "large.jpg"]
+
+
+def test_the_newest_picture_and_the_newest_clip_of_a_camera_stay(client, camera, base):
+    for days in (5, 6, 7):
+        upload(base, f"{days}.jpg", days)
+        upload(base, f"{days}.mp4", days)
+    keep(client, keep_days=1)
+    keep_of(client, camera, keep_bytes=1)
+    prune(client)
+    assert files(base) == ["5.jpg", "5.mp4"]
+
+
+def test_the_newest_of_each_camera_by_its_own_pattern_stay(client, camera, base):
+    second = post_camera(client, "Second", "front")
+    keep_of(client, camera, file_pattern="a*")
+    keep_of(client, second, file_pattern="b*")
+    for days, name in ((1, "a1"), (2, "a2"), (3, "b3"), (4, "b4")):
+        upload(base, f"{name}.jpg", days)
+    keep(client, keep_days=1)
+    prune(client)
+    assert files(base) == ["a1.jpg", "b3.jpg"]
+
+
+def test_the_picture_that_the_snapshot_shows_stays(client, camera, base):
+    upload(base, "whole.jpg", 8, picture())
+    upload(base, "older.jpg", 9, picture())
+    for days in range(3, 7):
+        upload(base, f"{days}.jpg", days, picture()[:-30])
+    shown = client.get(f"/api/cameras/{camera['id']}/snapshot")
+    assert "whole.jpg" in shown.headers["Content-Disposition"]
+    keep(client, keep_days=1)
+    prune(client)
+    assert files(base) == ["3.jpg", "whole.jpg"]
+
+
+def test_a_picture_stays_that_the_snapshot_shows_when_it_is_to_be_deleted(
+    client, camera, base, monkeypatch
+):
+    for days in range(5, 8):
+        upload(base, f"{days}.jpg", days, picture())
+    upload(base, "now.jpg", 0, picture()[:-30])
+    before_deletion(monkeypatch, (base / "front/5.jpg").unlink)
+    keep(client, keep_days=1)
+    client.post(URL)
+    assert files(base) == ["6.jpg", "now.jpg"]
+
+
+def test_the_newest_picture_stays_though_newer_ones_vanish_meanwhile(
+    client, camera, base, monkeypatch
+):
+    for days in range(6):
+        upload(base, f"{days}.jpg", days)
+
+    def vanish():
+        for days in range(3):
+            (base / f"front/{days}.jpg").unlink()
+
+    before_deletion(monkeypatch, vanish)
+    keep(client, keep_days=2)
+    client.post(URL)
+    assert files(base) == ["3.jpg"]
+
+
+def picture_id(client, camera, name):
+    listed = client.get(f"/api/cameras/{camera['id']}/pictures?limit=1000").get_json()["pictures"]
+    return next(each["id"] for each in listed if each["name"] == name)
+
+
+def mark(client, camera, name):
+    url = f"/api/cameras/{camera['id']}/pictures/{picture_id(client, camera, name)}/keep"
+    assert client.put(url).status_code == 200
+
+
+def test_a_kept_picture_stays(client, week, base):
+    mark(client, week, "5.jpg")
+    mark(client, week, "6.mp4")
+    prune(client)
+    assert {"5.jpg", "6.mp4"} <= set(files(base))
+    assert not {"5.mp4", "6.jpg"} & set(files(base))
+
+
+@pytest.mark.parametrize("when", [before_deletion, while_hidden])
+def test_a_picture_that_is_kept_meanwhile_stays(app, week, base, monkeypatch, when):
+    """The mark is set by another process, which has no lock of this one."""
+    path = base / "front/6.jpg"
+    status = path.stat()
+
+    def keep_it():
+        def change():
+            KeptPicture.keep(week["id"], "6.jpg", status, clock.rfc3339(clock.now()))
+
+        writer.run(change)
+
+    when(monkeypatch, keep_it)
+    app.test_client().post(URL)
+    assert "6.jpg" in files(base)
+    assert "6.mp4" not in files(base)
+
+
+def test_pictures_of_an_unreviewed_event_stay(client, camera, base):
+    moment = datetime.now(UTC) - timedelta(days=9)
+    for seconds in (-32, -29, 0, 60, 89, 92, 179, 182):
+        age = 9 - seconds / DAY
+        upload(base, f"{seconds}.jpg", age)
+        upload(base, f"{seconds}.mp4", age)
+    upload(base, "now.jpg", 0)
+    upload(base, "now.mp4", 0)
+    end = moment + timedelta(seconds=60)
+    event = post_event(client, camera, started_at=moment.isoformat(), ended_at=end.isoformat())
+    keep(client, keep_days=1)
+    prune(client)
+    pictures = {f"{n}.jpg" for n in (-29, 0, 60, 89)}
+    clips = {f"{n}.mp4" for n in (-29, 0, 60, 89, 92, 179)}
+    assert set(files(base)) == pictures | clips | {"now.jpg", "now.mp4"}
+    client.patch(f"/api/events/{event['id']}", json={"reviewed": True})
+    prune(client)
+    assert files(base) == ["now.jpg", "now.mp4"]
+
+
+def test_an_open_event_counts_as_ended_an_hour_after_its_start(client, camera, base):
+    for minutes in (0, 59, 62):
+        upload(base, f"{minutes}.jpg", 9 - minutes * 60 / DAY)
+    upload(base, "now.jpg", 0)
+    post_event(client, camera, started_at=ago(9))
+    keep(client, keep_days=1)
+    prune(client)
+    assert files(base) == ["0.jpg", "59.jpg", "now.jpg"]
+
+
+def test_an_event_holds_its_pictures_for_30_days_after_it_was_entered(client, week, base):
+    event = post_event(client, week, started_at=ago(6))
+    entered_at = clock.rfc3339(clock.now() - timedelta(days=29, hours=23))
+    writer.run(lambda: Event.change(event["id"], {"entered_at": entered_at}))
+    prune(client)
+    assert "6.jpg" in files(base)
+    entered_at = clock.rfc3339(clock.now() - timedelta(days=30, seconds=1))
+    writer.run(lambda: Event.change(event["id"], {"entered_at": entered_at}))
+    prune(client)
+    assert "6.jpg" not in files(base)
+
+
+@pytest.mark.parametrize("when", [before_deletion, while_hidden])
+def test_the_pictures_of_an_event_that_is_posted_meanwhile_stay(
+    app, week, base, monkeypatch, when
+):
+    client = app.test_client()
+    when(monkeypatch, lambda: post_event(app.test_client(), week, started_at=ago(6)))
+    client.post(URL)
+    assert {"6.jpg", "6.mp4"} <= set(files(base))
+    assert "5.jpg" not in files(base)
+
+
+def test_files_from_before_the_camera_stay(client, base):
+    for n in range(3):
+        upload(base, f"film{n}.mp4", 400 + n)
+    camera = post_camera(client, "Front", "front")
+    for n in range(3):
+        upload(base, f"{n}.mp4", 300 + n)
+    keep(client, keep_days=1, keep_bytes=1, keep_free_bytes=2**62)
+    keep_of(client, camera, keep_bytes=1)
+    body = prune(client)
+    assert files(base) == ["0.mp4", "film0.mp4", "film1.mp4", "film2.mp4"]
+    assert body["cameras"][0]["existing"] == 3
+
+
+def test_files_from_before_the_camera_go_if_it_is_told_so(client, base):
+    for n in range(3):
+        upload(base, f"film{n}.mp4", 400 + n)
+    camera = post_camera(client, "Front", "front")
+    keep_of(client, camera, prune_existing=True, keep_days=1)
+    body = prune(client)
+    assert files(base) == ["film0.mp4"]
+    assert body["cameras"][0]["existing"] == 0
+
+
+def test_files_stay_that_were_in_a_folder_when_a_camera_was_given_it(client, camera, base):
+    upload(base, "film.jpg", 99, folder="films")
+    upload(base, "other.jpg", 99, folder="films")
+    client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "films"})
+    upload(base, "new.jpg", 2, folder="films")
+    upload(base, "newer.jpg", 1, folder="films")
+    keep(client, keep_days=1)
+    prune(client)
+    assert files(base, "films") == ["film.jpg", "newer.jpg", "other.jpg"]
+
+
+def test_files_stay_that_were_below_another_base_path(environ, client, week, base, tmp_path):
+    """The folder of the same name below it is another one."""
+    client.post(URL)
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    upload(other, "film.jpg", 99)
+    upload(other, "film.mp4", 99)
+    moved = create_app(environ | {"NVR_FOSCAM_BASE_PATH": str(other)})
+    db.migrate()
+    before = files(other)
+    body = prune(moved.test_client())
+    assert files(other) == before
+    assert body["cameras"][0]["existing"] == len(before)
+    moved.extensions["folders"].retain(())
+
+
+def test_other_files_stay(client, week, base):
+    for name in ("film.avi.part", "tax.pdf", ".hidden.jpg", "notes", "#recycle/a.jpg"):
+        upload(base, name, 99)
+    upload(base, "empty.jpg", 99, b"")
+    before = set(files(base))
+    prune(client)
+    gone = before - set(files(base))
+    assert gone == {f"{n}.{kind}" for n in range(3, 7) for kind in ("jpg", "mp4")}
+
+
+def test_files_that_do_not_match_the_pattern_stay(client, week, base):
+    keep_of(client, week, file_pattern="*.jpg")
+    prune(client)
+    assert {f"{n}.mp4" for n in range(7)} <= set(files(base))
+
+
+def test_nothing_is_deleted_through_a_link(client, week, base, tmp_path):
+    outside = tmp_path / "outside"
+    upload(tmp_path, "film.jpg", 99, folder="outside")
+    upload(tmp_path, "film.mp4", 99, folder="outside")
+    os.symlink(outside, base / "front/linked")
+    os.symlink(outside / "film.jpg", base / "front/link.jpg")
+    prune(client)
+    assert files(tmp_path, "outside") == ["film.jpg", "film.mp4"]
+    assert {"linked", "link.jpg"} <= set(files(base))
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_folder_that_is_swapped_meanwhile_loses_nothing(
+    client, camera, base, tmp_path, monkeypatch, is_linked
+):
+    for n in range(3):
+        upload(base, f"day/{n}.jpg", 9 + n)
+        upload(tmp_path, f"{n}.jpg", 9 + n, folder="outside")
+    upload(base, "now.jpg", 0)
+
+    def swap():
+        (base / "front/day").rename(base / "aside")
+        if is_linked:
+            os.symlink(tmp_path / "outside", base / "front/day")
+        else:
+            (tmp_path / "outside").rename(base / "front/day")
+
+    before_deletion(monkeypatch, swap)
+    keep(client, keep_days=1)
+    assert client.post(URL).get_json()["pictures"] == 0
+    names = ["0.jpg", "1.jpg", "2.jpg"]
+    assert files(base, "aside") == names
+    assert sorted(os.listdir(base / "front/day")) == names
+
+
+def test_a_camera_outside_of_the_base_loses_nothing(client, base, tmp_path):
+    upload(tmp_path, "film.jpg", 99, folder="outside")
+    upload(tmp_path, "new.jpg", 9, folder="outside")
+    camera = post_camera(client, "Outside", str(tmp_path / "outside"))
+    keep_of(client, camera, prune_existing=True, keep_days=1)
+    assert prune(client)["pictures"] == 0
+    assert files(tmp_path, "outside") == ["film.jpg", "new.jpg"]
+
+
+def test_a_file_that_was_replaced_meanwhile_stays(client, week, base, monkeypatch):
+    before_deletion(monkeypatch, lambda: upload(base, "6.jpg", 6, b"another"))
+    client.post(URL)
+    assert (base / "front/6.jpg").read_bytes() == b"another"
+    assert "5.jpg" not in files(base)
+
+
+def test_nothing_goes_while_the_clock_is_implausible(client, week, base, monkeypatch):
+    monkeypatch.setattr(ClockGuard, "doubt", lambda _: "it jumped by 2 hours")
+    before = files(base)
+    body = prune(client)
+    assert (body["suspended"], body["pictures"], body["bytes"]) == ("clock", 0, 0)
+    assert files(base) == before
+
+
+def test_a_run_ends_when_the_clock_becomes_implausible(client, week, base, monkeypatch):
+    monkeypatch.setattr(pruning, "FILES_AT_ONCE", 1)
+    doubt = lambda _: "it jumped by 2 hours"  # noqa: E731
+    before_deletion(monkeypatch, lambda: monkeypatch.setattr(ClockGuard, "doubt", doubt))
+    body = client.post(URL).get_json()
+    assert (body["suspended"], body["pictures"] + body["clips"]) == ("clock", 1)
+    (entry,) = entries_of("retention")
+    assert entry["details"]["bytes"] == body["bytes"]
+
+
+def test_nothing_goes_while_the_base_path_is_missing(client, week, base):
+    aside = base.rename(base.with_name("aside"))
+    body = prune(client)
+    assert (body["suspended"], body["pictures"]) == ("base_path_missing", 0)
+    assert len(files(aside)) == 14

@@ -8,6 +8,7 @@ from flask import Response, current_app, request
 from .. import clock
 from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
+from ..pictures.pruning import Pruner
 from ..schemas import settings as settings_schemas
 from ..schemas import system as schemas
 from ..services import health, stats
@@ -81,6 +82,21 @@ def get_stats() -> Row:
 def get_storage() -> Row:
     """Get how many bytes are free and used, and how many rows are stored"""
     return stats.storage(base_path(), folders().threads)
+
+
+@blp.post("/api/system/retention")
+@blp.arguments(schemas.RetentionQuerySchema, location="query")
+@blp.response(
+    200,
+    schemas.RetentionSchema,
+    example=schemas.EXAMPLE_RETENTION,
+    problems=("retention_running",),
+)
+def delete_pictures(query: Row) -> Row:
+    """Delete the pictures and clips that exceed the limits, or say which would go"""
+    pruner: Pruner = current_app.extensions["pruner"]
+    report, _ = pruner.dry_run() if query["dry_run"] else pruner.run(caller())
+    return report
 
 
 @metrics_blp.get("/metrics")

@@ -6,7 +6,7 @@ from flask import Flask
 
 from . import connection, files, migrations, writer
 from .backup import InvalidDatabaseFile
-from .connection import DatabaseBusy, DriverError, database, failure_of
+from .connection import DatabaseBusy, DriverError, data_version, database, failure_of
 from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
 
@@ -35,7 +35,12 @@ def close_all() -> None:
 
 def acquire_leader_lock() -> int | None:
     """A descriptor that makes this process the leader on this database; None if there is one."""
-    return files.acquire_leader_lock(database.path)
+    return files.acquire_lock(f"{database.path}.monitor")
+
+
+def acquire_pruning_lock() -> int | None:
+    """A descriptor while which nobody else deletes pictures; None if somebody does."""
+    return files.acquire_lock(f"{database.path}.prune")
 
 
 def mark_followed(is_followed: bool) -> bool:

@@ -120,6 +120,15 @@ def failure_of(error: BaseException | None) -> str:
     return "unavailable"
 
 
+def data_version() -> tuple[Any, int]:
+    """A value that stays the same while no other connection commits a change to the database.
+
+    Only values of one thread can be compared (sqlite.org/pragma.html#pragma_data_version).
+    """
+    connection = database.connection()
+    return connection, connection.execute("PRAGMA data_version").fetchone()[0]
+
+
 def is_busy(error: BaseException) -> bool:
     """Whether another process held the database for longer than SQLite waits."""
     return failure_of(error) == "busy"

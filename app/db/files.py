@@ -61,10 +61,10 @@ class UsageLocks:
 usage_locks = UsageLocks()
 
 
-def acquire_leader_lock(path: str) -> int | None:
-    """A descriptor that makes this process the leader on the database; None if there is one."""
+def acquire_lock(path: str) -> int | None:
+    """A descriptor that holds the lock file at ``path``; None if it is held already."""
     with suppress(InUse):
-        return _acquire(f"{path}.monitor", fcntl.LOCK_EX)
+        return _acquire(path, fcntl.LOCK_EX)
     return None
 
 

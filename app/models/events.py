@@ -5,7 +5,17 @@ from typing import Any
 
 from peewee import SQL, BooleanField, FloatField, ForeignKeyField, IntegerField, TextField, fn
 
-from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, chunks, compiled, generated
+from .. import clock
+from ..db.base import (
+    AutoIncrementField,
+    BaseModel,
+    Parameter,
+    Row,
+    chunks,
+    compiled,
+    generated,
+    indexed_by,
+)
 from .cameras import Camera, Progress
 
 RISK_LEVELS = ("low", "medium", "high", "critical")
@@ -18,7 +28,10 @@ CONFIDENCE_BUCKETS = range(21)
 # Before and after every name in `Event.object_types`; no name contains it (`schemas.common`).
 SEPARATOR = "\n"
 ROWS_AT_ONCE = 100_000
+# An event without an end counts as ended so many seconds after its start.
+OPEN_SECONDS = 3600
 # The columns of an event that only filters and retention use.
+UNREVIEWED_INDEX = "event_camera_id_entered_at_started_at_ended_at"
 HIDDEN_COLUMNS = ("object_types", "entered_at")
 
 
@@ -79,6 +92,22 @@ class Event(BaseModel):
     @classmethod
     def shape(cls, row: Row) -> Row:
         return row | {"reviewed": bool(row["reviewed"])}
+
+    @classmethod
+    def is_unreviewed_between(
+        cls, camera_id: str, first_us: int, last_us: int, entered_after: str
+    ) -> bool:
+        """Whether an unreviewed event of the camera lies in a period, ends included.
+
+        Only those count that were entered after this time. An open event counts as ended an hour
+        after its start.
+        """
+        first, last = (clock.rfc3339(clock.from_ns(us * 1000)) for us in (first_us, last_us))
+        open_us = first_us - OPEN_SECONDS * 10**6
+        values = {"camera_id": camera_id, "entered_after": entered_after, "first": first}
+        open_since = clock.rfc3339(clock.from_ns(open_us * 1000))
+        found = _unreviewed_between().one(**values, last=last, open_since=open_since)
+        return found is not None
 
     @classmethod
     def sets_of_types(cls, most: int) -> list[str] | None:
@@ -200,6 +229,23 @@ def _delete_all(model: type[BaseModel], camera_id: str, progress: Progress) -> i
 @compiled
 def _first_types() -> Any:
     return Event.select(fn.MIN(Event.object_types))
+
+
+@compiled
+def _unreviewed_between() -> Any:
+    is_open = Event.ended_at.is_null() & (Event.started_at >= Parameter("open_since"))
+    query = (
+        Event.select(Event.started_at)
+        .from_(indexed_by(Event, UNREVIEWED_INDEX))
+        .where(
+            Event.camera == Parameter("camera_id"),
+            Event.entered_at > Parameter("entered_after"),
+            Event.started_at <= Parameter("last"),
+            (Event.ended_at >= Parameter("first")) | is_open,
+            SQL("reviewed = 0"),
+        )
+    )
+    return query.limit(1)
 
 
 @compiled

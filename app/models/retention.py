@@ -19,16 +19,26 @@ class RetentionFact(BaseModel):
     @classmethod
     def note(cls, name: str, value: Any, changed_at: str) -> None:
         """Store the value and the time, unless it is the stored one; call it inside a change."""
-        text, known = json.dumps(value, ensure_ascii=False), cls.find(name=name)
+        text, known = cls.encode(value), cls.find(name=name)
         if known is None or known["value"] != text:
             cls.remove(name)
             cls.insert_row({"name": name, "value": text, "changed_at": changed_at})
+
+    @staticmethod
+    def encode(value: Any) -> str:
+        """The value as it is stored."""
+        return json.dumps(value, ensure_ascii=False)
+
+    @staticmethod
+    def decode(row: Row) -> Any:
+        """The value of a row."""
+        return json.loads(row["value"])
 
 
 class PruningRun(BaseModel):
     """A run that deletes pictures, or one that was cut off before its audit entry was written."""
 
-    # Occurs in the hidden names of the files that the run deletes.
+    # Random.
     token = TextField(primary_key=True)
     # Who began it, what has been deleted so far, and which files are deleted next, as JSON.
     by = TextField()

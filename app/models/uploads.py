@@ -18,6 +18,11 @@ def uploads_before(camera: int, is_clip: bool, key: Key, limit: int) -> list[Upl
     return _uploads_before().tuples(key_us=key[0], key_tag=key[1], **values)
 
 
+def count_changed(camera: int, before_us: int) -> int:
+    """How many pictures and clips last changed before a time; reads through all of them."""
+    return int(_count_changed().scalar(camera=camera, before_us=before_us))
+
+
 def counts_by_time(
     camera: int, is_clip: bool, period: tuple[int, int], origin_us: int, length_us: int
 ) -> list[tuple[int, int]]:
@@ -38,6 +43,13 @@ def _uploads_before() -> Any:
     newest_first = Picture.taken_us.desc(), Picture.tag.desc()
     query = query.where(*_of_kind(), is_before).order_by(*newest_first)
     return query.limit(Parameter("limit"))
+
+
+@compiled
+def _count_changed() -> Any:
+    is_earlier = Picture.changed_us < Parameter("before_us")
+    query = Picture.select(fn.COUNT(SQL("*")))
+    return query.where(Picture.camera == Parameter("camera"), is_earlier)
 
 
 @compiled

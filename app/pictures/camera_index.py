@@ -119,6 +119,10 @@ class CameraIndex:
         """The result of a function that reads the camera's folder: see `Folders.ask`."""
         return self._folders.ask(function, self._base, self._folder_path)
 
+    def work(self, function: Callable[[], Answer]) -> Answer:
+        """The same for work in the background, which takes the place of no request."""
+        return self._folders.threads.ask(function, self._base, self._folder_path)
+
     def clip(self, file: int, status: os.stat_result) -> OpenClip:
         """The clip of an open file of the camera's folder."""
         return OpenClip(file, status, self._folders.threads, self._base, self._folder_path)

@@ -11,6 +11,7 @@ from ..models import BadCursor, NotFound, Row
 from ..models.keyset import cursor_signer
 from ..models.picture_folders import TOTALS
 from ..models.pictures import IndexedPicture, Key, Picture
+from ..models.uploads import count_changed
 from ..storage.names import as_text
 from .camera_index import CameraIndex
 from .files import content_type, id_of, parse_id
@@ -115,6 +116,16 @@ class Listing:
             kinds = filters.kinds
             return sum(self._count(filters, row, corrections, is_clip) for is_clip in kinds)
 
+    def count_changed(self, before_us: int) -> int:
+        """How many files last changed before a time, by their ctime."""
+        with self.state() as (row, corrections):
+            changes = sum(
+                sign * (each.changed_us < before_us)
+                for rows, sign in ((corrections.added, 1), (corrections.removed, -1))
+                for each in rows
+            )
+            return changes + (count_changed(row["id"], before_us) if row["id"] else 0)
+
     def totals(self) -> Row:
         """``pictures``, ``picture_bytes``, ``clips`` and ``clip_bytes`` of the camera."""
         with self.state() as (row, corrections):
@@ -148,11 +159,20 @@ class Listing:
                 found += [changes[n].now if n in changes else rows.get(n) for n in names]
         return {row.path: row for row in found if row is not None}
 
+    def first(self, filters: Filters, limit: int) -> list[IndexedPicture]:
+        """The first rows that match, in the order of the list."""
+        return self._rows(filters, None, limit, filters.newest_first)
+
     def every(self, filters: Filters) -> Iterator[IndexedPicture]:
         """All rows that match; only some are in memory at a time."""
-        key: Key | None = None
-        while rows := self._rows(filters, key, ROWS_AT_ONCE, filters.newest_first):
+        for rows in self.parts(filters, ROWS_AT_ONCE):
             yield from rows
+
+    def parts(self, filters: Filters, rows_at_once: int) -> Iterator[list[IndexedPicture]]:
+        """The same in lists of at most ``rows_at_once``."""
+        key: Key | None = None
+        while rows := self._rows(filters, key, rows_at_once, filters.newest_first):
+            yield rows
             key = rows[-1].key
 
     def _count(self, filters: Filters, row: Row, corrections: Corrections, is_clip: bool) -> int:

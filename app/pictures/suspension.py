@@ -9,6 +9,7 @@ from ..storage import safe_open
 from ..storage.mount_threads import StorageThreads
 
 CLOCK, BASE_PATH_MISSING = "clock", "base_path_missing"
+REASONS = (CLOCK, BASE_PATH_MISSING)
 
 
 def reason(app: Flask) -> str | None:

@@ -103,15 +103,15 @@ class CameraSettingsUpdateSchema(Schema):
         "Seconds without an upload until offline; 0: never, null: the box's",
     )
     keep_days = _integer(
-        0, MOST_DAYS, "Days to keep pictures and clips; 0: no limit, null: the box's; not used yet"
+        0, MOST_DAYS, "Days to keep pictures and clips; 0: no limit, null: the box's"
     )
     keep_bytes = _integer(
-        0, MOST_BYTES, "Bytes that pictures and clips may take; 0 or null: no limit; not used yet"
+        0, MOST_BYTES, "Bytes that pictures and clips may take; 0 or null: no limit"
     )
     prune_existing = StrictBoolean(
         metadata={
             "description": "Whether files from before the camera was given its folder may be "
-            "deleted; not used yet"
+            "deleted"
         }
     )
     group = CleanString(
@@ -120,9 +120,7 @@ class CameraSettingsUpdateSchema(Schema):
         metadata={"description": "Name of a group of cameras", **CLEAN_PATTERN},
     )
     position = _integer(-MOST_BYTES, MOST_BYTES, "Place among the other cameras")
-    moment_gap_seconds = _integer(
-        1, 86400, "Pause that ends a series of uploads; null: 60; not used yet"
-    )
+    moment_gap_seconds = _integer(1, 86400, "Pause that ends a series of uploads; null: 60")
 
 
 class EffectiveSettingsSchema(ResponseSchema):

@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 
 from ..models import STATUSES
-from .common import PageQuerySchema, PageSchema, PeriodQuerySchema, ResponseSchema
+from ..pictures.suspension import REASONS
+from .common import (
+    PageQuerySchema,
+    PageSchema,
+    PeriodQuerySchema,
+    QueryBoolean,
+    ResponseSchema,
+)
 
 EXAMPLE_METRICS = """\
 # HELP nvr_snapshots_total Snapshots asked for, by what was answered.
@@ -43,6 +50,25 @@ EXAMPLE_STORAGE = {
     "used_bytes": 10737418240,
     "database_bytes": 1048576,
     "rows": {"camera": 3, "event": 37, "detection": 1200, "audit_entry": 51},
+}
+EXAMPLE_RETENTION = {
+    "dry_run": True,
+    "suspended": None,
+    "pictures": 1200,
+    "clips": 30,
+    "bytes": 734003200,
+    "cameras": [
+        {
+            "camera_id": "6f0c7f2e-6e0b-4a51-9b1e-6a3b6f0d9a11",
+            "name": "Front Door",
+            "pictures": 1200,
+            "clips": 30,
+            "bytes": 734003200,
+            "oldest": "2025-11-01T00:00:12.000000Z",
+            "newest": "2025-11-23T11:59:48.000000Z",
+            "existing": 12,
+        }
+    ],
 }
 EXAMPLE_ENTRY = {
     "id": 2,
@@ -108,6 +134,40 @@ class StorageSchema(ResponseSchema):
     rows = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "By table"}
     )
+
+
+class RetentionQuerySchema(Schema):
+    dry_run = QueryBoolean(
+        load_default=False, metadata={"description": "Delete nothing, only say what would go"}
+    )
+
+
+class CameraRetentionSchema(ResponseSchema):
+    """The files of a camera that go. One that several cameras have counts for each of them."""
+
+    camera_id = fields.UUID()
+    name = fields.String()
+    pictures = fields.Integer()
+    clips = fields.Integer()
+    bytes = fields.Integer()
+    oldest = fields.AwareDateTime(allow_none=True)
+    newest = fields.AwareDateTime(allow_none=True)
+    existing = fields.Integer(metadata={"description": "Files from before the camera, which stay"})
+
+
+class RetentionSchema(ResponseSchema):
+    """What a run has deleted, or would delete; each file counts once."""
+
+    dry_run = fields.Boolean()
+    suspended = fields.String(
+        allow_none=True,
+        validate=validate.OneOf((*REASONS, None)),
+        metadata={"description": "Why nothing is deleted at the moment"},
+    )
+    pictures = fields.Integer()
+    clips = fields.Integer()
+    bytes = fields.Integer()
+    cameras = fields.List(fields.Nested(CameraRetentionSchema))
 
 
 class AuditEntrySchema(ResponseSchema):

@@ -89,6 +89,7 @@ def main(app: Flask) -> None:
     notify("STOPPING=1")
     for job in jobs:
         job.ask_to_stop()
+    app.extensions["pruner"].stop()
     loop.close(ANSWER_SECONDS)
     deadline = time.monotonic() + STOP_JOBS_SECONDS
     for job in jobs:
@@ -111,6 +112,7 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),
         Job("usage of tokens", USAGE_SECONDS, usage.write, usage.write),
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
+        Job("retention of pictures", CHANGE_SECONDS, app.extensions["pruner"].run_if_due),
     ]
     for job in jobs:
         job.start()

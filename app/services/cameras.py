@@ -105,7 +105,10 @@ def get_camera(camera_id: str) -> Row:
 
 def create_camera(fields: Row, by: Caller) -> Row:
     """Create a camera with these ``fields`` and return its row."""
-    return writer.run(lambda: _create(fields, by))
+    camera = writer.run(lambda: _create(fields, by))
+    # What it uploads from now on is not from before it.
+    clock.wait_for_tick(clock.parse(camera["created_at"]))
+    return camera
 
 
 def update_camera(camera_id: str, fields: Row, by: Caller, settings: Row | None = None) -> Row:
@@ -116,7 +119,10 @@ def update_camera(camera_id: str, fields: Row, by: Caller, settings: Row | None 
             change_settings(camera_id, settings, by)
         return _update(camera_id, fields, by)
 
-    return pending_updates.transact(change)
+    camera = pending_updates.transact(change)
+    if "folder_path" in fields:
+        clock.wait_for_tick(clock.now())
+    return camera
 
 
 def delete_camera(camera_id: str, by: Caller, progress: Progress = lambda _: None) -> Row:

@@ -17,9 +17,9 @@ from . import safe_open
 from .filesystems import Mount, MountTable, mounts
 from .safe_open import StorageNotAnswering
 
-# How many threads read the same mounts. A folder that hangs may keep two by requests, one by the
-# monitor and one by the index; the last is for the other folders.
-MOUNT_THREADS = 5
+# How many threads read the same mounts. A folder that hangs may keep two by requests, and one each
+# by the monitor, the index and the deletion of pictures; the last is for the other folders.
+MOUNT_THREADS, REQUEST_THREADS = 6, 2
 # In seconds: when mounts count as hanging, and when only a few callers may go on waiting.
 HANGING_SECONDS, SILENT_SECONDS = 4.0, 0.25
 # How often, and for how many seconds each time, a request waits for one of the threads that the
@@ -88,7 +88,7 @@ class MountThreads:
         self.mounts, self._patience = asked, patience
         # Whether the last operation failed because storage does not answer.
         self.has_failed = False
-        self._slots = ConcurrencyLimit(MOUNT_THREADS // 2)
+        self._slots = ConcurrencyLimit(REQUEST_THREADS)
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         # How many tasks have no answer yet, and when some answer came last.

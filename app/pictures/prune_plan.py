@@ -1,0 +1,203 @@
+"""Which files go, and in which order? The only decision, of a dry run as of a real one."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+
+from .. import clock
+from ..models import Row
+from ..models.pictures import IndexedPicture, Key
+from .prune_rules import NEVER_US, PrunedCamera
+from .pruned_box import Box, File
+
+# Only files that are older than this go for the sake of free space, in microseconds.
+FREE_SPACE_AGE_US = 24 * 3600 * 10**6
+# Before all files, and after all of them.
+START, END = (-NEVER_US, b""), (NEVER_US, b"")
+
+
+@dataclass(slots=True)
+class Excess:
+    """How many bytes exceed a limit. The oldest files go, up to the one with the key ``cut``."""
+
+    size: int
+    cut: Key = START
+
+    def __post_init__(self) -> None:
+        self.cut = END if self.size > 0 else START
+
+    def note(self, row: IndexedPicture) -> None:
+        """Subtract a file that goes."""
+        self.size -= row.size
+        if self.size <= 0:
+            self.cut = min(self.cut, row.key)
+
+    def holds(self, row: IndexedPicture) -> bool:
+        """Whether the file exceeds the limit."""
+        return row.key <= self.cut
+
+
+class Plan:
+    """The files that go by the limits of the box. ``not_deletable``: how many of them the service
+    may not delete, which therefore stay.
+    """
+
+    def __init__(self, box: Box) -> None:
+        self.box, self.not_deletable = box, 0
+        self._cameras: dict[str, Excess] = defaultdict(lambda: Excess(0))
+        self._box = Excess(0)
+        self._devices: dict[int, Excess] = {}
+        # The free bytes of each device before anything went, and the bytes that go.
+        self._free: dict[int, int] = {}
+        self._gone: Counter[int] = Counter()
+
+    def files(self) -> Iterator[tuple[File, bool]]:
+        """Each file that goes, and whether it goes for the sake of free space.
+
+        If it cannot be deleted, no other file goes in its place.
+        """
+        keep = self.box.limits["keep_bytes"]
+        total = self.box.bytes_of_all() if keep else 0
+        yield from ((file, False) for file in self._by_cameras())
+        if keep:
+            self._box = Excess(total - self._gone.total() - keep)
+            yield from ((file, False) for file in self._by_bytes())
+        if keep := self.box.limits["keep_free_bytes"]:
+            yield from ((file, True) for file in self._by_free_space(keep))
+
+    def _by_cameras(self) -> Iterator[File]:
+        """The files that are too old, or too many, for each camera that has them."""
+        for camera in self.box.cameras.values():
+            keep, totals = camera.limits.keep_bytes, camera.listing.totals()
+            total = totals["picture_bytes"] + totals["clip_bytes"]
+            self._cameras[camera.id] = Excess(total - keep if keep else 0)
+        for group in self.box.groups():
+            for file in _merged(self._exceeding(each) for each in group if each.limits):
+                if self._exceeds(file) and self._take(file):
+                    for camera, row in file.rows:
+                        self._cameras[camera.id].note(row)
+                    yield file
+
+    def _exceeding(self, camera: PrunedCamera) -> Iterator[File]:
+        """The files of a camera up to the first one that exceeds none of its limits."""
+        excess, before_us = self._cameras[camera.id], camera.limits.before_us
+        for file in self.box.stream(camera, before_us if excess.cut == START else NEVER_US):
+            if file.row.taken_us >= before_us and not excess.holds(file.row):
+                return
+            yield file
+
+    def _exceeds(self, file: File) -> bool:
+        """Whether each camera that has the file lets it go by the camera's limits."""
+        return all(
+            row.taken_us < camera.limits.before_us or self._cameras[camera.id].holds(row)
+            for camera, row in file.rows
+        )
+
+    def _by_bytes(self) -> Iterator[File]:
+        """The oldest files of the box, until its limit holds."""
+        for file in _merged(map(self.box.stream, self.box.cameras.values())):
+            if not self._box.holds(file.row):
+                return
+            if not self._exceeds(file) and self._take(file):
+                self._box.note(file.row)
+                yield file
+
+    def _by_free_space(self, keep: int) -> Iterator[File]:
+        """The oldest files of each file system that is short, but none that is too young."""
+        until_us = clock.microseconds(clock.rfc3339(self.box.now)) - FREE_SPACE_AGE_US
+        for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
+            excess = self._excess_of(file.device, file.free, keep)
+            is_gone = self._exceeds(file) or self._box.holds(file.row)
+            if excess.holds(file.row) and not is_gone and self._take(file):
+                excess.note(file.row)
+                yield file
+
+    def _short(self, keep: int) -> Iterator[PrunedCamera]:
+        """The cameras with files on a file system that may be short."""
+        for camera in self.box.cameras.values():
+            device = camera.only_device
+            if device is None or self._excess_of(*device, keep).size > 0:
+                yield camera
+
+    def _on_short(self, camera: PrunedCamera, keep: int, until_us: int) -> Iterator[File]:
+        """The files of a camera, until its file system is short no more."""
+        device = camera.only_device
+        for file in self.box.stream(camera, until_us):
+            if device and not self._excess_of(*device, keep).holds(file.row):
+                return
+            yield file
+
+    def _excess_of(self, device: int, free: int, keep: int) -> Excess:
+        """What the free bytes of a file system lack."""
+        if device not in self._devices:
+            free = self._free.get(device, free)
+            self._devices[device] = Excess(keep - free - self._gone[device])
+        return self._devices[device]
+
+    def _take(self, file: File) -> bool:
+        """Note that the file goes; False where it may not be deleted."""
+        if not file.may_delete:
+            self.not_deletable += 1
+            return False
+        self._free.setdefault(file.device, file.free)
+        self._gone[file.device] += file.row.size
+        return True
+
+
+@dataclass(slots=True)
+class Report:
+    """What went, or would go, in all and for each camera by its id."""
+
+    cameras: dict[str, Row]
+    pictures: int = 0
+    clips: int = 0
+    bytes: int = 0
+
+    @classmethod
+    def of(cls, box: Box) -> "Report":
+        """A report in which nothing went."""
+        numbers, times = dict.fromkeys(("pictures", "clips", "bytes"), 0), ("oldest", "newest")
+        row = numbers | dict.fromkeys(times) | {"existing": 0}
+        return cls(
+            {
+                camera.id: {"camera_id": camera.id, "name": camera.camera["name"], **row}
+                for camera in box.cameras.values()
+            }
+        )
+
+    def count_existing(self, box: Box) -> None:
+        """Count the files from before each camera, which stay."""
+        for camera in box.cameras.values():
+            self.cameras[camera.id]["existing"] = camera.count_existing()
+
+    def add_file(self, file: File) -> None:
+        """Count a file."""
+        row, cameras = file.row, [camera.id for camera, _ in file.rows]
+        self.add(cameras, row.is_clip, row.size, row.taken_us)
+
+    def add(self, camera_ids: list[str], is_clip: bool, size: int, taken_us: int) -> None:
+        """Count a file of these cameras."""
+        kind, taken_at = "clips" if is_clip else "pictures", clock.rfc3339(_moment(taken_us))
+        self.pictures, self.clips = self.pictures + (not is_clip), self.clips + is_clip
+        self.bytes += size
+        for row in (self.cameras[each] for each in camera_ids if each in self.cameras):
+            row[kind], row["bytes"] = row[kind] + 1, row["bytes"] + size
+            row["oldest"] = min(row["oldest"] or taken_at, taken_at)
+            row["newest"] = max(row["newest"] or taken_at, taken_at)
+
+    def to_dict(self, dry_run: bool, suspended: str | None) -> Row:
+        """The body of the response, and the details of the audit entry."""
+        totals = {"pictures": self.pictures, "clips": self.clips, "bytes": self.bytes}
+        cameras = list(self.cameras.values())
+        return {"dry_run": dry_run, "suspended": suspended, **totals, "cameras": cameras}
+
+
+def _merged(streams: Iterable[Iterator[File]]) -> Iterator[File]:
+    """The files of all streams, oldest first."""
+    return merge(*streams, key=lambda file: file.row.key)
+
+
+def _moment(taken_us: int) -> datetime:
+    return clock.from_ns(taken_us * 1000)

@@ -1,0 +1,151 @@
+"""How is one file deleted, so that none goes that may not? Checked again just before."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ..storage import safe_open
+from ..storage.removal import NotDeletable, remove_empty, removing
+from .camera_index import PAUSE_SECONDS, STEP_SECONDS
+from .files import facts_of
+from .index import UNREADABLE
+from .prune_plan import Plan
+from .prune_record import Record
+from .prune_rules import PrunedCamera
+from .pruned_box import Box, File
+
+# A run for free space stops when so much was deleted and not half of it has become free.
+MOST_BYTES, MOST_FILES = 2**30, 1000
+# A file that goes, and whether it goes for the sake of free space.
+Waiting = tuple[File, bool]
+
+
+class LimitsChanged(Exception):
+    """A limit was changed while files were deleted by its old value."""
+
+
+class Needed(Exception):
+    """A camera does not let the file go."""
+
+
+class FreeSpace:
+    """Whether deleting frees space on one device: since the last check, the numbers of deleted
+    ``files`` and ``size`` bytes, and the ``free`` bytes then.
+    """
+
+    def __init__(self, free: int) -> None:
+        self.free, self.files, self.size, self.is_vain = free, 0, 0, False
+
+    def note(self, size: int, read_free: Callable[[], int]) -> None:
+        """Count a deleted file; from time to time, check the free bytes."""
+        self.files, self.size = self.files + 1, self.size + size
+        if self.files >= MOST_FILES or self.size >= MOST_BYTES:
+            free = read_free()
+            self.is_vain = free - self.free < self.size / 2
+            self.free, self.files, self.size = free, 0, 0
+
+
+class Steps:
+    """Deletes files of a plan. ``has_stopped``: whether that did not free the space."""
+
+    def __init__(self, box: Box, plan: Plan, record: Record) -> None:
+        self._box, self._plan, self._record = box, plan, record
+        self._limits, self._devices = box.all_limits, dict[int, FreeSpace]()
+        self._is_over = False
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a file system did not gain the space that was deleted on it."""
+        return any(device.is_vain for device in self._devices.values())
+
+    def delete(self, files: list[Waiting]) -> Iterator[None]:
+        """Delete the files in steps; yields after each. Raises `LimitsChanged`."""
+        waiting = deque(files)
+        while waiting:
+            camera, is_awaited = waiting[0][0].owner, threading.Event()
+            is_awaited.set()
+            try:
+                camera.index.work(partial(self._step, camera, waiting, is_awaited))
+            except UNREADABLE:
+                is_awaited.clear()  # a thread that hangs in the step must delete no more
+                waiting = deque(each for each in waiting if each[0].owner is not camera)
+            time.sleep(PAUSE_SECONDS)
+            yield
+
+    def _step(
+        self, camera: PrunedCamera, waiting: deque[Waiting], is_awaited: threading.Event
+    ) -> None:
+        """Delete the next files of a camera for a short time, and the folders that empties."""
+        until, folders = time.monotonic() + STEP_SECONDS, set[str]()
+        with camera.index.opened():
+            camera.index.catch_up(is_asked=True)
+            self._box.look_again(camera.id)
+            while waiting and waiting[0][0].owner is camera and time.monotonic() < until:
+                file, is_free = waiting.popleft()
+                if is_free and self._is_vain(file):
+                    continue
+                if self._delete(file, is_awaited):
+                    folders.add(file.row.folder)
+                    self._record.report.add_file(file)
+                    if is_free:
+                        self._note_free(file)
+            for folder in folders - {""}:
+                stays = partial(self._box.is_camera_folder, camera)
+                remove_empty(camera.index.lookups.opened.folder, folder.split("/"), stays)
+
+    def _delete(self, file: File, is_awaited: threading.Event) -> bool:
+        """Delete a file, unless it is another one now or a camera needs it; whether it went."""
+        row, lookups = file.row, file.owner.index.lookups
+        found: list[os.stat_result] = []
+
+        def may_go(status: os.stat_result) -> bool:
+            found.append(status)
+            facts = facts_of(file.owner.id, row.path, status, lookups.opened.inodes_last)
+            is_same = facts.tag == row.tag and lookups.finder.is_upload(row.name)
+            self._refresh()
+            return is_same and is_awaited.is_set() and not self._needs(file, status)
+
+        try:
+            with removing(lookups.opened.folder, row.path.split("/"), may_go):
+                if not is_awaited.is_set() or (self._refresh() and self._needs(file, found[0])):
+                    raise Needed
+        except NotDeletable:
+            self._plan.not_deletable += 1
+            return False
+        except (safe_open.FileNotReadable, Needed):
+            return False
+        finally:
+            lookups.look_at(row.folder, [row.name])
+        return True
+
+    def _refresh(self) -> bool:
+        """Read what has changed in the database; return whether anything has."""
+        has_changed = self._box.refresh()
+        if has_changed and self._box.all_limits != self._limits:
+            raise LimitsChanged
+        return has_changed
+
+    def _needs(self, file: File, status: os.stat_result) -> bool:
+        """Whether a camera that has the file now does not let it go."""
+        camera = self._box.cameras.get(file.owner.id)
+        if camera is None or camera.index is not file.owner.index:
+            return True
+        current = self._box.file(camera, file.row)
+        return current is None or self._box.is_needed(current, status)
+
+    def _is_vain(self, file: File) -> bool:
+        """Whether deleting did not free the space of the file's device."""
+        if file.device not in self._devices:
+            self._devices[file.device] = FreeSpace(self._free(file))
+        return self._devices[file.device].is_vain
+
+    def _note_free(self, file: File) -> None:
+        self._devices[file.device].note(file.row.size, partial(self._free, file))
+
+    def _free(self, file: File) -> int:
+        """The free bytes of the file's device now."""
+        facts = file.owner.folder_facts(file.row.folder, is_fresh=True)
+        return facts.free if facts else 0

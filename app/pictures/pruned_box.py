@@ -1,0 +1,248 @@
+"""Which files of the box may be deleted, oldest first? One of several cameras comes once."""
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from flask import Flask
+
+from .. import clock, db
+from ..models import Camera, CameraRetention, CameraSettings, RetentionFact, Row
+from ..models.pictures import IndexedPicture
+from ..services.settings import EffectiveSettings
+from ..storage.folders import folder_key
+from .index import UNREADABLE, PictureIndex
+from .listing import Filters
+from .prune_rules import NEVER_US, Limits, PrunedCamera
+
+# How many rows of each camera are in memory, and the pause after them in seconds.
+ROWS_AT_ONCE, PAUSE_SECONDS = 100, 0.001
+BASE_PATH = "base_path"
+# Before the first time that is stored, and after the last one.
+FIRST, LAST = "", "9999-12-31T23:59:59.999999Z"
+
+
+class File(NamedTuple):
+    """A file with the row of each camera that has it, in the order of the cameras.
+
+    ``device``: that of its folder, ``free``: the free bytes there; ``may_delete``: whether the
+    service may delete it.
+    """
+
+    rows: tuple[tuple[PrunedCamera, IndexedPicture], ...]
+    device: int
+    free: int
+    may_delete: bool
+
+    @property
+    def owner(self) -> PrunedCamera:
+        """The camera through whose folder the file is reached."""
+        return self.rows[0][0]
+
+    @property
+    def row(self) -> IndexedPicture:
+        """The row of the `owner`."""
+        return self.rows[0][1]
+
+
+class Box:
+    """The cameras, their limits and those of the box at one moment.
+
+    ``changed_before``: limits that were changed later do not count yet.
+    """
+
+    def __init__(self, app: Flask, now: datetime, changed_before: str = LAST) -> None:
+        self._app, self.now, self._changed_before = app, now, changed_before
+        self._version: object = None
+        self.cameras: dict[str, PrunedCamera] = {}
+        self.limits: Row = {}
+        self._related: dict[str, list[tuple[PrunedCamera, str, str]]] = {}
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read everything anew if the database has changed; return whether it has."""
+        version = db.data_version()
+        if version == self._version:
+            return False
+        self._read()
+        self._relate()
+        self._version = version
+        return True
+
+    @property
+    def all_limits(self) -> tuple[Row, dict[str, Limits]]:
+        """The limits of the box and those of each camera."""
+        return self.limits, {camera.id: camera.limits for camera in self.cameras.values()}
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether any limit is set."""
+        own = any(camera.limits for camera in self.cameras.values())
+        return own or bool(self.limits["keep_bytes"] or self.limits["keep_free_bytes"])
+
+    def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[File]:
+        """The files of a camera from before a time that no camera needs, oldest first.
+
+        Of the cameras that have a file only the first one's stream has it too.
+        """
+        filters = Filters(end_us=until_us, newest_first=False)
+        for rows in camera.listing.parts(filters, ROWS_AT_ONCE):
+            try:
+                yield from camera.index.work(partial(self._free, camera, rows))
+            except UNREADABLE:
+                return
+            time.sleep(PAUSE_SECONDS)
+
+    def file(self, camera: PrunedCamera, row: IndexedPicture) -> File | None:
+        """A camera's file; None if another camera comes first, or does not know it yet."""
+        rows = [(camera, row)]
+        for other, added, removed in self._related.get(camera.id, ()):
+            path = added + row.path
+            if not path.startswith(removed) or not other.has_name(path[len(removed) :]):
+                continue
+            found = other.at(path[len(removed) :])
+            if found is None:
+                return None
+            rows.append((other, found))
+        order = list(self.cameras)
+        if len(rows) > 1:
+            rows.sort(key=lambda each: order.index(each[0].id))
+        folder = camera.folder_facts(row.folder)
+        if folder is None or rows[0][0] is not camera:
+            return None
+        return File(tuple(rows), folder.device, folder.free, camera.may_delete(row))
+
+    def is_needed(self, file: File, status: os.stat_result | None = None) -> bool:
+        """Whether one of the file's cameras does not let it go; call it inside `opened`."""
+        if status is None and len(file.rows) > 1:
+            status = file.owner.status(file.row)
+        return any(camera.needs(row, status, events=True) for camera, row in file.rows)
+
+    def bytes_of_all(self) -> int:
+        """The bytes of all cameras together, each file counted once."""
+        return sum(map(self._own_bytes, self.cameras.values()))
+
+    def is_camera_folder(self, camera: PrunedCamera, components: list[str]) -> bool:
+        """Whether the folder at a path below the camera's is that of a camera too, or is gone.
+
+        To be called inside `opened`.
+        """
+        self.refresh()
+        folder = camera.index.lookups.reach("/".join(components))
+        if folder is None:
+            return True
+        try:
+            return folder_key(folder)[:2] in {each.place.key for each in self.cameras.values()}
+        finally:
+            os.close(folder)
+
+    def look_again(self, camera_id: str) -> None:
+        """Find out anew which files of the camera, and those that share some, are the newest."""
+        if camera := self.cameras.get(camera_id):
+            camera.skip_missing()
+            for each in (camera, *(other for other, _, _ in self._related.get(camera_id, ()))):
+                each.forget_newest()
+
+    def groups(self) -> list[list[PrunedCamera]]:
+        """The cameras, those together that may have the same files."""
+        groups: dict[str, list[PrunedCamera]] = {}
+        for camera in self.cameras.values():
+            group = [camera]
+            for other, _, _ in self._related.get(camera.id, ()):
+                known = groups.get(other.id, [])
+                group += [each for each in known if each not in group]
+            groups |= dict.fromkeys([each.id for each in group], group)
+        return list({id(group): group for group in groups.values()}.values())
+
+    def _free(self, camera: PrunedCamera, rows: list[IndexedPicture]) -> list[File]:
+        with camera.index.opened():
+            events = camera.has_event(rows[0].taken_us, rows[-1].taken_us, is_clip=True)
+            free = [row for row in rows if not camera.needs(row, None, events)]
+            files = [file for row in free if (file := self.file(camera, row))]
+            return [file for file in files if len(file.rows) == 1 or not self.is_needed(file)]
+
+    def _own_bytes(self, camera: PrunedCamera) -> int:
+        """The bytes of those files of a camera that no earlier camera has."""
+        totals = camera.listing.totals()
+        total = totals["picture_bytes"] + totals["clip_bytes"]
+        order = list(self.cameras)
+        earlier = [
+            each
+            for each in self._related.get(camera.id, ())
+            if order.index(each[0].id) < order.index(camera.id)
+        ]
+        if not earlier:
+            return int(total)
+        for rows in camera.listing.parts(Filters(), ROWS_AT_ONCE):
+            for row in rows:
+                paths = ((other, added + row.path, removed) for other, added, removed in earlier)
+                if any(
+                    path.startswith(removed) and other.has_name(path[len(removed) :])
+                    for other, path, removed in paths
+                ):
+                    total -= row.size
+            time.sleep(PAUSE_SECONDS)
+        return int(total)
+
+    def _read(self) -> None:
+        settings, retention = self._app.extensions["settings"], CameraRetention.by_camera()
+        listed, chosen = Camera.listing(), CameraSettings.by_camera()
+        effective, box = settings.effective(camera["id"] for camera in listed), settings.box()
+        facts = {row["name"]: row for row in RetentionFact.find_all()}
+        is_recent = self._is_recent(facts.get("limits", {}).get("changed_at"))
+        self.limits = dict.fromkeys(box, 0) if is_recent else box
+        base_since = self._base_since(facts.get(BASE_PATH))
+        self.cameras = {}
+        for camera in listed:
+            dates = CameraRetention.defaults | retention.get(camera["id"], {})
+            own = CameraSettings.defaults | chosen.get(camera["id"], {})
+            limits = self._limits(effective[camera["id"]], is_recent and own["keep_days"] is None)
+            may_go, since = own["prune_existing"], max(dates["folder_since"] or LAST, base_since)
+            if self._is_recent(dates["limits_changed_at"]):
+                limits, may_go = Limits(), False
+            self._add(camera, limits, -NEVER_US if may_go else clock.microseconds(since))
+
+    def _add(self, camera: Row, limits: Limits, since_us: int) -> None:
+        pictures: PictureIndex = self._app.extensions["pictures"]
+        index = pictures.of(camera)
+        self.cameras[camera["id"]] = PrunedCamera(self._app, camera, index, limits, since_us)
+
+    def _is_recent(self, changed_at: str | None) -> bool:
+        return (changed_at or FIRST) > self._changed_before
+
+    def _limits(self, effective: EffectiveSettings, without_days: bool) -> Limits:
+        days = 0 if without_days else effective.keep_days
+        before = clock.rfc3339(self.now - timedelta(days=days))
+        return Limits(clock.microseconds(before) if days else -NEVER_US, effective.keep_bytes)
+
+    def _base_since(self, known: Row | None) -> str:
+        """Since when the base path is this one: the folders were other ones before."""
+        if known is None:
+            return FIRST
+        base = RetentionFact.encode(self._app.config["NVR_FOSCAM_BASE_PATH"])
+        return str(known["changed_at"]) if known["value"] == base else LAST
+
+    def _relate(self) -> None:
+        """Find which cameras' folders are the same, or one in the other."""
+        self._related, by_path, paths = {}, dict[str, list[PrunedCamera]](), dict[object, str]()
+        for camera in self.cameras.values():
+            key, path = camera.place
+            path = paths.setdefault(key or path, path)
+            by_path.setdefault(path, []).append(camera)
+        for path, cameras in by_path.items():
+            above = path
+            while above:
+                way = f"{path[len(above) + 1 :]}/".lstrip("/")
+                for outer in by_path.get(above, ()):
+                    for inner in cameras:
+                        self._note(inner, outer, way)
+                above = above.rpartition("/")[0]
+
+    def _note(self, inner: PrunedCamera, outer: PrunedCamera, way: str) -> None:
+        if inner is not outer:
+            self._related.setdefault(inner.id, []).append((outer, way, ""))
+            if way:
+                self._related.setdefault(outer.id, []).append((inner, "", way))

@@ -1,0 +1,150 @@
+"""How are the pictures deleted that exceed the limits? In small steps, by one run at a time."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import islice
+
+from flask import Flask
+
+from .. import clock, db
+from ..clock import rfc3339
+from ..db import writer
+from ..models import Camera, RetentionFact, Row
+from ..services.audit import Caller
+from ..storage.mount_threads import FolderBusy
+from . import suspension
+from .index import UNREADABLE
+from .prune_plan import Plan, Report
+from .prune_record import OUTCOME, Record, recover
+from .prune_steps import LimitsChanged, Steps
+from .pruned_box import BASE_PATH, LAST, Box
+
+# How many files are stored as those that are deleted next.
+FILES_AT_ONCE = 200
+# How often the service deletes by itself, when at first after its start, and how old a change of
+# a limit must be then, in seconds.
+INTERVAL_SECONDS, FIRST_SECONDS, CHANGED_SECONDS = 3600, 600, 600
+
+Progress = Callable[[int], None]
+
+
+class RetentionRunning(Exception):
+    """Another run is deleting pictures."""
+
+
+class Pruner:
+    """Deletes the pictures and clips that exceed the limits. Safe for threads and processes."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._is_stopping = threading.Event()
+        self._due_at = time.monotonic() + FIRST_SECONDS
+
+    def stop(self) -> None:
+        """End a run soon; what it has deleted is in its audit entry."""
+        self._is_stopping.set()
+
+    def run_if_due(self) -> None:
+        """Delete once an hour; limits that were changed lately do not count yet."""
+        monitor = self._app.extensions["monitor"]
+        if not monitor.leads or time.monotonic() < self._due_at:
+            return
+        changed_before = rfc3339(clock.now() - timedelta(seconds=CHANGED_SECONDS))
+        with suppress(RetentionRunning):
+            self.run(Caller("monitor"), changed_before)
+            self._due_at = time.monotonic() + INTERVAL_SECONDS
+
+    def dry_run(self) -> tuple[Row, int]:
+        """What a run would delete, and how many files it may not delete; raises
+        `RetentionRunning`.
+        """
+        with _alone():
+            pass
+        box = self._box(LAST)
+        plan, report = Plan(box), Report.of(box)
+        suspended = suspension.reason(self._app)
+        if suspended is None:
+            report.count_existing(box)
+            for file, _ in plan.files():
+                report.add_file(file)
+        return report.to_dict(dry_run=True, suspended=suspended), plan.not_deletable
+
+    def run(
+        self, by: Caller, changed_before: str = LAST, progress: Progress = lambda _: None
+    ) -> tuple[Row, int]:
+        """Delete, and return what went and how many files may not be deleted.
+
+        ``progress`` is called with the number of files since its last call. Raises
+        `RetentionRunning`.
+        """
+        with _alone():
+            recover(self._app.extensions["pictures"])
+            writer.run(self._note_facts)
+            box = self._box(changed_before)
+            plan, report = Plan(box), Report.of(box)
+            if suspended := suspension.reason(self._app):
+                return report.to_dict(dry_run=False, suspended=suspended), 0
+            report.count_existing(box)
+            record = Record(by, report)
+            steps = Steps(box, plan, record)
+            try:
+                with suppress(LimitsChanged):
+                    suspended = self._delete(plan, steps, record, progress)
+            finally:
+                outcome = {"not_deletable": plan.not_deletable, "stopped": steps.has_stopped}
+                record.end(outcome)
+            return report.to_dict(dry_run=False, suspended=suspended), plan.not_deletable
+
+    def _delete(self, plan: Plan, steps: Steps, record: Record, progress: Progress) -> str | None:
+        """Delete the files of the plan; return why the run was suspended, if it was."""
+        files = plan.files()
+        while batch := list(islice(files, FILES_AT_ONCE)):
+            if suspended := suspension.reason(self._app):
+                return suspended
+            record.begin([file for file, _ in batch])
+            for _ in steps.delete(batch):
+                if self._is_stopping.is_set():
+                    return None
+            progress(len(batch))
+        return None
+
+    def _box(self, changed_before: str) -> Box:
+        """The box after the latest changes of all folders that can be read."""
+        pictures = self._app.extensions["pictures"]
+        for camera in Camera.listing():
+            with suppress(*UNREADABLE, FolderBusy):
+                pictures.follow(camera)
+        return Box(self._app, clock.now(), changed_before)
+
+    def _note_facts(self) -> None:
+        """Store what has changed outside of the API: the environment's limits, the base path."""
+        self._app.extensions["settings"].note_limits()
+        base, known = self._app.config["NVR_FOSCAM_BASE_PATH"], RetentionFact.find(name=BASE_PATH)
+        RetentionFact.note(BASE_PATH, base, rfc3339(clock.now()) if known else "")
+
+
+def init_app(app: Flask) -> None:
+    """Create the app's pruner; the server calls its `run_if_due`."""
+    app.extensions["pruner"] = Pruner(app)
+
+
+def outcome() -> Row:
+    """What the last run left: ``not_deletable`` files, and whether it has ``stopped``."""
+    known = RetentionFact.find(name=OUTCOME)
+    return RetentionFact.decode(known) if known else {"not_deletable": 0, "stopped": False}
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep others from deleting in the block; raises `RetentionRunning` if somebody does."""
+    lock = db.acquire_pruning_lock()
+    if lock is None:
+        raise RetentionRunning
+    try:
+        yield
+    finally:
+        os.close(lock)
