@@ -25,6 +25,12 @@ UNIT = f"{layout.NAME}.service"
 # The folders that ``ProtectHome=`` hides (systemd.exec(5)), and its values that hide them.
 HOMES = ("/home", "/root", "/run/user")
 HIDING = ("yes", "true", "on", "1", "tmpfs")
+DELETION = (
+    "The service's unit lets it only read {path}. Retention needs the right to delete there; "
+    f"nothing else does. To give it, type systemctl edit {layout.NAME}, write the three lines "
+    f"[Service], ReadOnlyPaths= and ReadWritePaths={{path}}, then type systemctl restart "
+    f"{layout.NAME}."
+)
 
 
 @dataclass
@@ -32,18 +38,24 @@ class Unit:
     """What the installed unit sets, if it starts this installation; else all is empty.
 
     ``path``: its file; ``shown``: the folders that it shows the service although
-    ``protect_home`` hides them.
+    ``protect_home`` hides them; ``access``: whether the service may write below a path.
     """
 
     path: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     protect_home: str = ""
     shown: list[str] = field(default_factory=list)
+    access: dict[str, bool] = field(default_factory=dict)
 
     def hides(self, path: str) -> str | None:
         """The folder above ``path`` that ``ProtectHome=`` hides from the service, or None."""
         is_shown = any(_is_below(path, folder) for folder in self.shown)
         return _home_of(path) if self.protect_home in HIDING and not is_shown else None
+
+    def makes_read_only(self, path: str) -> bool:
+        """Whether the service may not write to ``path``: the nearest folder above it decides."""
+        above = [folder for folder in self.access if _is_below(path, folder)]
+        return bool(above) and not self.access[max(above, key=len)]
 
 
 def env_file(path: Path | str) -> dict[str, str]:
@@ -78,7 +90,18 @@ def read_unit() -> Unit:
         # `-SOURCE:DESTINATION:OPTIONS`; the destination is what the service sees.
         parts = [word.lstrip("-").split(":") for word in value.split()]
         unit.shown += [part[min(1, len(part) - 1)] for part in parts]
+    unit.access = _access(found)
     return unit
+
+
+def _access(found: dict[str, list[str]]) -> dict[str, bool]:
+    """Whether the service may write, by path; a folder inside another one overrides it."""
+    access = {"/": False} if found.get("ProtectSystem", [""])[-1].lower() == "strict" else {}
+    for directive in ("ReadWritePaths", "ReadOnlyPaths"):
+        for value in found.get(directive, []):
+            paths = [word.lstrip("-+") for word in value.split()]
+            access |= dict.fromkeys(paths, directive == "ReadWritePaths")
+    return access
 
 
 def _directives(path: Path) -> dict[str, list[str]]:
@@ -144,6 +167,11 @@ def how_to_write(path: str) -> str:
         f"service's user with chown, type systemctl edit {layout.NAME}, write the two lines "
         f"[Service] and ReadWritePaths={folder}, then type systemctl restart {layout.NAME}."
     )
+
+
+def how_to_delete(path: str) -> str:
+    """What to do if the installed unit keeps the service from deleting below ``path``."""
+    return DELETION.format(path=path) if read_unit().makes_read_only(path) else ""
 
 
 def _home_of(path: str) -> str | None:

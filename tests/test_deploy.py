@@ -17,7 +17,7 @@ import pytest
 from app.config import SETTINGS, BadSetting, read_settings
 from app.server.tasks import WRITERS
 from app.storage.mount_threads import MOUNT_THREADS
-from app.unit import how_to_show
+from app.unit import DELETION, how_to_show
 from tests.e2e.ftp import DEADLINE_SECONDS, PASSWORD, ftp_client, store
 from tests.pictures import picture
 
@@ -52,13 +52,15 @@ def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("override", ["", how_to_show("/home/pi/cams", "/home")])
+@pytest.mark.parametrize("override", ["", how_to_show("/home/pi/cams", "/home"), DELETION])
 def test_systemd_finds_no_fault_in_the_unit(tmp_path, override):
-    """Neither as it is shipped, nor with what the advice on ``ProtectHome=`` says to write."""
+    """Neither as it is shipped, nor with what the doctor's advice says to write."""
     unit = tmp_path / "nvr-cameras.service"
     text = (DEPLOY / unit.name).read_text()
     assert text.count(INSTALLED) == 1
-    lines = re.findall(r"\[Service\]|\w+=/?\w[\w/]*", override.partition("write")[2])
+    lines = re.findall(
+        r"\[Service\]|\w+=[\w/]*", override.format(path="/home/pi/cams").partition("write")[2]
+    )
     unit.write_text(text.replace(INSTALLED, sys.executable) + "\n".join(lines))
     assert len(lines) in (0, 3)
     done = analyze("verify", "--man=no", unit)

@@ -72,3 +72,34 @@ def test_several_values_stand_in_one_line_and_a_broken_one_is_skipped(folders):
 def test_a_unit_that_starts_another_installation_does_not_count(folders):
     (folders[0] / unit.UNIT).write_text("[Service]\nExecStart=/opt/other/python wsgi.py\n")
     assert unit.read_unit() == unit.Unit()
+
+
+@pytest.mark.parametrize(
+    ("directives", "is_read_only"),
+    [
+        ("", False),
+        ("ProtectSystem=full\n", False),
+        ("ProtectSystem=strict\n", True),
+        ("ReadOnlyPaths=-/export/foscam\n", True),
+        ("ReadOnlyPaths=/srv /export\n", True),
+        ("ProtectSystem=strict\nReadWritePaths=/var/lib /export/foscam\n", False),
+        ("ReadOnlyPaths=/export\nReadWritePaths=/export/foscam\n", False),
+        ("ReadWritePaths=/export\nReadOnlyPaths=-/export/foscam\n", True),
+        ("ReadOnlyPaths=/export/foscam\nReadOnlyPaths=\nReadWritePaths=/export/foscam\n", False),
+        ("ReadOnlyPaths=/export/foscam2\n", False),
+    ],
+)
+def test_the_nearest_folder_decides_whether_the_service_may_write(
+    folders, directives, is_read_only
+):
+    (folders[0] / unit.UNIT).write_text(START + directives)
+    assert unit.read_unit().makes_read_only("/export/foscam") is is_read_only
+    assert bool(unit.how_to_delete("/export/foscam")) is is_read_only
+
+
+def test_what_the_advice_on_deletion_says_to_write_lets_the_service_delete(folders):
+    (folders[0] / unit.UNIT).write_text(f"{START}ProtectSystem=strict\nReadOnlyPaths=-/srv/cams\n")
+    advice = unit.how_to_delete("/srv/cams")
+    lines = [word.rstrip(",") for word in advice.split() if word.startswith(("[Serv", "Read"))]
+    (folders[0] / f"{unit.UNIT}.d" / "override.conf").write_text("\n".join(lines))
+    assert unit.how_to_delete("/srv/cams") == ""

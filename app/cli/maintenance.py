@@ -16,6 +16,7 @@ from .. import clock, db
 from ..db import backup as backup_files
 from ..diagnostics import doctor as checks
 from ..diagnostics.camera import diagnose
+from ..diagnostics.deletion import check_deletion
 from ..logs import one_line
 from ..models import Row
 from ..services import cameras as camera_service
@@ -70,10 +71,16 @@ def _cameras(path: str) -> list[Row]:
 
 def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
     """The check of each camera by its name; each takes up to a second."""
-    context = current_app.extensions["diagnostics"]
+    context, settings = (current_app.extensions[name] for name in ("diagnostics", "settings"))
     for camera in cameras:
         problems = diagnose(camera, cameras, context, clock.now())["problems"]
-        yield f"camera {camera['name']} ({camera['id']})", checks.check_camera(problems)
+        own, box = settings.effective([camera["id"]])[camera["id"]], settings.box()
+        limits = own.keep_days, own.keep_bytes, box["keep_bytes"], box["keep_free_bytes"]
+        deletion = check_deletion(
+            context.base, camera["folder_path"], context.folders, any(limits)
+        )
+        found = checks.check_camera(problems, deletion)
+        yield f"camera {camera['name']} ({camera['id']})", found
 
 
 @click.command(cls=Command)

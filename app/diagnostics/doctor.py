@@ -62,13 +62,16 @@ def check_box(
     yield "inotify", check_inotify(cameras)
 
 
-def check_camera(problems: list[Row]) -> Check:
-    """The problems that `camera.diagnose` found, as one check."""
-    if not problems:
-        return Check(HEALTHY, "Its folder can be read and shows what it uploads.")
-    is_closed = any(problem["code"] in folder_access.ADVICE for problem in problems)
-    message = " ".join(problem["message"] for problem in problems)
-    return Check(UNHEALTHY if is_closed else DEGRADED, message)
+def check_camera(problems: list[Row], deletion: Check) -> Check:
+    """The problems that `camera.diagnose` and `check_deletion` found, as one check."""
+    status, messages = HEALTHY, ["Its folder can be read and shows what it uploads."]
+    if problems:
+        is_closed = any(problem["code"] in folder_access.ADVICE for problem in problems)
+        status = UNHEALTHY if is_closed else DEGRADED
+        messages = [problem["message"] for problem in problems]
+    if deletion.message:
+        messages.append(deletion.message)
+    return Check(health.worst(Check(status, ""), deletion), " ".join(messages))
 
 
 def check_permissions(path: str) -> Check:

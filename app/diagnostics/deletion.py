@@ -1,0 +1,79 @@
+"""May the service delete a camera's pictures? Retention needs that right, nothing else does."""
+
+import os
+import shlex
+import stat
+from functools import partial
+
+from .. import unit
+from ..services.health import DEGRADED, HEALTHY, Check
+from ..storage import safe_open
+from ..storage.folders import Folders
+from ..storage.safe_open import FolderNotFound, OutsideBase, StorageNotAnswering
+from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping
+from .folder_access import service_user
+
+# The most folders of a camera that are looked at.
+MOST_FOLDERS = 1000
+NOT_WRITABLE = (
+    "{user} may not delete what is in {folder}. Retention needs that right; nothing else does. "
+    "Give it: setfacl -R -m u:{user}:rwX,d:u:{user}:rwX {quoted}"
+)
+
+
+def check_deletion(base: str, folder_path: str, folders: Folders, has_limit: bool) -> Check:
+    """Whether pictures of the camera could be deleted; a warning only where retention is on.
+
+    ``has_limit``: whether a limit of retention is in effect for the camera. The message is empty
+    where nothing is wrong, or where the folder cannot be read, which another check reports.
+    """
+    status = DEGRADED if has_limit else HEALTHY
+    if remedy := unit.how_to_delete(base):
+        return Check(status, remedy)
+    try:
+        look = partial(_closed_folder, base, folder_path)
+        folder = folders.ask(look, base, folder_path)
+    except (FolderNotFound, OutsideBase, StorageNotAnswering):
+        folder = None
+    if folder is None:
+        return Check(HEALTHY, "")
+    quoted = shlex.quote(folder)
+    return Check(status, NOT_WRITABLE.format(user=service_user(), folder=folder, quoted=quoted))
+
+
+def _closed_folder(base: str, folder_path: str) -> str | None:
+    """The first folder in which this process may not delete files, of `MOST_FOLDERS` or fewer."""
+    root, pending, seen = safe_open.open_folder(base, folder_path), [list[str]()], 0
+    try:
+        while pending and seen < MOST_FOLDERS:
+            components, seen = pending.pop(), seen + 1
+            try:
+                folder = safe_open.open_below(root, components)
+            except (FolderNotFound, OutsideBase):
+                continue  # diagnostics reports folders that may not be read
+            try:
+                if not _may_delete(folder):
+                    return safe_open.real_path(folder)
+                if len(components) < MAX_DEPTH:
+                    pending += [[*components, name] for name in _subfolders(folder)]
+            finally:
+                os.close(folder)
+    finally:
+        os.close(root)
+    return None
+
+
+def _may_delete(folder: int) -> bool:
+    """By unlink(2): who may write to the folder, and owns it where its sticky bit is set."""
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
+        return False
+    status, user = os.fstat(folder), os.geteuid()
+    return not status.st_mode & stat.S_ISVTX or user in (0, status.st_uid)
+
+
+def _subfolders(folder: int) -> list[str]:
+    return [
+        entry.name
+        for entry in entries(folder)
+        if ask_entry(entry.is_dir) and not is_housekeeping(entry.name)
+    ]
