@@ -119,6 +119,32 @@ def test_little_free_space_is_degraded_with_the_number_of_mebibytes(base, monkey
         assert (check.status, f"{free // 2**20} MiB" in check.message) == (status, True)
 
 
+@pytest.mark.parametrize(
+    ("free_mib", "days_left", "has_limit", "status"),
+    [
+        (300, 3.0, True, HEALTHY),
+        (300, None, True, HEALTHY),
+        (10_000, 2.9, True, DEGRADED),
+        (10_000, 2.9, False, DEGRADED),
+        (255, 400.0, True, DEGRADED),
+        (255, None, True, DEGRADED),
+        (4_900, None, False, DEGRADED),
+        (4_900, 3.1, False, HEALTHY),
+        (5_100, None, False, HEALTHY),
+    ],
+)
+def test_storage_is_judged_by_the_days_left_then_by_the_free_share(
+    base, monkeypatch, free_mib, days_left, has_limit, status
+):
+    fields = list(os.statvfs(base))
+    fields[0:5] = [2**20, 2**20, 100_000, free_mib, free_mib]
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(fields))
+    room = health.Room(days_left, has_limit)
+    check = health.check_storage(str(base), StorageThreads(), lambda: room)
+    assert check.status == status
+    assert ("keep_days" in check.message) == (status == DEGRADED)
+
+
 def test_free_space_is_unknown_without_the_base_path(base):
     shutil.rmtree(base)
     assert health.check_storage(str(base), StorageThreads()).status == DEGRADED

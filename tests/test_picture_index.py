@@ -27,7 +27,7 @@ from tests.file_operations import Uploads
 from tests.rows import add_camera
 
 MOST_BYTES = 250
-TABLES = ("picture", "picture_folder", "picture_camera")
+TABLES = ("picture", "picture_folder", "picture_camera", "picture_hour")
 
 
 class Leader:

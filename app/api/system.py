@@ -1,6 +1,7 @@
 """The box: its health, its row counts, its storage, its audit log and all settings."""
 
 import time
+from functools import partial
 from uuid import UUID
 
 from flask import Response, current_app, request
@@ -9,6 +10,8 @@ from .. import clock
 from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
 from ..pictures.pruning import Pruner
+from ..pictures.room import find_room
+from ..pictures.usage import follow_all, measure
 from ..schemas import settings as settings_schemas
 from ..schemas import system as schemas
 from ..services import health, stats
@@ -54,9 +57,11 @@ def get_health() -> tuple[Row, int]:
     """Check everything that the service needs; 503 where it cannot do its work"""
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
-    server = (loop.pulse(),) if loop else ()
+    server = loop.pulse() if loop else health.OTHER_SERVER
     guard = current_app.extensions["clock_guard"]
-    found = health.check_all(base_path(), folders(), pulse, guard, *server)
+    found = health.check_all(
+        base_path(), folders(), pulse, guard, server, partial(find_room, current_app)
+    )
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 
@@ -80,8 +85,18 @@ def get_stats() -> Row:
     problems=("storage_not_answering",),
 )
 def get_storage() -> Row:
-    """Get how many bytes are free and used, and how many rows are stored"""
-    return stats.storage(base_path(), folders().threads)
+    """Get how full the disk is, what each camera occupies, and for how many days there is room
+
+    `bytes_per_day` is the rate of the last 7 days, or since the camera's first picture.
+    `days_left` is null where nothing is uploaded, or where a limit of the box holds before the
+    disk is full.
+    """
+    figures = stats.storage(base_path(), folders().threads)
+    follow_all(current_app.extensions["pictures"])
+    usages = measure(current_app)
+    left = find_room(current_app, usages).days_left
+    cameras = [usage.shown() for usage in usages]
+    return figures | {"cameras": cameras, "days_left": left and int(left * 10) / 10}
 
 
 @blp.post("/api/system/retention")

@@ -32,12 +32,13 @@ from .picture_folders import KeptPicture, PictureCamera, PictureFolder
 from .pictures import Picture
 from .retention import PruningRun, RetentionFact
 from .system import AuditEntry, BoxSetting, ClockNote, Secret, TableVersion, Token
+from .uploads import PictureHour
 
 # The tables whose rows `/api/system/storage` does not count: settings and the service's own data.
 INTERNAL = (
     *(TableVersion, Secret, Token, ClockNote),
     *(CameraSettings, CameraEvidence, BoxSetting),
-    *(PictureCamera, PictureFolder, Picture, KeptPicture),
+    *(PictureCamera, PictureFolder, PictureHour, Picture, KeptPicture),
     *(CameraRetention, RetentionFact, PruningRun),
 )
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)

@@ -2,14 +2,56 @@
 
 from typing import Any
 
-from peewee import SQL, Tuple, fn
+from peewee import EXCLUDED, SQL, BigIntegerField, CompositeKey, IntegerField, Tuple, fn
 
-from ..db.base import Parameter, compiled
+from ..db.base import BaseModel, Parameter, Row, compiled
+from .picture_folders import PictureCamera
 from .pictures import Key, Picture
 
 # A picture or a clip: its time, its tag, whether it is a clip (0 or 1), and its own time where
 # that is another one.
 Upload = tuple[int, bytes, int, int | None]
+
+
+class PictureHour(BaseModel):
+    """How many bytes of pictures and clips were taken in an hour, so that no response adds up."""
+
+    # Hours since the epoch.
+    hour = IntegerField()
+    # The number of the `PictureCamera`.
+    camera = IntegerField()
+    bytes = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("hour", "camera")
+        without_rowid = True
+
+    @classmethod
+    def add(cls, camera: int, differences: dict[int, int]) -> None:
+        """Add bytes to hours, and delete those that become empty; call it inside a change."""
+        for hour, difference in differences.items():
+            _add_to_hour().insert(hour=hour, camera=camera, bytes=difference)
+            if difference < 0:
+                _delete_empty_hour().change(hour=hour, camera=camera)
+
+    @classmethod
+    def bytes_since(cls, hour: int) -> dict[int, int]:
+        """The bytes of each camera's number since this hour."""
+        return dict(_bytes_since().tuples(hour=hour))
+
+    @classmethod
+    def remove_all(cls, camera: int) -> None:
+        """Delete the hours of a camera's number; call it inside a change."""
+        _delete_hours().change(camera=camera)
+
+
+def usage_of_cameras(number: int | None = None) -> list[Row]:
+    """Each `PictureCamera`, or the one of this number, with the times of its oldest and newest
+    picture and clip.
+    """
+    if number is None:
+        return _select_usage(one=False).rows()
+    return _select_usage(one=True).rows(id=number)
 
 
 def uploads_before(camera: int, is_clip: bool, key: Key, limit: int) -> list[Upload]:
@@ -64,3 +106,47 @@ def _counts_by_time() -> Any:
 
 def _of_kind() -> list[Any]:
     return [Picture.camera == Parameter("camera"), Picture.is_clip == Parameter("is_clip")]
+
+
+@compiled
+def _add_to_hour() -> Any:
+    names = ("hour", "camera", "bytes")
+    query = PictureHour.insert({name: Parameter(name) for name in names})
+    total = PictureHour.bytes + EXCLUDED.bytes
+    return query.on_conflict(
+        conflict_target=[PictureHour.hour, PictureHour.camera], update={PictureHour.bytes: total}
+    )
+
+
+@compiled
+def _delete_empty_hour() -> Any:
+    is_hour = PictureHour.hour == Parameter("hour"), PictureHour.camera == Parameter("camera")
+    return PictureHour.delete().where(*is_hour, PictureHour.bytes == 0)
+
+
+@compiled
+def _delete_hours() -> Any:
+    return PictureHour.delete().where(PictureHour.camera == Parameter("camera"))
+
+
+@compiled
+def _bytes_since() -> Any:
+    query = PictureHour.select(PictureHour.camera, fn.SUM(PictureHour.bytes))
+    return query.where(PictureHour.hour >= Parameter("hour")).group_by(PictureHour.camera)
+
+
+@compiled
+def _select_usage(one: bool) -> Any:
+    ends = [
+        Picture.select(end(Picture.taken_us))
+        .where(Picture.camera == PictureCamera.id, Picture.is_clip == is_clip)
+        .alias(name)
+        for name, end, is_clip in (
+            ("oldest_picture_us", fn.MIN, False),
+            ("newest_picture_us", fn.MAX, False),
+            ("oldest_clip_us", fn.MIN, True),
+            ("newest_clip_us", fn.MAX, True),
+        )
+    ]
+    query = PictureCamera.select(PictureCamera, *ends)
+    return query.where(PictureCamera.id == Parameter("id")) if one else query

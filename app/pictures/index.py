@@ -13,6 +13,7 @@ from ..db import mark_followed, writer
 from ..models import Camera, CameraSettings, Row
 from ..models.picture_folders import PictureCamera, PictureFolder
 from ..models.pictures import Picture
+from ..models.uploads import PictureHour
 from ..services.clock_guard import ClockGuard
 from ..services.monitor import Monitor
 from ..storage import safe_open
@@ -20,7 +21,7 @@ from ..storage.folders import Folders
 from ..storage.mount_threads import MountThreads, Task
 from .camera_index import CameraIndex
 from .files import Finder
-from .overlay import Batch, FolderFacts, add_to_totals, is_same
+from .overlay import Batch, FolderFacts, add_to_hours, add_to_totals, is_same
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,14 @@ class PictureIndex:
         """The index of a camera, for its current folder and pattern."""
         return self._of(camera, CameraSettings.of(camera["id"])["file_pattern"])
 
+    def all(self) -> list[tuple[Row, CameraIndex]]:
+        """Every camera and its index."""
+        settings = CameraSettings.by_camera()
+        return [
+            (camera, self._of(camera, settings.get(camera["id"], {}).get("file_pattern")))
+            for camera in Camera.listing()
+        ]
+
     def follow(self, camera: Row) -> CameraIndex:
         """The same, with all changes of the folder before this call.
 
@@ -93,13 +102,9 @@ class PictureIndex:
         """Follow every folder for a limited time, and write the changes that are due."""
         if not self._monitor.leads:
             return
-        cameras, settings = Camera.listing(), CameraSettings.by_camera()
-        for gone in self._cameras.keys() - {camera["id"] for camera in cameras}:
+        busy = self.all()
+        for gone in self._cameras.keys() - {camera["id"] for camera, _ in busy}:
             self._cameras.pop(gone)
-        busy = [
-            (camera, self._of(camera, settings.get(camera["id"], {}).get("file_pattern")))
-            for camera in cameras
-        ]
         if not self._is_following:
             self._is_following = True
             if mark_followed(True):
@@ -246,15 +251,18 @@ def write(index: CameraIndex, batch: Batch) -> Row | None:
         return None
     number = row["id"]
     totals: Row = {}
+    hours: dict[int, int] = {}
     for folder, changes in batch.changes.items():
         folder_id = _folder_id(number, folder)
         rows = {name: change.now for name, change in changes.items() if change.now is not None}
         for stored in Picture.in_folder(folder_id, changes):
             add_to_totals(totals, stored, -1)
+            add_to_hours(hours, stored, -1)
             if row["version"] != batch.version and is_same(stored, rows.get(stored.name)):
                 rows[stored.name] = stored
         for now in rows.values():
             add_to_totals(totals, now, 1)
+            add_to_hours(hours, now, 1)
         Picture.remove_named(folder_id, changes.keys() - rows.keys())
         Picture.put(number, folder_id, [*rows.values()])
     for folder, facts in batch.folders.items():
@@ -263,6 +271,7 @@ def write(index: CameraIndex, batch: Batch) -> Row | None:
         else:  # one that is gone but has rows has come back
             PictureFolder.change(_folder_id(number, folder), (facts or FolderFacts())._asdict())
     PictureCamera.add(number, totals)
+    PictureHour.add(number, {hour: size for hour, size in hours.items() if size})
     if batch.compared_us:
         PictureCamera.change(number, {"compared_us": batch.compared_us})
     return row
@@ -275,4 +284,5 @@ def _folder_id(number: int, path: str) -> int:
 
 def _delete_some(number: int) -> None:
     if not Picture.remove_some(number, ROWS_AT_ONCE):
+        PictureHour.remove_all(number)
         PictureCamera.remove(number)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from ..models import Row
 from ..models.pictures import IndexedPicture, Key
 
+# In microseconds.
+HOUR_US = 3600 * 10**6
 # A row among the pictures and clips of a camera.
 RowKey = tuple[bool, Key]
 
@@ -202,6 +204,12 @@ def add_to_totals(totals: Row, row: IndexedPicture, sign: int) -> None:
     number, size = ("clips", "clip_bytes") if row.is_clip else ("pictures", "picture_bytes")
     totals[number] = totals.get(number, 0) + sign
     totals[size] = totals.get(size, 0) + sign * row.size
+
+
+def add_to_hours(hours: dict[int, int], row: IndexedPicture, sign: int) -> None:
+    """Add the row's bytes to the hour in which it was taken, or subtract them."""
+    hour = row.taken_us // HOUR_US
+    hours[hour] = hours.get(hour, 0) + sign * row.size
 
 
 def _corrections(version: int, changes: list[Change]) -> Corrections:

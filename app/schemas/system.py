@@ -26,7 +26,10 @@ EXAMPLE_HEALTH: dict[str, Any] = {
     "checks": {
         "database": {"status": "healthy", "message": "The database can be written."},
         "base_path": {"status": "healthy", "message": "The base path of the uploads can be read."},
-        "storage": {"status": "healthy", "message": "20480 MiB are free for uploads."},
+        "storage": {
+            "status": "healthy",
+            "message": "20480 MiB are free for uploads, enough for 28.0 days.",
+        },
         "storage_answering": {"status": "healthy", "message": "All storage in use answers."},
         "watcher": {
             "status": "healthy",
@@ -50,6 +53,19 @@ EXAMPLE_STORAGE = {
     "used_bytes": 10737418240,
     "database_bytes": 1048576,
     "rows": {"camera": 3, "event": 37, "detection": 1200, "audit_entry": 51},
+    "cameras": [
+        {
+            "camera_id": "3f2b6c1e-8a4d-4e0b-9c57-2d1f0a9b8e7c",
+            "name": "Front Door",
+            "pictures": 17280,
+            "clips": 96,
+            "bytes": 5368709120,
+            "oldest": "2025-12-16T12:00:00.000000Z",
+            "newest": "2025-12-23T11:59:55.000000Z",
+            "bytes_per_day": 766958446,
+        }
+    ],
+    "days_left": 28.0,
 }
 EXAMPLE_RETENTION = {
     "dry_run": True,
@@ -125,6 +141,21 @@ class StatsSchema(ResponseSchema):
     version = fields.String()
 
 
+class CameraStorageSchema(ResponseSchema):
+    """What the pictures and clips of a camera occupy."""
+
+    camera_id = fields.UUID()
+    name = fields.String()
+    pictures = fields.Integer()
+    clips = fields.Integer()
+    bytes = fields.Integer()
+    oldest = fields.AwareDateTime(allow_none=True)
+    newest = fields.AwareDateTime(allow_none=True)
+    bytes_per_day = fields.Integer(
+        metadata={"description": "Rate of the last 7 days, or since the camera's first picture"}
+    )
+
+
 class StorageSchema(ResponseSchema):
     free_bytes = fields.Integer(
         metadata={"description": "Of the file system that holds the base path"}
@@ -133,6 +164,14 @@ class StorageSchema(ResponseSchema):
     database_bytes = fields.Integer(metadata={"description": "With its WAL"})
     rows = fields.Dict(
         keys=fields.String(), values=fields.Integer(), metadata={"description": "By table"}
+    )
+    cameras = fields.List(fields.Nested(CameraStorageSchema))
+    days_left = fields.Float(
+        allow_none=True,
+        metadata={
+            "description": "Until a disk is full; null where nothing is uploaded, or a limit of "
+            "the box holds earlier"
+        },
     )
 
 

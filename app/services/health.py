@@ -1,7 +1,7 @@
 """Can the service do its work? Each check returns a status and a message on what to do."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import peewee
@@ -20,6 +20,10 @@ HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 PATIENCE_SECONDS = 0.1
 # With less free space than this, in bytes, the cameras' next uploads may fail.
 LITTLE_SPACE = 256 * 1024 * 1024
+# The least days with room, and the least free share of the disk where nothing is
+# uploaded and no limit is set.
+FEW_DAYS, SMALL_SHARE = 3, 0.05
+LIMIT_ADVICE = "set a limit: keep_days, keep_bytes or keep_free_bytes of /api/settings"
 # A tick of the monitor that takes longer than this, in seconds, hangs: one is due every second.
 HANGING_SECONDS = 60
 # How long a failure of the event loop is reported as degraded, in seconds.
@@ -29,6 +33,15 @@ RECENT_FAILURE_SECONDS = 600
 class Check(NamedTuple):
     status: str
     message: str
+
+
+class Room(NamedTuple):
+    """For how many days there is room for pictures, None where no end is foreseen, and whether the
+    box has a limit in force that keeps the disk from filling.
+    """
+
+    days_left: float | None = None
+    has_limit: bool = True
 
 
 class Pulse(NamedTuple):
@@ -68,13 +81,14 @@ def check_all(
     pulse: Pulse,
     guard: ClockGuard,
     server_pulse: ServerPulse = OTHER_SERVER,
+    find_room: Callable[[], Room] = Room,
 ) -> Row:
     """All checks and the worst of their statuses."""
     threads = folders.threads
     checks = {
         "database": check_database(),
         "base_path": check_base_path(base, threads),
-        "storage": check_storage(base, threads),
+        "storage": check_storage(base, threads, find_room),
         "storage_answering": check_storage_answering(
             [f"{mount.point} ({mount.kind})" for mount in threads.not_answering()]
         ),
@@ -129,18 +143,40 @@ def check_base_path(base: str, threads: StorageThreads) -> Check:
     return Check(HEALTHY, "The base path of the uploads can be read.")
 
 
-def check_storage(path: str, threads: StorageThreads) -> Check:
-    """Whether there is room for more files."""
+def check_storage(
+    path: str, threads: StorageThreads, find_room: Callable[[], Room] = Room
+) -> Check:
+    """Whether there is room for more files, now and in the next days."""
     try:
         system = threads.ask(lambda: os.statvfs(path), path)
     except safe_open.StorageNotAnswering:
         return Check(DEGRADED, "The free space is unknown while the storage does not answer.")
     except OSError:
         return Check(DEGRADED, "The free space is unknown while the base path is missing.")
+    try:
+        room = find_room()
+    except (peewee.PeeweeException, OSError):
+        room = Room()  # another check says that the database cannot be read
     free = system.f_bavail * system.f_frsize
+    usable = (system.f_blocks - system.f_bfree + system.f_bavail) * system.f_frsize
+    return _judge_room(free, usable, room)
+
+
+def _judge_room(free: int, usable: int, room: Room) -> Check:
+    left, mib = room.days_left, f"{free // 2**20} MiB are free"
+    days = "" if left is None else f", enough for {left:.1f} days"
     if free < LITTLE_SPACE:
-        return Check(DEGRADED, f"Only {free // 2**20} MiB are free. Delete old pictures.")
-    return Check(HEALTHY, f"{free // 2**20} MiB are free for uploads.")
+        return Check(DEGRADED, f"Only {mib}{days}. Delete old pictures, or {LIMIT_ADVICE}.")
+    if left is not None and left < FEW_DAYS:
+        return Check(
+            DEGRADED,
+            f"{mib}{days} at the cameras' present rate. To let the service delete old pictures, "
+            f"{LIMIT_ADVICE}; or delete pictures, or use a larger disk.",
+        )
+    if left is None and not room.has_limit and free < SMALL_SHARE * usable:
+        share = f"{free / usable:.1%} of the disk"
+        return Check(DEGRADED, f"Only {mib}, {share}. Delete old files, or {LIMIT_ADVICE}.")
+    return Check(HEALTHY, f"{mib} for uploads{days}.")
 
 
 def check_storage_answering(not_answering: Sequence[str]) -> Check:

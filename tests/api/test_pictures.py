@@ -6,7 +6,7 @@ import os
 import pytest
 
 from app.db import writer
-from app.models import KeptPicture, Picture, PictureCamera, PictureFolder
+from app.models import KeptPicture, Picture, PictureCamera, PictureFolder, PictureHour
 from tests.problems import assert_problem
 from tests.watched import fail
 
@@ -302,7 +302,7 @@ def test_the_id_survives_the_loss_of_the_index(client, camera, base, app):
     upload(base, "a.jpg")
     (known,) = ask(client, camera)["pictures"]
     app.extensions["pictures"].flush()
-    for model in (Picture, PictureFolder, PictureCamera):
+    for model in (Picture, PictureFolder, PictureCamera, PictureHour):
         model.delete().execute()
     assert ask(client, camera)["pictures"] == [known]
     url = f"{URL.format(camera['id'])}/{known['id']}"
@@ -445,7 +445,7 @@ def test_a_file_that_a_crash_left_hidden_is_listed_after_the_next_start(
         client.delete(url)
     assert ask(client, camera)["pictures"] == []
     app.extensions["pictures"].flush()
-    for model in (Picture, PictureFolder, PictureCamera):  # so that all is compared
+    for model in (Picture, PictureFolder, PictureCamera, PictureHour):  # so that all is compared
         model.delete().execute()
     app.extensions["monitor"].tick()
     app.extensions["pictures"].tick()

@@ -134,7 +134,9 @@ def test_stats_count_what_is_stored(client, camera, monkeypatch):
 def test_storage_counts_bytes_and_rows(client, camera):
     storage = client.get("/api/system/storage").get_json()
     assert StorageSchema().validate(storage) == {}
-    assert list(storage) == ["free_bytes", "used_bytes", "database_bytes", "rows"]
+    assert list(storage) == [
+        *("free_bytes", "used_bytes", "database_bytes", "rows", "cameras", "days_left")
+    ]
     assert storage["rows"] == {"camera": 1, "event": 0, "detection": 0, "audit_entry": 1}
     assert min(storage["used_bytes"], storage["database_bytes"]) > 0
 
