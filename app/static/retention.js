@@ -1,10 +1,12 @@
-/** What does retention delete, now or in its next run, and why does it delete nothing? */
+/** What would retention delete now, or why nothing? Shows it, and deletes on request. */
 
-import { send } from "./api.js";
-import { el, many, moment, words } from "./element.js";
-import { size } from "./limits.js";
+import { Problem, read, send } from "./api.js";
+import { formOf, guarded, opened } from "./dialog.js";
+import { announce, el, many, moment, words } from "./element.js";
+import { BOX, size } from "./limits.js";
 
 const PATIENCE_MS = 600_000; // a run is over before it is answered
+const SAFE_MINUTES = 10; // a changed limit acts in an hourly run that much later at the earliest
 
 const SUSPENDED = {
   clock: "Nothing is deleted, because the clock of the box cannot be right. Let the box set its " +
@@ -16,18 +18,18 @@ const SUSPENDED = {
 };
 
 /** Runs retention, or with ``isDry`` finds out what it would delete. */
-export async function run(isDry) {
+async function run(isDry) {
   const path = `/api/system/retention${isDry ? "?dry_run=true" : ""}`;
   return JSON.parse(await send(path, "POST", undefined, PATIENCE_MS));
 }
 
 /** ``12 pictures and 1 clip (3.4 MB)``. */
-export function amount({ pictures, clips, bytes }) {
+function amount({ pictures, clips, bytes }) {
   return `${many(pictures, "picture")} and ${many(clips, "clip")} (${size(bytes)})`;
 }
 
 /** What a run deleted or would delete, or why it deletes nothing. */
-export function report(result) {
+function report(result) {
   const { dry_run: isDry, suspended, pictures, clips, cameras } = result;
   if (suspended) return [el("p", {}, SUSPENDED[suspended] ?? `Nothing is deleted: ${suspended}.`)];
   const total = pictures + clips
@@ -45,4 +47,73 @@ function line({ name, oldest, newest, existing, ...camera }) {
     existing ? `. ${many(existing, "file")} from before the camera had this folder ` +
       `${existing === 1 ? "stays" : "stay"}.` : ".",
   ];
+}
+
+/**
+ * Shows what a run would delete now, with the buttons that make sense then.
+ *
+ * ``changed`` loads the page's figures again; ``takeBack`` undoes the change that was just made.
+ */
+export async function preview(changed, takeBack) {
+  const plan = document.querySelector("#plan");
+  plan.replaceChildren(el("p", {}, "Looking what would be deleted …"));
+  try {
+    const result = await run(true);
+    plan.replaceChildren(el("div", {}, ...report(result), ...deadline(takeBack),
+      ...choices(result, changed, takeBack)));
+  } catch (problem) {
+    plan.replaceChildren(el("p", { class: "error" }, problem.detail ?? `${problem}`));
+  }
+}
+
+function deadline(takeBack) {
+  if (!takeBack) return [];
+  const time = new Date(Date.now() + SAFE_MINUTES * 60_000).toLocaleTimeString();
+  return [el("p", {}, `The limits are saved, but delete nothing before ${time}. ` +
+    "Until then they can be taken back.")];
+}
+
+function choices(result, changed, takeBack) {
+  const failed = el("p", { class: "error", role: "alert" });
+  const button = (text, work) => el("button", { type: "button",
+    click: (event) => guarded(event.currentTarget, failed, work) }, text);
+  const after = async (work, text) => {
+    await work();
+    announce(text);
+    await changed();
+    return preview(changed);
+  };
+  const row = el("p", { class: "choices" });
+  if (takeBack) {
+    const back = () => after(takeBack, "The old limits hold again.");
+    row.append(button("Take the change back", back));
+  }
+  if (result.suspended === "restored") {
+    row.append(button("The limits are right", () => after(resume, "Retention goes on.")));
+  }
+  if (result.pictures + result.clips) row.append(button("Delete now", () => ask(result, changed)));
+  return [row, failed];
+}
+
+/** Sets a limit to its present value, which ends the pause after a restore. */
+async function resume() {
+  const settings = await read("/api/settings");
+  const name = Object.keys(BOX).find((each) => !settings.fixed.includes(each));
+  const detail = "The environment fixes all limits; run prune --resume on the box.";
+  if (!name) throw new Problem(409, { detail });
+  await send("/api/settings", "PATCH", { [name]: settings[name] });
+}
+
+/** Asks before it deletes. */
+function ask(result, changed) {
+  const { form } = formOf([
+    el("p", {}, `${amount(result)} are deleted and cannot be brought back.`),
+  ], "Delete", async () => {
+    const done = await run(false);
+    dialog.close();
+    document.querySelector("#plan").replaceChildren(el("div", {}, ...report(done)));
+    announce("Deleted.");
+    await changed();
+  });
+  const dialog = opened("Delete these pictures and clips?", form);
 }

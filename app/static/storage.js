@@ -1,12 +1,11 @@
 /** The storage page: how long the room lasts, its limits, and what they delete. */
 
-import { read, send } from "./api.js";
-import { formOf, guarded, opened } from "./dialog.js";
+import { read } from "./api.js";
+import { guarded } from "./dialog.js";
 import { announce, el, many, mayWrite, moment, words } from "./element.js";
-import { BOX, changeBox, changeCamera, sentences, size } from "./limits.js";
-import { amount, report, run } from "./retention.js";
+import { changeBox, changeCamera, sentences, size } from "./limits.js";
+import { preview } from "./retention.js";
 
-const SAFE_MINUTES = 10; // a changed limit acts in an hourly run that much later at the earliest
 const CHECKS = ["storage", "storage_answering", "retention"];
 
 const part = (id) => document.querySelector(`#${id}`);
@@ -24,13 +23,9 @@ async function show() {
     if (!storage.cameras.length) part("cameras").append(el("li", {}, "No camera yet."));
     part("advice").replaceChildren(...await advice());
   } catch (problem) {
-    complain(problem, show);
+    const again = el("button", { type: "button", click: show }, "Try again");
+    part("trouble").replaceChildren(`${problem.detail ?? problem} `, again);
   }
-}
-
-function complain(problem, again) {
-  const button = el("button", { type: "button", click: again }, "Try again");
-  part("trouble").replaceChildren(`${problem.detail ?? problem} `, button);
 }
 
 /** What the health checks of the disk say, where something is wrong. */
@@ -92,69 +87,8 @@ function card(camera) {
 async function saved(takeBack) {
   announce("The limits are saved.");
   await show();
-  await preview(takeBack);
+  await preview(show, takeBack);
 }
 
-/** Shows what a run would delete now, with the buttons that make sense then. */
-async function preview(takeBack) {
-  part("plan").replaceChildren(el("p", {}, "Looking what would be deleted …"));
-  try {
-    const result = await run(true);
-    part("plan").replaceChildren(el("div", {}, ...report(result), ...deadline(takeBack),
-      el("p", { class: "choices" }, ...choices(result, takeBack))));
-  } catch (problem) {
-    part("plan").replaceChildren();
-    complain(problem, () => preview(takeBack));
-  }
-}
-
-function deadline(takeBack) {
-  if (!takeBack) return [];
-  const time = new Date(Date.now() + SAFE_MINUTES * 60_000).toLocaleTimeString();
-  return [el("p", {}, `The limits are saved, but delete nothing before ${time}. ` +
-    "Until then they can be taken back.")];
-}
-
-function choices({ suspended, pictures, clips, ...rest }, takeBack) {
-  const failed = el("p", { class: "error", role: "alert" });
-  const free = Object.keys(BOX).find((name) => !settings.fixed.includes(name));
-  const button = (text, work) => el("button", { type: "button",
-    click: (event) => guarded(event.currentTarget, failed, work) }, text);
-  const back = async () => {
-    await takeBack();
-    announce("The old limits hold again.");
-    await show();
-    return preview();
-  };
-  return [
-    takeBack && button("Take the change back", back),
-    suspended === "restored" && free && button("The limits are right", () => resume(free)),
-    pictures + clips > 0 && button("Delete now", () => confirm({ pictures, clips, ...rest })),
-    failed,
-  ].filter(Boolean);
-}
-
-/** Setting a limit again, to its present value too, ends the pause after a restore. */
-async function resume(name) {
-  await send("/api/settings", "PATCH", { [name]: settings[name] });
-  await show();
-  return preview();
-}
-
-/** Asks before it deletes. */
-function confirm(result) {
-  const deleteNow = async () => {
-    const done = await run(false);
-    dialog.close();
-    part("plan").replaceChildren(el("div", {}, ...report(done)));
-    announce("Deleted.");
-    return show();
-  };
-  const { form } = formOf([
-    el("p", {}, `${amount(result)} are deleted and cannot be brought back.`),
-  ], "Delete", deleteNow);
-  const dialog = opened("Delete these pictures and clips?", form);
-}
-
-part("preview")?.addEventListener("click", () => preview());
+part("preview")?.addEventListener("click", () => preview(show));
 await show();
