@@ -93,10 +93,10 @@ def test_an_upload_that_has_just_begun_is_no_problem(context, front):
 
 
 def test_a_folder_without_pictures_lists_the_suffixes_of_its_files(context, front):
-    for name in ("a.mkv", "b.mkv", "c.avi", "d"):
+    for name in ("a.bmp", "b.bmp", "c.heic", "d"):
         put(front / name, b"x")
     message = problems(context)["no_picture"]
-    assert "2 .mkv, 1 .avi, 1 without suffix" in message
+    assert "2 .bmp, 1 .heic, 1 without suffix" in message
     assert ".jpg, .jpeg, .png or .gif" in message
 
 

@@ -36,7 +36,8 @@ def test_every_file_is_counted_as_what_it_is(base):
     put(base / "20251223/12/b.PNG", b"xx", age=40)
     put(base / "c.gif", b"", age=100)
     put(base / "d.jpeg", b"x" * (MOST_BYTES + 1))
-    for name in ("e.mkv", "f.MKV", "g.txt", "noname"):
+    put(base / "empty.mp4", b"")
+    for name in ("e.mkv", "f.MKV", "g.txt", "h.txt", "noname"):
         put(base / name, b"x")
     (base / "link.jpg").symlink_to("a.jpg")
     (base / "20251223/link.jpg").symlink_to(base / "a.jpg")
@@ -50,7 +51,7 @@ def test_every_file_is_counted_as_what_it_is(base):
     assert seen.newest.path == "20251223/12/b.PNG"
     assert seen.newest.size == 2
     assert seen.skipped == {"empty_files": 1, "too_large": 1, "links_inside": 2}
-    assert seen.others == {".mkv": 2, ".txt": 1, "": 1}
+    assert (seen.clips, seen.others) == (2, {".txt": 2, "": 1})
 
 
 def test_an_empty_file_is_not_counted_while_its_upload_may_be_starting(base):

@@ -149,7 +149,7 @@ def saved_name(camera_name: str, taken_us: int, name: str) -> str:
     """The name under which a browser saves it: ``Front_Door_20251223T110005+0100.jpg``, in the
     box's time.
     """
-    words = "".join(c if c.isalnum() or c in "-_" else "_" for c in camera_name)
+    words = "".join(c if c.isalpha() or c.isdecimal() or c in "-_" else "_" for c in camera_name)
     zone = current_app.extensions["settings"].box()["timezone"]
     taken = clock.from_ns(taken_us * 1000).astimezone(ZoneInfo(zone) if zone else None)
     return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"

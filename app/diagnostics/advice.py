@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from .. import clock
+from ..images import clip_frame
 from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.scan import MAX_DEPTH
@@ -89,8 +90,13 @@ class Facts(NamedTuple):
 def no_picture(facts: Facts) -> str | None:
     """No picture was uploaded, or none that can be shown."""
     survey = facts.contents.survey
-    if survey.pictures or not survey.complete:
+    if survey.pictures or not survey.complete or (survey.clips and clip_frame.is_installed()):
         return None
+    if survey.clips:
+        return (
+            "The folder holds clips and no picture. Install ffmpeg, which makes a picture of the "
+            "newest clip (apt install ffmpeg), or let the camera upload pictures too."
+        )
     if survey.others:
         kinds = ", ".join(f"{n} {s or 'without suffix'}" for s, n in survey.others.most_common(5))
         return (

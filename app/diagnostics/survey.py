@@ -19,6 +19,7 @@ from ..storage.scan import (
     entries,
     has_suffix,
     is_candidate,
+    is_clip,
     is_housekeeping,
     is_readable,
     name_filter,
@@ -64,13 +65,15 @@ class File(NamedTuple):
 class Survey:
     """What was counted in a folder and below it.
 
-    ``complete``: whether everything was counted; ``newest``: of the counted pictures;
+    ``complete``: whether everything was counted; ``newest``: of the counted pictures; ``clips``:
+    how many there are that are not empty;
     ``temporary``: uploads under a temporary name, at most `MOST_LISTED`; ``skipped``: how many
     files and folders were skipped, by the codes of `advice.SKIPPED`; ``others``: how many files
-    that are no pictures have each suffix.
+    that are neither pictures nor clips have each suffix.
     """
 
     pictures: int = 0
+    clips: int = 0
     complete: bool = True
     newest: File | None = None
     temporary: list[File] = field(default_factory=list)
@@ -223,6 +226,9 @@ class _Counting:
             return  # hidden, or another camera's
         elif has_suffix(entry.name):
             self._count_picture(folder, components, entry)
+        elif is_clip(entry.name):
+            status = ask_entry(entry.stat)
+            self.survey.clips += status is not None and status.st_size > 0
         else:
             suffix, others = os.path.splitext(entry.name)[1].lower(), self.survey.others
             if suffix in others or len(others) < MOST_LISTED:

@@ -46,6 +46,24 @@ def test_a_camera_that_uploads_has_no_problem(app, diagnostics, camera, base):
     app.extensions["monitor"].close()
 
 
+@pytest.mark.parametrize("has_ffmpeg", [True, False])
+def test_a_camera_that_uploads_clips_alone_lacks_ffmpeg_at_most(
+    diagnostics, camera, base, tmp_path, monkeypatch, has_ffmpeg
+):
+    put(base / "front/20251223/a.mp4", b"clip", age=60)
+    if has_ffmpeg:
+        (tmp_path / "ffmpeg").write_text("#!/bin/sh")
+        (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    messages = [problem["message"] for problem in diagnostics(camera)["problems"]]
+    assert [("Install ffmpeg" in message) for message in messages] == [True] * (not has_ffmpeg)
+
+
+def test_an_empty_clip_is_no_upload(diagnostics, camera, base):
+    put(base / "front/a.mp4", b"", age=60)
+    assert [problem["code"] for problem in diagnostics(camera)["problems"]] == ["no_picture"]
+
+
 def test_each_problem_has_a_code_and_a_message(client, diagnostics, camera, base):
     put(base / "front/a.tmp", b"x", age=100)
     twin = post_camera(client, "Twin", f"{base}//front/.")
