@@ -4,11 +4,15 @@ If a value is invalid, the service does not start and prints one line with the v
 and what is allowed.
 """
 
+import contextlib
+import ipaddress
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
-from . import layout
+from . import layout, parsers
 from .parsers import Integer, database, folder, host, names, networks, one_of, time_zone, title
 
 MIB = 1024 * 1024
@@ -34,6 +38,8 @@ class Setting:
     parse: Callable[[str], Value]
     default: str
     help: str
+    # Whether it may hold a password, so that no message shows its value.
+    is_secret: bool = False
 
 
 SETTINGS = (
@@ -78,6 +84,13 @@ SETTINGS = (
         "",
         "comma-separated addresses or networks of the proxies whose `X-Forwarded-For`, `-Proto` "
         "and `-Host` are trusted",
+    ),
+    Setting(
+        "NVR_PUBLIC_URL",
+        parsers.url,
+        "",
+        "URL of the service in what it sends to others; empty for `http://`, `NVR_HOST` (the host "
+        "name if that is all addresses) and the port",
     ),
     Setting("NVR_THREADS", Integer(1, 64), "4", "number of threads that answer reading requests"),
     Setting(
@@ -175,6 +188,45 @@ SETTINGS = (
         "`auto` notices new pictures by inotify where it is reliable; `off` polls all folders",
     ),
     Setting(
+        "NVR_MQTT_URL",
+        parsers.broker,
+        "",
+        "MQTT broker to publish on, `mqtt[s]://[USER:PASSWORD@]HOST[:PORT]`; empty for none; its "
+        "readers see the cameras; needs the extra `mqtt`",
+        is_secret=True,
+    ),
+    Setting(
+        "NVR_MQTT_PREFIX",
+        parsers.topic_prefix,
+        "nvr",
+        "first part of the topics and of the ids in Home Assistant; another one for each box",
+    ),
+    Setting(
+        "NVR_MQTT_DISCOVERY_PREFIX",
+        parsers.topic,
+        "homeassistant",
+        "topic below which Home Assistant looks for devices",
+    ),
+    Setting(
+        "NVR_MQTT_CA_FILE",
+        parsers.file,
+        "",
+        "PEM file of the authorities that the broker's certificate is checked with; empty for "
+        "those of the system",
+    ),
+    Setting(
+        "NVR_MQTT_PICTURE_SECONDS",
+        Integer(1, 86400),
+        "10",
+        "least seconds between two pictures of a camera on MQTT",
+    ),
+    Setting(
+        "NVR_MQTT_PICTURE_WIDTH",
+        Integer(16, 2160),
+        "1280",
+        "largest width of a picture on MQTT, in pixels",
+    ),
+    Setting(
         "NVR_LOG_LEVEL",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         "INFO",
@@ -193,6 +245,17 @@ def given_settings(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(setting.name for setting in SETTINGS if setting.name in environ)
 
 
+def public_url(config: Mapping[str, Any]) -> str:
+    """The URL under which others reach the service, without a slash at its end."""
+    if config["NVR_PUBLIC_URL"]:
+        return str(config["NVR_PUBLIC_URL"])
+    host = config["NVR_HOST"]
+    with contextlib.suppress(ValueError):  # a name
+        if ipaddress.ip_address(host).is_unspecified:
+            host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{config['NVR_PORT']}"
+
+
 def _read(setting: Setting, environ: Mapping[str, str]) -> Value:
     text = environ.get(setting.name)
     if text is None:
@@ -200,7 +263,8 @@ def _read(setting: Setting, environ: Mapping[str, str]) -> Value:
     try:
         return setting.parse(text)
     except ValueError as error:
-        raise BadSetting(f"{setting.name}={text!r} cannot be used: give {error}") from None
+        shown = setting.name if setting.is_secret else f"{setting.name}={text!r}"
+        raise BadSetting(f"{shown} cannot be used: give {error}") from None
 
 
 def _default(setting: Setting, environ: Mapping[str, str]) -> str:

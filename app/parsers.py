@@ -8,10 +8,12 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 MOST_TITLE = 100
+# By scheme (OASIS; IANA's registry of service names).
+MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 def folder(text: str) -> str:
@@ -80,6 +82,56 @@ class Integer:
         if not (digits and self.least <= int(text) <= self.most):
             raise ValueError(f"a whole number from {self.least} to {self.most}")
         return int(text)
+
+
+def broker(text: str) -> tuple[str, ...]:
+    """The parts of an MQTT broker's URL: scheme, host, port, user and password; or nothing."""
+    expected = "mqtt[s]://[USER:PASSWORD@]HOST[:PORT]"
+    try:
+        url = urlsplit(text)
+        port = url.port or MQTT_PORTS[url.scheme]
+    except (ValueError, KeyError):
+        if text:
+            raise ValueError(expected) from None
+        return ()
+    if not url.hostname or url.path.strip("/") or url.query or url.fragment or "\0" in text:
+        raise ValueError(expected)
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    return url.scheme, url.hostname, str(port), user, password
+
+
+def topic_prefix(text: str) -> str:
+    """The first part of topics, which stands in ids of Home Assistant too."""
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError("1 to 64 letters, digits, - and _")
+    return text
+
+
+def topic(text: str) -> str:
+    """A topic of MQTT without wildcards."""
+    if not re.fullmatch("[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", text):
+        raise ValueError("letters, digits, -, _ and . with single / between")
+    return text
+
+
+def file(text: str) -> str:
+    """The path of a file, made absolute, or nothing."""
+    if "\0" in text:
+        raise ValueError("the path of a file")
+    return os.path.abspath(text) if text else ""
+
+
+def url(text: str) -> str:
+    """The URL of the service, without the slash at its end, or nothing."""
+    expected = "http[s]://HOST[:PORT][/PATH]"
+    try:
+        parts = urlsplit(text)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if text and (not is_valid or parts.query or parts.fragment or re.search(r"\s", text)):
+        raise ValueError(expected)
+    return text.rstrip("/")
 
 
 def time_zone(text: str) -> str:

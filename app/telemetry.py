@@ -52,6 +52,10 @@ class StateCollector:
         yield _family("index_mode", "1 for how new pictures are noticed.", "mode", modes)
         name = "nvr_index_polling_folders"
         yield GaugeMetricFamily(name, "Folders that cannot be watched.", value=polling)
+        publisher = self._app.extensions.get("mqtt")  # only the server has one, with a broker
+        text = "1 while the MQTT broker is connected, 0 also where none is set."
+        is_connected = publisher is not None and publisher.is_connected
+        yield GaugeMetricFamily("nvr_mqtt_connected", text, value=is_connected)
         yield from _database()
 
 

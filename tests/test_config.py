@@ -17,6 +17,7 @@ DEFAULTS = {
     "NVR_ANONYMOUS": "auto",
     "NVR_TRUSTED_HOSTS": (),
     "NVR_TRUSTED_PROXIES": (),
+    "NVR_PUBLIC_URL": "",
     "NVR_THREADS": 4,
     "NVR_ONE_PROCESSOR": "auto",
     "NVR_MAX_BODY_BYTES": MIB,
@@ -34,6 +35,12 @@ DEFAULTS = {
     "NVR_WALL_REFRESH_SECONDS": 10,
     "NVR_LAST_SEEN_FLUSH_SECONDS": 30,
     "NVR_WATCH": "auto",
+    "NVR_MQTT_URL": (),
+    "NVR_MQTT_PREFIX": "nvr",
+    "NVR_MQTT_DISCOVERY_PREFIX": "homeassistant",
+    "NVR_MQTT_CA_FILE": "",
+    "NVR_MQTT_PICTURE_SECONDS": 10,
+    "NVR_MQTT_PICTURE_WIDTH": 1280,
     "NVR_LOG_LEVEL": "INFO",
 }
 NO_NUMBERS = [

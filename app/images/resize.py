@@ -41,6 +41,7 @@ CACHE_BYTES = 4 * 1024 * 1024
 # The format of the result by that of the picture. A GIF becomes a PNG of its first frame: scaling
 # mixes colours, and a GIF's palette has no room for the new ones.
 RESULT_FORMATS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "GIF": "PNG"}
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 # The mode of the result, which browsers can show, by the mode that a picture was scaled in: RGBa
 # is RGBA with its colours multiplied by alpha.
@@ -142,6 +143,22 @@ def resize(picture: Picture, most: MaxSize) -> Picture:
         raise
     except Exception as error:  # a broken file makes a decoder raise almost anything
         raise NotResizable from error
+
+
+def to_jpeg(picture: Picture, most: MaxSize) -> bytes:
+    """The ``picture`` as a JPEG that fits ``most``; raises what `resize` does."""
+    data = resize(picture, most).data or b""
+    if data.startswith(JPEG_SIGNATURE):
+        return data
+    try:
+        image, _, _ = _open(picture._replace(data=data))
+        out = io.BytesIO()
+        image.convert("RGB").save(out, "JPEG", quality=QUALITY)
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken file makes a decoder raise almost anything
+        raise NotResizable from error
+    return out.getvalue()
 
 
 def encode_jpeg(size: tuple[int, int], pixels: bytes, palette: bytes) -> bytes:

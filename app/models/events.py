@@ -186,6 +186,14 @@ class Detection(BaseModel):
         return row | {"bbox": None if box["x"] is None else box} | last
 
     @classmethod
+    def frequent_types(cls, camera_id: str, since: str, most: int) -> dict[str, int]:
+        """The object types of which the camera has the most detections since that time, and how
+        many it has of each.
+        """
+        found = _count_types().rows(camera_id=camera_id, since=since, most=most)
+        return {row["object_type"]: row["count"] for row in found}
+
+    @classmethod
     def known_ids(cls, camera_id: str, external_ids: list[str]) -> dict[str, int]:
         """The ids of the camera's detections with these external ids: external id → id."""
         known: dict[str, int] = {}
@@ -251,6 +259,15 @@ def _unreviewed_between() -> Any:
 @compiled
 def _next_types() -> Any:
     return Event.select(fn.MIN(Event.object_types)).where(Event.object_types > Parameter("text"))
+
+
+@compiled
+def _count_types() -> Any:
+    of_camera = Detection.camera == Parameter("camera_id")
+    count = fn.COUNT(SQL("*")).alias("count")
+    query = Detection.select(Detection.object_type, count).group_by(Detection.object_type)
+    query = query.where(of_camera, Detection.detected_at >= Parameter("since"))
+    return query.order_by(SQL("count").desc(), Detection.object_type).limit(Parameter("most"))
 
 
 @compiled

@@ -3,8 +3,10 @@
 import contextlib
 import ctypes
 import faulthandler
+import importlib
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -14,7 +16,7 @@ from typing import NoReturn
 from flask import Flask
 from peewee import DatabaseError
 
-from .. import db, installation, logs, unit
+from .. import db, installation, layout, logs, unit
 from ..access.authorize import is_locked_out
 from ..cli.tokens import command_to_create
 from ..config import MIB
@@ -29,6 +31,8 @@ from .event_loop import EventLoop
 
 log = logging.getLogger(__name__)
 
+# The pause between two turns of MQTT, each of which waits for the broker itself, in seconds.
+MQTT_SECONDS = 0.05
 # How often the last uses of tokens are written, in seconds.
 USAGE_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -114,6 +118,8 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
         Job("retention of pictures", CHANGE_SECONDS, app.extensions["pruner"].run_if_due),
     ]
+    if publisher := app.extensions.get("mqtt"):
+        jobs.append(Job("mqtt", MQTT_SECONDS, publisher.tick, publisher.close))
     for job in jobs:
         job.start()
     return jobs
@@ -131,9 +137,28 @@ def _prepare(app: Flask) -> EventLoop:
         remedy = unit.how_to_write(path) if is_os_error else ""
         _refuse(f"the database {path} cannot be used: {error}{remedy}")
     try:
-        return EventLoop(app)
+        loop = EventLoop(app)
     except (OSError, ValueError) as error:
         _refuse(f"NVR_HOST={host} NVR_PORT={port} cannot be listened on: {error}")
+    app.config["NVR_PORT"] = int(loop.addresses()[0][1])
+    if app.config["NVR_MQTT_URL"]:
+        _prepare_mqtt(app)
+    return loop
+
+
+def _prepare_mqtt(app: Flask) -> None:
+    """Make the publisher; where that fails, print one line and end the process.
+
+    The import is here, so that a service without a broker does not spend memory on it.
+    """
+    try:
+        importlib.import_module("..mqtt.publisher", __package__).init_app(app)
+    except ModuleNotFoundError as error:
+        source = "PATH_OF_THE_CHECKOUT" if layout.IS_INSTALLED else str(layout.PROJECT)
+        command = shlex.join((sys.executable, "-m", "pip", "install", "-e", f"{source}[mqtt]"))
+        _refuse(f"NVR_MQTT_URL needs the extra mqtt ({error}); type: {command}")
+    except OSError as error:
+        _refuse(f"NVR_MQTT_CA_FILE={app.config['NVR_MQTT_CA_FILE']} cannot be used: {error}")
 
 
 def _refuse(reason: str) -> NoReturn:

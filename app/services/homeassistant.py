@@ -113,7 +113,7 @@ def _configuration(
 def _connection(camera_id: str, name: str, row: str) -> Row:
     """A sensor that is on while the camera is online, unavailable while no service answers."""
     return {
-        "name": _literal(f"{name} {CONNECTION}"),
+        "name": literal(f"{name} {CONNECTION}"),
         "unique_id": f"nvr_{camera_id}_status",
         "device_class": "connectivity",
         "value_template": f"{{{{ {row}.status == 'online' }}}}",
@@ -124,7 +124,7 @@ def _connection(camera_id: str, name: str, row: str) -> Row:
 def _last_upload(camera_id: str, name: str, row: str) -> Row:
     """A sensor with the time of the last upload, unavailable where there was none."""
     return {
-        "name": _literal(f"{name} {LAST_UPLOAD}"),
+        "name": literal(f"{name} {LAST_UPLOAD}"),
         "unique_id": f"nvr_{camera_id}_last_upload",
         "device_class": "timestamp",
         "value_template": f"{{{{ {row}.last_seen_at }}}}",
@@ -138,7 +138,7 @@ def _image(camera_id: str, name: str, source: Source) -> Row:
     connection = _state("binary_sensor", f"{name} {CONNECTION}")
     login = {"token": source.token} if source.token else {}
     return {
-        "name": _literal(f"{name} {PICTURE}"),
+        "name": literal(f"{name} {PICTURE}"),
         "unique_id": f"nvr_{camera_id}_image",
         "url": f"{_still(camera_id, source, login)}&t={{{{ {uploaded} }}}}",
         "availability": f"{{{{ {connection} in ('on', 'off') }}}}",
@@ -174,9 +174,7 @@ def _state(domain: str, name: str) -> str:
     plain = "".join(c for c in normalize("NFKD", name) if not combining(c))
     if re.fullmatch(r"[A-Za-z0-9 ()._-]*", plain):
         return f"states('{domain}.{'_'.join(re.findall('[a-z0-9]+', plain.lower()))}')"
-    # A Jinja text has the escapes of a Python text.
-    escaped = re.sub("[^A-Za-z0-9 ]", lambda found: f"\\U{ord(found[0]):08x}", name)
-    return f"states('{domain}.' ~ slugify('{escaped}'))"
+    return f"states('{domain}.' ~ slugify({jinja_text(name)}))"
 
 
 def _letters(name: str) -> str:
@@ -185,9 +183,15 @@ def _letters(name: str) -> str:
     return "_".join(re.findall(r"[^\W_]+", plain))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A template of Home Assistant (Jinja) that renders as exactly this ``text``."""
     return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text)
+
+
+def jinja_text(text: str) -> str:
+    """An expression of Jinja for this ``text``, with the escapes of a Python text."""
+    escaped = re.sub("[^A-Za-z0-9 _-]", lambda found: f"\\U{ord(found[0]):08x}", text)
+    return f"'{escaped}'"
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,165 @@
+"""How is the broker reached? One connection by MQTT 5.0, driven by the thread that publishes.
+
+A connection that is lost is not used again: paho-mqtt would send everything again that was not
+acknowledged, however old it has become.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+log = logging.getLogger(__name__)
+
+# The broker publishes the last will 1.5 times as many seconds after it has heard nothing.
+KEEPALIVE_SECONDS = 20
+# How long the broker may take to accept a connection.
+ACCEPT_SECONDS = 10.0
+# What a packet holds beside topic and payload: header, their lengths, packet id, no properties.
+OVERHEAD_BYTES = 12
+ONLINE, OFFLINE = "online", "offline"
+# Beyond so many messages that the broker has not acknowledged, the next ones have to wait.
+MOST_WAITING = 100
+
+
+class Broker(NamedTuple):
+    """Where the broker is, who the service is there, and how its certificate is checked."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    context: ssl.SSLContext | None
+
+
+class Message(NamedTuple):
+    """What is published; ``at``: since when it waits, by the monotonic clock."""
+
+    at: float
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Connection:
+    """A connection to the broker, whose last will is ``offline`` on the status topic.
+
+    ``is_ready``: the broker has accepted it; ``loss``: why it has ended, empty while it has not.
+    Raises `OSError` and `ValueError` where the broker cannot be reached.
+    """
+
+    def __init__(
+        self, broker: Broker, client_id: str, status: str, receive: Callable[[MQTTMessage], None]
+    ) -> None:
+        self.is_ready, self.loss = False, ""
+        self._status = status
+        self._waiting: dict[int, Message] = {}
+        self._most_bytes, self._qos, self._retains = 1 << 28, 1, True
+        self._refused: set[str] = set()
+        self._began = time.monotonic()
+        self._client = client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        client.on_connect = self._note_connect
+        client.on_disconnect = self._note_disconnect
+        client.on_publish = self._note_publish
+        client.on_message = lambda _client, _data, message: receive(message)
+        client.will_set(status, OFFLINE, qos=1, retain=True)
+        if broker.user or broker.password:
+            client.username_pw_set(broker.user, broker.password)
+        if broker.context:
+            client.tls_set_context(broker.context)
+        try:
+            client.connect(broker.host, broker.port, KEEPALIVE_SECONDS)
+        except BaseException:  # raised again
+            self.abandon()
+            raise
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker has acknowledged most of what was published."""
+        return len(self._waiting) < MOST_WAITING
+
+    def turn(self, seconds: float) -> None:
+        """Receive and send for up to ``seconds``."""
+        code = self._client.loop(seconds)
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.loss = self.loss or str(code)
+        elif not self.is_ready and time.monotonic() - self._began > ACCEPT_SECONDS:
+            self.loss = self.loss or "the broker does not answer"
+
+    def subscribe(self, topic: str) -> None:
+        """Receive what others publish on the topic."""
+        self._client.subscribe(topic, options=SubscribeOptions(qos=1, noLocal=True))
+
+    def fits(self, topic: str, payload: bytes) -> bool:
+        """Whether the broker takes a packet of this size."""
+        return len(topic) + len(payload) + OVERHEAD_BYTES <= self._most_bytes
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool, at: float = 0.0) -> None:
+        """Publish with QoS 1; what is too large for the broker is logged once and left out."""
+        if not self.fits(topic, payload):
+            self._refuse(topic, f"has {len(payload)} bytes, more than the broker takes")
+            return
+        retain = retain and self._retains
+        info = self._client.publish(topic, payload, self._qos, retain)
+        self._waiting[info.mid] = Message(at, topic, payload, retain)
+
+    def close(self, seconds: float) -> None:
+        """Publish ``offline``, wait at most ``seconds`` for its acknowledgement, disconnect."""
+        deadline = time.monotonic() + seconds
+        if self.is_ready and not self.loss:
+            self.publish(self._status, OFFLINE.encode(), retain=True)
+            while self._waiting and not self.loss and time.monotonic() < deadline:
+                self.turn(0.05)
+        self.abandon()
+
+    def abandon(self) -> list[Message]:
+        """Close the socket; return what was not acknowledged and is not retained, oldest first.
+
+        The client's other descriptors are closed when it is deleted, so it must refer to nothing.
+        """
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
+        client.disconnect()
+        if (socket := client.socket()) is not None:  # it did not take the last packet
+            socket.close()
+        return [message for message in self._waiting.values() if not message.retain]
+
+    def _note_connect(
+        self, _client: Client, _data: Any, _flags: Any, code: ReasonCode, properties: Any
+    ) -> None:
+        if code.is_failure:
+            self.loss = f"the broker refuses the connection: {code}"
+            return
+        # What the broker does not announce has its default (MQTT 5.0, section 3.2.2.3).
+        self._most_bytes = getattr(properties, "MaximumPacketSize", self._most_bytes)
+        self._qos = min(1, getattr(properties, "MaximumQoS", 2))
+        self._retains = bool(getattr(properties, "RetainAvailable", 1))
+        self.is_ready = True
+
+    def _note_disconnect(
+        self, _client: Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
+    ) -> None:
+        self.loss = self.loss or f"the connection has ended: {code}"
+
+    def _note_publish(
+        self, _client: Client, _data: Any, mid: int, code: ReasonCode, _properties: Any
+    ) -> None:
+        message = self._waiting.pop(mid, None)
+        if message and code.is_failure:
+            self._refuse(message.topic, f"is refused by the broker: {code}")
+
+    def _refuse(self, topic: str, reason: str) -> None:
+        if topic not in self._refused:
+            self._refused.add(topic)
+            log.warning("the message on %s %s", topic, reason)

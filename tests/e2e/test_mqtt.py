@@ -1,0 +1,414 @@
+"""What does a real MQTT broker get to hear, message by message?"""
+
+import io
+import shutil
+import signal
+import subprocess
+import time
+from datetime import timedelta
+
+import pytest
+import requests
+from PIL import Image
+
+from app import clock
+from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
+from tests.e2e.server import NotStarted, Server
+from tests.pictures import picture, put
+
+pytestmark = [pytest.mark.slow, needs_mosquitto]
+
+
+class Box(Server):
+    """A service that publishes on a broker, and its API."""
+
+    def api(self, method, path, **body):
+        answer = requests.request(
+            method, f"{self.url}/api{path}", **({"json": body} if body else {})
+        )
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+
+    def register(self, name, folder_path=None):
+        return self.api("POST", "/cameras", name=name, folder_path=folder_path or name)["id"]
+
+    def detect(self, camera_id, object_type, confidence=0.5, **more):
+        seen = {"camera_id": camera_id, "object_type": object_type, "confidence": confidence}
+        return self.api("POST", "/detections", **seen, **more)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def box(broker, tmp_path_factory):
+    settings = {"NVR_MQTT_URL": broker.url, "NVR_MQTT_PICTURE_SECONDS": "1"}
+    settings |= {"NVR_MQTT_PICTURE_WIDTH": "64", "NVR_PUBLIC_URL": "http://nvr.local:8000"}
+    with Box(tmp_path_factory.mktemp("box"), **settings) as box:
+        with Reader(broker.port) as reader:
+            reader.wait("nvr/status")
+        yield box
+
+
+@pytest.fixture
+def reader(broker, box):
+    with Reader(broker.port) as reader:
+        yield reader
+
+
+def config_topic(camera_id):
+    return f"homeassistant/device/nvr_{camera_id}/config"
+
+
+def saved(form, size):
+    out = io.BytesIO()
+    Image.new("RGB", size, "red").save(out, form)
+    return out.getvalue()
+
+
+def eventually(is_so):
+    """Wait until it is so."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_box_is_a_device_with_a_sensor_of_its_connection(box, reader):
+    status = reader.wait("nvr/status")
+    assert (status.payload, status.qos, status.retained) == (b"online", 1, True)
+    config = reader.wait("homeassistant/device/nvr_box/config")
+    assert (config.qos, config.retained) == (1, True)
+    assert config.json["device"]["identifiers"] == ["nvr_box"]
+    assert config.json["device"]["configuration_url"] == "http://nvr.local:8000"
+    assert config.json["components"]["status"] == {
+        "platform": "binary_sensor",
+        "unique_id": "nvr_box_status",
+        "name": "Connection",
+        "device_class": "connectivity",
+        "entity_category": "diagnostic",
+        "state_topic": "nvr/status",
+        "payload_on": "online",
+        "payload_off": "offline",
+    }
+    metrics = requests.get(f"{box.url}/metrics").text
+    assert "\nnvr_mqtt_connected 1.0\n" in metrics
+
+
+def test_a_camera_is_announced_renamed_and_removed(broker, box, reader):
+    camera = box.register("Front Door")
+    first = reader.wait(config_topic(camera)).json
+    assert first["device"] == {
+        "identifiers": [f"nvr_{camera}"],
+        "name": "Front Door",
+        "manufacturer": "NVR cameras",
+        "model": "Upload folder",
+        "configuration_url": "http://nvr.local:8000",
+        "via_device": "nvr_box",
+    }
+    assert first["origin"]["name"] == "nvr-cameras"
+    assert first["availability"] == [{"topic": "nvr/status"}]
+    assert first["qos"] == 1
+    components = first["components"]
+    assert {key: row["platform"] for key, row in components.items()} == {
+        "camera": "camera",
+        "picture": "image",
+        "status": "binary_sensor",
+        "last_upload": "sensor",
+        "event": "event",
+    }
+    assert components["camera"]["name"] is None
+    assert components["camera"]["topic"] == f"nvr/{camera}/picture"
+    assert components["picture"]["image_topic"] == f"nvr/{camera}/picture"
+    assert components["event"]["event_types"] == ["low", "medium", "high", "critical", "event"]
+    for key, row in components.items():
+        assert row["unique_id"] == f"nvr_{camera}_{key}"
+    state = reader.wait(f"nvr/{camera}/state")
+    assert state.json == {"status": "online", "last_seen_at": None}
+    box.api("PATCH", f"/cameras/{camera}", name="Back Door")
+    renamed = reader.wait(config_topic(camera), lambda m: m.json["device"]["name"] == "Back Door")
+    assert renamed.json["components"] == components
+    with Reader(broker.port) as later:
+        assert later.wait(config_topic(camera)).retained
+        assert later.wait(f"nvr/{camera}/state").retained
+    box.api("DELETE", f"/cameras/{camera}")
+    for topic in (config_topic(camera), f"nvr/{camera}/state", f"nvr/{camera}/picture"):
+        reader.wait(topic, lambda message: message.payload == b"")
+    with Reader(broker.port) as later:
+        later.wait("nvr/status")
+        assert not [message for message in later.messages if camera in message.topic]
+
+
+def test_a_status_is_published_at_once_and_uploads_once_a_minute(box, reader):
+    camera = box.register("States", "states")
+    reader.wait(f"nvr/{camera}/state")
+    seen = [None]
+    for number in range(4):
+        put(box.base / "states" / f"{number}.jpg", picture())
+
+        def has_new_upload():
+            seen.append(box.api("GET", f"/cameras/{camera}")["last_seen_at"])
+            return seen[-1] != seen[-2]
+
+        eventually(has_new_upload)
+    box.api("PATCH", f"/cameras/{camera}", status="error")
+    last = reader.wait(f"nvr/{camera}/state", lambda message: message.json["status"] == "error")
+    assert last.json["last_seen_at"]
+    assert len(reader.on(f"nvr/{camera}/state")) == 3
+
+
+def test_a_picture_is_a_jpeg_of_limited_width_whatever_the_camera_uploads(box, reader):
+    camera = box.register("Pictures", "pictures")
+    topic = f"nvr/{camera}/picture"
+    sent = (("a.jpg", "JPEG", (48, 27)), ("b.png", "PNG", (640, 360)), ("c.gif", "GIF", (32, 18)))
+    for number, (name, form, size) in enumerate(sent, 1):
+        data = saved(form, size)
+        put(box.base / "pictures" / name, data)
+        shown = reader.wait(topic, count=number)
+        image = Image.open(io.BytesIO(shown.payload))
+        assert (image.format, image.width) == ("JPEG", min(64, size[0]))
+        if form == "JPEG":
+            assert shown.payload == data
+    assert reader.on(topic)[0].qos == 1
+
+
+def test_pictures_come_no_more_often_than_the_setting_says(box, reader):
+    camera = box.register("Often", "often")
+    times = []
+    for number in range(3):
+        put(box.base / "often" / f"{number}.jpg", saved("JPEG", (16 + number, 9)))
+        reader.wait(f"nvr/{camera}/picture", count=number + 1)
+        times.append(time.monotonic())
+    assert times[2] - times[0] > 1.5
+
+
+def test_the_detections_of_a_post_are_one_message_per_type_with_the_surest(broker, box, reader):
+    camera = box.register("Detections")
+    rows = [
+        {"camera_id": camera, "object_type": kind, "confidence": sure}
+        for kind, sure in (("person", 0.4), ("person", 0.9), ("dog", 0.7), ("person", 0.8))
+    ]
+    ids = box.api("POST", "/detections", detections=rows)["ids"]
+    topic = f"nvr/{camera}/detection"
+    reader.wait(topic, count=2)
+    stored = box.api("GET", f"/detections/{ids[1]}")
+    person, dog = sorted(reader.on(topic), key=lambda message: -message.json["confidence"])
+    assert person.json == {
+        "event_type": "person",
+        "confidence": 0.9,
+        "detected_at": stored["detected_at"],
+        "id": ids[1],
+    }
+    assert dog.json["id"] == ids[2]
+    assert person.qos == 1
+    # Home Assistant drops an event of a type that it was not told of before.
+    order = [message.topic for message in reader.messages if camera in message.topic]
+    announced = [
+        number
+        for number, message in enumerate(reader.messages)
+        if message.topic == config_topic(camera)
+        and message.json["components"].get("detection", {}).get("event_types") == ["dog", "person"]
+    ]
+    first = next(n for n, message in enumerate(reader.messages) if message.topic == topic)
+    assert announced[0] < first, order
+    with Reader(broker.port) as later:
+        later.wait(config_topic(camera))
+        assert not later.on(topic)
+
+
+def test_what_happened_more_than_an_hour_ago_is_not_published(box, reader):
+    camera = box.register("Late")
+    late = clock.rfc3339(clock.now() - timedelta(hours=2))
+    box.detect(camera, "person", detected_at=late)
+    box.api("POST", "/events", camera_id=camera, started_at=late)
+    box.detect(camera, "person", 0.75)
+    assert reader.wait(f"nvr/{camera}/detection").json["confidence"] == 0.75
+    assert not reader.on(f"nvr/{camera}/event")
+
+
+def test_an_event_is_published_when_it_is_posted_and_when_its_risk_rises(box, reader):
+    camera = box.register("Events")
+    started = clock.rfc3339(clock.now())
+    event = box.api("POST", "/events", camera_id=camera, started_at=started, summary="Somebody")
+    for score in (40, 20, 90):
+        box.api("PATCH", f"/events/{event['id']}", risk_score=score)
+    reader.wait(f"nvr/{camera}/event", lambda message: message.json["risk_score"] == 90)
+    shown = [message.json for message in reader.on(f"nvr/{camera}/event")]
+    assert shown[0] == {
+        "event_type": "event",
+        "id": event["id"],
+        "started_at": event["started_at"],
+        "risk_score": None,
+        "summary": "Somebody",
+    }
+    assert [row["event_type"] for row in shown] == ["event", "medium", "critical"]
+
+
+def test_at_most_32_types_are_told_of_and_none_replaces_a_component(box, reader):
+    camera = box.register("Types")
+    hostile = ["status", "camera", "'}} {{ x }}", '"', "人", "Person", "per son"]
+    for kind in (*hostile, *hostile, *(f"type {number}" for number in range(40))):
+        box.detect(camera, kind)
+    box.detect(camera, "status", 0.99)
+    reader.wait(f"nvr/{camera}/detection", lambda message: message.json["confidence"] == 0.99)
+    components = reader.on(config_topic(camera))[-1].json["components"]
+    assert components["status"]["device_class"] == "connectivity"
+    assert components["camera"]["platform"] == "camera"
+    types = components["detection"]["event_types"]
+    assert len(types) == 32
+    assert set(hostile) <= set(types)
+    assert len([key for key in components if key.startswith("type_")]) == 32
+    assert len([key for key in components if key.startswith("trigger_")]) == 32
+    assert {message.json["event_type"] for message in reader.on(f"nvr/{camera}/detection")} == {
+        *types
+    }
+
+
+def test_everything_is_published_again_when_home_assistant_starts(box, reader):
+    camera = box.register("Again", "again")
+    put(box.base / "again" / "a.jpg", picture())
+    topics = (config_topic(camera), f"nvr/{camera}/state", f"nvr/{camera}/picture")
+    for topic in topics:
+        reader.wait(topic)
+    before = {topic: len(reader.on(topic)) for topic in topics}
+    reader.publish("homeassistant/status", "online")
+    for topic in topics:
+        reader.wait(topic, count=before[topic] + 1)
+    reader.wait("homeassistant/device/nvr_box/config", lambda message: not message.retained)
+
+
+def test_a_broker_that_restarts_gets_everything_again_and_what_happened_meanwhile(tmp_path):
+    with Mosquitto(tmp_path) as broker, Box(tmp_path, NVR_MQTT_URL=broker.url) as box:
+        camera, other = box.register("Front Door", "front"), box.register("Deleted")
+        put(box.base / "front" / "a.jpg", picture())
+        with Reader(broker.port) as reader:
+            reader.wait(f"nvr/{camera}/picture")
+            reader.wait(config_topic(other))
+        broker.stop()
+        eventually(lambda: "nvr_mqtt_connected 0.0" in requests.get(f"{box.url}/metrics").text)
+        box.detect(camera, "person")
+        box.api("DELETE", f"/cameras/{other}")
+        broker.start()
+        with Reader(broker.port) as reader:
+            for topic in ("status", f"{camera}/state", f"{camera}/picture", f"{camera}/detection"):
+                reader.wait(f"nvr/{topic}")
+            assert reader.wait(config_topic(camera)).json["device"]["name"] == "Front Door"
+            assert all(not message.payload for message in reader.on(config_topic(other)))
+
+
+def test_a_camera_that_is_deleted_while_the_service_is_off_disappears_at_its_start(tmp_path):
+    with Mosquitto(tmp_path) as broker:
+        with Box(tmp_path, NVR_MQTT_URL=broker.url) as box, Reader(broker.port) as reader:
+            camera = box.register("Front Door")
+            reader.wait(f"nvr/{camera}/state")
+        with Box(tmp_path) as box:
+            box.api("DELETE", f"/cameras/{camera}")
+        with Reader(broker.port) as reader, Box(tmp_path, NVR_MQTT_URL=broker.url):
+            for topic in (config_topic(camera), f"nvr/{camera}/state"):
+                reader.wait(topic, lambda message: message.payload == b"")
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_service_that_ends_is_offline(tmp_path, signal_number):
+    with Mosquitto(tmp_path) as broker, Reader(broker.port) as reader:
+        with Box(tmp_path, NVR_MQTT_URL=broker.url) as box:
+            reader.wait("nvr/status", lambda message: message.payload == b"online")
+            box.process.send_signal(signal_number)
+            box.process.wait(DEADLINE_SECONDS)
+            reader.wait("nvr/status", lambda message: message.payload == b"offline")
+        with Reader(broker.port) as later:
+            assert later.wait("nvr/status").payload == b"offline"
+
+
+def test_the_largest_packet_of_the_broker_is_obeyed(tmp_path):
+    noise = io.BytesIO()
+    Image.effect_noise((1280, 720), 90).save(noise, "JPEG")
+    with (
+        Mosquitto(tmp_path, "max_packet_size 20000") as broker,
+        Box(tmp_path, NVR_MQTT_URL=broker.url) as box,
+        Reader(broker.port) as reader,
+    ):
+        camera = box.register("Front Door", "front")
+        put(box.base / "front" / "a.jpg", noise.getvalue())
+        shown = reader.wait(f"nvr/{camera}/picture")
+        assert len(shown.payload) < 20000 < len(noise.getvalue())
+        assert Image.open(io.BytesIO(shown.payload)).width < 1280
+        for number in range(32):
+            box.detect(camera, f"{number:050}")
+        box.detect(camera, "cat")
+        box.detect(camera, "cat", 0.99)
+        eventually(lambda: box.api("GET", "/detections?object_type=cat")["count"] == 2)
+        with Reader(broker.port) as later:
+            config = later.wait(config_topic(camera))
+        assert len(config.payload) < 20000
+        assert 4 <= len(config.json["components"]["detection"]["event_types"]) < 32
+        assert [message.payload for message in reader.on("nvr/status")] == [b"online"]
+
+
+def test_a_prefix_of_its_own_lets_two_boxes_share_a_broker(tmp_path):
+    settings = {"NVR_MQTT_PREFIX": "barn", "NVR_MQTT_DISCOVERY_PREFIX": "ha/here"}
+    with (
+        Mosquitto(tmp_path) as broker,
+        Reader(broker.port) as reader,
+        Box(tmp_path, NVR_MQTT_URL=broker.url, **settings) as box,
+    ):
+        camera = box.register("Stable")
+        config = reader.wait(f"ha/here/device/barn_{camera}/config").json
+        assert config["device"]["identifiers"] == [f"barn_{camera}"]
+        assert config["device"]["via_device"] == "barn_box"
+        reader.wait("ha/here/device/barn_box/config")
+        box.detect(camera, "person")
+        reader.wait(f"barn/{camera}/detection")
+    assert not [one for one in reader.messages if "nvr" in one.topic]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")
+def test_a_broker_with_a_password_and_tls(tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext"
+    command = [*words.split(), "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "nvr", "p@ss/word"], check=True)
+    tls = f"certfile {certificate}", f"keyfile {key}"
+    with Mosquitto(tmp_path, *tls, f"password_file {passwords}") as broker:
+        login = f"mqtts://nvr:p%40ss%2Fword@127.0.0.1:{broker.port}"
+        wrong = f"mqtts://nvr:wr0ng@127.0.0.1:{broker.port}"
+        settings = {"NVR_MQTT_CA_FILE": str(certificate)}
+
+        def prepare(client):
+            client.username_pw_set("nvr", "p@ss/word")
+            client.tls_set(str(certificate))
+
+        with (
+            Box(tmp_path, NVR_MQTT_URL=login, **settings),
+            Reader(broker.port, prepare) as reader,
+        ):
+            assert reader.wait("nvr/status").payload == b"online"
+        for url, trust in ((wrong, settings), (login, {})):
+            with Box(tmp_path, NVR_MQTT_URL=url, **trust) as box:
+                eventually(lambda: "is lost: " in box.log_file.read_text())
+                assert "nvr_mqtt_connected 0.0" in requests.get(f"{box.url}/metrics").text
+            log = box.log_file.read_text()
+            assert "wr0ng" not in log
+            assert "p@ss" not in log
+            assert "p%40ss" not in log
+
+
+@pytest.mark.parametrize("package", ["paho", "PIL"])
+def test_without_the_extra_the_start_stops_with_the_command_that_installs_it(tmp_path, package):
+    (tmp_path / "hidden" / package).mkdir(parents=True)
+    hidden = tmp_path / "hidden" / package / "__init__.py"
+    hidden.write_text(f"raise ModuleNotFoundError('No module named {package}')")
+    box = Box(tmp_path, NVR_MQTT_URL="mqtt://127.0.0.1:1", PYTHONPATH=str(tmp_path / "hidden"))
+    with pytest.raises(NotStarted, match=r"pip install -e .*\[mqtt\]"):
+        box.__enter__()
+
+
+def test_a_ca_file_that_cannot_be_read_stops_the_start(tmp_path):
+    settings = {"NVR_MQTT_URL": "mqtts://127.0.0.1:1", "NVR_MQTT_CA_FILE": "/nothing.pem"}
+    with pytest.raises(NotStarted, match=r"NVR_MQTT_CA_FILE=/nothing\.pem cannot be used"):
+        Box(tmp_path, **settings).__enter__()

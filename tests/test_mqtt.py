@@ -1,0 +1,129 @@
+"""Is Home Assistant told of entities that no name can spoil, and does nothing run without MQTT?"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from jinja2 import Environment
+
+from app.config import BadSetting, public_url, read_settings
+from app.mqtt.discovery import Origin, Topics, camera_config, components, slug
+from tests.e2e.server import PROJECT
+
+TOPICS = Topics("nvr", "homeassistant")
+CAMERA = {"id": "123e4567-e89b-12d3-a456-426614174000", "name": "Front Door"}
+HOSTILE = [
+    *("status", "camera", "picture", "event", "detection", "last_upload", "type_person", ""),
+    *("'", '"', "\\", "'}} {{ 1 }}", "{% raw %}", "{# x #}", "{{{", "人", "犬", "\u2028"),
+    *("Person", "person", "PERSON", "per son", "per_son", "x" * 50, "{{ 'person' }}"),
+]
+NO_BROKERS = [
+    *("broker", "http://broker", "mqtt://", "mqtt:broker", "mqtt://:1883", "mqtt://user@"),
+    *("mqtt://broker:0x1", "mqtt://broker:70000", "mqtt://broker/path", "mqtt://broker?x=1"),
+    *("mqtt://broker#x", "mqtt://[::1", "ws://broker"),
+]
+
+
+def test_no_object_type_replaces_a_component_or_acts_as_a_template(subtests):
+    own = components(TOPICS, CAMERA["id"], [])
+    found = components(TOPICS, CAMERA["id"], HOSTILE)
+    assert own.items() <= found.items()
+    assert len(found) == len(own) + 1 + 2 * len(HOSTILE)
+    for object_type in HOSTILE:
+        with subtests.test(object_type):
+            seen = Environment().from_string(found[f"type_{slug(object_type)}"]["value_template"])
+            for other in HOSTILE:
+                shown = seen.render(value_json={"event_type": other})
+                assert shown == ("ON" if other == object_type else "None")
+            payload = found[f"trigger_{slug(object_type)}"]["payload"]
+            assert Environment().from_string(payload).render() == object_type
+
+
+def test_the_device_of_a_camera_has_what_home_assistant_expects_of_a_type():
+    origin = Origin("1.0", "http://nvr.local:8000", "box")
+    gone = {"type_cat": "binary_sensor"}
+    config = json.loads(camera_config(TOPICS, origin, CAMERA, ["person"], gone))
+    device, topic = f"nvr_{CAMERA['id']}", f"nvr/{CAMERA['id']}/detection"
+    assert config["components"]["type_cat"] == {"platform": "binary_sensor"}
+    assert config["components"]["detection"] == {
+        "platform": "event",
+        "unique_id": f"{device}_detection",
+        "name": "Detection",
+        "event_types": ["person"],
+        "state_topic": topic,
+    }
+    assert config["components"]["type_person"] == {
+        "platform": "binary_sensor",
+        "unique_id": f"{device}_type_person",
+        "name": "Person",
+        "device_class": "occupancy",
+        "state_topic": topic,
+        "value_template": "{{ 'ON' if value_json.event_type == 'person' else None }}",
+        "off_delay": 10,
+    }
+    assert config["components"]["trigger_person"] == {
+        "platform": "device_automation",
+        "automation_type": "trigger",
+        "type": "detected",
+        "subtype": "person",
+        "topic": topic,
+        "value_template": "{{ value_json.event_type }}",
+        "payload": "person",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ()),
+        ("mqtt://broker", ("mqtt", "broker", "1883", "", "")),
+        ("mqtts://broker.lan", ("mqtts", "broker.lan", "8883", "", "")),
+        ("mqtt://nvr:p%40ss%2F@[::1]:1884/", ("mqtt", "::1", "1884", "nvr", "p@ss/")),
+    ],
+)
+def test_the_url_of_a_broker_is_read(environ, text, parts):
+    assert read_settings(environ | {"NVR_MQTT_URL": text})["NVR_MQTT_URL"] == parts
+
+
+@pytest.mark.parametrize("text", NO_BROKERS)
+def test_a_bad_url_of_a_broker_is_refused_without_showing_it(environ, text):
+    with pytest.raises(BadSetting, match=r"^NVR_MQTT_URL cannot be used: give mqtt\[s\]://"):
+        read_settings(environ | {"NVR_MQTT_URL": text})
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"NVR_HOST": "::1", "NVR_PORT": "81"}, "http://[::1]:81"),
+        ({"NVR_HOST": "nvr.lan"}, "http://nvr.lan:8000"),
+        ({"NVR_HOST": "0.0.0.0"}, "http://box:8000"),
+        ({"NVR_HOST": "::"}, "http://box:8000"),
+        ({"NVR_PUBLIC_URL": "https://nvr.example/cameras/"}, "https://nvr.example/cameras"),
+    ],
+)
+def test_the_public_url_is_the_setting_or_where_the_service_listens(
+    environ, monkeypatch, given, url
+):
+    monkeypatch.setattr("app.config.socket.gethostname", lambda: "box")
+    assert public_url(read_settings(environ | given)) == url
+
+
+@pytest.mark.parametrize(
+    "text", ["nvr.local", "ftp://nvr", "http://", "http://nvr?x", "http://a b"]
+)
+def test_a_bad_public_url_is_refused(environ, text):
+    with pytest.raises(BadSetting, match="NVR_PUBLIC_URL"):
+        read_settings(environ | {"NVR_PUBLIC_URL": text})
+
+
+def test_without_a_broker_nothing_of_mqtt_is_imported(environ):
+    program = (
+        "import sys, app, app.server.main\n"
+        "made = app.create_app()\n"
+        "print([name for name in (*made.extensions, *sys.modules) if 'mqtt' in name])\n"
+    )
+    command = [sys.executable, "-c", program]
+    shown = subprocess.run(command, env=environ, cwd=PROJECT, capture_output=True, text=True)
+    assert shown.stdout == "[]\n", shown.stderr
