@@ -1,8 +1,10 @@
 """Do the operator's commands say what they do, and do it?"""
 
 import json
+import os
 import re
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -12,6 +14,7 @@ from app.db import writer
 from app.models import Detection
 from app.problems import PROBLEMS
 from app.services import tokens
+from tests.rows import entries_of
 from tests.unprivileged import as_nobody, base_of_nobody
 
 
@@ -91,13 +94,15 @@ def test_prune_without_a_limit_says_what_to_set(run, detections):
     result = run("prune")
     assert result.exit_code == 0
     assert "see the settings retention_days" in result.stderr
-    assert result.stdout == "deleted 0 detections, 0 events, 0 audit entries\n"
+    assert "keep_days, keep_bytes and keep_free_bytes" in result.stderr
+    nothing = "deleted 0 detections, 0 events, 0 audit entries, 0 pictures, 0 clips (0 bytes)\n"
+    assert result.stdout == nothing
 
 
 def test_prune_deletes_what_its_dry_run_counted(client, run, detections):
     client.patch("/api/settings", json={"retention_rows": 4})
     promised = run("prune", "--dry-run")
-    assert promised.stdout == "would delete 5 detections, 0 events, 0 audit entries\n"
+    assert promised.stdout.startswith("would delete 5 detections, 0 events, 0 audit entries, ")
     assert Detection.select().count() == 9
     assert json.loads(run("prune", "--json").stdout) == {
         "dry_run": False,
@@ -105,8 +110,41 @@ def test_prune_deletes_what_its_dry_run_counted(client, run, detections):
         "detections": 5,
         "events": 0,
         "audit_entries": 0,
+        "pictures": 0,
+        "clips": 0,
+        "bytes": 0,
+        "cameras": [],
     }
     assert Detection.select().count() == 4
+
+
+def test_prune_deletes_the_pictures_that_its_dry_run_shows(client, run, camera, base):
+    for days in (9, 8, 7):
+        path = base / f"front/{days}.jpg"
+        path.write_bytes(b"picture")
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    client.patch("/api/settings", json={"keep_days": 1})
+    promised = run("prune", "--dry-run")
+    first, second = promised.stdout.splitlines()
+    assert first.startswith("would delete ")
+    assert first.endswith(", 2 pictures, 0 clips (14 bytes)")
+    assert second.startswith(f"  camera Front Door ({camera['id']}): 2 pictures, 0 clips, 14 ")
+    assert len(os.listdir(base / "front")) == 3
+    done = json.loads(run("prune", "--json").stdout)
+    assert (done["pictures"], done["bytes"], done["suspended"]) == (2, 14, None)
+    assert done["cameras"][0]["pictures"] == 2
+    assert os.listdir(base / "front") == ["7.jpg"]
+    (entry,) = entries_of("retention")
+    assert (entry["action"], entry["actor"]) == ("pictures_pruned", "cli")
+
+
+def test_prune_says_why_it_deletes_no_picture(client, run, camera, base):
+    client.patch("/api/settings", json={"keep_days": 1})
+    base.rename(base.with_name("aside"))
+    result = run("prune", "--json")
+    assert result.exit_code == 1
+    assert "the base path is missing" in result.stderr
+    assert json.loads(result.stdout)["suspended"] == "base_path_missing"
 
 
 def test_a_token_is_created_listed_and_revoked(run):

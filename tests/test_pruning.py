@@ -4,17 +4,22 @@ import os
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from app import clock, create_app, db
 from app.db import writer
-from app.models import CameraRetention, Event, KeptPicture, RetentionFact
-from app.pictures import prune_record, pruning, suspension
+from app.models import CameraRetention, Event, KeptPicture, PruningRun, RetentionFact
+from app.pictures import prune_record, prune_rules, prune_steps, pruning, suspension
+from app.services.audit import Caller
 from app.services.clock_guard import ClockGuard
+from app.storage import removal
 from tests.pictures import picture
 from tests.posting import post_camera, post_event
+from tests.problems import assert_problem
 from tests.rows import entries_of
+from tests.unprivileged import as_nobody, base_of_nobody
 
 URL = "/api/system/retention"
 DAY = 24 * 3600
@@ -510,3 +515,212 @@ def test_nothing_goes_while_the_base_path_is_missing(client, week, base):
     body = prune(client)
     assert (body["suspended"], body["pictures"]) == ("base_path_missing", 0)
     assert len(files(aside)) == 14
+
+
+def test_a_file_of_several_cameras_goes_when_each_lets_it_go(client, camera, base):
+    """One camera has the folder, one a folder in it, and one the same folder with a pattern."""
+    inner = post_camera(client, "Inner", "front/inner")
+    some = post_camera(client, "Some", str(base / "front/"))
+    keep_of(client, some, file_pattern="a*")
+    for name in ("a.jpg", "b.jpg", "inner/a.jpg", "inner/b.jpg"):
+        upload(base, name)
+    for name in ("az.jpg", "inner/az.jpg"):
+        upload(base, name, 0)
+    keep_of(client, camera, keep_days=1)
+    body = prune(client)
+    assert files(base) == [
+        "a.jpg",
+        "az.jpg",
+        "inner",
+        "inner/a.jpg",
+        "inner/az.jpg",
+        "inner/b.jpg",
+    ]
+    assert (body["pictures"], [row["pictures"] for row in body["cameras"]]) == (1, [1, 0, 0])
+    keep_of(client, some, keep_days=2)
+    assert prune(client)["pictures"] == 1
+    assert files(base) == ["az.jpg", "inner", "inner/a.jpg", "inner/az.jpg", "inner/b.jpg"]
+    keep_of(client, inner, keep_days=3)
+    body = prune(client)
+    assert files(base) == ["az.jpg", "inner", "inner/az.jpg"]
+    assert (body["pictures"], body["bytes"]) == (2, 14)
+    assert [row["pictures"] for row in body["cameras"]] == [2, 2, 1]
+
+
+def test_a_file_of_several_cameras_stays_while_one_of_them_keeps_it(client, camera, base):
+    inner = post_camera(client, "Inner", "front/inner")
+    upload(base, "inner/a.jpg")
+    upload(base, "inner/b.jpg", 0)
+    mark(client, inner, "a.jpg")
+    keep(client, keep_days=1, keep_bytes=1)
+    assert prune(client)["pictures"] == 0
+    assert files(base) == ["inner", "inner/a.jpg", "inner/b.jpg"]
+
+
+def test_the_bytes_of_a_file_of_several_cameras_count_once(client, camera, base):
+    post_camera(client, "Inner", "front/inner")
+    post_camera(client, "Again", "front")
+    for days in range(5):
+        upload(base, f"inner/{days}.jpg", days)
+    keep(client, keep_bytes=5 * 7)
+    assert prune(client)["pictures"] == 0
+    keep(client, keep_bytes=4 * 7)
+    assert prune(client)["pictures"] == 1
+    assert "inner/4.jpg" not in files(base)
+
+
+@pytest.mark.parametrize("when", [before_deletion, while_hidden])
+@pytest.mark.parametrize("folder", ["front", "front/inner", "."])
+def test_files_stay_that_a_new_camera_is_given_meanwhile(
+    app, client, camera, base, monkeypatch, when, folder
+):
+    for days in (9, 8):
+        upload(base, f"inner/{days}.jpg", days)
+    upload(base, "now.jpg", 0)
+    keep(client, keep_days=1)
+    when(monkeypatch, lambda: post_camera(app.test_client(), "New", folder))
+    assert client.post(URL).get_json()["pictures"] == 0
+    assert files(base) == ["inner", "inner/8.jpg", "inner/9.jpg", "now.jpg"]
+
+
+@pytest.mark.parametrize("limits", [{"keep_days": 30}, {"keep_days": 0}])
+def test_a_run_ends_when_a_limit_is_changed(client, week, base, monkeypatch, limits):
+    before_deletion(monkeypatch, lambda: keep(client, **limits))
+    assert client.post(URL).get_json()["pictures"] == 0
+    assert len(files(base)) == 14
+
+
+class Disk:
+    """A file system whose free bytes a test decides; every file on it is freed in full."""
+
+    def __init__(self, monkeypatch, free, share=1.0):
+        self.free, self.share, unlink = free, share, os.unlink
+
+        def freeing_unlink(name, *, dir_fd=None):
+            size = os.stat(name, dir_fd=dir_fd).st_size
+            unlink(name, dir_fd=dir_fd)
+            self.free += int(size * self.share)
+
+        monkeypatch.setattr(removal.os, "unlink", freeing_unlink)
+        monkeypatch.setattr(
+            prune_rules.os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=self.free, f_frsize=1)
+        )
+
+
+def test_the_oldest_go_until_so_many_bytes_are_free(client, week, base, monkeypatch):
+    upload(base, "young.jpg", 0.9)
+    disk = Disk(monkeypatch, free=100)
+    keep(client, keep_days=0, keep_free_bytes=120)
+    body = prune(client)
+    assert (body["pictures"], body["clips"], disk.free) == (2, 2, 122)
+    keep(client, keep_free_bytes=2**40)
+    prune(client)
+    assert files(base) == ["0.jpg", "0.mp4", "young.jpg"]
+
+
+def test_what_goes_by_another_limit_counts_for_the_free_space(client, week, base, monkeypatch):
+    Disk(monkeypatch, free=100)
+    keep(client, keep_days=5, keep_free_bytes=125)  # two days make 22 bytes
+    body = prune(client)
+    assert (body["pictures"], body["clips"]) == (3, 2)
+
+
+@pytest.mark.parametrize(("share", "gone"), [(0.4, 4), (0.6, 8)])
+def test_a_run_stops_for_a_disk_that_another_program_fills(
+    client, camera, base, monkeypatch, share, gone
+):
+    monkeypatch.setattr(prune_steps, "MOST_FILES", 4)
+    for days in range(9):
+        upload(base, f"{days}.jpg", days + 2)
+    Disk(monkeypatch, free=0, share=share)
+    keep(client, keep_free_bytes=2**40)
+    assert client.post(URL).get_json()["pictures"] == gone
+    assert len(files(base)) == 9 - gone
+    check = client.get("/api/system/health").get_json()["checks"]["retention"]
+    assert (check["status"] == "degraded") == (gone == 4)
+    assert ("did not free the space" in check["message"]) == (gone == 4)
+
+
+def test_files_that_may_not_be_deleted_are_counted(monkeypatch, tmp_path):
+    with base_of_nobody() as folder:
+        for name in ("base/front", "base/other", "data"):
+            (folder / name).mkdir(parents=True, mode=0o777)
+            os.chmod(folder / name, 0o777)
+        os.chmod(folder / "base/front", 0o755)
+        with as_nobody():
+            app = create_app(
+                {
+                    "NVR_DATABASE_URL": f"sqlite:///{folder}/data/nvr.db",
+                    "NVR_FOSCAM_BASE_PATH": str(folder / "base"),
+                }
+            )
+            db.migrate()
+            client = app.test_client()
+            for name in ("front", "other"):
+                post_camera(client, name, name)
+        for name in ("front", "other"):
+            for days in range(3):
+                upload(folder / "base", f"{days}.jpg", days, folder=name)
+                os.chmod(folder / "base" / name / f"{days}.jpg", 0o666)
+        with as_nobody():
+            keep(client, keep_days=1)
+            body = prune(client)
+            assert [row["pictures"] for row in body["cameras"]] == [0, 2]
+            assert len(os.listdir(folder / "base/front")) == 3
+            check = client.get("/api/system/health").get_json()["checks"]["retention"]
+            assert check["status"] == "degraded"
+            assert "may not delete 2 files" in check["message"]
+            shown = app.test_cli_runner().invoke(args=["prune", "--dry-run"])
+            assert shown.stderr.startswith("2 files exceed the limits")
+            app.extensions["folders"].retain(())
+            db.close_all()
+
+
+def test_only_one_run_deletes_at_a_time(app, client, week, monkeypatch):
+    answers = []
+
+    def ask():
+        for query in ("", "?dry_run=true"):
+            answers.append(app.test_client().post(f"{URL}{query}"))
+
+    before_deletion(monkeypatch, ask)
+    assert client.post(URL).status_code == 200
+    for answer in answers:
+        assert_problem(answer, 409, "retention_running")
+    assert len(answers) == 2
+    assert client.post(URL).status_code == 200
+
+
+def test_a_run_that_was_cut_off_has_its_audit_entry(app, client, week, base, monkeypatch):
+    """The process ends while a file has its hidden name."""
+    monkeypatch.setattr(pruning, "FILES_AT_ONCE", 3)
+    unlink, gone = os.unlink, []
+
+    def die(*_, **__):
+        if len(gone) == 4:
+            raise KeyboardInterrupt
+        gone.append(unlink(*_, **__))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removal.os, "unlink", die)
+        patch.setattr(prune_record.Record, "end", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            app.extensions["pruner"].run(Caller("monitor"))
+    assert entries_of("retention") == []
+    keep(client, keep_days=30)
+    client.post(URL)
+    (entry,) = entries_of("retention")
+    assert (entry["action"], entry["actor"]) == ("pictures_pruned", "monitor")
+    details = entry["details"]
+    assert details["pictures"] + details["clips"] == 4 == 14 - len(files(base))
+    assert PruningRun.row_count() == 0
+
+
+def test_the_service_deletes_hourly_and_not_at_once_after_a_change(app, client, week, base):
+    pruner, monitor = app.extensions["pruner"], app.extensions["monitor"]
+    pruner.run(Caller("monitor"), clock.rfc3339(clock.now() - timedelta(seconds=600)))
+    assert len(files(base)) == 14
+    later = clock.rfc3339(clock.now() + timedelta(seconds=1))
+    pruner.run(Caller("monitor"), later)
+    assert len(files(base)) == 6
+    assert monitor.leads is False

@@ -9,7 +9,7 @@ from flask import Response, current_app, request
 from .. import clock
 from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
-from ..pictures.pruning import Pruner
+from ..pictures import pruning
 from ..pictures.room import find_room
 from ..pictures.usage import follow_all, measure
 from ..schemas import settings as settings_schemas
@@ -58,10 +58,9 @@ def get_health() -> tuple[Row, int]:
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = loop.pulse() if loop else health.OTHER_SERVER
-    guard = current_app.extensions["clock_guard"]
-    found = health.check_all(
-        base_path(), folders(), pulse, guard, server, partial(find_room, current_app)
-    )
+    guard, room = current_app.extensions["clock_guard"], partial(find_room, current_app)
+    others = {"retention": partial(pruning.check, current_app)}
+    found = health.check_all(base_path(), folders(), pulse, guard, server, room, **others)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200
 
@@ -109,7 +108,7 @@ def get_storage() -> Row:
 )
 def delete_pictures(query: Row) -> Row:
     """Delete the pictures and clips that exceed the limits, or say which would go"""
-    pruner: Pruner = current_app.extensions["pruner"]
+    pruner: pruning.Pruner = current_app.extensions["pruner"]
     report, _ = pruner.dry_run() if query["dry_run"] else pruner.run(caller())
     return report
 

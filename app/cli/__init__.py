@@ -3,7 +3,8 @@
 from flask import Flask
 
 from .cameras import cameras
-from .maintenance import backup, doctor, prune, restore
+from .maintenance import backup, doctor, restore
+from .prune import prune
 from .settings import settings
 from .tokens import tokens
 

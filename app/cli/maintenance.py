@@ -20,14 +20,9 @@ from ..diagnostics.deletion import check_deletion
 from ..logs import one_line
 from ..models import Row
 from ..services import cameras as camera_service
-from ..services import retention
-from ..services.clock_guard import ClockDoubted, ClockGuard
 from ..services.health import DEGRADED, HEALTHY, UNHEALTHY, Check, worst
-from .common import Command, as_json, database_path, open_database, progress_bar
+from .common import Command, as_json, database_path, progress_bar
 
-NO_LIMIT = (
-    "No limit is set: see the settings retention_days, retention_rows and audit_retention_days."
-)
 WORDS = {HEALTHY: "ok", DEGRADED: "warning", UNHEALTHY: "problem"}
 
 
@@ -81,54 +76,6 @@ def _camera_checks(cameras: list[Row]) -> Iterator[tuple[str, Check]]:
         )
         found = checks.check_camera(problems, deletion)
         yield f"camera {camera['name']} ({camera['id']})", found
-
-
-@click.command(cls=Command)
-@with_appcontext
-@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
-@click.option(
-    "--believe-clock",
-    is_flag=True,
-    help="Trust the clock, although it jumped or is far ahead of the last stored time.",
-)
-@as_json
-def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
-    """Delete the detections, events and audit entries that exceed the settings retention_days,
-    retention_rows and audit_retention_days.
-
-    While the clock is implausible nothing is deleted, and the command exits with 1.
-    """
-    open_database()
-    limits = retention.limits_of(current_app.extensions["settings"].box())
-    if not limits:
-        click.echo(NO_LIMIT, err=True)
-    suspended, counts = None, dict.fromkeys(retention.LISTS, 0)
-    try:
-        counts = _prune(limits, current_app.extensions["clock_guard"], dry_run, believe_clock)
-    except ClockDoubted as doubted:
-        suspended = "clock"
-        click.echo(f"Error: {doubted}", err=True)
-    if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, "suspended": suspended, **counts}))
-    elif not suspended:
-        listed = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
-        click.echo(f"{'would delete' if dry_run else 'deleted'} {listed}")
-    sys.exit(int(suspended is not None))
-
-
-def _prune(
-    limits: retention.Limits, guard: ClockGuard, dry_run: bool, believe_clock: bool
-) -> dict[str, int]:
-    """How many rows of each list were, or would be, deleted. Raises `ClockDoubted`."""
-    if believe_clock and not dry_run:
-        guard.believe()
-    elif not believe_clock:
-        guard.check()
-    counts = {part.name: part.count() for part in retention.excess(limits, clock.now())}
-    if dry_run:
-        return counts
-    with progress_bar(sum(counts.values())) as bar:
-        return retention.prune(limits, clock.now(), guard, bar.update)
 
 
 @click.command(cls=Command)

@@ -77,12 +77,6 @@ class Box:
         """The limits of the box and those of each camera."""
         return self.limits, {camera.id: camera.limits for camera in self.cameras.values()}
 
-    @property
-    def has_limits(self) -> bool:
-        """Whether any limit is set."""
-        own = any(camera.limits for camera in self.cameras.values())
-        return own or bool(self.limits["keep_bytes"] or self.limits["keep_free_bytes"])
-
     def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[File]:
         """The files of a camera from before a time that no camera needs, oldest first.
 

@@ -8,16 +8,19 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
 
+import peewee
 from flask import Flask
 
 from .. import clock, db
 from ..clock import rfc3339
 from ..db import writer
-from ..models import Camera, RetentionFact, Row
+from ..models import Camera, CameraSettings, PruningRun, RetentionFact, Row
 from ..services.audit import Caller
+from ..services.health import DEGRADED, HEALTHY, Check
+from ..services.settings import BOX_LIMITS
 from ..storage.mount_threads import FolderBusy
 from . import suspension
-from .index import UNREADABLE
+from .index import MOST_WAITING, UNREADABLE, PictureIndex
 from .prune_plan import Plan, Report
 from .prune_record import OUTCOME, Record, recover
 from .prune_steps import LimitsChanged, Steps
@@ -28,6 +31,15 @@ FILES_AT_ONCE = 200
 # How often the service deletes by itself, when at first after its start, and how old a change of
 # a limit must be then, in seconds.
 INTERVAL_SECONDS, FIRST_SECONDS, CHANGED_SECONDS = 3600, 600, 600
+
+STOPPED = (
+    "Deleting pictures for keep_free_bytes has stopped, because it did not free the space: find "
+    "out what else fills the disk, and whether files have several names or are in snapshots."
+)
+NOT_DELETABLE = (
+    "The last run may not delete {} files that exceed the limits. Let the service write to their "
+    "folders; the command doctor names them."
+)
 
 Progress = Callable[[int], None]
 
@@ -55,8 +67,27 @@ class Pruner:
             return
         changed_before = rfc3339(clock.now() - timedelta(seconds=CHANGED_SECONDS))
         with suppress(RetentionRunning):
-            self.run(Caller("monitor"), changed_before)
+            if has_limits(self._app) or PruningRun.row_count():
+                self.run(Caller("monitor"), changed_before)
             self._due_at = time.monotonic() + INTERVAL_SECONDS
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Bring the index up to date for a command, as the leader if the service does not run."""
+        pictures: PictureIndex = self._app.extensions["pictures"]
+        monitor = self._app.extensions["monitor"]
+        monitor.lead()
+        try:
+            for camera in Camera.listing():
+                with suppress(*UNREADABLE, FolderBusy):
+                    while pictures.follow(camera).comparison.is_busy:
+                        if monitor.leads and pictures.waiting() >= MOST_WAITING:
+                            pictures.flush()
+            yield
+            if monitor.leads:
+                pictures.close()
+        finally:
+            monitor.close()
 
     def dry_run(self) -> tuple[Row, int]:
         """What a run would delete, and how many files it may not delete; raises
@@ -114,7 +145,7 @@ class Pruner:
 
     def _box(self, changed_before: str) -> Box:
         """The box after the latest changes of all folders that can be read."""
-        pictures = self._app.extensions["pictures"]
+        pictures: PictureIndex = self._app.extensions["pictures"]
         for camera in Camera.listing():
             with suppress(*UNREADABLE, FolderBusy):
                 pictures.follow(camera)
@@ -132,10 +163,30 @@ def init_app(app: Flask) -> None:
     app.extensions["pruner"] = Pruner(app)
 
 
-def outcome() -> Row:
-    """What the last run left: ``not_deletable`` files, and whether it has ``stopped``."""
-    known = RetentionFact.find(name=OUTCOME)
-    return RetentionFact.decode(known) if known else {"not_deletable": 0, "stopped": False}
+def has_limits(app: Flask) -> bool:
+    """Whether any limit of pictures is set, for the box or a camera."""
+    settings = app.extensions["settings"]
+    cameras, box = settings.effective(CameraSettings.by_camera()), settings.box()
+    own = any(each.keep_days or each.keep_bytes for each in cameras.values())
+    return own or any(box[name] for name in BOX_LIMITS)
+
+
+def check(app: Flask) -> Check:
+    """Whether the pictures that exceed the limits are deleted."""
+    try:
+        if not has_limits(app):
+            return Check(HEALTHY, "No limit of pictures is set, so none is deleted.")
+        suspended, known = suspension.reason(app), RetentionFact.find(name=OUTCOME)
+    except (peewee.PeeweeException, OSError):
+        return Check(DEGRADED, "The limits of pictures cannot be read from the database.")
+    outcome = RetentionFact.decode(known) if known else {}
+    if suspended:
+        return Check(DEGRADED, suspension.MESSAGES[suspended])
+    if outcome.get("stopped"):
+        return Check(DEGRADED, STOPPED)
+    if number := outcome.get("not_deletable"):
+        return Check(DEGRADED, NOT_DELETABLE.format(number))
+    return Check(HEALTHY, "Pictures that exceed the limits are deleted once an hour.")
 
 
 @contextmanager

@@ -9,7 +9,11 @@ from ..storage import safe_open
 from ..storage.mount_threads import StorageThreads
 
 CLOCK, BASE_PATH_MISSING = "clock", "base_path_missing"
-REASONS = (CLOCK, BASE_PATH_MISSING)
+# What an operator is told.
+MESSAGES = {
+    CLOCK: "No picture is deleted while the clock is implausible; the check clock says why.",
+    BASE_PATH_MISSING: "No picture is deleted while the base path is missing or cannot be read.",
+}
 
 
 def reason(app: Flask) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from ..models import STATUSES
-from ..pictures.suspension import REASONS
+from ..pictures.suspension import MESSAGES
 from .common import (
     PageQuerySchema,
     PageSchema,
@@ -37,6 +37,10 @@ EXAMPLE_HEALTH: dict[str, Any] = {
             "use (inotify). The monitor checks the uploads of all cameras.",
         },
         "clock": {"status": "healthy", "message": "The clock is plausible."},
+        "retention": {
+            "status": "healthy",
+            "message": "Pictures that exceed the limits are deleted once an hour.",
+        },
     },
     "timestamp": "2025-12-23T12:00:00.000000Z",
 }
@@ -200,7 +204,7 @@ class RetentionSchema(ResponseSchema):
     dry_run = fields.Boolean()
     suspended = fields.String(
         allow_none=True,
-        validate=validate.OneOf((*REASONS, None)),
+        validate=validate.OneOf((*MESSAGES, None)),
         metadata={"description": "Why nothing is deleted at the moment"},
     )
     pictures = fields.Integer()

@@ -82,8 +82,9 @@ def check_all(
     guard: ClockGuard,
     server_pulse: ServerPulse = OTHER_SERVER,
     find_room: Callable[[], Room] = Room,
+    **others: Callable[[], Check],
 ) -> Row:
-    """All checks and the worst of their statuses."""
+    """All checks, those of ``others`` last, and the worst of their statuses."""
     threads = folders.threads
     checks = {
         "database": check_database(),
@@ -96,6 +97,7 @@ def check_all(
             check_server(server_pulse), check_watcher(folders), check_monitor(pulse)
         ),
         "clock": check_clock(guard),
+        **{name: check() for name, check in others.items()},
     }
     return {
         "status": worst(*checks.values()),
