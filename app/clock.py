@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
@@ -102,6 +102,17 @@ def zone(name: str | None) -> tzinfo:
     with contextlib.suppress(ValueError, OSError), open("/etc/localtime", "rb") as rules:
         return ZoneInfo.from_file(rules)
     return UTC
+
+
+def zone_name(name: str | None) -> str:
+    """The IANA name of `zone`; of a zone without one its present offset from UTC: ``+05:30``."""
+    of = zone(name)
+    if isinstance(of, ZoneInfo) and of.key:
+        return of.key
+    linked = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    if of is not UTC and linked in available_timezones():
+        return linked
+    return now().astimezone(of).isoformat()[-len("+00:00") :]
 
 
 def rfc3339(moment: datetime) -> str:

@@ -12,32 +12,37 @@ from gzip import compress
 from hashlib import sha256
 from typing import Any
 from unicodedata import normalize
+from uuid import UUID
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import NotFound
 
+from . import clock
 from .access.authorize import may_write
 from .access.headers import is_not_modified
 from .images import resize
-from .models import RISK_LEVELS, Row
-from .schemas.common import QueryBoolean, QueryInteger, UUIDString
+from .models import RISK_LEVELS, Camera, Row
+from .schemas.common import QueryBoolean, QueryInteger, RFC3339DateTime, UUIDString
 from .services import cameras as camera_service
 
 # `require-trusted-types-for`: the scripts never turn a text into markup.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-cache"}
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 NAMES = (
-    *("page.css", "wall.css", "events.css", "storage.css", "icon.svg"),
+    *("page.css", "wall.css", "events.css", "storage.css", "day.css", "icon.svg"),
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
     *("dialog.js", "limits.js", "retention.js", "storage.js"),
+    *("address.js", "day.js", "follow.js", "moments.js", "pages.js", "steps.js", "strip.js"),
+    *("thumb.js", "viewer.js", "zone.js"),
 )
 DIGEST_CHARACTERS = 16
 MOST_COLUMNS = 12
@@ -87,7 +92,18 @@ class EventsPageQuerySchema(Schema):
     day = Day(load_default=None)
 
 
-WALL, EVENTS, NO_OPTIONS = WallQuerySchema(), EventsPageQuerySchema(), Schema()
+class DayPageQuerySchema(Schema):
+    # A day and times of the box's time zone; the script of the page uses them.
+    day = Day(load_default=None)
+    at = RFC3339DateTime(load_default=None)
+    picture = fields.String(
+        load_default=None,
+        validate=validate.Regexp("^[A-Za-z0-9_-]{1,64}$", error="Give a picture's id."),
+    )
+
+
+WALL, EVENTS, DAY = WallQuerySchema(), EventsPageQuerySchema(), DayPageQuerySchema()
+NO_OPTIONS = Schema()
 
 
 class Assets:
@@ -161,6 +177,22 @@ def storage() -> Response:
     """How long the disk lasts, and the limits of pictures and clips."""
     options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
     return _page("storage.html", options=options, unused=unused)
+
+
+@blp.get("/cameras/<uuid:camera_id>")
+def camera(camera_id: UUID) -> Response:
+    """A day of a camera's pictures and clips."""
+    settings = current_app.extensions["settings"].box()
+    options, unused = read(DAY, request.args.to_dict(flat=False))
+    return _page(
+        "day.html",
+        camera=Camera.one(str(camera_id)),
+        options=options,
+        unused=unused,
+        zone=clock.zone_name(settings["timezone"]),
+        refresh=settings["wall_refresh_seconds"],
+        resizes=resize.is_installed(),
+    )
 
 
 @blp.get("/static/<version>/<name>")

@@ -14,7 +14,7 @@ from app.problems import PROBLEMS
 from app.schemas.settings import BoxSettingsUpdateSchema, CameraSettingsUpdateSchema
 from app.schemas.system import ChecksSchema
 from app.services.settings import NAMES
-from app.web import WallQuerySchema
+from app.web import DayPageQuerySchema, WallQuerySchema
 from benchmarks.design import private_names
 from tests.test_layers import ROOMS
 
@@ -121,6 +121,10 @@ def test_every_code_of_a_diagnosis_is_in_the_table():
 
 def test_every_parameter_of_the_wall_is_in_the_table():
     assert table("wall", "Parameters of the address") == list(WallQuerySchema().fields)
+
+
+def test_every_parameter_of_a_camera_s_day_is_in_the_table():
+    assert table("wall", "A day of one camera") == list(DayPageQuerySchema().fields)
 
 
 def commands(group, path=""):

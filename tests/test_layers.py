@@ -60,7 +60,7 @@ OPEN_FILES = {
     *("app.storage.safe_open", "app.db.files", "app.installation", "app.unit"),
     "app.clock",
 }
-FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.unit"}
+FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.unit", "app.clock"}
 # What belongs to an extra may be missing: a module, and what it tries to import after the rest.
 OPTIONAL_IMPORTS = {
     "app.images.resize": [

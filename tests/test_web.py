@@ -144,8 +144,8 @@ def test_the_wall_names_its_cameras_before_any_script_runs(client):
 
 
 def test_a_hostile_name_stays_text(client):
-    post_camera(client, HOSTILE)
-    for path in ("/", "/events"):
+    camera = post_camera(client, HOSTILE)
+    for path in ("/", "/events", f"/cameras/{camera['id']}"):
         answer = client.get(path).text
         assert HOSTILE not in answer
         assert HOSTILE in Markup(answer).texts
@@ -248,3 +248,42 @@ def test_urls_that_are_no_pages_still_send_problems(client):
     answer = client.post("/")
     assert_problem(answer, 405, "method_not_allowed")
     assert {"GET", "HEAD"} <= set(answer.headers["Allow"].split(", "))
+
+
+def day_of(client, camera, query=""):
+    """The attributes of a camera's day, and the page's texts."""
+    page = Markup(client.get(f"/cameras/{camera['id']}{query}").text)
+    return next(a for a in page.attributes("div") if a.get("id") == "day"), " ".join(page.texts)
+
+
+def test_the_day_of_a_camera_is_in_the_time_zone_of_the_box(client, camera):
+    client.patch("/api/settings", json={"timezone": "Asia/Kolkata", "wall_refresh_seconds": 30})
+    day, said = day_of(client, camera)
+    assert (day["data-camera"], day["data-zone"]) == (camera["id"], "Asia/Kolkata")
+    assert day["data-refresh"] == "30"
+    assert "Asia/Kolkata" in said
+    page = client.get(f"/cameras/{camera['id']}")
+    assert page.headers["Content-Security-Policy"] == POLICY
+    assert Markup(page.text).attributes("script")
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("day=2025-02-30", "Give a day as 2025-12-23."),
+        ("at=2025-12-23T03:12:00", "Give a time of RFC 3339 with Z or an offset."),
+        ("picture=%3Cb%3E", "Give a picture's id."),
+        ("time=03:12", "There is no such parameter."),
+    ],
+)
+def test_a_day_that_cannot_be_shown_is_reported_on_the_page(client, camera, query, sentence):
+    said = day_of(client, camera, f"?{query}")[1]
+    assert "not used" in said
+    assert sentence in said
+    assert "not used" not in day_of(client, camera, "?at=2025-12-23T03:12:00%2B01:00")[1]
+
+
+def test_there_is_no_page_of_a_camera_that_does_not_exist(client):
+    gone = "/cameras/6753c09e-c4ba-4ab4-8458-c3f3b4c12b3a"
+    assert_problem(client.get(gone), 404, "camera_not_found")
+    assert_problem(client.get("/cameras/front"), 404, "not_found")

@@ -25,7 +25,7 @@ export async function ask(path, options = {}) {
     method,
     headers: { ...headers, ...json },
     body: body === undefined ? undefined : JSON.stringify(body),
-    cache: "no-cache",
+    cache: options.cache ?? "no-cache",
     referrerPolicy: "no-referrer",
     signal: AbortSignal.timeout(patience),
   }).catch(() => {

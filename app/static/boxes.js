@@ -1,7 +1,8 @@
 /** Where in its picture was something detected? Draws boxes over the picture. */
 
-import { ask, bodyOf, inTurn, Problem } from "./api.js";
+import { ask, inTurn } from "./api.js";
 import { el } from "./element.js";
+import { decoded } from "./sizes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHARE = 70; // greatest height of a picture, in percent of the window's height
@@ -29,12 +30,9 @@ export async function pictureOf(chosen, detections) {
 
 async function fetched({ id, camera_id: cameraId }) {
   const path = `/api/detections/${id}/image`;
-  const blob = await inTurn(cameraId, async () => bodyOf((await ask(path)).blob()));
-  const image = new Image();
-  image.src = URL.createObjectURL(blob);
-  await image.decode().catch(() => {
-    throw new Problem(200, { code: "undecodable", detail: "The picture cannot be shown." });
-  }).finally(() => URL.revokeObjectURL(image.src));
+  const image = await inTurn(cameraId, async () =>
+    decoded(await ask(path), "The picture cannot be shown."));
+  URL.revokeObjectURL(image.src);
   return image;
 }
 

@@ -20,7 +20,8 @@ export async function enlarge(tile, changed) {
   const dialog = el("dialog", { id: "large", "aria-labelledby": "large-title", close: gone },
     el("div", { class: "bar" }, title,
       el("button", { type: "button", click: () => dialog.close() }, "Close")),
-    figure, line, mayWrite && el("p", { class: "choices" }, ...buttons()),
+    figure, line, el("p", { class: "choices" },
+      el("a", { class: "button", href: `/cameras/${id}` }, "Pictures by time"), ...buttons()),
     el("div", { class: "sections" }, ...parts.map(([node]) => node)));
   let chosenId = null;
   let shown = null; // the newest picture, if that is shown
@@ -28,10 +29,10 @@ export async function enlarge(tile, changed) {
   function buttons() {
     const button = (text, click) => el("button", { type: "button", click }, text);
     const told = (text) => changed(text).then(fill);
-    return [
+    return mayWrite ? [
       button("Rename or move", () => changeCamera(tile.camera, told)),
       button("Delete", () => deleteCamera(tile.camera, (text) => (dialog.close(), changed(text)))),
-    ];
+    ] : [];
   }
 
   function newest() {

@@ -1,6 +1,6 @@
-/** In which width is the picture of a camera asked for? In few, so that few are made. */
+/** How is a picture loaded? In one of few widths, so that few are made. */
 
-import { ask } from "./api.js";
+import { ask, bodyOf, Problem } from "./api.js";
 
 const WIDTHS = [320, 640, 960, 1280, 1920];
 const NOT_RESIZED = ["picture_not_resizable", "resizing_not_installed"];
@@ -12,12 +12,22 @@ export function widthOf(node) {
 }
 
 /** The Response with the picture in this width, or in its own where it cannot be resized. */
-export async function askForPicture(cameraId, width, etag) {
-  const path = `/api/cameras/${cameraId}/snapshot`;
-  const headers = etag ? { "If-None-Match": etag } : {};
-  if (width === Infinity) return ask(path, { headers });
-  return ask(`${path}?width=${width}`, { headers }).catch((problem) => {
+export async function askForPicture(path, width, options = {}) {
+  if (width === Infinity) return ask(path, options);
+  const sized = `${path}${path.includes("?") ? "&" : "?"}width=${width}`;
+  return ask(sized, options).catch((problem) => {
     if (!NOT_RESIZED.includes(problem.code)) throw problem;
-    return ask(path, { headers });
+    return ask(path, options);
   });
+}
+
+/** An image of the bytes of a Response, decoded; throws a Problem with ``detail`` else. */
+export async function decoded(response, detail) {
+  const image = new Image();
+  image.src = URL.createObjectURL(await bodyOf(response.blob()));
+  await image.decode().catch(() => {
+    URL.revokeObjectURL(image.src);
+    throw new Problem(200, { code: "undecodable", detail });
+  });
+  return image;
 }

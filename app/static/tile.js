@@ -1,15 +1,15 @@
 /** What does the tile of one camera show, and when is its picture loaded again? */
 
-import { bodyOf, inTurn, Problem } from "./api.js";
+import { inTurn, Problem } from "./api.js";
 import { announce } from "./element.js";
 import { Silence } from "./silence.js";
-import { askForPicture, widthOf } from "./sizes.js";
+import { askForPicture, decoded, widthOf } from "./sizes.js";
 import { ageText, stateOf } from "./state.js";
 
 // A deleted picture changes nothing in the list of cameras, so every picture is checked sometimes.
 const LOOK_ANYWAY_MS = 30_000;
 const LONGEST_WAIT_MS = 300_000;
-const UNDECODABLE = { code: "undecodable", detail: "The newest picture cannot be displayed." };
+const UNDECODABLE = "The newest picture cannot be displayed.";
 
 export class Tile {
   /** ``refresh`` and ``stale`` in seconds; ``resizes``: given if the service can resize. */
@@ -96,23 +96,20 @@ export class Tile {
 
   async #fetch() {
     const width = this.wanted;
-    const answer = await askForPicture(this.camera.id, width, this.etag);
+    const headers = this.etag ? { "If-None-Match": this.etag } : {};
+    const path = `/api/cameras/${this.camera.id}/snapshot`;
+    const answer = await askForPicture(path, width, { headers });
     Object.assign(this, { width, etag: answer.headers.get("ETag") });
-    if (answer.status !== 304) await this.#swap(await bodyOf(answer.blob()));
-    else if (!this.picture) throw new Problem(200, UNDECODABLE);
+    if (answer.status !== 304) await this.#swap(answer);
+    else if (!this.picture) throw new Problem(200, { code: "undecodable", detail: UNDECODABLE });
     this.age = Number(answer.headers.get("X-Snapshot-Age"));
     this.measured = performance.now();
     return answer.status !== 304;
   }
 
   /** Decodes the new picture first, so that nothing flickers. */
-  async #swap(blob) {
-    const image = new Image();
-    image.src = URL.createObjectURL(blob);
-    await image.decode().catch(() => {
-      URL.revokeObjectURL(image.src);
-      throw new Problem(200, UNDECODABLE);
-    });
+  async #swap(answer) {
+    const image = await decoded(answer, UNDECODABLE);
     const old = this.node.querySelector("img");
     image.alt = `Newest picture of ${this.camera.name}`;
     if (old) old.replaceWith(image);
@@ -130,7 +127,7 @@ export class Tile {
     }
     this.wait = LOOK_ANYWAY_MS;
     this.age = null;
-    if (problem.code !== UNDECODABLE.code) this.etag = null;
+    if (problem.code !== "undecodable") this.etag = null;
     this.node.querySelector("img")?.remove();
     URL.revokeObjectURL(this.picture);
     this.picture = "";

@@ -93,7 +93,8 @@ class Visit:
 
     def _begin(self, report: dict[str, Any]) -> None:
         url = report["request"]["url"]
-        if url.startswith(f"{self.url}/api/"):
+        # The browser itself decides when it asks for parts of a clip.
+        if url.startswith(f"{self.url}/api/") and report["type"] != "Media":
             exchange = Exchange(url, report["loaderId"], report["timestamp"])
             self._exchanges[report["requestId"]] = exchange
 

@@ -65,6 +65,12 @@ def test_a_reading_token_sees_no_controls_that_write(closed, visit_as):
     assert large.get_by_role("button").all_text_contents() == ["Close"]
     assert visit.violations() == []
     page.keyboard.press("Escape")
+    page.goto(f"/cameras/{closed.camera['id']}")
+    expect(page.locator("#viewer img")).to_be_visible()
+    assert page.get_by_role("button", name=re.compile("Keep|Delete")).count() == 0
+    expect(page.get_by_role("link", name="Save")).to_be_visible()
+    assert visit.violations() == []
+    page.goto("/")
     expect(page.get_by_text("Read-only")).to_be_visible()
     assert page.get_by_role("button").count() == 0
     page.goto("/events")

@@ -1,0 +1,29 @@
+/** Which day, moment and picture does the address of the page name? */
+
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)$/i;
+
+/** The address of this page with a picture, or what was nearest to a moment, or a day. */
+export function addressOf({ day, taken_at: at, id: picture }) {
+  const given = Object.entries({ day, at, picture }).filter(([, value]) => value);
+  return `?${new URLSearchParams(given)}`;
+}
+
+/** The day, moment and picture that the address names; null for what it does not. */
+export function addressed() {
+  const given = new URLSearchParams(location.search);
+  const valid = (name, form) => {
+    const text = given.get(name) ?? "";
+    return form.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
+  };
+  return { day: valid("day", DAY), at: valid("at", MOMENT), picture: given.get("picture") };
+}
+
+/** Listens to the click of a link: calls ``work``, unless a new tab or window is asked for. */
+export function followed(work) {
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    work();
+  };
+}
