@@ -11,6 +11,7 @@ from werkzeug.routing import MapAdapter
 from . import api, cli, config, db, errors, telemetry, web
 from .access import authorize, headers
 from .diagnostics import camera as diagnosis
+from .notify import outbox
 from .pictures import index, pruning
 from .services import clock_guard, monitor, occurrences, settings
 from .storage import folders
@@ -28,6 +29,7 @@ PARTS = (
         monitor,
         index,
         pruning,
+        outbox,
         diagnosis,
     ),
     *(headers, authorize, api, web, errors, cli),

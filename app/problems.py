@@ -54,6 +54,7 @@ TABLE = {
         "camera_not_found": "There is no camera with this id.",
         "detection_not_found": "There is no detection with this id.",
         "event_not_found": "There is no event with this id.",
+        "notification_not_found": "There is no notification with this id.",
         "audit_entry_not_found": "There is no audit entry with this id.",
         "picture_not_found": "There is no such picture, or it is gone from the camera's folder.",
         "no_thumbnail": "No picture was taken near this clip.",

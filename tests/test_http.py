@@ -39,6 +39,8 @@ def routes(app, client, camera, base):
     event = client.post("/api/events", json={"camera_id": camera["id"], "started_at": moment})
     version = re.search("/static/([0-9a-f]+)/", client.get("/").text)[1]
     ids = {"camera_id": camera["id"], "detection_id": detection, "event_id": event.json["id"]}
+    rule = {"name": "Hook", "url": "http://127.0.0.1:9/", "kinds": ["storage_low"]}
+    ids["notification_id"] = client.post("/api/notifications", json=rule).json["id"]
     ids |= {"entry_id": 1, "version": version}
     listed = client.get(f"/api/cameras/{camera['id']}/pictures").json["pictures"]
     assert {one["kind"] for one in listed} == {"picture", "clip"}

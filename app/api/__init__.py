@@ -5,14 +5,14 @@ from flask import Flask, request
 from .. import db
 from ..images.clip_frame import ClipFrames
 from ..images.resize import Resizer
-from . import camera_pictures, cameras, detections, events, moments, system
+from . import camera_pictures, cameras, detections, events, moments, notifications, system
 from .openapi import Description, docs_blp
 from .responses import ROW_ID, RowId
 
 BLUEPRINTS = (
     *(cameras.blp, cameras.folders_blp, cameras.homeassistant_blp),
     *(camera_pictures.blp, moments.blp),
-    *(detections.blp, events.blp),
+    *(detections.blp, events.blp, notifications.blp),
     system.audit_blp,
     *(system.settings_blp, system.blp, system.metrics_blp),
 )

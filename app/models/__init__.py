@@ -15,6 +15,14 @@ from .cameras import (
     CameraSettings,
     Progress,
 )
+from .deliveries import (
+    DELIVERED,
+    DELIVERIES,
+    DELIVERY_STATES,
+    GIVEN_UP,
+    WAITING,
+    Delivery,
+)
 from .events import (
     CONFIDENCE_BUCKETS,
     RISK_LEVELS,
@@ -28,6 +36,7 @@ from .events import (
 )
 from .keyset import BadCursor, KeysetQuery
 from .lists import AUDIT, DETECTIONS, EVENTS, event_counts_by_camera, event_counts_by_level
+from .notifications import KINDS, BoxState, Notification, NotificationCooldown
 from .picture_folders import KeptPicture, PictureCamera, PictureFolder
 from .pictures import Picture
 from .retention import PruningRun, RetentionFact
@@ -40,5 +49,6 @@ INTERNAL = (
     *(CameraSettings, CameraEvidence, BoxSetting),
     *(PictureCamera, PictureFolder, PictureHour, Picture, KeptPicture),
     *(CameraRetention, RetentionFact, PruningRun),
+    *(Notification, Delivery, NotificationCooldown, BoxState),
 )
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from typing import NoReturn
 
 from flask import Flask
@@ -105,13 +106,14 @@ def main(app: Flask) -> None:
 
 def start_jobs(app: Flask) -> list[Job]:
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
-    pictures = app.extensions["pictures"]
+    pictures, deliveries = app.extensions["pictures"], app.extensions["deliveries"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
             guard.follow()  # clears the record of an earlier process before the first request
     jobs = [
         Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
-        Job("clock", FOLLOW_SECONDS, lambda: monitor.leads and guard.follow()),
+        # Without a thread of its own, as most boxes have no notifications.
+        Job("clock and deliveries", FOLLOW_SECONDS, partial(_follow, app), deliveries.close),
         Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),
         Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),
         Job("usage of tokens", USAGE_SECONDS, usage.write, usage.write),
@@ -120,9 +122,19 @@ def start_jobs(app: Flask) -> list[Job]:
     ]
     if publisher := app.extensions.get("mqtt"):
         jobs.append(Job("mqtt", MQTT_SECONDS, publisher.tick, publisher.close))
+    deliveries.start()
     for job in jobs:
         job.start()
     return jobs
+
+
+def _follow(app: Flask) -> None:
+    """Follow the clock, and begin the deliveries that are due."""
+    try:
+        if app.extensions["monitor"].leads:
+            app.extensions["clock_guard"].follow()
+    finally:
+        app.extensions["deliveries"].tick()
 
 
 def _prepare(app: Flask) -> EventLoop:

@@ -5,6 +5,8 @@ import random
 import re
 
 CAMERA = {"name": "Mutant", "folder_path": "front"}
+# A rule of what never happens here.
+RULE = {"name": "Mutant", "url": "http://127.0.0.1:9/", "kinds": ["storage_low"], "cameras": []}
 BODIES = {
     ("post", "/api/cameras"): CAMERA,
     ("patch", "/api/cameras/{camera_id}"): {"name": "Mutant", "status": "offline"},
@@ -12,6 +14,8 @@ BODIES = {
     ("patch", "/api/settings"): {"wall_title": "Mutant", "keep_days": 5},
     ("post", "/api/detections"): {"object_type": "person", "confidence": 0.5},
     ("post", "/api/events"): {"started_at": "2025-12-23T12:00:00Z", "risk_score": 50},
+    ("post", "/api/notifications"): RULE,
+    ("patch", "/api/notifications/{notification_id}"): {"enabled": False, "cooldown_seconds": 5},
     ("patch", "/api/events/{event_id}"): {"reviewed": True, "notes": "Mutant"},
 }
 HEADERS = {
@@ -32,6 +36,7 @@ QUERIES = {
     "/api/events/{event_id}/pictures": "?limit=10&count=false",
     "/api/detections": "?limit=10&min_confidence=0.1&start_date=2025-01-01T00:00:00Z&count=false",
     "/api/events": "?limit=10&risk_level=medium&reviewed=true&end_date=2030-01-01T00:00:00Z",
+    "/api/deliveries": "?limit=10&state=waiting&notification_id=1",
     "/api/audit": "?limit=10&action=camera_created&actor=anonymous",
 }
 INSERTED = (

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.e2e import process, wire
-from tests.e2e.mutations import CAMERA, mutate, valid_requests
+from tests.e2e.mutations import CAMERA, RULE, mutate, valid_requests
 from tests.e2e.server import Server
 from tests.pictures import picture, put
 
@@ -79,6 +79,7 @@ def asked(tmp_path):
                 "camera_id": camera,
                 "detection_id": post("/api/detections", camera_id=camera, **seen),
                 "event_id": post("/api/events", camera_id=camera, started_at=MOMENT),
+                "notification_id": post("/api/notifications", **RULE),
             }
             pictures = requests.get(f"{server.url}/api/cameras/{camera}/pictures").json()
             ids["picture_id"] = pictures["pictures"][0]["id"]

@@ -36,6 +36,9 @@ PATHS = (
     "/api/events/1/detections",
     "/api/events/1/pictures",
     "/api/events/stats",
+    "/api/notifications",
+    "/api/notifications/1",
+    "/api/deliveries",
     "/api/audit",
     "/api/audit/1",
     "/api/settings",
@@ -82,6 +85,8 @@ def ids(service):
         seen = {"camera_id": camera, "object_type": "cat", "confidence": 1, "file_path": "a.jpg"}
         began = {"camera_id": camera, "started_at": "2025-12-23T12:00:00Z"}
         post("/api/events", began | {"detection_ids": [post("/api/detections", seen)]})
+        rule = {"name": "Hook", "url": "http://127.0.0.1:9/", "kinds": ["storage_ok"]}
+        post("/api/notifications", rule)
         one = request("GET", f"/api/cameras/{camera}")
         while not json.loads(client.ask(one)[2])["last_seen_at"]:
             pass

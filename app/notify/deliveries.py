@@ -1,0 +1,192 @@
+"""How do the messages of the outbox reach their receivers? By the process that leads.
+
+A receiver that has a message to try has a thread of its own, so that one that hangs delays no
+other. Between attempts it has none.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .. import clock
+from ..db import database, writer
+from ..models import DELIVERED, GIVEN_UP, Delivery, Notification, Row
+from .webhook import Outcome
+
+log = logging.getLogger(__name__)
+
+# Between two attempts, in seconds. A tick begins the next one, up to a second later.
+LEAST_PAUSE, MOST_PAUSE = 1.0, 58.0
+# After this many seconds of failing with one message, the next ones are tried too.
+PATIENCE_SECONDS = 600.0
+# So many failures in a row mean that the receiver takes nothing, rather than not this message.
+MOST_PROBES = 3
+GIVE_UP_AFTER = timedelta(hours=24)
+# Attempts at the same time.
+MOST_THREADS = 64
+
+# Sends a message to the receiver of a rule: the rule and the row of `Delivery`.
+Send = Callable[[Row, Row], Outcome]
+
+
+@dataclass(slots=True)
+class Receiver:
+    """What is known of the receiver of a rule since the process has started.
+
+    ``failures``: in a row; ``due_at``: when the oldest message is tried again; ``failing_id``
+    and ``failing_since``: the message that fails, and since when; ``passed_id``: the messages
+    after this one are tried in the pause of the oldest, None while none are; ``probes``: how many
+    of them failed in a row; ``probed_id``: the one at which that was given up. Times by the
+    monotonic clock.
+    """
+
+    failures: int = 0
+    due_at: float = 0.0
+    failing_id: int = 0
+    failing_since: float = 0.0
+    passed_id: int | None = None
+    probes: int = 0
+    probed_id: int = 0
+
+    def is_ready(self, is_new: bool = True) -> bool:
+        """Whether a message may be tried now; ``is_new``: whether one may be new."""
+        return time.monotonic() >= self.due_at or (is_new and self.passed_id is not None)
+
+    def note_success(self) -> None:
+        """The oldest message is done; the next one is tried at once."""
+        self.failures, self.due_at, self.passed_id, self.probed_id = 0, 0.0, None, 0
+
+    def note_failure(self, message_id: int) -> None:
+        """The oldest message failed; it is tried again after a pause."""
+        now = time.monotonic()
+        if message_id != self.failing_id:
+            self.failing_id, self.failing_since = message_id, now
+        self.due_at = now + pause(self.failures)
+        self.failures += 1
+        if now - self.failing_since >= PATIENCE_SECONDS:
+            self.passed_id, self.probes = max(message_id, self.probed_id), 0
+
+    def note_probe(self, message_id: int, is_done: bool) -> None:
+        """A message was tried in the pause of the oldest one."""
+        self.passed_id, self.probes = message_id, 0 if is_done else self.probes + 1
+        if self.probes >= MOST_PROBES:
+            self.passed_id, self.probed_id = None, message_id
+
+
+def pause(failures: int) -> float:
+    """The seconds until the next attempt, random so that not all receivers are tried at once."""
+    longest = min(MOST_PAUSE, 2.0 * 2 ** min(failures, 10))
+    return secrets.SystemRandom().uniform(max(LEAST_PAUSE, longest / 2), longest)
+
+
+class Deliveries:
+    """Delivers what waits. ``leads``: whether this process is the one that delivers."""
+
+    def __init__(self, send: Send, leads: Callable[[], bool]) -> None:
+        self._send, self._leads = send, leads
+        self._receivers: dict[int, Receiver] = {}
+        # The rules whose receivers have a thread now.
+        self._busy: set[int] = set()
+        # Those for which a message was committed meanwhile.
+        self._woken: set[int] = set()
+        self._lock = threading.Lock()
+        self._is_running = False
+
+    def start(self) -> None:
+        """Deliver from now on; under another WSGI server nothing calls it."""
+        self._is_running = True
+
+    def close(self) -> None:
+        """Begin no further attempt."""
+        self._is_running = False
+
+    def tick(self) -> None:
+        """Begin what is due; call it every second. Costs one query where nothing waits."""
+        self._begin_ready(is_new=False)
+
+    def wake(self) -> None:
+        """Begin at once what may be tried; call it when messages were committed."""
+        self._begin_ready(is_new=True)
+
+    def _begin_ready(self, is_new: bool) -> None:
+        if not self._is_running or not self._leads():
+            return
+        waited_for = Delivery.rules_waited_for()
+        with self._lock:
+            for rule_id in self._receivers.keys() - set(waited_for) - self._busy:
+                del self._receivers[rule_id]
+            for rule_id in waited_for:
+                receiver = self._receivers.setdefault(rule_id, Receiver())
+                if rule_id in self._busy:
+                    self._woken.add(rule_id)
+                elif receiver.is_ready(is_new) and len(self._busy) < MOST_THREADS:
+                    self._begin(rule_id, receiver)
+
+    def _begin(self, rule_id: int, receiver: Receiver) -> None:
+        self._busy.add(rule_id)
+        name, args = f"deliveries of {rule_id}", (rule_id, receiver)
+        threading.Thread(target=self._work, args=args, name=name, daemon=True).start()
+
+    def _work(self, rule_id: int, receiver: Receiver) -> None:
+        """Deliver to one receiver until nothing waits or a pause begins."""
+        try:
+            while self._is_running:
+                if not self._deliver_next(rule_id, receiver) and self._is_done(rule_id):
+                    break
+        except Exception:  # as when the disk is full: the message is sent again after a pause
+            log.exception("the messages of notification %s cannot be delivered", rule_id)
+            receiver.note_failure(receiver.failing_id)
+            receiver.passed_id = None
+            with self._lock:
+                self._busy.discard(rule_id)
+        finally:
+            database.close()
+
+    def _is_done(self, rule_id: int) -> bool:
+        """Whether the thread may end: no message was committed since its last look."""
+        with self._lock:
+            if rule_id in self._woken:
+                self._woken.discard(rule_id)
+                return False
+            self._busy.discard(rule_id)
+            return True
+
+    def _deliver_next(self, rule_id: int, receiver: Receiver) -> bool:
+        """Try one message; whether another may be tried at once."""
+        rule = Notification.find(id=rule_id)
+        if rule is None or not rule["enabled"]:
+            return False
+        is_oldest = time.monotonic() >= receiver.due_at
+        after_id = 0 if is_oldest else receiver.passed_id
+        row = None if after_id is None else Delivery.next_waiting(rule_id, after_id)
+        if row is None:
+            receiver.probed_id = 0
+            return False
+        outcome = self._send(rule, row)
+        self._record(row, outcome)
+        done = outcome.ok or outcome.is_final
+        if not is_oldest:
+            receiver.note_probe(row["id"], done)
+        elif done:
+            receiver.note_success()
+        else:
+            receiver.note_failure(row["id"])
+        return receiver.is_ready()
+
+    def _record(self, row: Row, outcome: Outcome) -> None:
+        now = clock.now()
+        first = clock.parse(row["first_tried_at"]) if row["first_tried_at"] else now
+        ended = None
+        if outcome.ok:
+            ended = DELIVERED
+        elif outcome.is_final or now - first >= GIVE_UP_AFTER:
+            ended = GIVEN_UP
+        values = row["id"], outcome.error or "", clock.rfc3339(now)
+        if ended:
+            writer.run(lambda: Delivery.end(row["id"], ended, outcome.error, values[2]))
+        else:
+            writer.run(lambda: Delivery.note_failure(*values))

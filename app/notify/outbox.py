@@ -1,0 +1,75 @@
+"""Which message is written for which rule when something happens?"""
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask
+
+from .. import clock
+from ..models import WAITING, Delivery, Notification
+from ..services.occurrences import Observer, Occurrence, add_observer
+from ..services.settings import Settings
+from . import matching, messages, rules, signing, webhook
+from .deliveries import Deliveries
+
+# Of one rule; the oldest are given up first.
+MOST_WAITING = 1000
+TOO_MANY = f"more than {MOST_WAITING} messages waited for this receiver"
+
+
+def init_app(app: Flask) -> None:
+    """Write messages from now on; the server starts their delivery."""
+    monitor = app.extensions["monitor"]
+    deliveries = app.extensions["deliveries"] = Deliveries(webhook.send, lambda: monitor.leads)
+    address = partial(messages.public_address, app)
+    add_observer(Outbox(app.extensions["settings"], address, deliveries.wake))
+
+
+class Outbox(Observer):
+    """Writes a message for each rule that an occurrence concerns, in the change's transaction.
+
+    ``address`` returns the service's own; ``wake`` is called when messages are committed.
+    """
+
+    def __init__(
+        self, settings: Settings, address: Callable[[], str], wake: Callable[[], None]
+    ) -> None:
+        self._settings, self._address, self._wake = settings, address, wake
+
+    def wants(self, kind: str) -> bool:
+        """Whether an enabled rule tells this kind, or a rule may name a camera that goes."""
+        if kind == "camera_deleted":
+            return bool(Notification.row_count())
+        # Most boxes have no rule: one query is all that this costs them.
+        if Notification.find(enabled=True) is None:
+            return False
+        return any(kind in rule["kinds"] for rule in Notification.enabled_rules())
+
+    def record(self, occurrences: list[Occurrence]) -> None:
+        """Write the messages of all rules."""
+        now, zone = clock.now(), clock.zone(self._settings.box()["timezone"])
+        enabled = Notification.enabled_rules()
+        for occurrence in occurrences:
+            if occurrence.kind == "camera_deleted" and occurrence.camera:
+                rules.forget_camera(occurrence.camera["id"])
+            for rule in enabled:
+                if matching.takes(rule, occurrence, now, zone):
+                    self._write(rule["id"], occurrence, clock.rfc3339(now))
+
+    def committed(self, occurrences: list[Occurrence]) -> None:
+        """Begin to deliver what was written."""
+        self._wake()
+
+    def _write(self, rule_id: int, occurrence: Occurrence, now: str) -> None:
+        Delivery.insert_row(
+            {
+                "notification": rule_id,
+                "kind": occurrence.kind,
+                "created_at": now,
+                "state": WAITING,
+                "attempts": 0,
+                "message_id": signing.make_message_id(),
+                "body": messages.body(occurrence, now, self._address()),
+            }
+        )
+        Delivery.give_up_oldest(rule_id, MOST_WAITING, TOO_MANY, now)

@@ -1,0 +1,124 @@
+"""How are the rules of who is told what created, changed, shown and deleted?"""
+
+from ..db import writer
+from ..models import Camera, ConflictError, Notification, Row
+from ..services import audit
+from ..services.audit import Caller
+from ..services.events import NO_CAMERA
+from . import signing, urls
+
+RESOURCE = "notification"
+WHOLE_URL = f"Give the whole URL: {urls.HIDDEN} stands for what is not shown."
+ONLY_WEBHOOKS = "Give a URL that begins with http:// or https://."
+# What an audit entry says of a secret that was changed.
+CHANGED_SECRET = {"old": urls.HIDDEN, "new": urls.HIDDEN}
+
+
+def list_rules() -> list[Row]:
+    """All rules as they are shown, oldest first."""
+    return [show(rule) for rule in Notification.listing()]
+
+
+def get_rule(rule_id: int) -> Row:
+    """The rule as it is shown; raises `models.NotFound`."""
+    return show(Notification.one(rule_id))
+
+
+def show(rule: Row) -> Row:
+    """A rule without its secrets."""
+    shown = {name: value for name, value in rule.items() if name != "secret"}
+    return shown | {"url": urls.redact(rule["url"])}
+
+
+def create_rule(fields: Row, by: Caller) -> Row:
+    """Create a rule and return it, with its secret where that was made; raises `ConflictError`."""
+    made = {} if "secret" in fields else {"secret": signing.make_secret()}
+    _check_url(fields["url"])
+
+    def create() -> Row:
+        _check_cameras(fields)
+        rule_id = Notification.insert_row(Notification.stored(fields | made))
+        rule = get_rule(rule_id)
+        details = {name: value for name, value in rule.items() if name not in ("id", "name")}
+        audit.record("notification_created", by, RESOURCE, rule, details)
+        return rule
+
+    return writer.run(create) | made
+
+
+def update_rule(rule_id: int, fields: Row, by: Caller) -> Row:
+    """Set the fields that differ and return the rule.
+
+    A ``url`` as it is shown stands for the one that is stored. Raises `models.NotFound` and
+    `ConflictError`.
+    """
+    if "url" in fields and fields["url"] != get_rule(rule_id)["url"]:
+        _check_url(fields["url"])
+
+    def update() -> Row:
+        rule = Notification.one(rule_id)
+        new = dict(fields)
+        if new.get("url") == urls.redact(rule["url"]):
+            del new["url"]
+        changes = audit.differences(rule, new)
+        if not changes:
+            return show(rule)
+        _check_cameras({name: new[name] for name in changes})
+        Notification.change(rule_id, Notification.stored({name: new[name] for name in changes}))
+        audit.record("notification_updated", by, RESOURCE, rule | new, {"changes": _safe(changes)})
+        return get_rule(rule_id)
+
+    return writer.run(update)
+
+
+def delete_rule(rule_id: int, by: Caller) -> None:
+    """Delete a rule and its deliveries; raises `models.NotFound`."""
+
+    def delete() -> None:
+        rule = get_rule(rule_id)
+        Notification.remove(rule_id)
+        details = {name: value for name, value in rule.items() if name not in ("id", "name")}
+        audit.record("notification_deleted", by, RESOURCE, rule, details)
+
+    writer.run(delete, alone=True)
+
+
+def forget_camera(camera_id: str) -> None:
+    """Take a deleted camera out of all rules; call it inside the change."""
+    for rule in Notification.listing():
+        if camera_id in (rule["cameras"] or ()):
+            cameras = [each for each in rule["cameras"] if each != camera_id]
+            Notification.change(rule["id"], Notification.stored({"cameras": cameras}))
+
+
+def _safe(changes: Row) -> Row:
+    """The changes as an audit entry shows them."""
+    safe = dict(changes)
+    if "url" in safe:
+        safe["url"] = {side: urls.redact(url) for side, url in safe["url"].items()}
+    if "secret" in safe:
+        safe["secret"] = CHANGED_SECRET
+    return safe
+
+
+def _check_url(url: str) -> None:
+    """Raise `ConflictError` for a URL that names no receiver."""
+    try:
+        if urls.HIDDEN in url:
+            raise urls.BadUrl(WHOLE_URL)
+        if not urls.is_webhook(url):
+            raise urls.BadUrl(ONLY_WEBHOOKS)
+        urls.webhook_parts(url)
+    except urls.BadUrl as error:
+        raise ConflictError({"url": [str(error)]}) from None
+
+
+def _check_cameras(fields: Row) -> None:
+    """Raise `ConflictError` for each camera that does not exist."""
+    errors = {
+        f"cameras.{place}": [NO_CAMERA]
+        for place, camera_id in enumerate(fields.get("cameras") or ())
+        if Camera.find(id=camera_id) is None
+    }
+    if errors:
+        raise ConflictError(errors)

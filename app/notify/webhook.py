@@ -1,0 +1,158 @@
+"""How is a message posted to a webhook? Signed, without redirects, in ten seconds in all.
+
+Written with sockets, because `http.client` limits only each single wait: an answer of which a byte
+comes every nine seconds would occupy it for ever.
+"""
+
+import base64
+import contextlib
+import re
+import socket
+import ssl
+import time
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, unquote
+
+from .. import clock
+from ..models import Row
+from . import signing, urls
+
+# For everything: looking up the host, connecting, sending, and waiting for the status.
+SECONDS = 10.0
+# A receiver that answers with one of these may take the message later (RFC 9110, 6585, 8470).
+TEMPORARY = (408, 409, 425, 429)
+# The status must come within this many bytes.
+MOST_HEAD = 65536
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?:[ \r]|$)")
+USER_AGENT = "nvr-cameras"
+
+
+class Outcome(NamedTuple):
+    """What became of an attempt.
+
+    ``status``: of HTTP, where there was one; ``error``: why it failed, without any secret, None
+    where it did not; ``is_final``: whether another attempt would fail in the same way.
+    """
+
+    status: int | None = None
+    error: str | None = None
+    is_final: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+def send(rule: Row, message: Row) -> Outcome:
+    """Post a message, with its ``message_id`` and ``body``, to the rule's URL."""
+    until = time.monotonic() + SECONDS
+    seconds = int(clock.now().timestamp())
+    body = message["body"].encode()
+    headers = signing.headers(rule["secret"], message["message_id"], seconds, body)
+    try:
+        parts = urls.webhook_parts(rule["url"])
+        with contextlib.closing(_connect(parts, until)) as connection:
+            connection.settimeout(_left(until))
+            connection.sendall(_request(parts, headers, body))
+            status = _status(connection, until)
+    except TimeoutError:
+        return Outcome(error=f"no answer within {SECONDS:.0f} seconds")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return Outcome(error=_reason(error))
+    if 200 <= status < 300:
+        return Outcome(status)
+    is_final = 400 <= status < 500 and status not in TEMPORARY
+    return Outcome(status, f"the receiver answered {status}", is_final)
+
+
+def _connect(parts: SplitResult, until: float) -> socket.socket:
+    """A connection to the host of the URL, under TLS where it says so."""
+    host, is_secure = parts.hostname or "", parts.scheme.lower() == "https"
+    port = parts.port or (443 if is_secure else 80)
+    failure: OSError = OSError("the host has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(_left(until))
+            connection.connect(address)
+            return _secured(connection, host, until) if is_secure else connection
+        except OSError as error:
+            connection.close()
+            failure = error
+    raise failure
+
+
+def _secured(connection: socket.socket, host: str, until: float) -> socket.socket:
+    """The connection under TLS; the time-out of its handshake counts for all of it."""
+    connection.settimeout(_left(until))
+    return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+
+
+def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
+    """The request, its line and headers in ASCII without control characters."""
+    host = (parts.hostname or "").encode("idna").decode()
+    host = f"[{host}]" if ":" in host else host
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    if parts.query:
+        target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    headers = {
+        "Host": f"{host}:{parts.port}" if parts.port else host,
+        "User-Agent": USER_AGENT,
+        "Accept": "*/*",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **headers,
+    }
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {text}" for name, text in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+def _status(connection: socket.socket, until: float) -> int:
+    """The status of the answer once its headers are complete; interim answers are skipped."""
+    received = b""
+    while True:
+        head, end, rest = received.partition(b"\r\n\r\n")
+        if end:
+            found = STATUS_LINE.match(head)
+            if not found:
+                raise ValueError("not HTTP")
+            if int(found[1]) >= 200:
+                return int(found[1])
+            received = rest
+            continue
+        if len(received) > MOST_HEAD:
+            raise ValueError("not HTTP")
+        connection.settimeout(_left(until))
+        data = connection.recv(MOST_HEAD)
+        if not data:
+            raise ConnectionResetError("the connection was closed without an answer")
+        received += data
+
+
+def _left(until: float) -> float:
+    """The seconds that are left; raises `TimeoutError`."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why the attempt failed, in words that hold nothing of the URL."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate cannot be verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "TLS failed"
+    if isinstance(error, socket.gaierror):
+        return "the host is not known"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, OSError):
+        return "the connection was lost or could not be made"
+    return "the answer is not HTTP"

@@ -1,0 +1,236 @@
+"""Is each message delivered once at least, in order, and by itself?"""
+
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+
+from app import clock
+from app.db import writer
+from app.models import WAITING, Delivery
+from app.notify import deliveries
+from app.notify.deliveries import Deliveries
+from app.notify.webhook import Outcome
+from tests.receivers import receiving, status
+from tests.test_outbox import add_rule, detect
+
+FAILED, FINAL, DONE = Outcome(error="failed"), Outcome(404, "404", True), Outcome(200)
+
+
+class Sent:
+    """Keeps the messages that are sent by rule; ``outcome`` decides what becomes of each."""
+
+    def __init__(self):
+        self.by_rule = defaultdict(list)
+        self.outcome = lambda rule, number: DONE
+
+    def __call__(self, rule, row):
+        self.by_rule[rule["id"]].append(row["id"])
+        return self.outcome(rule["id"], row["id"])
+
+
+@pytest.fixture
+def sent():
+    return Sent()
+
+
+@pytest.fixture
+def delivering(client, sent, monkeypatch):
+    """Deliveries with short pauses, ticking."""
+    monkeypatch.setattr(deliveries, "pause", lambda failures: 0.02)
+    found = Deliveries(sent, lambda: True)
+    found.start()
+    ended = threading.Event()
+
+    def tick():
+        while not ended.wait(0.01):
+            found.tick()
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    yield found
+    found.close()
+    ended.set()
+    ticking.join()
+    wait_until(lambda: not [t for t in threading.enumerate() if "deliveries of" in t.name])
+
+
+def wait_until(condition, seconds=30):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def add_messages(rule, number):
+    """The ids of messages that are written for a rule."""
+
+    def write():
+        now = clock.rfc3339(clock.now())
+        common = {"notification": rule, "kind": "detection", "created_at": now, "body": "{}"}
+        common |= {"state": WAITING, "attempts": 0}
+        rows = [common | {"message_id": f"msg_{n}"} for n in range(number)]
+        return Delivery.insert_rows(rows)
+
+    return writer.run(write)
+
+
+def states(ids):
+    return [Delivery.one(row_id)["state"] for row_id in ids]
+
+
+def ended(ids):
+    return lambda: "waiting" not in states(ids)
+
+
+def test_messages_are_delivered_in_order(client, sent, delivering):
+    rule = add_rule(client, "detection")
+    ids = add_messages(rule, 20)
+    wait_until(ended(ids))
+    assert sent.by_rule[rule] == ids
+    row = Delivery.one(ids[0])
+    assert (row["state"], row["attempts"], row["error"]) == ("delivered", 1, None)
+    assert row["delivered_at"] >= row["created_at"]
+
+
+def test_a_message_that_fails_is_tried_again_before_the_next(client, sent, delivering):
+    rule = add_rule(client, "detection")
+    sent.outcome = lambda _, row: FAILED if len(sent.by_rule[rule]) < 4 else DONE
+    ids = add_messages(rule, 3)
+    wait_until(ended(ids))
+    assert sent.by_rule[rule] == [ids[0]] * 4 + ids[1:]
+    assert [Delivery.one(row)["attempts"] for row in ids] == [4, 1, 1]
+
+
+def test_a_message_that_is_refused_is_given_up_at_once(client, sent, delivering):
+    rule = add_rule(client, "detection")
+    ids = add_messages(rule, 3)
+    sent.outcome = lambda _, row: FINAL if row == ids[1] else DONE
+    wait_until(ended(ids))
+    assert sent.by_rule[rule] == ids
+    assert states(ids) == ["delivered", "given_up", "delivered"]
+    row = Delivery.one(ids[1])
+    assert (row["delivered_at"], row["error"], row["attempts"]) == (None, "404", 1)
+
+
+def test_a_receiver_that_hangs_delays_no_other(client, sent, delivering):
+    hanging, other = add_rule(client, "detection"), add_rule(client, "detection")
+    go_on = threading.Event()
+    sent.outcome = lambda rule, _: go_on.wait(60) and DONE if rule == hanging else DONE
+    slow, ids = add_messages(hanging, 2), add_messages(other, 10)
+    wait_until(ended(ids))
+    assert states(slow) == ["waiting"] * 2
+    go_on.set()
+    wait_until(ended(slow))
+
+
+def test_no_thread_is_left_when_nothing_waits(client, sent, delivering):
+    ids = add_messages(add_rule(client, "detection"), 3)
+    wait_until(ended(ids))
+    wait_until(lambda: not [t for t in threading.enumerate() if "deliveries of" in t.name])
+
+
+def test_messages_of_a_disabled_rule_wait(client, sent, delivering):
+    rule = add_rule(client, "detection", enabled=False)
+    other = add_rule(client, "detection")
+    ids = add_messages(rule, 2)
+    wait_until(ended(add_messages(other, 1)))
+    assert states(ids) == ["waiting"] * 2
+    client.patch(f"/api/notifications/{rule}", json={"enabled": True})
+    wait_until(ended(ids))
+
+
+def test_after_ten_minutes_of_failing_the_next_ones_are_tried_too(
+    client, sent, delivering, monkeypatch
+):
+    monkeypatch.setattr(deliveries, "PATIENCE_SECONDS", 0.2)
+    rule = add_rule(client, "detection")
+    ids = add_messages(rule, 6)
+    bad = {ids[0], ids[2], ids[3]}
+    sent.outcome = lambda _, row: FAILED if row in bad else DONE
+    wait_until(ended([row for row in ids if row not in bad]))
+    assert sent.by_rule[rule].count(ids[0]) > 1
+    more = add_messages(rule, 3)
+    wait_until(ended(more))
+    bad.clear()
+    wait_until(ended(ids))
+
+
+def test_many_bad_messages_do_not_hold_a_receiver_up_for_ever(
+    client, sent, delivering, monkeypatch
+):
+    monkeypatch.setattr(deliveries, "PATIENCE_SECONDS", 0.05)
+    rule = add_rule(client, "detection")
+    ids = add_messages(rule, 12)
+    sent.outcome = lambda _, row: FAILED if row != ids[-1] else DONE
+    wait_until(ended(ids[-1:]))
+    sent.outcome = lambda _, row: DONE
+    wait_until(ended(ids))
+
+
+def test_after_a_day_of_failing_a_message_is_given_up(client, sent, delivering):
+    rule = add_rule(client, "detection")
+    sent.outcome = lambda _, row: FAILED
+    ids = add_messages(rule, 1)
+    wait_until(lambda: Delivery.one(ids[0])["attempts"])
+    began = clock.rfc3339(clock.now() - deliveries.GIVE_UP_AFTER)
+    writer.run(lambda: Delivery.change(ids[0], {"first_tried_at": began}))
+    wait_until(ended(ids))
+    row = Delivery.one(ids[0])
+    assert (row["state"], row["error"]) == ("given_up", "failed")
+
+
+def test_a_failure_of_the_service_itself_delays_only_this_receiver(
+    client, sent, delivering, caplog
+):
+    rule, other = add_rule(client, "detection"), add_rule(client, "detection")
+    faults = [ValueError("pa55word")]
+
+    def fail(of, _):
+        if of == rule and faults:
+            raise faults.pop()
+        return DONE
+
+    sent.outcome = fail
+    ids = add_messages(rule, 2) + add_messages(other, 2)
+    wait_until(ended(ids))
+    assert states(ids) == ["delivered"] * 4
+
+
+def test_only_the_process_that_leads_delivers(client, sent):
+    rule = add_rule(client, "detection")
+    add_messages(rule, 1)
+    for leads, starts in ((False, True), (True, False)):
+        idle = Deliveries(sent, lambda leads=leads: leads)
+        if starts:
+            idle.start()
+        idle.tick()
+        idle.wake()
+    assert not [t for t in threading.enumerate() if "deliveries of" in t.name]
+
+
+def test_pauses_grow_from_a_second_to_a_minute_and_differ():
+    for failures in range(30):
+        pauses = [deliveries.pause(failures) for _ in range(50)]
+        assert all(1 <= each <= 59 for each in pauses)
+        assert len(set(pauses)) > 1
+    assert all(deliveries.pause(0) <= 2 for _ in range(50))
+    assert all(deliveries.pause(20) >= 29 for _ in range(50))
+
+
+def test_a_change_reaches_its_webhook(app, client, camera):
+    outbox = app.extensions["deliveries"]
+    assert app.extensions["monitor"].lead()
+    with receiving(lambda received: status(200)) as receiver:
+        rule = add_rule(client, "detection", url=receiver.url)
+        outbox.start()
+        (row,) = detect(client, camera, "person")
+        (received,) = receiver.wait_for(1)
+        wait_until(lambda: client.get("/api/deliveries?state=delivered").json["count"])
+        outbox.close()
+    app.extensions["monitor"].close()
+    assert received.message["data"]["detection"]["id"] == row
+    (delivery,) = client.get(f"/api/deliveries?notification_id={rule}").json["deliveries"]
+    assert (delivery["state"], delivery["attempts"]) == ("delivered", 1)
+    wait_until(lambda: not [t for t in threading.enumerate() if "deliveries of" in t.name])

@@ -1,0 +1,270 @@
+"""Which messages are written when something happens, and in which transaction?"""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from app import clock, create_app
+from app.db import writer
+from app.models import Delivery, Notification
+from app.notify import matching, messages, outbox, rules
+from app.services import occurrences
+from app.services.audit import Caller
+from app.services.occurrences import Occurrence
+
+NOW = clock.rfc3339(clock.now())
+BY = Caller("anonymous")
+NOON = datetime(2025, 12, 23, 12, tzinfo=UTC)
+CAMERA = {"id": "1", "name": "Front Door"}
+
+
+def add_rule(client, *kinds, **fields):
+    """A rule's id."""
+    body = {"name": "Hook", "url": "http://127.0.0.1:9/", "kinds": list(kinds), **fields}
+    response = client.post("/api/notifications", json=body)
+    assert response.status_code == 201, response.text
+    return response.json["id"]
+
+
+def detect(client, camera, *types, confidence=0.9, **fields):
+    batch = [
+        {
+            "camera_id": camera["id"],
+            "object_type": name,
+            "confidence": confidence,
+            "detected_at": NOW,
+        }
+        for name in types
+    ]
+    response = client.post("/api/detections", json={"detections": batch})
+    assert response.status_code == 201, response.text
+    return response.json["ids"]
+
+
+def written(rule_id):
+    """The bodies of the messages of a rule, oldest first."""
+    rows = Delivery.select().where(Delivery.notification == rule_id).order_by(Delivery.id)
+    return [json.loads(row.body) for row in rows]
+
+
+def test_a_detection_is_told_with_its_camera_and_count(client, camera):
+    rule = add_rule(client, "detection")
+    (surest, _) = detect(client, camera, "person", "person")
+    (body,) = written(rule)
+    address = "http://127.0.0.1:8000"
+    shown = client.get(f"/api/detections/{surest}").json
+    assert body == {
+        "type": "detection",
+        "timestamp": body["timestamp"],
+        "data": {
+            "camera": {
+                "id": camera["id"],
+                "name": camera["name"],
+                "snapshot_url": f"{address}/api/cameras/{camera['id']}/snapshot",
+            },
+            "detection": shown | {"count": 2},
+        },
+    }
+    assert list(body["data"]["detection"]) == [*shown, "count"]
+
+
+def test_a_moved_status_is_told_with_the_one_before(client, camera):
+    rule = add_rule(client, "camera_offline")
+    client.patch(f"/api/cameras/{camera['id']}", json={"status": "offline"})
+    client.patch(f"/api/cameras/{camera['id']}", json={"status": "online"})
+    (body,) = written(rule)
+    told = body["data"]["camera"]
+    assert (body["type"], told["status"]) == ("camera_offline", "offline")
+    assert told["previous_status"] == camera["status"]
+
+
+def test_events_are_told_as_the_api_shows_them(client, camera):
+    rule = add_rule(client, "event", "event_reviewed")
+    event = {"camera_id": camera["id"], "started_at": NOW, "risk_score": 20}
+    url = f"/api/events/{client.post('/api/events', json=event).json['id']}"
+    shown = [client.get(url).json]
+    for fields in ({"risk_score": 99}, {"reviewed": True}):
+        shown.append(client.patch(url, json=fields).json)
+    told = written(rule)
+    assert [body["type"] for body in told] == ["event", "event", "event_reviewed"]
+    assert [body["data"]["event"] for body in told] == shown
+
+
+def test_filters_decide_what_is_told(client, camera):
+    assert detect(client, camera, "person")
+    of_dogs = add_rule(client, "detection", object_types=["dog", "cat"])
+    of_others = add_rule(client, "detection", cameras=[])
+    sure = add_rule(client, "detection", min_confidence=0.9)
+    surer = add_rule(client, "detection", min_confidence=0.91)
+    disabled = add_rule(client, "detection", enabled=False)
+    detect(client, camera, "person", "dog")
+    assert [len(written(rule)) for rule in (of_dogs, of_others, sure, surer, disabled)] == [
+        *(1, 0, 2, 0, 0)
+    ]
+    assert written(of_dogs)[0]["data"]["detection"]["object_type"] == "dog"
+
+
+@pytest.mark.parametrize(
+    ("least", "level", "passes"),
+    [
+        (None, None, True),
+        ("low", None, False),
+        ("high", "medium", False),
+        ("high", "high", True),
+        ("high", "critical", True),
+    ],
+)
+def test_an_event_needs_the_least_risk_level(client, least, level, passes):
+    rule = Notification.one(add_rule(client, "event", min_risk_level=least))
+    event = Occurrence("event", NOW, CAMERA, {"event": {"risk_level": level}})
+    assert matching.passes_filters(rule, event) is passes
+
+
+def test_an_event_without_detections_has_no_object_type(client):
+    rule = Notification.one(add_rule(client, "event", object_types=["person"]))
+    event = Occurrence("event", NOW, CAMERA, {"event": {"risk_level": None}})
+    assert not matching.passes_filters(rule, event)
+    types = frozenset({"person", "dog"})
+    assert matching.passes_filters(rule, event._replace(object_types=types))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "quiet", "loud"),
+    [
+        ("22:00", "06:30", ["22:00", "23:59", "00:00", "06:29"], ["21:59", "06:30", "12:00"]),
+        ("12:00", "13:00", ["12:00", "12:59"], ["11:59", "13:00", "00:00"]),
+    ],
+)
+def test_quiet_hours_may_pass_midnight(begin, end, quiet, loud):
+    hours = {"from": begin, "to": end}
+    assert all(matching.is_quiet(hours, time) for time in quiet)
+    assert not any(matching.is_quiet(hours, time) for time in loud)
+    assert not matching.is_quiet(None, "12:00")
+
+
+def test_quiet_hours_are_those_of_the_box(client):
+    rule = Notification.one(
+        add_rule(client, "event", quiet_hours={"from": "12:30", "to": "13:30"})
+    )
+    event = Occurrence("event", NOW, CAMERA, {"event": {"risk_level": None}})
+    east = timezone(timedelta(hours=1))
+    for zone, told in ((UTC, True), (east, False)):
+        assert writer.run(lambda zone=zone: matching.takes(rule, event, NOON, zone)) is told
+
+
+def take(rule, kind="event", level=None, types=(), camera=CAMERA, after=0.0):
+    """Whether the rule tells an occurrence this many seconds after noon."""
+    data = {kind: {"risk_level": level, "confidence": 1.0}}
+    occurrence = Occurrence(kind, NOW, camera, data, frozenset(types))
+    now = NOON + timedelta(seconds=after)
+    return writer.run(lambda: matching.takes(rule, occurrence, now, UTC))
+
+
+def test_a_cooldown_holds_for_a_camera_a_kind_and_an_object_type(client):
+    rule = Notification.one(add_rule(client, "event", "detection", cooldown_seconds=60))
+    assert take(rule, "detection", types=["person"])
+    assert not take(rule, "detection", types=["person"], after=59.9)
+    assert take(rule, "detection", types=["dog"])
+    assert take(rule, "event", types=["person"])
+    assert take(rule, "detection", types=["person"], camera={"id": "2", "name": "Yard"})
+    assert take(rule, "detection", types=["person"], after=60)
+    assert not take(rule, "detection", types=["person"], after=119)
+    assert take(rule, "detection", types=["person"], after=30), "the clock was set back"
+
+
+def test_what_a_filter_refuses_begins_no_cooldown(client):
+    rule = Notification.one(
+        add_rule(client, "event", cooldown_seconds=60, min_risk_level="medium")
+    )
+    assert not take(rule, level="low")
+    assert take(rule, level="medium", after=1)
+
+
+def test_an_event_of_a_higher_risk_level_passes_the_cooldown(client):
+    rule = Notification.one(add_rule(client, "event", cooldown_seconds=60))
+    told = [take(rule, level=level) for level in (None, None, "low", "high", "low", "high")]
+    assert told == [True, False, True, True, False, False]
+    assert take(rule, level="critical")
+
+
+def test_an_event_is_told_while_one_of_its_object_types_has_no_cooldown(client):
+    rule = Notification.one(add_rule(client, "event", cooldown_seconds=60))
+    assert take(rule, types=["person"])
+    assert take(rule, types=["person", "dog"])
+    assert not take(rule, types=["dog"])
+
+
+def test_at_most_a_thousand_messages_wait_for_a_receiver(client, camera):
+    rule = add_rule(client, "detection")
+    other = add_rule(client, "detection", object_types=["type 0"])
+    for start in (0, 500, 1000):
+        detect(client, camera, *(f"type {start + n}" for n in range(500)))
+    first, last = detect(client, camera, "type 1500", "type 1501")
+    assert last == first + 1
+    states = client.get(f"/api/deliveries?notification_id={rule}&limit=1000").json
+    assert states["count"] == 1502
+    given_up = client.get(f"/api/deliveries?notification_id={rule}&state=given_up&limit=1000")
+    ids = [row["id"] for row in given_up.json["deliveries"]]
+    assert len(ids) == given_up.json["count"] == 502
+    assert {row["error"] for row in given_up.json["deliveries"]} == {outbox.TOO_MANY}
+    waiting = Delivery.select().where(Delivery.notification == rule, Delivery.state == "waiting")
+    assert min(row.id for row in waiting) > max(ids)
+    assert len(written(other)) == 1
+
+
+def test_a_change_that_is_undone_writes_no_message(client, camera):
+    rule = add_rule(client, "camera_error")
+
+    def fail():
+        occurrences.report_status(camera, "online", "error")
+        raise ValueError("undone")
+
+    with pytest.raises(ValueError, match="undone"):
+        writer.run(fail)
+    assert written(rule) == []
+
+
+def test_the_messages_of_a_deleted_rule_go_with_it(client, camera):
+    rule = add_rule(client, "detection", cooldown_seconds=60)
+    detect(client, camera, "person")
+    assert client.get("/api/deliveries").json["count"] == 1
+    rules.delete_rule(rule, BY)
+    assert client.get("/api/deliveries").json["count"] == 0
+
+
+def test_deliveries_are_paged(client, camera):
+    rule = add_rule(client, "detection")
+    detect(client, camera, *(f"type {n}" for n in range(5)))
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/api/deliveries?limit=2{cursor and '&cursor=' + cursor}").json
+        seen += page["deliveries"]
+        cursor = page["next_cursor"]
+    assert [row["id"] for row in seen] == sorted((row["id"] for row in seen), reverse=True)
+    assert seen[0] == {
+        "id": seen[0]["id"],
+        "notification_id": rule,
+        "kind": "detection",
+        "created_at": seen[0]["created_at"],
+        "state": "waiting",
+        "attempts": 0,
+        "delivered_at": None,
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"NVR_HOST": "::1", "NVR_PORT": "80"}, "http://[::1]:80"),
+        ({"NVR_HOST": "nvr.lan"}, "http://nvr.lan:8000"),
+        ({"NVR_HOST": "0.0.0.0"}, "http://mybox:8000"),
+        ({"NVR_HOST": "::"}, "http://mybox:8000"),
+        ({"NVR_PUBLIC_URL": "https://nvr.example.org/cams/"}, "https://nvr.example.org/cams"),
+    ],
+)
+def test_messages_point_to_the_public_address(environ, monkeypatch, settings, address):
+    monkeypatch.setattr("socket.gethostname", lambda: "mybox")
+    assert messages.public_address(create_app(environ | settings)) == address

@@ -1,0 +1,163 @@
+"""Does a webhook reach its receiver signed, once, and within its time?"""
+
+import base64
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.notify import signing, webhook
+from tests.receivers import receiving, status
+
+SECRET = signing.make_secret()
+MESSAGE = {"message_id": "msg_1", "body": '{"type":"test","data":{"name":"Gärten"}}'}
+
+
+def send(url, message=MESSAGE, secret=SECRET):
+    return webhook.send({"url": url, "secret": secret}, message)
+
+
+@contextlib.contextmanager
+def answering(handle):
+    """The URL of a server whose only connection ``handle`` gets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    handle(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    thread.join()
+
+
+def test_the_projects_own_library_verifies_the_signature():
+    for length in (24, 32, 64):
+        secret = signing.PREFIX + base64.b64encode(bytes(range(length))).decode()
+        with receiving() as receiver:
+            assert send(receiver.url, secret=secret).ok
+        (received,) = receiver.received
+        assert Webhook(secret).verify(received.body, received.headers)["type"] == "test"
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(received.body, received.headers)
+
+
+def test_a_request_is_json_and_names_its_host():
+    with receiving() as receiver:
+        assert send(f"{receiver.url}/ä b?key=ö#part").status == 204
+    (received,) = receiver.received
+    assert received.path == "/hook/%C3%A4%20b?key=%C3%B6"
+    assert received.body == MESSAGE["body"].encode()
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["host"] == f"127.0.0.1:{receiver.server_port}"
+    assert "authorization" not in received.headers
+
+
+def test_user_and_password_of_the_url_are_sent_as_basic():
+    with receiving() as receiver:
+        assert send(receiver.url.replace("127", "joe:a%40b@127")).ok
+    sent = receiver.received[0].headers["authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")) == b"joe:a@b"
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "is_final"),
+    [
+        *[(code, True, False) for code in (200, 202, 299)],
+        *[(code, False, False) for code in (300, 304, 408, 409, 425, 429, 500, 503)],
+        *[(code, False, True) for code in (400, 401, 404, 410, 418, 499)],
+    ],
+)
+def test_the_status_decides(code, ok, is_final):
+    with receiving(lambda _: status(code)) as receiver:
+        outcome = send(receiver.url)
+    assert (outcome.status, outcome.ok, outcome.is_final) == (code, ok, is_final)
+
+
+def test_no_redirect_is_followed():
+    with receiving() as target:
+        line = f"HTTP/1.1 307 Elsewhere\r\nLocation: {target.url}\r\n\r\n".encode()
+        with receiving(lambda _: line) as receiver:
+            outcome = send(receiver.url)
+    assert (outcome.status, outcome.ok, target.received) == (307, False, [])
+
+
+def test_an_interim_answer_is_no_answer():
+    answer = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 500 Oh\r\n\r\n"
+    with receiving(lambda _: answer) as receiver:
+        assert send(receiver.url).status == 500
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n"]
+)
+def test_what_is_no_answer_of_http_is_a_failure(answer):
+    def handle(connection):
+        connection.recv(65536)
+        connection.sendall(answer)
+
+    with answering(handle) as url:
+        outcome = send(url)
+    assert not outcome.ok
+    assert not outcome.is_final
+
+
+def test_an_answer_without_end_is_a_failure():
+    def handle(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"a" * 65536)
+
+    with answering(handle) as url:
+        assert not send(url).ok
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_receiver_that_hangs_or_trickles_is_left_after_the_time(monkeypatch, answer):
+    monkeypatch.setattr(webhook, "SECONDS", 0.3)
+    ended = threading.Event()
+
+    def handle(connection):
+        connection.sendall(answer)
+        while not ended.wait(0.05):
+            if answer:
+                connection.sendall(b"a")
+
+    with answering(handle) as url:
+        began = time.monotonic()
+        outcome = send(url)
+        took = time.monotonic() - began
+        ended.set()
+    assert outcome.error.startswith("no answer within")
+    assert not outcome.is_final
+    assert took < 5
+
+
+def test_tls_that_never_begins_is_left_after_the_time(monkeypatch):
+    monkeypatch.setattr(webhook, "SECONDS", 0.3)
+    ended = threading.Event()
+    with answering(lambda _: ended.wait(30)) as url:
+        outcome = send(url.replace("http:", "https:"))
+        ended.set()
+    assert not outcome.ok
+
+
+def test_failures_say_nothing_of_the_url():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    outcomes = [
+        send(f"http://joe:pa55word@127.0.0.1:{port}/T0KEN"),
+        send("http://pa55word.invalid/T0KEN"),
+    ]
+    for outcome in outcomes:
+        assert not outcome.ok
+        assert not outcome.is_final
+        assert "pa55word" not in outcome.error
+        assert "T0KEN" not in outcome.error
+    assert outcomes[0].error == "the connection was refused"
