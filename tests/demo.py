@@ -1,4 +1,7 @@
-"""What does the service do? Two cameras upload by FTP, and curl fetches their pictures."""
+"""What does the service do? Two cameras upload by FTP, and curl fetches their pictures.
+
+Then it looks back at a night, and asks what retention would delete.
+"""
 
 import json
 import os
@@ -7,14 +10,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from ftplib import FTP
 from pathlib import Path
 
-from tests.e2e.ftp import ftp_client, ftp_server, store
+from tests.e2e.ftp import PASSWORD, ftp_client, ftp_server, store
 from tests.e2e.server import Server
 from tests.pictures import picture
 
 DEADLINE_SECONDS = 30
+# When the front door camera took its pictures of the night, in UTC.
+TIMES = ("025810", "031140", "031204", "031230", "034000")
+UPLOAD = 'for t in {times}; do curl -s -T $t.jpg -Q "-MFMT $NIGHT$t $t.jpg" $FTP/; done'
+PICTURES = "$NVR/api/cameras/$FRONT/pictures"
+ROW = """| grep -o '"id[^}]*'"""
+TAKEN = """| grep -o '"taken_at[^,]*'"""
+MOMENTS = """| grep -o '"start[^,]*,[^,]*,[^,]*'"""
+LIMIT = """| grep -o '"keep_days[^,]*'"""
+CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 FETCH = "curl -s -OJ -w '%{{http_code}} %{{content_type}}\\n' $NVR/api/cameras/${}/snapshot"
 
 
@@ -47,7 +60,8 @@ class Shell:
             text=True,
             timeout=DEADLINE_SECONDS,
         )
-        print(done.stdout.rstrip())
+        if done.stdout:
+            print(done.stdout.rstrip())
         if done.returncode:
             raise Differs(f"exit code {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -80,6 +94,48 @@ def upload_dated(camera: FTP) -> bytes:
         answer = camera.rename(f"20251223/{hour}/0500.tmp", f"20251223/{hour}/0500.jpg")
         print(f"ftp> RNTO 20251223/{hour}/0500.jpg\n{answer}")
     return frame
+
+
+def upload_night(shell: Shell, port: int) -> None:
+    """Upload pictures of the night before the last one, each with the time it was taken at."""
+    print("# the front door camera sends what it took two nights ago, with the times of then")
+    for number, each in enumerate(TIMES):
+        (shell.folder / f"{each}.jpg").write_bytes(picture(shade=number * 40))
+    night = datetime.now(UTC).date() - timedelta(days=2)
+    shell.note("NIGHT", f"{night:%Y%m%d}")
+    shell.note("AT", f"{night}T03:12:00Z")
+    shell.note("FTP", f"ftp://front_door:{PASSWORD}@127.0.0.1:{port}")
+    shell.run(UPLOAD.format(times=" ".join(TIMES)))
+    print()
+
+
+def look_back(shell: Shell) -> None:
+    """Find the moment at 03:12, what came before and after it, and keep its picture."""
+    print("# who was it at 03:12, what came before, and what after?")
+    shell.run(f'curl -s "$NVR/api/cameras/$FRONT/moments?end_date=$AT" {MOMENTS}')
+    nearest = shell.run(f'curl -s "{PICTURES}?around=$AT&limit=1" {ROW}')
+    shell.note("DOOR", json.loads(f"{{{nearest}}}")["id"])
+    before = shell.run(f'curl -s "{PICTURES}?around=$AT&limit=3" {TAKEN}')
+    after = shell.run(f'curl -s "{PICTURES}?around=$AT&limit=3&order=oldest" {TAKEN}')
+    expect(CLOCK.findall(before), ["03:12:04", "03:11:40", "02:58:10"], "what came before")
+    expect(CLOCK.findall(after), ["03:12:04", "03:12:30", "03:40:00"], "what came after")
+    shell.run(f"curl -s -o door.jpg -w '%{{http_code}} %{{content_type}}\\n' {PICTURES}/$DOOR")
+    frame = (shell.folder / "031204.jpg").read_bytes()
+    expect((shell.folder / "door.jpg").read_bytes(), frame, "the picture of 03:12")
+    kept = json.loads(shell.run(f"curl -s -X PUT {PICTURES}/$DOOR/keep"))
+    expect(kept["kept"], True, "whether it is kept")
+    print()
+
+
+def ask_retention(shell: Shell) -> None:
+    """Set a limit and see what would go: what is older than a day, but not the kept picture."""
+    print("# what would go if pictures were kept for a day? not the one that is kept")
+    shell.run(
+        f"curl -s $NVR/api/settings -X PATCH --json '{json.dumps({'keep_days': 1})}' {LIMIT}"
+    )
+    plan = json.loads(shell.run('curl -s -X POST "$NVR/api/system/retention?dry_run=true"'))
+    expect(plan["pictures"], len(TIMES) - 1, "the number of pictures that would go")
+    print()
 
 
 def say(camera: FTP, command: str, frame: bytes) -> None:
@@ -117,6 +173,9 @@ def show(folder: Path) -> None:
             print("# the garden camera makes dated folders, and renames what is complete")
             frame = upload_dated(camera)
         fetch(shell, "GARDEN", "0500.jpg", frame)
+        upload_night(shell, port)
+        look_back(shell)
+        ask_retention(shell)
         shell.run("curl -s -o /dev/null -w '%{http_code}\\n' -X DELETE $NVR/api/cameras/$GARDEN")
         gone = json.loads(shell.run("curl -s $NVR/api/cameras/$GARDEN/snapshot"))
         expect(gone.get("code"), "camera_not_found", "the code")

@@ -14,7 +14,7 @@ from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
 HOST, PASSWORD = "127.0.0.1", "secret"
-LIST_AND_WRITE = "elradfmw"
+LIST_AND_WRITE = "elradfmwT"  # T: set the time of a file (MFMT)
 DEADLINE_SECONDS = 20
 
 

@@ -29,15 +29,15 @@ def run(tmp_path, **environ):
 
 
 @needs_curl
-def test_it_shows_two_cameras_and_their_last_pictures(tmp_path):
+def test_it_shows_two_cameras_their_last_pictures_and_a_night(tmp_path):
     done = run(tmp_path, NVR_FOSCAM_BASE_PATH="/nowhere", NVR_LOG_LEVEL="nonsense")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 70
     assert str(tmp_path) not in done.stdout
-    assert len([line for line in lines if line.startswith("$ curl ")]) == 6
+    assert len([line for line in lines if line.startswith("$ curl ")]) == 14
     assert len([line for line in lines if line.startswith("ftp> STOR ")]) == 4
-    assert lines.count("200 image/jpeg") == 2
+    assert lines.count("200 image/jpeg") == 3
     assert len(re.findall(r": [\d,]+ bytes, the last upload", done.stdout)) == 2
     assert '"code":"camera_not_found"' in lines[-1]
     assert list(tmp_path.iterdir()) == []

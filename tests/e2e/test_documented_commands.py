@@ -28,7 +28,10 @@ TRANSCRIPTS = [
 ]
 DIFFERS = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
-    (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
+    (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", "TIME"),
+    (r"\bNIGHT=\d{8}", "NIGHT=DAY"),
+    (r"\b[0-9a-f]{20}-[0-9a-f]+\b", "PICTURE"),
+    (r'"(size|bytes)":\d+', "SIZE"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"curl/[\d.]+", "curl/VERSION"),
     (r"nvr_[\w-]{43}", "TOKEN"),

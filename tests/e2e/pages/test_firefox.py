@@ -77,10 +77,11 @@ def test_the_events_page_shows_events_and_saves_a_review(tab, box):
 def test_the_storage_page_shows_figures_and_changes_a_limit(tab, box):
     settings = f"{box.url}/api/settings"
     tab.goto(f"{box.url}/storage")
-    tab.wait_for("document.querySelector('#limits button') !== null")
+    tab.wait_for("document.querySelector('#cameras').childElementCount === 2")
     tab.press("#limits button")
     tab.evaluate("document.querySelector('#f-keep_days').value = 30")
     tab.press("dialog button.main")
     tab.wait_for("document.querySelector('#limits').textContent.includes('older than 30 days')")
+    tab.wait_for("document.querySelector('#plan').textContent.includes('Nothing would be')")
     assert requests.get(settings, timeout=30).json()["keep_days"] == 30
     requests.patch(settings, json={"keep_days": None}, timeout=30)
