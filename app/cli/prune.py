@@ -12,7 +12,7 @@ from ..logs import one_line
 from ..models import Row
 from ..pictures import suspension
 from ..pictures.pruning import Pruner, has_limits
-from ..services import retention
+from ..services import database_number, retention
 from ..services.clock_guard import ClockDoubted
 from .common import CLI, Command, as_json, open_database, progress_bar
 
@@ -34,8 +34,13 @@ NOT_DELETABLE = (
     is_flag=True,
     help="Trust the clock, although it jumped or is far ahead of the last stored time.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Delete pictures again, although the database was restored or replaced.",
+)
 @as_json
-def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
+def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> None:
     """Delete the detections, events and audit entries that exceed the settings retention_days,
     retention_rows and audit_retention_days, and the pictures and clips that exceed keep_days,
     keep_bytes and keep_free_bytes.
@@ -43,6 +48,8 @@ def prune(dry_run: bool, believe_clock: bool, as_json: bool) -> None:
     While the clock is implausible nothing is deleted, and the command exits with 1.
     """
     open_database()
+    if resume and not dry_run:
+        database_number.resume()
     pruner: Pruner = current_app.extensions["pruner"]
     limits = retention.limits_of(current_app.extensions["settings"].box())
     has_picture_limits = has_limits(current_app)

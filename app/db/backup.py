@@ -1,6 +1,7 @@
 """How is the database backed up, checked and restored?"""
 
 import os
+import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -17,6 +18,8 @@ Progress = Callable[[int], None]
 COPY_HUNDREDTHS = 40
 # SQLite's instructions between two reports of progress: a few milliseconds.
 PROGRESS_INSTRUCTIONS = 100_000
+# The number by which a database is told from older copies of it, as `models.RetentionFact` has it.
+CHANGE_NUMBER = "INSERT OR REPLACE INTO retention_fact VALUES ('number', ?, '')"
 # Larger files are read through only for a backup: 64 MiB take 0.15 s, from an SD card 2 s.
 QUICK_CHECK_BYTES = 64 * MIB
 REMEDY = f"restore a backup ({COMMAND} restore FILE), or move it away to begin anew"
@@ -40,6 +43,7 @@ def backup(source: str, target: str, progress: Progress = lambda _: None) -> int
         raise FileExistsError(f"{target} exists already")
     with files.new_file(target) as partial:
         _copy(source, partial, progress)
+        _change_number(partial)
         examine(partial, thoroughly=True)
         progress(100 - COPY_HUNDREDTHS)
     return os.path.getsize(target)
@@ -66,6 +70,8 @@ def restore(
         files.remove(fresh)
         backup(source, fresh, progress)
         _copy_owner(fresh, path)
+        # Backups from before migration 0010 have no number that tells them.
+        files.replace_text(f"{path}{files.NUMBER_SUFFIX}", secrets.token_hex(16), like=fresh)
         kept = _set_aside(path)
         files.rename_durably(fresh, path)
     return kept
@@ -144,6 +150,13 @@ def _copy(source: str, target: str, progress: Progress) -> None:
         connection.set_progress_handler(report, PROGRESS_INSTRUCTIONS)
         connection.execute("VACUUM INTO ?", [target])
     progress(COPY_HUNDREDTHS - done)
+
+
+def _change_number(path: str) -> None:
+    """Give a copy of the database another number, so that a restore is noticed."""
+    with closing(_connect(path)) as connection, connection:
+        if connection.execute("PRAGMA table_info(retention_fact)").fetchone():
+            connection.execute(CHANGE_NUMBER, [f'"{secrets.token_hex(16)}"'])
 
 
 def _copy_owner(fresh: str, path: str) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 POLL_SECONDS = 0.02
+# Of the file beside the database by which a restored one is told.
+NUMBER_SUFFIX = ".number"
 # Nothing can be created on a read-only file system or in a folder of another user.
 NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -155,6 +157,34 @@ def rename_durably(new: str, path: str) -> None:
     sync(os.path.dirname(path))
 
 
+def text_of(path: str) -> str | None:
+    """The text of a file; None where it does not exist, empty where it cannot be read."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return ""
+
+
+def replace_text(path: str, text: str, like: str) -> None:
+    """Write the file at ``path`` anew, so that it has its old text or this one at any moment.
+
+    It gets the owner of the file ``like``, even where root writes it.
+    """
+    new = f"{path}.new"
+    with open(new, "w", encoding="ascii", opener=_open_private) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+        owner = os.stat(like)
+        if owner.st_uid != os.fstat(file.fileno()).st_uid:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    os.replace(new, path)
+    sync(os.path.dirname(path))
+
+
 def sync(path: str) -> None:
     """Write a file, or a folder's list of names, to the disk."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -169,6 +199,10 @@ def remove(path: str) -> None:
     for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         with suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _acquire(path: str, how: int, seconds: float = 0) -> int | None:

@@ -15,6 +15,7 @@ from .. import clock, db
 from ..clock import rfc3339
 from ..db import writer
 from ..models import Camera, CameraSettings, PruningRun, RetentionFact, Row
+from ..services import database_number
 from ..services.audit import Caller
 from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.settings import BOX_LIMITS
@@ -55,6 +56,7 @@ class Pruner:
         self._app = app
         self._is_stopping = threading.Event()
         self._due_at = time.monotonic() + FIRST_SECONDS
+        self._is_numbered = False
 
     def stop(self) -> None:
         """End a run soon; what it has deleted is in its audit entry."""
@@ -62,14 +64,23 @@ class Pruner:
 
     def run_if_due(self) -> None:
         """Delete once an hour; limits that were changed lately do not count yet."""
-        monitor = self._app.extensions["monitor"]
-        if not monitor.leads or time.monotonic() < self._due_at:
+        if not self._app.extensions["monitor"].leads:
+            return
+        if not self._is_numbered:
+            database_number.renew()
+            self._is_numbered = True
+        if time.monotonic() < self._due_at:
             return
         changed_before = rfc3339(clock.now() - timedelta(seconds=CHANGED_SECONDS))
         with suppress(RetentionRunning):
             if has_limits(self._app) or PruningRun.row_count():
                 self.run(Caller("monitor"), changed_before)
             self._due_at = time.monotonic() + INTERVAL_SECONDS
+
+    def close(self) -> None:
+        """Change the number of the database, so that no copy from before has it."""
+        if self._is_numbered:
+            database_number.renew()
 
     @contextmanager
     def followed(self) -> Iterator[None]:
@@ -119,6 +130,8 @@ class Pruner:
             plan, report = Plan(box), Report.of(box)
             if suspended := suspension.reason(self._app):
                 return report.to_dict(dry_run=False, suspended=suspended), 0
+            with suppress(OSError):  # the disk may be full, which is a reason to go on
+                database_number.renew()
             report.count_existing(box)
             record = Record(by, report)
             steps = Steps(box, plan, record)

@@ -4,22 +4,28 @@ import os
 
 from flask import Flask
 
+from ..layout import COMMAND
+from ..services import database_number
 from ..services.clock_guard import ClockGuard
 from ..storage import safe_open
 from ..storage.mount_threads import StorageThreads
 
-CLOCK, BASE_PATH_MISSING = "clock", "base_path_missing"
+CLOCK, BASE_PATH_MISSING, RESTORED = "clock", "base_path_missing", "restored"
 # What an operator is told.
 MESSAGES = {
     CLOCK: "No picture is deleted while the clock is implausible; the check clock says why.",
     BASE_PATH_MISSING: "No picture is deleted while the base path is missing or cannot be read.",
+    RESTORED: "No picture is deleted, because the database was restored, or is another one than "
+    "before: it may not know which pictures are kept. Look at the limits, then set one, to its "
+    f"present value too, or type {COMMAND} prune --resume.",
 }
 
 
 def reason(app: Flask) -> str | None:
     """One of the reasons; None while pictures may be deleted. Writes nothing."""
     guard, folders = app.extensions["clock_guard"], app.extensions["folders"]
-    return _clock(guard) or _base_path(app.config["NVR_FOSCAM_BASE_PATH"], folders.threads)
+    base = app.config["NVR_FOSCAM_BASE_PATH"]
+    return _clock(guard) or _base_path(base, folders.threads) or _database()
 
 
 def _clock(guard: ClockGuard) -> str | None:
@@ -33,3 +39,8 @@ def _base_path(base: str, threads: StorageThreads) -> str | None:
     except (safe_open.FolderNotFound, safe_open.OutsideBase, safe_open.StorageNotAnswering):
         return BASE_PATH_MISSING
     return None
+
+
+def _database() -> str | None:
+    """Another database does not know what people decided since, kept pictures above all."""
+    return RESTORED if database_number.is_other() else None

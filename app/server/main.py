@@ -107,6 +107,7 @@ def main(app: Flask) -> None:
 def start_jobs(app: Flask) -> list[Job]:
     monitor, guard = app.extensions["monitor"], app.extensions["clock_guard"]
     pictures, deliveries = app.extensions["pictures"], app.extensions["deliveries"]
+    pruner = app.extensions["pruner"]
     with contextlib.suppress(OSError, DatabaseError, db.DatabaseBusy):  # the jobs try again
         if monitor.lead():
             guard.follow()  # clears the record of an earlier process before the first request
@@ -118,7 +119,7 @@ def start_jobs(app: Flask) -> list[Job]:
         Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),
         Job("usage of tokens", USAGE_SECONDS, usage.write, usage.write),
         Job("retention", CHANGE_SECONDS, Pruning(app.extensions["settings"], guard).run_if_due),
-        Job("retention of pictures", CHANGE_SECONDS, app.extensions["pruner"].run_if_due),
+        Job("retention of pictures", CHANGE_SECONDS, pruner.run_if_due, pruner.close),
     ]
     if publisher := app.extensions.get("mqtt"):
         jobs.append(Job("mqtt", MQTT_SECONDS, publisher.tick, publisher.close))

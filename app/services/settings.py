@@ -1,6 +1,6 @@
 """Which settings do the box and each camera have, and which values are in effect?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -15,7 +15,7 @@ from ..models import (
     RetentionFact,
     Row,
 )
-from . import audit
+from . import audit, database_number
 from .audit import Caller
 
 # The settings of the box that may be changed while the service runs, by their names in the API.
@@ -74,7 +74,7 @@ class Settings:
         fixed = [name for name in self.fixed if name in fields]
         if fixed:
             raise FixedByEnvironment(fixed)
-        writer.run(lambda: self._update_box(fields, by))
+        _change(fields, lambda: self._update_box(fields, by))
         return self.shown_box()
 
     def camera(self, camera_id: str) -> Row:
@@ -85,7 +85,7 @@ class Settings:
 
     def update_camera(self, camera_id: str, fields: Row, by: Caller) -> Row:
         """Set these of a camera's settings and return all. Raises `models.NotFound`."""
-        writer.run(lambda: change_settings(camera_id, fields, by))
+        _change(fields, lambda: change_settings(camera_id, fields, by))
         return self.camera(camera_id)
 
     def effective(self, camera_ids: Iterable[str]) -> dict[str, EffectiveSettings]:
@@ -111,6 +111,20 @@ class Settings:
             self.note_limits()
             resource = {"id": "settings", "name": None}
             audit.record("settings_updated", by, "system", resource, {"changes": changes})
+
+
+def _change(fields: Row, change: Callable[[], None]) -> None:
+    """Run the change. If it names a limit, retention goes on after a restore."""
+    if not fields.keys() & set(BOX_LIMITS):
+        writer.run(change)
+        return
+
+    def change_and_accept() -> None:
+        change()
+        database_number.accept()
+
+    writer.run(change_and_accept)
+    database_number.settle()
 
 
 def init_app(app: Flask) -> None:
