@@ -24,7 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from . import clock, db
-from .models import STATUSES, Row
+from .models import STATUSES, Delivery, Row
 from .services import cameras as camera_service
 from .services import stats
 
@@ -128,6 +128,8 @@ def _database() -> Iterator[Any]:
     size = stats.database_bytes()
     yield GaugeMetricFamily("nvr_database_size_bytes", "The database with its WAL.", value=size)
     yield from _cameras(cameras or [], clock.now().timestamp())
+    if cameras is not None:
+        yield from _deliveries(clock.now().timestamp())
 
 
 def _cameras(cameras: list[Row], now: float) -> Iterator[Any]:
@@ -147,6 +149,16 @@ def _cameras(cameras: list[Row], now: float) -> Iterator[Any]:
     yield _family(name, text, "camera", seen)
     name, text = "camera_last_upload_age_seconds", "How long ago that was."
     yield _family(name, text, "camera", ages)
+
+
+def _deliveries(now: float) -> Iterator[Any]:
+    """How many messages of the outbox have each state, and since when the oldest waits."""
+    counts = (([state], number) for state, number in Delivery.counts_by_state().items())
+    yield _family("deliveries", "Messages of the last seven days.", "state", counts)
+    oldest = Delivery.oldest_waiting()
+    age = max(0.0, now - clock.parse(oldest).timestamp()) if oldest else 0.0
+    name, text = "nvr_deliveries_oldest_waiting_age_seconds", "Of the oldest message that waits."
+    yield GaugeMetricFamily(name, text, value=age)
 
 
 def _outcome(response: Response) -> str:

@@ -7,10 +7,11 @@ import pytest
 
 from app import clock, create_app
 from app.db import writer
-from app.models import Delivery, Notification
-from app.notify import matching, messages, outbox, rules
+from app.models import DELIVERY_DAYS, Delivery, Notification, NotificationCooldown
+from app.notify import cleaning, matching, messages, outbox, rules
 from app.services import occurrences
 from app.services.audit import Caller
+from app.services.clock_guard import ClockDoubted
 from app.services.occurrences import Occurrence
 
 NOW = clock.rfc3339(clock.now())
@@ -268,3 +269,61 @@ def test_deliveries_are_paged(client, camera):
 def test_messages_point_to_the_public_address(environ, monkeypatch, settings, address):
     monkeypatch.setattr("socket.gethostname", lambda: "mybox")
     assert messages.public_address(create_app(environ | settings)) == address
+
+
+def test_messages_are_deleted_after_seven_days(client, camera):
+    rule = add_rule(client, "detection", cooldown_seconds=60)
+    detect(client, camera, "person", "dog")
+    ids = [row.id for row in Delivery.select().order_by(Delivery.id)]
+    old = clock.rfc3339(clock.now() - timedelta(days=DELIVERY_DAYS, seconds=1))
+    writer.run(lambda: Delivery.change(ids[0], {"created_at": old}))
+    key = {"notification": rule, "camera": camera["id"], "kind": "detection"}
+    writer.run(lambda: NotificationCooldown.note(key | {"object_type": "dog"}, old, None))
+    assert writer.run(cleaning.delete_some) == 1
+    assert [row.id for row in Delivery.select()] == ids[1:]
+    assert [row.object_type for row in NotificationCooldown.select()] == ["person"]
+
+
+def test_nothing_is_deleted_while_the_clock_is_implausible(client, caplog):
+    class Guard:
+        doubted = True
+
+        def check(self):
+            if self.doubted:
+                raise ClockDoubted("it jumped")
+
+    add_rule(client, "detection")
+    guard, ran = Guard(), []
+    job = cleaning.Cleaning(guard)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cleaning, "delete_some", lambda: ran.append(1) or 0)
+        job.run_if_due()
+        assert ran == []
+        assert "it jumped" in caplog.text
+        cleaning.Cleaning(Guard()).run_if_due()
+        guard.doubted = False
+        job.run_if_due()
+        assert ran == [], "the next run is in an hour"
+        cleaning.Cleaning(guard).run_if_due()
+    assert ran == [1]
+
+
+def test_health_and_metrics_tell_of_what_was_given_up(client, camera):
+    rule = add_rule(client, "detection")
+    detect(client, camera, "person", "dog", "cat")
+    health = client.get("/api/system/health").json["checks"]["deliveries"]
+    assert health["status"] == "healthy"
+    first, second, _ = (row.id for row in Delivery.select().order_by(Delivery.id))
+    now, old = clock.now(), clock.rfc3339(clock.now() - timedelta(hours=25))
+    writer.run(lambda: Delivery.end(first, "given_up", "404", clock.rfc3339(now)))
+    writer.run(lambda: Delivery.end(second, "given_up", "404", old))
+    health = client.get("/api/system/health").json["checks"]["deliveries"]
+    assert health["status"] == "degraded"
+    assert "24 hours: 1." in health["message"]
+    metrics = client.get("/metrics").text
+    assert 'nvr_deliveries{state="waiting"} 1.0' in metrics
+    assert 'nvr_deliveries{state="given_up"} 2.0' in metrics
+    age = float(metrics.partition("\nnvr_deliveries_oldest_waiting_age_seconds ")[2].split()[0])
+    assert 0 <= age < 600
+    client.delete(f"/api/notifications/{rule}")
+    assert "\nnvr_deliveries_oldest_waiting_age_seconds 0.0" in client.get("/metrics").text

@@ -1,10 +1,11 @@
 """The notifications: who is told what, and what became of each message."""
 
-from flask import url_for
+from flask import current_app, url_for
 
 from ..access.authorize import caller
 from ..models import DELIVERIES, Row
 from ..notify import rules
+from ..notify.trial import send_trial
 from ..schemas import notifications as schemas
 from .blueprint import Blueprint
 from .responses import ROW_ID, page
@@ -59,6 +60,13 @@ def delete_notification(notification_id: int) -> tuple[None, int]:
     """Delete a rule and its deliveries"""
     rules.delete_rule(notification_id, caller())
     return None, 204
+
+
+@blp.post(f"{RULE}/test")
+@blp.response(200, schemas.TrialSchema, example=schemas.EXAMPLE_TRIAL, problems=UNKNOWN)
+def test_notification(notification_id: int) -> Row:
+    """Send a test message now, whatever the rule says; answers within 15 seconds"""
+    return send_trial(notification_id, current_app.extensions["deliveries"].send)
 
 
 @blp.get("/deliveries")

@@ -1,6 +1,7 @@
 """The box: its health, its row counts, its storage, its audit log and all settings."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from flask import Response, current_app, request
 from .. import clock
 from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
+from ..notify.outbox import check_deliveries
 from ..pictures import pruning
 from ..pictures.room import find_room
 from ..pictures.usage import follow_all, measure
@@ -59,7 +61,10 @@ def get_health() -> tuple[Row, int]:
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = loop.pulse() if loop else health.OTHER_SERVER
     guard, room = current_app.extensions["clock_guard"], partial(find_room, current_app)
-    others = {"retention": partial(pruning.check, current_app)}
+    others: dict[str, Callable[[], health.Check]] = {
+        "deliveries": check_deliveries,
+        "retention": partial(pruning.check, current_app),
+    }
     found = health.check_all(base_path(), folders(), pulse, guard, server, room, **others)
     found |= {"timestamp": clock.rfc3339(clock.now())}
     return found, 503 if found["status"] == health.UNHEALTHY else 200

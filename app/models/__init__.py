@@ -18,6 +18,7 @@ from .cameras import (
 from .deliveries import (
     DELIVERED,
     DELIVERIES,
+    DELIVERY_DAYS,
     DELIVERY_STATES,
     GIVEN_UP,
     WAITING,

@@ -8,6 +8,8 @@ from ..db.base import AutoIncrementField, BaseModel, Parameter, Row, compiled
 from .keyset import KeysetQuery
 from .notifications import Notification
 
+# How long messages are kept, whatever became of them.
+DELIVERY_DAYS = 7
 WAITING, DELIVERED, GIVEN_UP = DELIVERY_STATES = ("waiting", "delivered", "given_up")
 
 

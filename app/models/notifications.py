@@ -96,6 +96,11 @@ class NotificationCooldown(BaseModel):
         return cls.find(**key)
 
     @classmethod
+    def delete_until(cls, rule_id: int, moment: str) -> None:
+        """Delete what was sent for a rule until this time."""
+        _delete_cooldowns_until().change(rule_id=rule_id, moment=moment)
+
+    @classmethod
     def note(cls, key: Row, sent_at: str, risk_level: str | None) -> None:
         """Store what was sent; call it inside a change."""
         _delete_cooldown().change(**key)
@@ -119,6 +124,13 @@ class BoxState(BaseModel):
 def _select_rules(only_enabled: bool) -> Any:
     query = Notification.select().order_by(Notification.id)
     return query.where(Notification.enabled) if only_enabled else query
+
+
+@compiled
+def _delete_cooldowns_until() -> Any:
+    is_over = NotificationCooldown.sent_at <= Parameter("moment")
+    of_rule = NotificationCooldown.notification == Parameter("rule_id")
+    return NotificationCooldown.delete().where(of_rule, is_over)
 
 
 @compiled

@@ -84,10 +84,15 @@ def pause(failures: int) -> float:
 
 
 class Deliveries:
-    """Delivers what waits. ``leads``: whether this process is the one that delivers."""
+    """Delivers what waits.
 
-    def __init__(self, send: Send, leads: Callable[[], bool]) -> None:
-        self._send, self._leads = send, leads
+    ``leads``: whether this process is the one that delivers; ``clean``: deletes what is old.
+    """
+
+    def __init__(
+        self, send: Send, leads: Callable[[], bool], clean: Callable[[], None] = lambda: None
+    ) -> None:
+        self.send, self._leads, self._clean = send, leads, clean
         self._receivers: dict[int, Receiver] = {}
         # The rules whose receivers have a thread now.
         self._busy: set[int] = set()
@@ -107,6 +112,8 @@ class Deliveries:
     def tick(self) -> None:
         """Begin what is due; call it every second. Costs one query where nothing waits."""
         self._begin_ready(is_new=False)
+        if self._is_running and self._leads():
+            self._clean()
 
     def wake(self) -> None:
         """Begin at once what may be tried; call it when messages were committed."""
@@ -166,7 +173,7 @@ class Deliveries:
         if row is None:
             receiver.probed_id = 0
             return False
-        outcome = self._send(rule, row)
+        outcome = self.send(rule, row)
         self._record(row, outcome)
         done = outcome.ok or outcome.is_final
         if not is_oldest:

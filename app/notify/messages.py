@@ -21,7 +21,7 @@ def body(occurrence: Occurrence, now: str, address: str) -> str:
     return _encode(occurrence.kind, now, data | occurrence.data)
 
 
-def test_body(now: str) -> str:
+def trial_body(now: str) -> str:
     """The message of a test."""
     return _encode(TEST, now, {})
 

@@ -1,15 +1,19 @@
 """Which message is written for which rule when something happens?"""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from flask import Flask
+from peewee import PeeweeException
 
 from .. import clock
 from ..models import WAITING, Delivery, Notification
+from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.occurrences import Observer, Occurrence, add_observer
 from ..services.settings import Settings
 from . import matching, messages, rules, signing, webhook
+from .cleaning import Cleaning
 from .deliveries import Deliveries
 
 # Of one rule; the oldest are given up first.
@@ -20,9 +24,27 @@ TOO_MANY = f"more than {MOST_WAITING} messages waited for this receiver"
 def init_app(app: Flask) -> None:
     """Write messages from now on; the server starts their delivery."""
     monitor = app.extensions["monitor"]
-    deliveries = app.extensions["deliveries"] = Deliveries(webhook.send, lambda: monitor.leads)
+    clean = Cleaning(app.extensions["clock_guard"]).run_if_due
+    deliveries = Deliveries(webhook.send, lambda: monitor.leads, clean)
+    app.extensions["deliveries"] = deliveries
     address = partial(messages.public_address, app)
     add_observer(Outbox(app.extensions["settings"], address, deliveries.wake))
+
+
+def check_deliveries() -> Check:
+    """Whether every message of the last day reached its receiver, or still may."""
+    since = clock.rfc3339(clock.now() - timedelta(hours=24))
+    try:
+        given_up = Delivery.given_up_since(since)
+    except (PeeweeException, OSError):
+        return Check(DEGRADED, "The deliveries cannot be read from the database.")
+    if given_up:
+        return Check(
+            DEGRADED,
+            f"Messages that were given up within 24 hours: {given_up}. GET "
+            "/api/deliveries?state=given_up says why; check the URL and its receiver.",
+        )
+    return Check(HEALTHY, "No message was given up within 24 hours.")
 
 
 class Outbox(Observer):

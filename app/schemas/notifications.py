@@ -41,6 +41,7 @@ EXAMPLE_RULE = {"id": 1, **EXAMPLE_CREATE, "url": "https://hooks.example.org/***
 EXAMPLE_CREATED = EXAMPLE_RULE | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 EXAMPLE_LIST = {"notifications": [EXAMPLE_RULE], "count": 1}
 EXAMPLE_UPDATE = {"enabled": False, "cooldown_seconds": 600}
+EXAMPLE_TRIAL = {"ok": True, "status": 204, "error": None}
 EXAMPLE_DELIVERY = {
     "id": 7,
     "notification_id": 1,
@@ -175,6 +176,16 @@ class NotificationCreatedSchema(NotificationSchema):
 class NotificationListSchema(ResponseSchema):
     notifications = fields.List(fields.Nested(NotificationSchema))
     count = fields.Integer()
+
+
+class TrialSchema(ResponseSchema):
+    """Whether the test message was taken."""
+
+    ok = fields.Boolean()
+    status = fields.Integer(
+        allow_none=True, metadata={"description": "Of HTTP, where the receiver answered by it"}
+    )
+    error = fields.String(allow_none=True)
 
 
 class DeliverySchema(ResponseSchema):

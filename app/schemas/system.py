@@ -37,6 +37,10 @@ EXAMPLE_HEALTH: dict[str, Any] = {
             "use (inotify). The monitor checks the uploads of all cameras.",
         },
         "clock": {"status": "healthy", "message": "The clock is plausible."},
+        "deliveries": {
+            "status": "healthy",
+            "message": "No message was given up within 24 hours.",
+        },
         "retention": {
             "status": "healthy",
             "message": "Pictures that exceed the limits are deleted once an hour.",

@@ -2,12 +2,16 @@
 
 import base64
 import re
+import threading
+import time
 
 import pytest
+from standardwebhooks import Webhook
 
-from app.notify import signing, urls
+from app.notify import signing, trial, urls
 from app.schemas import notifications as schemas
 from tests.problems import assert_problem
+from tests.receivers import receiving, status
 from tests.rows import entries_of
 
 URL = "/api/notifications"
@@ -202,3 +206,37 @@ def test_a_url_is_shown_without_its_secrets(url, shown):
 
 def test_the_examples_are_shaped_like_the_answers(client, rule):
     assert list(schemas.EXAMPLE_RULE) == list(rule)
+
+
+def test_a_test_message_is_sent_whatever_the_rule_says(client):
+    with receiving(lambda _: status(201)) as receiver:
+        hours = {"from": "00:00", "to": "23:59"}
+        fields = {"url": receiver.url, "enabled": False, "cameras": [], "quiet_hours": hours}
+        rule = client.post(URL, json=LEAST | fields).json
+        answer = client.post(f"{URL}/{rule['id']}/test")
+        assert answer.json == {"ok": True, "status": 201, "error": None}
+    (received,) = receiver.received
+    message = Webhook(rule["secret"]).verify(received.body, received.headers)
+    assert message == {"type": "test", "timestamp": message["timestamp"], "data": {}}
+    assert client.get("/api/deliveries").json["count"] == 0
+
+
+def test_a_test_message_that_fails_says_why(client):
+    with receiving(lambda _: status(401)) as receiver:
+        rule = client.post(URL, json=LEAST | {"url": receiver.url}).json
+        answer = client.post(f"{URL}/{rule['id']}/test")
+    assert answer.json == {"ok": False, "status": 401, "error": "the receiver answered 401"}
+    assert_problem(client.post(f"{URL}/77/test"), 404, "notification_not_found")
+
+
+def test_a_test_of_a_receiver_that_hangs_ends_in_time(app, client, monkeypatch):
+    monkeypatch.setattr(trial, "SECONDS", 0.05)
+    rule = client.post(URL, json=LEAST).json
+    go_on, app.extensions["deliveries"].send = threading.Event(), lambda *_: go_on.wait(30)
+    answers = [client.post(f"{URL}/{rule['id']}/test").json for _ in range(6)]
+    go_on.set()
+    assert {answer["ok"] for answer in answers} == {False}
+    assert answers[0]["error"].startswith("no answer within")
+    assert answers[5]["error"].startswith("other tests are running")
+    while any("trial of" in thread.name for thread in threading.enumerate()):
+        time.sleep(0.01)

@@ -51,6 +51,7 @@ def test_a_box_without_a_fault_is_healthy(client, base):
         "storage_answering",
         "watcher",
         "clock",
+        "deliveries",
         "retention",
     ]
     assert seen["checks"]["database"]["status"] == seen["checks"]["base_path"]["status"]

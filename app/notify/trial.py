@@ -1,0 +1,45 @@
+"""Does a message reach the receiver of a rule? One is sent at once, whatever the rule says."""
+
+import threading
+from concurrent.futures import Future
+
+from .. import clock
+from ..models import Notification, Row
+from . import messages, signing
+from .deliveries import Send
+from .webhook import Outcome
+
+# For all of it, looking up the host's name included; the answer is due within 15 s.
+SECONDS = 13.0
+# Of all clients together: a trial occupies one of the threads that answer requests.
+MOST_AT_ONCE = 4
+_free = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+def send_trial(rule_id: int, send: Send) -> Row:
+    """Send a test message and return ``ok``, ``status`` and ``error``; raises `NotFound`."""
+    Notification.one(rule_id)
+    rule = Notification.find(id=rule_id) or {}
+    if not _free.acquire(blocking=False):
+        return _shown(Outcome(error="other tests are running; try again in a few seconds"))
+    body = messages.trial_body(clock.rfc3339(clock.now()))
+    message = {"kind": messages.TEST, "message_id": signing.make_message_id(), "body": body}
+    sent: Future[Outcome] = Future()
+
+    def work() -> None:
+        try:
+            sent.set_result(send(rule, message))
+        except BaseException as error:  # the thread that waits for it gets it
+            sent.set_exception(error)
+        finally:
+            _free.release()
+
+    threading.Thread(target=work, name=f"trial of {rule_id}", daemon=True).start()
+    try:
+        return _shown(sent.result(SECONDS))
+    except TimeoutError:
+        return _shown(Outcome(error=f"no answer within {SECONDS:.0f} seconds"))
+
+
+def _shown(outcome: Outcome) -> Row:
+    return {"ok": outcome.ok, "status": outcome.status, "error": outcome.error}
