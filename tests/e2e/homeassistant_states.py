@@ -1,21 +1,24 @@
 """Runs Home Assistant with a configuration, and prints its entities and images as JSON.
 
 A program for a Python that has the package homeassistant: its arguments are the folder of the
-configuration, and the ids of the entities to wait for.
+configuration, the port of an MQTT broker or 0, and the ids of the entities to wait for.
 """
 
 import asyncio
 import base64
 import json
 import sys
+from types import MappingProxyType
 
 from homeassistant import auth, bootstrap, config, core, loader, setup
-from homeassistant.config_entries import ConfigEntries
+from homeassistant.components.mqtt import device_trigger
+from homeassistant.config_entries import ConfigEntries, ConfigEntry
+from homeassistant.helpers import device_registry
 
-SECONDS = 60
+SECONDS = 120
 
 
-async def main(folder: str, *awaited: str) -> None:
+async def main(folder: str, broker: str, *awaited: str) -> None:
     """Set up everything in the configuration, wait for the entities, and print all."""
     hass = core.HomeAssistant(folder)
     hass.config.skip_pip = True
@@ -26,6 +29,8 @@ async def main(folder: str, *awaited: str) -> None:
     found = await config.async_hass_config_yaml(hass)
     for domain in found:
         assert domain == "homeassistant" or await setup.async_setup_component(hass, domain, found)
+    if int(broker):
+        await hass.config_entries.async_add(mqtt_entry(int(broker)))
     await hass.async_start()
     async with asyncio.timeout(SECONDS):
         while any(is_missing(hass.states.get(entity)) for entity in awaited):
@@ -35,8 +40,31 @@ async def main(folder: str, *awaited: str) -> None:
         entity.entity_id: base64.b64encode(await entity.async_image()).decode()
         for entity in hass.data["image"].entities
     }
-    print(json.dumps({"states": states, "images": images}, default=str))
+    triggers = [
+        trigger["subtype"]
+        for device in device_registry.async_get(hass).devices.values()
+        if int(broker)
+        for trigger in await device_trigger.async_get_triggers(hass, device.id)
+    ]
+    found = {"states": states, "images": images, "triggers": triggers}
+    print(json.dumps(found, default=str))
     await hass.async_stop(force=True)
+
+
+def mqtt_entry(port: int) -> ConfigEntry:
+    """What a person enters to connect Home Assistant to a broker on this machine."""
+    return ConfigEntry(
+        domain="mqtt",
+        title="mqtt",
+        data={"broker": "127.0.0.1", "port": port, "protocol": "5"},
+        options={},
+        version=1,
+        minor_version=2,
+        source="user",
+        unique_id=None,
+        discovery_keys=MappingProxyType({}),
+        subentries_data=None,
+    )
 
 
 def is_missing(state: core.State | None) -> bool:

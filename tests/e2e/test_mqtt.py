@@ -11,7 +11,8 @@ import pytest
 import requests
 from PIL import Image
 
-from app import clock
+from app import clock, create_app
+from app.mqtt import publisher
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
 from tests.e2e.server import NotStarted, Server
 from tests.pictures import picture, put
@@ -412,3 +413,56 @@ def test_a_ca_file_that_cannot_be_read_stops_the_start(tmp_path):
     settings = {"NVR_MQTT_URL": "mqtts://127.0.0.1:1", "NVR_MQTT_CA_FILE": "/nothing.pem"}
     with pytest.raises(NotStarted, match=r"NVR_MQTT_CA_FILE=/nothing\.pem cannot be used"):
         Box(tmp_path, **settings).__enter__()
+
+
+@pytest.fixture
+def own(tmp_path, environ, empty_database, monkeypatch):
+    """A broker that is not started yet, and an app of this process, which leads and publishes."""
+    broker = Mosquitto(tmp_path)
+    shutil.copy(empty_database, environ["NVR_DATABASE_URL"].removeprefix("sqlite:///"))
+    app = create_app(environ | {"NVR_MQTT_URL": broker.url})
+    app.extensions["monitor"].lead()
+    publisher.init_app(app)
+    monkeypatch.setattr(publisher, "LONGEST_PAUSE_SECONDS", 0.1)
+    yield broker, app
+    app.extensions["mqtt"].close()
+    app.extensions["monitor"].close()
+
+
+def turn_until(app, is_so):
+    """Let the publisher work until it is so."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        app.extensions["mqtt"].tick()
+
+
+def test_what_has_waited_too_long_for_the_broker_is_not_published(own, base, monkeypatch):
+    broker, app = own
+    client, mqtt = app.test_client(), app.extensions["mqtt"]
+    made = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"}).json
+    seen = {"camera_id": made["id"], "object_type": "person"}
+    mqtt.tick()
+    client.post("/api/detections", json=seen | {"confidence": 0.1})
+    monkeypatch.setattr(publisher, "MOST_AGE_SECONDS", 0)
+    with broker, Reader(broker.port) as reader:
+        turn_until(app, lambda: reader.on(f"nvr/{made['id']}/state"))
+        mqtt.tick()
+        monkeypatch.setattr(publisher, "MOST_AGE_SECONDS", 60)
+        client.post("/api/detections", json=seen | {"confidence": 0.9})
+        turn_until(app, lambda: reader.on(f"nvr/{made['id']}/detection"))
+        shown = [
+            message.json["confidence"] for message in reader.on(f"nvr/{made['id']}/detection")
+        ]
+    assert shown == [0.9]
+
+
+def test_a_process_that_does_not_lead_publishes_nothing(own):
+    broker, app = own
+    app.extensions["monitor"].close()
+    with broker:
+        app.extensions["mqtt"].tick()
+        assert not app.extensions["mqtt"].is_connected
+        with Reader(broker.port) as reader:
+            app.extensions["mqtt"].tick()
+            assert reader.messages == []
