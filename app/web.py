@@ -41,7 +41,16 @@ NAMES = (
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
     *("dialog.js", "limits.js", "retention.js", "storage.js"),
-    *("address.js", "day.js", "follow.js", "moments.js", "pages.js", "steps.js", "strip.js"),
+    *(
+        "address.js",
+        "around.js",
+        "day.js",
+        "follow.js",
+        "moments.js",
+        "pages.js",
+        "steps.js",
+        "strip.js",
+    ),
     *("thumb.js", "viewer.js", "zone.js"),
 )
 DIGEST_CHARACTERS = 16
@@ -168,7 +177,12 @@ def events() -> Response:
     options, unused = read(EVENTS, request.args.to_dict(flat=False))
     cameras = sorted(camera_service.list_cameras(), key=_natural_order)
     return _page(
-        "events.html", cameras=cameras, options=options, unused=unused, levels=RISK_LEVELS
+        "events.html",
+        cameras=cameras,
+        options=options,
+        unused=unused,
+        levels=RISK_LEVELS,
+        resizes=resize.is_installed(),
     )
 
 

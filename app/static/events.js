@@ -1,6 +1,7 @@
 /** The list of events: filters, pages, keys and review. */
 
 import { inTurn, read, send } from "./api.js";
+import { aroundLink, picturesOf } from "./around.js";
 import { label, pictureOf } from "./boxes.js";
 import { announce, el, many, mayWrite, moment, words } from "./element.js";
 
@@ -59,13 +60,14 @@ function write({ events, count: all, next_cursor: next }, isFurther) {
 /** The row of an event, with its keys. */
 function row(event) {
   const button = mayWrite ? el("button",
-    { type: "button", "aria-keyshortcuts": "R", click: toggle }, "Reviewed") : el("p", {});
+    { type: "button", "aria-keyshortcuts": "R", click: toggle }, "Reviewed") : el("span", {});
   const score = event.risk_score === null ? "no score" : `${event.risk_level} ${event.risk_score}`;
   const node = el("li", { tabindex: "-1", keydown: keys },
     el("p", { class: "facts" }, moment(event.started_at), " ",
       el("b", { class: "level", "data-level": event.risk_level ?? "none" }, score), " ",
       words(names.get(event.camera_id) ?? event.camera_id)),
-    el("p", { class: "summary" }, words(event.summary || "No summary.")), button, details(event));
+    el("p", { class: "summary" }, words(event.summary || "No summary.")),
+    el("p", { class: "choices" }, button, aroundLink(event, "Pictures around it")), details(event));
   const paint = () => {
     if (mayWrite) button.setAttribute("aria-pressed", event.reviewed);
     else button.textContent = event.reviewed ? "Reviewed" : "Not reviewed";
@@ -114,9 +116,9 @@ function details(event) {
     const seen = await inTurn(event.camera_id, () => read(path)).catch(() => ({ detections: [] }));
     body.append(el("p", {}, seen.detections.map(label).join(", ") || "No detection."));
     const shown = seen.detections.find((detection) => detection.file_path);
-    if (!shown) return;
-    body.append(await pictureOf(shown, seen.detections).catch(
-      (problem) => el("p", {}, problem.detail)));
+    const said = (problem) => el("p", {}, problem.detail);
+    if (shown) body.append(await pictureOf(shown, seen.detections).catch(said));
+    body.append(await picturesOf(event, "resizes" in list.dataset).catch(said));
   };
   const text = `More, ${many(event.detection_count, "detection")}`;
   const node = el("details", { toggle: fill }, el("summary", {}, text), body);

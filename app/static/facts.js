@@ -1,6 +1,7 @@
 /** The sections of the large view: each is loaded from the API and shown as text. */
 
 import { inTurn, read } from "./api.js";
+import { aroundLink } from "./around.js";
 import { el, moment, words } from "./element.js";
 import { ageText } from "./state.js";
 import { label } from "./boxes.js";
@@ -33,7 +34,8 @@ export function events(id) {
   const path = `/api/events?camera_id=${id}&limit=${MOST}&count=false`;
   return section(id, "Events", path, ({ events: rows }) => [
     ...list(rows, (row) => [
-      moment(row.started_at), " ", el("b", { class: "level" }, row.risk_level ?? "no score"), " ",
+      aroundLink(row, moment(row.started_at)), " ",
+      el("b", { class: "level" }, row.risk_level ?? "no score"), " ",
       words(row.summary), row.reviewed ? " (reviewed)" : "",
     ]),
     el("p", {}, el("a", { href: `/events?camera_id=${id}` }, "All events of this camera")),

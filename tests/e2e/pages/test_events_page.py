@@ -1,5 +1,7 @@
 """Can a person find events, read them and mark them as reviewed?"""
 
+from datetime import UTC, datetime
+
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -10,6 +12,9 @@ from tests.pictures import picture, put
 
 pytestmark = needs_chromium
 PAGE, MANY = 50, 53
+STARTED = datetime(2025, 12, 23, 12, tzinfo=UTC)
+# When pictures were taken, in seconds from the start of the event that ended 20 seconds later.
+AROUND = (-31, -20, 10, 49, 51)
 SUMMARY = HOSTILE[0]
 
 
@@ -22,6 +27,9 @@ def box(shared_server):
         body = {"name": name, "folder_path": "front"}
         ids[name] = requests.post(f"{url}/cameras", json=body, timeout=30).json()["id"]
     put(shared_server.base / "front" / "a.jpg", picture())
+    age = (datetime.now(UTC) - STARTED).total_seconds()
+    for seconds in AROUND:
+        put(shared_server.base / "front" / f"{seconds}.jpg", picture(), age=age - seconds)
     front = {"camera_id": ids["Front Door"]}
     for minute in range(MANY):
         started = f"2025-12-22T10:{minute:02}:00Z"
@@ -31,13 +39,14 @@ def box(shared_server):
     for body in (
         {
             "risk_score": 90,
+            "ended_at": "2025-12-23T12:00:20Z",
             "summary": "Fire",
             "reasoning": "It burns",
             "detection_ids": [seen["id"]],
         },
         {"risk_score": 10, "summary": SUMMARY, "camera_id": ids[SUMMARY], "reviewed": True},
     ):
-        event = {**front, "started_at": "2025-12-23T12:00:00Z", **body}
+        event = {**front, "started_at": STARTED.isoformat(), **body}
         requests.post(f"{url}/events", json=event, timeout=30)
     return shared_server, ids
 
@@ -145,6 +154,20 @@ def test_the_details_of_an_event_are_its_reasoning_and_its_picture(page):
     expect(page.locator("details .boxed img")).to_be_visible()
     expect(page.locator("details")).to_contain_text("person 50 %")
     assert page.violations() == []
+
+
+def test_an_event_leads_to_the_pictures_around_it(page, box):
+    page.goto("/events?risk_level=critical")
+    page.get_by_text("More, 1 detection").click()
+    strip = page.get_by_role("list", name="Pictures around it")
+    expect(strip.locator("time")).to_have_text(["12:59:40", "13:00:10", "13:00:49"])
+    expect(strip.locator("img")).to_have_count(3)
+    assert page.violations() == []
+    strip.get_by_role("link").nth(1).click()
+    expect(page.locator("figcaption")).to_contain_text(":00:10")
+    page.go_back()
+    page.get_by_role("link", name="Pictures around it").click()
+    expect(page.locator("figcaption")).to_contain_text(":00:10")
 
 
 def test_a_request_that_failed_can_be_repeated(page):
