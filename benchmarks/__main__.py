@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cameras, folders, machine, records
+from benchmarks import cameras, folders, machine, pictures, records
 
-GROUPS = {"cameras": cameras.GROUP, "folders": folders.GROUP, "records": records.GROUP}
+GROUPS = {
+    "cameras": cameras.GROUP,
+    "folders": folders.GROUP,
+    "records": records.GROUP,
+    "pictures": pictures.GROUP,
+}
 
 
 def main() -> None:

@@ -1,0 +1,45 @@
+"""How long do other requests wait while the service has much to do?"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks.service import Service, request
+
+PICTURE = b"\xff\xd8\xff" + b"\0" * 200 * 1024 + b"\xff\xd9"
+PAUSE_SECONDS = 0.005
+
+
+class Waits:
+    """The waits of a client that asks for a camera and its snapshot in turn, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms: list[float] = []
+
+    def percentile(self, percent: float) -> float:
+        """The wait that so many percent do not exceed."""
+        return sorted(self.ms)[int(len(self.ms) * percent / 100)]
+
+    def ask(self, service: Service, camera: str, is_over: Callable[[], bool]) -> None:
+        """Ask without an end, with pauses in which the service is idle."""
+        asked = [request("GET", camera), request("GET", f"{camera}/snapshot")]
+        with service.client() as client:
+            while not is_over():
+                begun = time.perf_counter()
+                assert client.ask(asked[len(self.ms) % 2])[0] == 200
+                self.ms.append((time.perf_counter() - begun) * 1000)
+                time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def waiting(service: Service, camera: str) -> Iterator[Waits]:
+    """The waits in the block."""
+    waits, over = Waits(), threading.Event()
+    thread = threading.Thread(target=waits.ask, args=(service, camera, over.is_set))
+    thread.start()
+    try:
+        yield waits
+    finally:
+        over.set()
+        thread.join()
