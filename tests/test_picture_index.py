@@ -181,6 +181,34 @@ def test_the_list_equals_a_walk_after_every_operation(service, base, tmp_path, s
         uploads.end()
 
 
+@pytest.mark.parametrize("service", [True, False], indirect=True, ids=["auto", "off"])
+def test_a_process_that_does_not_lead_has_the_same_list_and_writes_nothing(
+    service, other, base, tmp_path
+):
+    root, outside = base / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    uploads, rng = Uploads(root, outside, 5, time.time()), random.Random(5)
+    try:
+        for _ in range(15):
+            uploads.some()
+            rng.choice((service.index.tick, service.index.flush, other.index.tick, empty_tables))()
+            try:
+                listed = service.listed()
+            except (safe_open.OutsideBase, safe_open.FolderNotFound):
+                continue
+            if not any(map(uploads.may_grow, listed)):
+                assert other.listed() == listed
+    finally:
+        uploads.end()
+    service.index.close()
+    stored = PictureCamera.find(camera_id=service.camera["id"])
+    other.rows()
+    other.index.tick()
+    assert PictureCamera.find(camera_id=service.camera["id"]) == stored
+    assert Picture.select().where(Picture.camera == stored["id"]).count() == len(other.rows())
+
+
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
 def test_only_what_changed_is_read_at_start_and_all_of_it_once_a_day(service, base):
     for folder in ("root", "root/day", "root/night"):
