@@ -1,7 +1,6 @@
 """Can a person look back at a day of a camera: moments, pictures and clips?"""
 
 import os
-import subprocess
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ import requests
 from playwright.sync_api import expect
 
 from app.models import Row
+from tests.clips import H264, H265, MPEG4, make_clip, make_long_clip, needs_ffmpeg
 from tests.e2e.forked import ForkedServer
 from tests.e2e.pages.browser import Visit, needs_chromium
 from tests.e2e.pages.wall import HOSTILE
@@ -26,17 +26,11 @@ TIMES = [
     *(NIGHT + timedelta(days=3, seconds=s) for s in range(150)),
 ]
 CLIPS = {
-    "h264.mp4": (datetime(2025, 12, 28, 12, tzinfo=ZONE), ["-c:v", "libx264"]),
-    "h265.mp4": (datetime(2025, 12, 28, 13, tzinfo=ZONE), ["-c:v", "libx265", "-tag:v", "hvc1"]),
-    "old.avi": (datetime(2025, 12, 28, 14, tzinfo=ZONE), ["-c:v", "mpeg4"]),
+    "h264.mp4": (datetime(2025, 12, 28, 12, tzinfo=ZONE), H264),
+    "h265.mp4": (datetime(2025, 12, 28, 13, tzinfo=ZONE), H265),
+    "old.avi": (datetime(2025, 12, 28, 14, tzinfo=ZONE), MPEG4),
 }
 CLIP_BYTES = 300 * 1024 * 1024
-SOURCE = ["-f", "lavfi", "-i", "testsrc2=duration=2:size=320x240:rate=10", "-pix_fmt", "yuv420p"]
-
-
-def ffmpeg(*words):
-    """Run ffmpeg."""
-    subprocess.run(["ffmpeg", "-v", "quiet", "-y", *words], check=True)
 
 
 def set_time(path, moment):
@@ -297,19 +291,13 @@ def clips(box):
     folder = box.base / "clips"
     folder.mkdir()
     for name, (moment, options) in CLIPS.items():
-        ffmpeg(*SOURCE, *options, folder / name)
-        set_time(folder / name, moment)
-    short = folder / "short.mp4"
-    noise = "nullsrc=size=640x360:rate=10:duration=2,geq=random(1)*255:128:128"
-    ffmpeg("-f", "lavfi", "-i", noise, "-b:v", "40M", "-preset", "ultrafast", short)
-    times = CLIP_BYTES // short.stat().st_size
-    ffmpeg("-stream_loop", f"{times}", "-i", short, "-c", "copy", folder / "long.mp4")
-    short.unlink()
-    set_time(folder / "long.mp4", datetime(2025, 12, 27, 12, tzinfo=ZONE))
+        make_clip(folder / name, moment, *options)
+    make_long_clip(folder / "long.mp4", datetime(2025, 12, 27, 12, tzinfo=ZONE), CLIP_BYTES)
     assert (folder / "long.mp4").stat().st_size >= CLIP_BYTES
     return add(box, "Clips", "clips")
 
 
+@needs_ffmpeg
 def test_a_clip_of_300_megabytes_plays_and_seeks(page, clips):
     page.goto(f"{clips}?day=2025-12-27")
     video = page.locator("video")
@@ -323,6 +311,7 @@ def test_a_clip_of_300_megabytes_plays_and_seeks(page, clips):
     assert page.violations() == []
 
 
+@needs_ffmpeg
 def test_a_clip_that_the_browser_cannot_decode_is_offered_for_saving(page, box, clips):
     for moment in ("13", "14"):
         page.goto(f"{clips}?at=2025-12-28T{moment}:00:00%2B01:00")

@@ -1,15 +1,18 @@
 """Do the pages work in Debian's firefox-esr, on a phone and on a laptop?"""
 
 import io
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import requests
 from PIL import Image
 
+from tests.clips import H264, MPEG4, make_clip, needs_ffmpeg
 from tests.e2e.forked import ForkedServer
 from tests.e2e.pages.firefox import firefox, needs_firefox
 from tests.e2e.pages.wall import HOSTILE
-from tests.pictures import put
+from tests.pictures import picture, put
 
 pytestmark = needs_firefox
 # Width and height of the page in pixels.
@@ -85,3 +88,52 @@ def test_the_storage_page_shows_figures_and_changes_a_limit(tab, box):
     tab.wait_for("document.querySelector('#plan').textContent.includes('Nothing would be')")
     assert requests.get(settings, timeout=30).json()["keep_days"] == 30
     requests.patch(settings, json={"keep_days": None}, timeout=30)
+
+
+@pytest.fixture
+def day(tab, box):
+    """The address of a camera's day with three pictures and two clips, and what its page says."""
+    moment = partial(datetime, 2025, 12, 23, 3, tzinfo=UTC)
+    folder = box.base / "day"
+    for second in (5, 15, 25):
+        data = picture(shade=second)
+        put(folder / f"{second}.jpg", data, now=moment(12, second).timestamp())
+    make_clip(folder / "clip.mp4", moment(20), *H264)
+    make_clip(folder / "old.avi", moment(30), *MPEG4)
+    body = {"name": "Day", "folder_path": "day"}
+    camera = requests.post(f"{box.url}/api/cameras", json=body, timeout=30).json()
+    requests.patch(f"{box.url}/api/settings", json={"timezone": "Europe/Berlin"}, timeout=30)
+    yield f"{box.url}/cameras/{camera['id']}"
+    requests.delete(f"{box.url}/api/cameras/{camera['id']}", timeout=30)
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def says(selector, text):
+    return f"document.querySelector('{selector}').textContent.includes('{text}')"
+
+
+@needs_ffmpeg
+def test_a_day_shows_pictures_and_plays_clips(tab, day, box):
+    tab.goto(f"{day}?day=2025-12-23")
+    tab.wait_for(says("#viewer", "This browser cannot play this clip."))
+    tab.press("[data-step=picture]")
+    tab.wait_for("document.querySelector('video')?.videoWidth === 320")
+    tab.evaluate("document.querySelector('video').currentTime = 1")
+    tab.wait_for("!document.querySelector('video').seeking")
+    tab.evaluate("document.querySelector('video').play()")
+    tab.wait_for("document.querySelector('video').currentTime > 1.2")
+    tab.evaluate("document.querySelector('[name=time]').value = '04:12:16'")
+    tab.press("#go button.main")
+    tab.wait_for(says("figcaption", "04:12:15"))
+    tab.wait_for("document.querySelector('#viewer img')?.naturalWidth === 320")
+    tab.press(".tools button")
+    tab.wait_for(says("figcaption", "kept"))
+    tab.press(".tools button")
+    tab.wait_for("!" + says("figcaption", "kept"))
+    tab.press(".tools button:last-child")
+    tab.press("dialog button.main")
+    tab.wait_for("document.querySelectorAll('#strip a').length === 4")
+    tab.evaluate("history.back()")
+    tab.wait_for(says("figcaption", "clip.mp4"))
+    assert not (box.base / "day" / "15.jpg").exists()
