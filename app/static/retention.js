@@ -69,8 +69,8 @@ export async function preview(changed, takeBack) {
 function deadline(takeBack) {
   if (!takeBack) return [];
   const time = new Date(Date.now() + SAFE_MINUTES * 60_000).toLocaleTimeString();
-  return [el("p", {}, `The limits are saved, but delete nothing before ${time}. ` +
-    "Until then they can be taken back.")];
+  return [el("p", {}, "The limits are saved, but the hourly run deletes nothing by them before " +
+    `${time}. Until then they can be taken back.`)];
 }
 
 function choices(result, changed, takeBack) {

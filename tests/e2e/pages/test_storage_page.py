@@ -216,6 +216,27 @@ def test_nothing_is_deleted_before_a_person_has_confirmed_it(box):
     assert box.runs == ["retention?dry_run=true", "retention"]
 
 
+def test_what_was_shown_is_deleted_and_nothing_else(wall):
+    camera = wall.add()
+    for days in (0, 3, 4, 5):
+        wall.put(f"front/{days}.jpg", shade=days, age=days * 86400)
+    pictures = f"{wall.server.url}/api/cameras/{camera['id']}/pictures"
+    kept = requests.get(pictures, timeout=30).json()["pictures"][1]
+    requests.put(f"{pictures}/{kept['id']}/keep", timeout=30)
+    page = wall.page
+    page.goto("/storage")
+    dialog = dialog_of(page, "Change the limits")
+    dialog.get_by_label("Greatest age in days").fill("2")
+    dialog.get_by_role("button", name="Save").click()
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("2 pictures and 0 clips")
+    assert len(list((wall.server.base / "front").iterdir())) == 4
+    dialog_of(page, "Delete now").get_by_role("button", name="Delete", exact=True).click()
+    expect(plan).to_contain_text("were deleted")
+    assert {path.name for path in (wall.server.base / "front").iterdir()} == {"0.jpg", "3.jpg"}
+    requests.patch(f"{wall.server.url}/api/settings", json={"keep_days": None}, timeout=30)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1366])
 def test_axe_finds_no_fault_and_everything_fits(box, scheme, width, subtests):

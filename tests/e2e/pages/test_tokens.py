@@ -73,6 +73,10 @@ def test_a_reading_token_sees_no_controls_that_write(closed, visit_as):
     page.goto("/")
     expect(page.get_by_text("Read-only")).to_be_visible()
     assert page.get_by_role("button").count() == 0
+    page.goto("/storage")
+    expect(page.locator("#cameras > li")).to_contain_text("Front Door")
+    expect(page.locator("#limits")).to_contain_text("No limit is set")
+    assert page.get_by_role("button").count() == 0
     page.goto("/events")
     row = page.locator("#events > li")
     expect(row).to_contain_text("Not reviewed")
