@@ -1,13 +1,20 @@
 """Is Home Assistant told of entities that no name can spoil, and does nothing run without MQTT?"""
 
 import json
+import socket
 import subprocess
 import sys
+import time
+from datetime import timedelta
 
 import pytest
 from jinja2 import Environment
 
+from app import clock
 from app.config import BadSetting, public_url, read_settings
+from app.mqtt import connection
+from app.mqtt.connection import Broker, Connection
+from app.mqtt.devices import MOST_TYPES, Types
 from app.mqtt.discovery import Origin, Topics, camera_config, components, slug
 from tests.e2e.server import PROJECT
 
@@ -73,6 +80,44 @@ def test_the_device_of_a_camera_has_what_home_assistant_expects_of_a_type():
     }
 
 
+def test_the_types_of_a_camera_are_the_most_frequent_of_30_days_and_stay_as_long_as_they_are(
+    client, camera
+):
+    def post(*names, days=0):
+        moment = clock.rfc3339(clock.now() - timedelta(days=days))
+        rows = [
+            {
+                "camera_id": camera["id"],
+                "object_type": name,
+                "confidence": 1,
+                "detected_at": moment,
+            }
+            for name in names
+        ]
+        assert client.post("/api/detections", json={"detections": rows}).status_code == 201
+
+    types = Types(camera["id"])
+    post(*["ancient"] * 9, days=31)
+    post(*(f"old {number:02}" for number in range(MOST_TYPES)))
+    types.count(TOPICS)
+    first = types.names
+    assert first == [f"old {number:02}" for number in range(MOST_TYPES)]
+    assert not types.may_count()
+    post("another", "frequent", "frequent")
+    types.count(TOPICS)
+    assert types.names == sorted(["frequent", *first[:-1]])
+    gone = slug(first[-1])
+    assert types.removed == {
+        f"type_{gone}": "binary_sensor",
+        f"trigger_{gone}": "device_automation",
+    }
+    post(*[first[-1]] * 3)
+    types.count(TOPICS)
+    assert f"type_{gone}" not in types.removed
+    types.halve(TOPICS)
+    assert types.names == sorted([first[-1], "frequent", *first[: MOST_TYPES // 2 - 2]])
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
@@ -116,6 +161,19 @@ def test_the_public_url_is_the_setting_or_where_the_service_listens(
 def test_a_bad_public_url_is_refused(environ, text):
     with pytest.raises(BadSetting, match="NVR_PUBLIC_URL"):
         read_settings(environ | {"NVR_PUBLIC_URL": text})
+
+
+def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr(connection, "ACCEPT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = Broker("127.0.0.1", silent.getsockname()[1], "", "", None)
+        made = Connection(broker, "nvr", "nvr/status", lambda message: None)
+        deadline = time.monotonic() + 30
+        while not made.loss and time.monotonic() < deadline:
+            made.turn(0.02)
+        assert made.loss == "the broker does not answer"
+        assert not made.is_ready
+        made.close(0.01)
 
 
 def test_without_a_broker_nothing_of_mqtt_is_imported(environ):

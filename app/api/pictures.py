@@ -3,9 +3,7 @@
 HTTP headers, conditions and ranges for the bytes that the storage found.
 """
 
-import os
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from functools import lru_cache, partial
 from unicodedata import category, combining, normalize
@@ -18,7 +16,7 @@ from werkzeug.http import http_date
 
 from .. import clock
 from ..access.headers import is_not_modified
-from ..images import clip_frame, placeholder
+from ..images import placeholder
 from ..images.placeholder import Placeholder
 from ..images.resize import MaxSize
 from ..models import Row
@@ -83,7 +81,7 @@ def snapshot_response(
     most = MaxSize(query["width"], query["height"])
     wanted = _snapshot_request(camera["folder_path"], query["max_age"], most, file_pattern)
     try:
-        picture = _take(wanted, take)
+        picture = current_app.extensions["clip_frames"].newest_picture(wanted, take)
     except MISSING as missing:
         if not query["placeholder"]:
             raise
@@ -92,33 +90,6 @@ def snapshot_response(
     if picture.data is not None and any(most):
         picture = current_app.extensions["resizer"].resize(picture, most)
     return picture_response(picture, tag, wanted.now, query["disposition"])
-
-
-def _take(wanted: SnapshotRequest, take: Callable[[SnapshotRequest], Picture]) -> Picture:
-    """What ``take`` finds; where that is no picture at all, a frame of the newest clip."""
-    try:
-        return wanted.folders.ask(partial(take, wanted), wanted.base, wanted.folder_path)
-    except snapshots.NoSnapshot as missing:
-        if not clip_frame.is_installed():
-            raise
-        try:
-            return _frame_of_clip(wanted)
-        except clip_frame.NoFrame:
-            raise missing from None
-
-
-def _frame_of_clip(wanted: SnapshotRequest) -> Picture:
-    """A frame of the newest clip, named after it; raises `clip_frame.NoFrame`."""
-    place = wanted.base, wanted.folder_path
-    facts, clip = wanted.folders.ask(partial(snapshots.newest_clip, wanted), *place)
-    stem, suffix = os.path.splitext(facts.name)
-    picture = facts._replace(name=f"{stem}.jpg")
-    with closing(clip):
-        if wanted.is_not_modified(picture):
-            return picture
-        frame = current_app.extensions["clip_frames"].get(clip.etag, suffix, clip.file)
-        clip.check()
-    return picture._replace(data=frame)
 
 
 def picture_response(

@@ -15,9 +15,12 @@ import subprocess  # nosec B404
 import threading
 import time
 from collections import OrderedDict
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
+from ..storage.checks import Picture
 from ..storage.mount_threads import ConcurrencyLimit, FolderBusy
+from ..storage.snapshots import NoSnapshot, SnapshotRequest, newest_clip
 
 # ffmpeg's name for the format of a file, by its suffix.
 FORMATS = {
@@ -60,6 +63,23 @@ class ClipFrames:
         # By entity tag: the frame, None where there is none, and until when a None is valid.
         self._kept: OrderedDict[str, tuple[bytes | None, float]] = OrderedDict()
 
+    def newest_picture(
+        self, request: SnapshotRequest, take: Callable[[SnapshotRequest], Picture]
+    ) -> Picture:
+        """What ``take`` finds; where that is no picture at all, a frame of the newest clip.
+
+        Raises what ``take`` and `Folders.ask` do.
+        """
+        try:
+            return request.folders.ask(partial(take, request), request.base, request.folder_path)
+        except NoSnapshot as missing:
+            if not is_installed():
+                raise
+            try:
+                return self._newest_frame(request)
+            except NoFrame:
+                raise missing from None
+
     def get(self, tag: str, suffix: str, file: int) -> bytes:
         """A JPEG of the clip with the open descriptor ``file``; ``tag``: its entity tag.
 
@@ -80,6 +100,19 @@ class ClipFrames:
         if frame is None:
             raise NoFrame
         return frame
+
+    def _newest_frame(self, request: SnapshotRequest) -> Picture:
+        """A frame of the newest clip, named after it; raises `NoFrame`."""
+        place = request.base, request.folder_path
+        facts, clip = request.folders.ask(partial(newest_clip, request), *place)
+        stem, suffix = os.path.splitext(facts.name)
+        picture = facts._replace(name=f"{stem}.jpg")
+        with contextlib.closing(clip):
+            if request.is_not_modified(picture):
+                return picture
+            frame = self.get(clip.etag, suffix, clip.file)
+            clip.check()
+        return picture._replace(data=frame)
 
     def _keep(self, tag: str, frame: bytes | None) -> None:
         self._kept[tag] = frame, time.monotonic() + FAILURE_SECONDS

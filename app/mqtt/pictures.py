@@ -1,14 +1,15 @@
-"""Which picture of a camera is published? The newest whole one, as a JPEG of limited width."""
+"""Which picture of a camera is published? The one that its snapshot shows, as a limited JPEG."""
 
 from collections.abc import Callable
-from functools import partial
 
 from .. import clock
 from ..images import resize
+from ..images.clip_frame import ClipFrames
 from ..images.resize import MaxSize
 from ..models import CameraSettings, Row
 from ..storage import safe_open, snapshots
 from ..storage.checks import Picture
+from ..storage.clips import ClipChanged
 from ..storage.folders import Folders
 from ..storage.mount_threads import FolderBusy
 from ..storage.snapshots import SnapshotRequest
@@ -16,7 +17,8 @@ from ..storage.snapshots import SnapshotRequest
 # Where a camera has no picture now; the next upload, or the next try, may bring one.
 MISSING = (
     *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
-    *(snapshots.NoSnapshot, snapshots.PictureIncomplete, FolderBusy, resize.NotResizable),
+    *(snapshots.NoSnapshot, snapshots.PictureIncomplete, ClipChanged, FolderBusy),
+    resize.NotResizable,
 )
 # A picture that is too large for the broker is halved in width at most so many times.
 HALVINGS = 4
@@ -25,8 +27,9 @@ HALVINGS = 4
 class Pictures:
     """Reads the pictures of the cameras below ``base``; at most ``width`` pixels wide."""
 
-    def __init__(self, base: str, folders: Folders, width: int) -> None:
-        self._base, self._folders, self._width = base, folders, width
+    def __init__(self, base: str, folders: Folders, frames: ClipFrames, width: int) -> None:
+        self._base, self._folders, self._frames = base, folders, frames
+        self._width = width
 
     def newest(
         self, camera: Row, known: str | None, fits: Callable[[bytes], bool]
@@ -43,8 +46,7 @@ class Pictures:
             file_pattern=CameraSettings.of(camera["id"])["file_pattern"],
             is_not_modified=lambda picture: picture.etag == known,
         )
-        take = partial(snapshots.latest, request)
-        picture = self._folders.ask(take, self._base, camera["folder_path"])
+        picture = self._frames.newest_picture(request, snapshots.latest)
         if picture.data is None:
             return picture.etag, None
         return picture.etag, self._fitting(picture, fits)

@@ -150,7 +150,10 @@ def init_app(app: Flask) -> None:
         context = ssl.create_default_context(cafile=config["NVR_MQTT_CA_FILE"] or None)
     topics = Topics(config["NVR_MQTT_PREFIX"], config["NVR_MQTT_DISCOVERY_PREFIX"])
     pictures = Pictures(
-        config["NVR_FOSCAM_BASE_PATH"], app.extensions["folders"], config["NVR_MQTT_PICTURE_WIDTH"]
+        config["NVR_FOSCAM_BASE_PATH"],
+        app.extensions["folders"],
+        app.extensions["clip_frames"],
+        config["NVR_MQTT_PICTURE_WIDTH"],
     )
     origin = Origin(config["API_VERSION"], public_url(config), socket.gethostname())
     devices = Devices(topics, origin, pictures, config["NVR_MQTT_PICTURE_SECONDS"])

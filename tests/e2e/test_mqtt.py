@@ -13,6 +13,7 @@ from PIL import Image
 
 from app import clock, create_app
 from app.mqtt import publisher
+from tests.clips import H264, make_clip, needs_ffmpeg
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
 from tests.e2e.server import NotStarted, Server
 from tests.pictures import picture, put
@@ -174,6 +175,15 @@ def test_a_picture_is_a_jpeg_of_limited_width_whatever_the_camera_uploads(box, r
         if form == "JPEG":
             assert shown.payload == data
     assert reader.on(topic)[0].qos == 1
+
+
+@needs_ffmpeg
+def test_of_a_camera_that_uploads_only_clips_a_frame_is_published(box, reader):
+    camera = box.register("Clips", "clips")
+    (box.base / "clips").mkdir()
+    make_clip(box.base / "clips" / "a.mp4", clock.now(), *H264)
+    shown = reader.wait(f"nvr/{camera}/picture")
+    assert Image.open(io.BytesIO(shown.payload)).format == "JPEG"
 
 
 def test_pictures_come_no_more_often_than_the_setting_says(box, reader):
