@@ -40,12 +40,14 @@ def long_commands(camera, base, tmp_path):
     """The words of each command that takes more than a second where there is much to do."""
     add_many(camera["id"], detections=3, events=1)
     (base / "garden").mkdir()
+    (base / "front/1.jpg").write_bytes(b"\xff\xd8\xff")
     file = tmp_path / "cameras.json"
     file.write_text(json.dumps({"cameras": [{"name": "Garden", "folder_path": "garden"}]}))
     return [
         ["cameras", "import", str(file)],
         ["backup", str(tmp_path / "kept.db")],
         ["doctor"],
+        ["pictures", "export", camera["id"], str(tmp_path / "copies")],
         ["cameras", "rm", camera["id"], "--yes"],
     ]
 

@@ -55,11 +55,11 @@ CHOOSING = (
 OPENERS = {"open", "fdopen", "openat", "open_code", "read_text", "read_bytes", "write_text"}
 OPENERS |= {"write_bytes", "touch", "mkstemp", "NamedTemporaryFile", "TemporaryFile"}
 # `db.files` opens the locks and copies beside the database, `installation` what the
-# service wrote down, `unit` what an administrator wrote, `clock` the system's
-# time zone; none of them opens a file of the cameras.
+# service wrote down, `unit` what an administrator wrote, `clock` the system's time zone,
+# `pictures.export` the copies for an operator; none of them opens a file of the cameras.
 OPEN_FILES = {
     *("app.storage.safe_open", "app.db.files", "app.installation", "app.unit"),
-    "app.clock",
+    *("app.clock", "app.pictures.export"),
 }
 FOLLOW_NAMES = {"app.storage.safe_open", "app.layout", "app.unit", "app.clock"}
 # What belongs to an extra may be missing: a module, and what it tries to import after the rest.

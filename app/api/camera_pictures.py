@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Response, current_app
 
@@ -17,6 +16,7 @@ from ..models import Camera, Row
 from ..models.pictures import IndexedPicture
 from ..pictures import keeping, reading
 from ..pictures.camera_index import CameraIndex
+from ..pictures.files import saved_name
 from ..pictures.index import PictureIndex
 from ..pictures.listing import Filters, Listing, shown
 from ..schemas import pictures as schemas
@@ -70,7 +70,8 @@ def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
     The same bytes for ever: a file that is overwritten gets another id, and this one 404.
     """
     camera, row = reading.find(index(), str(camera_id), picture_id)
-    name = saved_name(camera["name"], row.taken_us, row.name)
+    zone = clock.zone(current_app.extensions["settings"].box()["timezone"])
+    name = saved_name(camera["name"], row.taken_us, row.name, zone)
     of = index().of(camera)
     if not row.is_clip:
         return _picture_response(query, name, partial(reading.read_picture, of, row))
@@ -143,16 +144,6 @@ def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> Picture
         clip.check()
         return picture._replace(data=frame)
     return reading.read_picture(of, reading.nearest_picture(of, row), is_known)
-
-
-def saved_name(camera_name: str, taken_us: int, name: str) -> str:
-    """The name under which a browser saves it: ``Front_Door_20251223T110005+0100.jpg``, in the
-    box's time.
-    """
-    words = "".join(c if c.isalpha() or c.isdecimal() or c in "-_" else "_" for c in camera_name)
-    zone = current_app.extensions["settings"].box()["timezone"]
-    taken = clock.from_ns(taken_us * 1000).astimezone(ZoneInfo(zone) if zone else None)
-    return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"
 
 
 def index() -> PictureIndex:

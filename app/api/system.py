@@ -12,8 +12,8 @@ from ..access.authorize import caller
 from ..models import AUDIT, AuditEntry, Row
 from ..notify.outbox import check_deliveries
 from ..pictures import pruning
-from ..pictures.room import find_room
-from ..pictures.usage import follow_all, measure
+from ..pictures.room import figures, find_room
+from ..pictures.usage import follow_all
 from ..schemas import settings as settings_schemas
 from ..schemas import system as schemas
 from ..services import health, stats
@@ -95,12 +95,8 @@ def get_storage() -> Row:
     `days_left` is null where nothing is uploaded, or where a limit of the box holds before the
     disk is full.
     """
-    figures = stats.storage(base_path(), folders().threads)
     follow_all(current_app.extensions["pictures"])
-    usages = measure(current_app)
-    left = find_room(current_app, usages).days_left
-    cameras = [usage.shown() for usage in usages]
-    return figures | {"cameras": cameras, "days_left": left and int(left * 10) / 10}
+    return figures(current_app)
 
 
 @blp.post("/api/system/retention")

@@ -4,11 +4,12 @@ from flask import Flask
 
 from .cameras import cameras
 from .maintenance import backup, doctor, restore
+from .pictures import pictures, storage
 from .prune import prune
 from .settings import settings
 from .tokens import tokens
 
-COMMANDS = (backup, cameras, doctor, prune, restore, settings, tokens)
+COMMANDS = (backup, cameras, doctor, pictures, prune, restore, settings, storage, tokens)
 
 
 def init_app(app: Flask) -> None:

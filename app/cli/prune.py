@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from .. import clock
 from ..logs import one_line
-from ..models import Row
+from ..models import Camera, Row
 from ..pictures import suspension
 from ..pictures.pruning import Pruner, has_limits
 from ..services import database_number, retention
@@ -93,7 +93,7 @@ def _prune_rows(limits: retention.Limits, dry_run: bool, believe_clock: bool) ->
 
 def _prune_pictures(pruner: Pruner, dry_run: bool) -> tuple[Row, int]:
     """What was, or would be, deleted, and how many files may not be deleted."""
-    with pruner.followed():
+    with current_app.extensions["pictures"].followed(Camera.listing()):
         report, not_deletable = pruner.dry_run()
         if dry_run or report["suspended"]:
             return report, not_deletable

@@ -147,14 +147,21 @@ def rename_durably(new: str, path: str) -> None:
     Raises `FileExistsError`.
     """
     sync(new)
+    rename_new(new, path)
+    sync(os.path.dirname(path))
+
+
+def rename_new(new: str, path: str) -> None:
+    """Give the file ``new`` the name ``path``. Raises `FileExistsError`."""
     try:
         os.link(new, path)
         os.unlink(new)
-    except PermissionError:  # of a file system without links, as on a USB stick
+    except FileExistsError:
+        raise
+    except OSError:  # of a file system without links, as on a USB stick
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
         os.rename(new, path)
-    sync(os.path.dirname(path))
 
 
 def text_of(path: str) -> str | None:

@@ -3,10 +3,11 @@
 import os
 import re
 import stat
+from datetime import tzinfo
 from hashlib import blake2b
 from typing import NamedTuple
 
-from ..clock import EARLIEST_SECONDS, LATEST_SECONDS
+from ..clock import EARLIEST_SECONDS, LATEST_SECONDS, from_ns
 from ..models.pictures import IndexedPicture
 from ..storage import clips, formats, safe_open
 from ..storage.filesystems import mounts
@@ -67,6 +68,13 @@ def id_of(picture: IndexedPicture) -> str:
 def content_type(name: str) -> str:
     """The MIME type of a picture or a clip by its suffix."""
     return TYPES[os.path.splitext(name)[1].lower()]
+
+
+def saved_name(camera_name: str, taken_us: int, name: str, zone: tzinfo) -> str:
+    """The name to save a file by, in local time: ``Front_Door_20251223T110005+0100.jpg``."""
+    words = "".join(c if c.isalpha() or c.isdecimal() or c in "-_" else "_" for c in camera_name)
+    taken = from_ns(taken_us * 1000).astimezone(zone)
+    return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"
 
 
 def facts_of(camera_id: str, path: str, status: os.stat_result, inodes_last: bool) -> Facts:

@@ -4,7 +4,8 @@ import logging
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from flask import Flask
@@ -18,7 +19,7 @@ from ..services.clock_guard import ClockGuard
 from ..services.monitor import Monitor
 from ..storage import safe_open
 from ..storage.folders import Folders
-from ..storage.mount_threads import MountThreads, Task
+from ..storage.mount_threads import FolderBusy, MountThreads, Task
 from .camera_index import CameraIndex
 from .files import Finder
 from .overlay import Batch, FolderFacts, add_to_hours, add_to_totals, is_same
@@ -97,6 +98,24 @@ class PictureIndex:
 
         index.ask(catch_up)
         return index
+
+    @contextmanager
+    def followed(self, cameras: Iterable[Row]) -> Iterator[None]:
+        """Bring the index of these cameras up to date for a command. It is the leader in the block
+        if the service does not run.
+        """
+        self._monitor.lead()
+        try:
+            for camera in cameras:
+                with suppress(*UNREADABLE, FolderBusy):
+                    while self.follow(camera).comparison.is_busy:
+                        if self._monitor.leads and self.waiting() >= MOST_WAITING:
+                            self.flush()
+            yield
+            if self._monitor.leads:
+                self.close()
+        finally:
+            self._monitor.close()
 
     def tick(self) -> None:
         """Follow every folder for a limited time, and write the changes that are due."""

@@ -21,7 +21,7 @@ from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.settings import BOX_LIMITS
 from ..storage.mount_threads import FolderBusy
 from . import suspension
-from .index import MOST_WAITING, UNREADABLE, PictureIndex
+from .index import UNREADABLE, PictureIndex
 from .prune_plan import Plan, Report
 from .prune_record import OUTCOME, Record, recover
 from .prune_steps import LimitsChanged, Steps
@@ -81,24 +81,6 @@ class Pruner:
         """Change the number of the database, so that no copy from before has it."""
         if self._is_numbered:
             database_number.renew()
-
-    @contextmanager
-    def followed(self) -> Iterator[None]:
-        """Bring the index up to date for a command, as the leader if the service does not run."""
-        pictures: PictureIndex = self._app.extensions["pictures"]
-        monitor = self._app.extensions["monitor"]
-        monitor.lead()
-        try:
-            for camera in Camera.listing():
-                with suppress(*UNREADABLE, FolderBusy):
-                    while pictures.follow(camera).comparison.is_busy:
-                        if monitor.leads and pictures.waiting() >= MOST_WAITING:
-                            pictures.flush()
-            yield
-            if monitor.leads:
-                pictures.close()
-        finally:
-            monitor.close()
 
     def dry_run(self) -> tuple[Row, int]:
         """What a run would delete, and how many files it may not delete; raises

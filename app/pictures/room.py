@@ -9,7 +9,8 @@ from typing import NamedTuple
 from flask import Flask
 
 from .. import clock
-from ..models import CameraRetention, CameraSettings
+from ..models import CameraRetention, CameraSettings, Row
+from ..services import stats
 from ..services.health import Room
 from ..services.settings import EffectiveSettings
 from ..storage import safe_open
@@ -48,6 +49,20 @@ def find_room(app: Flask, usages: list[Usage] | None = None) -> Room:
         days = None if until is not None and until <= days else days
     has_limit = any(box[name] for name in LIMITS)
     return Room(None if box["keep_free_bytes"] else days, has_limit)
+
+
+def figures(app: Flask) -> Row:
+    """How full the disk is, what each camera occupies, and for how many days there is room.
+
+    Raises `safe_open.StorageNotAnswering`.
+    """
+    base, threads = app.config["NVR_FOSCAM_BASE_PATH"], app.extensions["folders"].threads
+    found, usages = stats.storage(base, threads), measure(app)
+    left = find_room(app, usages).days_left
+    return found | {
+        "cameras": [usage.shown() for usage in usages],
+        "days_left": None if left is None else int(left * 10) / 10,
+    }
 
 
 def _without_shared(
