@@ -10,8 +10,19 @@ import pytest
 
 from app import clock, create_app, db
 from app.db import writer
-from app.models import CameraRetention, Event, KeptPicture, PruningRun, RetentionFact
+from app.models import (
+    CameraRetention,
+    Event,
+    KeptPicture,
+    Picture,
+    PictureFolder,
+    PruningRun,
+    RetentionFact,
+)
 from app.pictures import prune_record, prune_rules, prune_steps, pruning, suspension
+from app.pictures.files import facts_of
+from app.pictures.index import PictureIndex
+from app.pictures.listing import Filters, Listing
 from app.services.audit import Caller
 from app.services.clock_guard import ClockGuard
 from app.storage import removal
@@ -173,17 +184,16 @@ def test_a_run_has_one_audit_entry_if_something_went(client, week):
 
 
 def test_folders_that_become_empty_go_but_not_the_cameras(client, camera, base):
-    upload(base, "2025/11/01/a.jpg")
-    upload(base, "2025/12/01/b.jpg")
-    upload(base, "2025/12/notes.txt")
+    for name in ("2025/11/01/a.jpg", "2025/12/01/b.jpg", "other/c.jpg", "2025/12/notes.txt"):
+        upload(base, name)
     (base / "front/empty").mkdir()
-    inner = post_camera(client, "Inner", "front/2025/11/01")
-    keep_of(client, inner, prune_existing=True)
+    other = post_camera(client, "Other", "front/other")
+    keep_of(client, other, file_pattern="none*")
     upload(base, "now.jpg", 0)
     keep(client, keep_days=1)
     prune(client)
-    expected = ["2025", "2025/11", "2025/11/01", "2025/11/01/a.jpg", "2025/12"]
-    assert files(base) == [*expected, "2025/12/notes.txt", "empty", "now.jpg"]
+    left = ["2025", "2025/12", "2025/12/notes.txt", "empty", "now.jpg", "other"]
+    assert files(base) == left
 
 
 def test_the_keep_days_of_a_camera_go_before_those_of_the_box(client, week, base):
@@ -579,7 +589,10 @@ def test_files_stay_that_a_new_camera_is_given_meanwhile(
     upload(base, "now.jpg", 0)
     keep(client, keep_days=1)
     when(monkeypatch, lambda: post_camera(app.test_client(), "New", folder))
+    changed_ns = (base / "front/inner/8.jpg").stat().st_ctime_ns
     assert client.post(URL).get_json()["pictures"] == 0
+    # It never had another name, which would make it one from after the new camera.
+    assert (base / "front/inner/8.jpg").stat().st_ctime_ns == changed_ns
     assert files(base) == ["inner", "inner/8.jpg", "inner/9.jpg", "now.jpg"]
 
 
@@ -716,11 +729,110 @@ def test_a_run_that_was_cut_off_has_its_audit_entry(app, client, week, base, mon
     assert PruningRun.row_count() == 0
 
 
-def test_the_service_deletes_hourly_and_not_at_once_after_a_change(app, client, week, base):
-    pruner, monitor = app.extensions["pruner"], app.extensions["monitor"]
+@pytest.mark.parametrize(
+    "limits", [{"keep_days": 3}, {"keep_bytes": 30}, {"keep_free_bytes": 2**62}]
+)
+def test_a_changed_limit_of_the_box_does_not_count_for_ten_minutes(
+    app, client, week, base, limits
+):
+    keep(client, keep_days=0)
+    keep(client, **limits)
+    assert_counts_later(app, base)
+
+
+@pytest.mark.parametrize("limits", [{"keep_days": 3}, {"keep_bytes": 30}])
+def test_a_changed_limit_of_a_camera_does_not_count_for_ten_minutes(
+    app, client, week, base, limits
+):
+    keep(client, keep_days=0)
+    keep_of(client, week, **limits)
+    assert_counts_later(app, base)
+
+
+def test_films_do_not_go_before_ten_minutes_have_passed(app, client, base):
+    for n in range(3):
+        upload(base, f"film{n}.mp4", 400 + n)
+    camera = post_camera(client, "Front", "front")
+    keep(client, keep_bytes=1)
+    limit = RetentionFact.find(name="limits")
+    long_ago = clock.rfc3339(clock.now() - timedelta(hours=1))
+    writer.run(lambda: RetentionFact.change(limit["name"], {"changed_at": long_ago}))
+    keep_of(client, camera, prune_existing=True)
+    assert_counts_later(app, base)
+
+
+def assert_counts_later(app, base):
+    pruner, before = app.extensions["pruner"], files(base)
     pruner.run(Caller("monitor"), clock.rfc3339(clock.now() - timedelta(seconds=600)))
-    assert len(files(base)) == 14
-    later = clock.rfc3339(clock.now() + timedelta(seconds=1))
-    pruner.run(Caller("monitor"), later)
-    assert len(files(base)) == 6
-    assert monitor.leads is False
+    assert files(base) == before
+    pruner.run(Caller("monitor"), clock.rfc3339(clock.now() + timedelta(seconds=1)))
+    assert len(files(base)) < len(before)
+
+
+def test_the_leader_deletes_once_an_hour(app, client, week, base, monkeypatch):
+    monkeypatch.setattr(pruning, "CHANGED_SECONDS", -1)
+    pruner, monitor, now = app.extensions["pruner"], app.extensions["monitor"], [0.0]
+    monkeypatch.setattr(pruning.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pruner, "run", lambda *_: runs.append(now[0]))
+    runs = []
+    for seconds in range(0, 10_000, 100):
+        now[0] = time.perf_counter() + 3600 + seconds
+        pruner.run_if_due()
+    assert runs == []
+    monkeypatch.setattr(type(monitor), "leads", True)
+    begin = now[0]
+    for seconds in range(0, 10_000, 100):
+        now[0] = begin + seconds
+        pruner.run_if_due()
+    assert [run - begin for run in runs] == [0, 3600, 7200]
+
+
+def test_the_newest_picture_stays_though_newer_ones_vanish_in_the_same_batch(
+    client, camera, base, monkeypatch
+):
+    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
+    for days in range(6):
+        upload(base, f"{days}.jpg", days)
+
+    def vanish():
+        for days in range(3):
+            (base / f"front/{days}.jpg").unlink()
+
+    while_hidden(monkeypatch, vanish)
+    keep(client, keep_days=2)
+    client.post(URL)
+    assert files(base) == ["3.jpg"]
+
+
+def test_a_file_stays_that_another_camera_does_not_know_yet(client, camera, base, monkeypatch):
+    inner = post_camera(client, "Inner", "front/inner")
+    upload(base, "inner/a.jpg")
+    upload(base, "inner/now.jpg", 0)
+    follow = PictureIndex.follow
+    monkeypatch.setattr(
+        PictureIndex,
+        "follow",
+        lambda index, each: each["id"] == inner["id"] or follow(index, each),
+    )
+    keep(client, keep_days=1)
+    client.post(URL)
+    assert files(base) == ["inner", "inner/a.jpg", "inner/now.jpg"]
+    monkeypatch.undo()
+    client.post(URL)
+    assert files(base) == ["inner", "inner/now.jpg"]
+
+
+def test_a_file_stays_that_only_the_index_calls_a_picture(app, client, week, base):
+    """A row of the index that no scan has written."""
+    client.get(f"/api/cameras/{week['id']}/pictures")
+    app.extensions["pictures"].flush()
+    path = upload(base, "tax.pdf", 9)
+    facts = facts_of(week["id"], "tax.pdf", path.stat(), inodes_last=True)
+    index = app.extensions["pictures"].of(week)
+    row = Listing(index).first(Filters(), 1)[0]
+    row = row._replace(name="tax.pdf", tag=facts.tag, taken_us=facts.own_us, own_us=None)
+    number = index.row()["id"]
+    folder = PictureFolder.at(number, "")["id"]
+    writer.run(lambda: Picture.put(number, folder, [row]))
+    client.post(URL)
+    assert path.exists()

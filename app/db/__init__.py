@@ -6,7 +6,7 @@ from flask import Flask
 
 from . import connection, files, migrations, writer
 from .backup import InvalidDatabaseFile
-from .connection import DatabaseBusy, DriverError, data_version, database, failure_of
+from .connection import DatabaseBusy, DriverError, database, failure_of, watched_version
 from .migrations import FolderNotMade, NewerDatabase, known_migrations, migrate
 
 

@@ -7,6 +7,8 @@ does so when a request's or a command's app context ends.
 import os
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -120,13 +122,16 @@ def failure_of(error: BaseException | None) -> str:
     return "unavailable"
 
 
-def data_version() -> tuple[Any, int]:
-    """A value that stays the same while no other connection commits a change to the database.
+@contextmanager
+def watched_version() -> Iterator[Callable[[], int]]:
+    """A function that returns the same number while nobody commits a change to the database.
 
-    Only values of one thread can be compared (sqlite.org/pragma.html#pragma_data_version).
+    It has a connection of its own, because only its numbers can be compared
+    (sqlite.org/pragma.html#pragma_data_version). One thread at a time may call it.
     """
-    connection = database.connection()
-    return connection, connection.execute("PRAGMA data_version").fetchone()[0]
+    watching = sqlite3.connect(uri(database.path), uri=True, check_same_thread=False)
+    with closing(watching):
+        yield lambda: int(watching.execute("PRAGMA data_version").fetchone()[0])
 
 
 def is_busy(error: BaseException) -> bool:

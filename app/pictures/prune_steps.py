@@ -9,7 +9,6 @@ from functools import partial
 
 from ..storage import safe_open
 from ..storage.removal import NotDeletable, remove_empty, removing
-from .camera_index import PAUSE_SECONDS, STEP_SECONDS
 from .files import facts_of
 from .index import UNREADABLE
 from .prune_plan import Plan
@@ -17,6 +16,8 @@ from .prune_record import Record
 from .prune_rules import PrunedCamera
 from .pruned_box import Box, File
 
+# The CPU time of one step, and the pause after it, in which requests are answered, in seconds.
+STEP_SECONDS, PAUSE_SECONDS = 0.004, 0.004
 # A run for free space stops when so much was deleted and not half of it has become free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
 # A file that goes, and whether it goes for the sake of free space.
@@ -63,7 +64,7 @@ class Steps:
 
     def delete(self, files: list[Waiting]) -> Iterator[None]:
         """Delete the files in steps; yields after each. Raises `LimitsChanged`."""
-        waiting = deque(files)
+        waiting = deque(sorted(files, key=lambda each: each[0].owner.id))
         while waiting:
             camera, is_awaited = waiting[0][0].owner, threading.Event()
             is_awaited.set()
@@ -79,22 +80,28 @@ class Steps:
         self, camera: PrunedCamera, waiting: deque[Waiting], is_awaited: threading.Event
     ) -> None:
         """Delete the next files of a camera for a short time, and the folders that empties."""
-        until, folders = time.monotonic() + STEP_SECONDS, set[str]()
+        names: dict[str, list[str]] = {}
         with camera.index.opened():
+            lookups, stays = camera.index.lookups, partial(self._box.is_camera_folder, camera)
             camera.index.catch_up(is_asked=True)
             self._box.look_again(camera.id)
-            while waiting and waiting[0][0].owner is camera and time.monotonic() < until:
+            until = time.thread_time() + STEP_SECONDS
+            while waiting and waiting[0][0].owner is camera:
                 file, is_free = waiting.popleft()
-                if is_free and self._is_vain(file):
-                    continue
-                if self._delete(file, is_awaited):
-                    folders.add(file.row.folder)
-                    self._record.report.add_file(file)
-                    if is_free:
-                        self._note_free(file)
-            for folder in folders - {""}:
-                stays = partial(self._box.is_camera_folder, camera)
-                remove_empty(camera.index.lookups.opened.folder, folder.split("/"), stays)
+                names.setdefault(file.row.folder, []).append(file.row.name)
+                self._delete_and_count(file, is_free, is_awaited)
+                if time.thread_time() >= until:
+                    break
+            for folder, gone in names.items():
+                lookups.look_at(folder, gone)
+                remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
+
+    def _delete_and_count(self, file: File, is_free: bool, is_awaited: threading.Event) -> None:
+        """Delete a file, unless that would be in vain; ``is_free``: to free space."""
+        if not (is_free and self._is_vain(file)) and self._delete(file, is_awaited):
+            self._record.report.add_file(file)
+            if is_free:
+                self._devices[file.device].note(file.row.size, partial(self._free, file))
 
     def _delete(self, file: File, is_awaited: threading.Event) -> bool:
         """Delete a file, unless it is another one now or a camera needs it; whether it went."""
@@ -117,8 +124,6 @@ class Steps:
             return False
         except (safe_open.FileNotReadable, Needed):
             return False
-        finally:
-            lookups.look_at(row.folder, [row.name])
         return True
 
     def _refresh(self) -> bool:
@@ -141,9 +146,6 @@ class Steps:
         if file.device not in self._devices:
             self._devices[file.device] = FreeSpace(self._free(file))
         return self._devices[file.device].is_vain
-
-    def _note_free(self, file: File) -> None:
-        self._devices[file.device].note(file.row.size, partial(self._free, file))
 
     def _free(self, file: File) -> int:
         """The free bytes of the file's device now."""

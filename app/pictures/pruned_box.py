@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
 from flask import Flask
 
-from .. import clock, db
+from .. import clock
 from ..models import Camera, CameraRetention, CameraSettings, RetentionFact, Row
 from ..models.pictures import IndexedPicture
 from ..services.settings import EffectiveSettings
@@ -51,12 +51,15 @@ class File(NamedTuple):
 class Box:
     """The cameras, their limits and those of the box at one moment.
 
-    ``changed_before``: limits that were changed later do not count yet.
+    ``read_version``: of `db.watched_version`; ``changed_before``: limits that were changed later
+    do not count yet.
     """
 
-    def __init__(self, app: Flask, now: datetime, changed_before: str = LAST) -> None:
-        self._app, self.now, self._changed_before = app, now, changed_before
-        self._version: object = None
+    def __init__(
+        self, app: Flask, read_version: Callable[[], int], changed_before: str = LAST
+    ) -> None:
+        self._app, self._read_version, self._changed_before = app, read_version, changed_before
+        self.now, self._version = clock.now(), -1
         self.cameras: dict[str, PrunedCamera] = {}
         self.limits: Row = {}
         self._related: dict[str, list[tuple[PrunedCamera, str, str]]] = {}
@@ -64,7 +67,7 @@ class Box:
 
     def refresh(self) -> bool:
         """Read everything anew if the database has changed; return whether it has."""
-        version = db.data_version()
+        version = self._read_version()
         if version == self._version:
             return False
         self._read()
@@ -137,8 +140,8 @@ class Box:
         """Find out anew which files of the camera, and those that share some, are the newest."""
         if camera := self.cameras.get(camera_id):
             camera.skip_missing()
-            for each in (camera, *(other for other, _, _ in self._related.get(camera_id, ()))):
-                each.forget_newest()
+            for other, _, _ in self._related.get(camera_id, ()):
+                other.forget_newest()
 
     def groups(self) -> list[list[PrunedCamera]]:
         """The cameras, those together that may have the same files."""

@@ -88,13 +88,13 @@ class Pruner:
         """
         with _alone():
             pass
-        box = self._box(LAST)
-        plan, report = Plan(box), Report.of(box)
-        suspended = suspension.reason(self._app)
-        if suspended is None:
-            report.count_existing(box)
-            for file, _ in plan.files():
-                report.add_file(file)
+        with self._followed_box(LAST) as box:
+            plan, report = Plan(box), Report.of(box)
+            suspended = suspension.reason(self._app)
+            if suspended is None:
+                report.count_existing(box)
+                for file, _ in plan.files():
+                    report.add_file(file)
         return report.to_dict(dry_run=True, suspended=suspended), plan.not_deletable
 
     def run(
@@ -108,7 +108,10 @@ class Pruner:
         with _alone():
             recover(self._app.extensions["pictures"])
             writer.run(self._note_facts)
-            box = self._box(changed_before)
+            return self._run(by, changed_before, progress)
+
+    def _run(self, by: Caller, changed_before: str, progress: Progress) -> tuple[Row, int]:
+        with self._followed_box(changed_before) as box:
             plan, report = Plan(box), Report.of(box)
             if suspended := suspension.reason(self._app):
                 return report.to_dict(dry_run=False, suspended=suspended), 0
@@ -138,13 +141,15 @@ class Pruner:
             progress(len(batch))
         return None
 
-    def _box(self, changed_before: str) -> Box:
+    @contextmanager
+    def _followed_box(self, changed_before: str) -> Iterator[Box]:
         """The box after the latest changes of all folders that can be read."""
         pictures: PictureIndex = self._app.extensions["pictures"]
         for camera in Camera.listing():
             with suppress(*UNREADABLE, FolderBusy):
                 pictures.follow(camera)
-        return Box(self._app, clock.now(), changed_before)
+        with db.watched_version() as read_version:
+            yield Box(self._app, read_version, changed_before)
 
     def _note_facts(self) -> None:
         """Store what has changed outside of the API: the environment's limits, the base path."""
