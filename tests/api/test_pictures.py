@@ -378,6 +378,28 @@ def test_a_kept_picture_stays_kept_when_it_is_renamed_and_when_it_is_copied(clie
     assert names(ask(client, camera, kept="true")) == ["a.jpg"]
 
 
+@pytest.mark.parametrize("folder", ["garden", ".", "front"])
+def test_a_kept_picture_stays_kept_when_its_camera_has_another_folder(
+    client, camera, base, folder
+):
+    upload(base, "day/a.jpg")
+    upload(base, "day/b.jpg", NIGHT + 1)
+    client.put(f"{picture_url(client, camera, 'day/a.jpg')}/keep")
+    url = f"/api/cameras/{camera['id']}"
+    (base / "empty").mkdir()
+    client.patch(url, json={"folder_path": "empty"})
+    assert ask(client, camera)["pictures"] == []
+    if folder == "garden":
+        (base / "front").rename(base / "garden")
+    client.patch(url, json={"folder_path": folder})
+    (kept,) = names(ask(client, camera, kept="true"))
+    assert kept.endswith("day/a.jpg")
+    client.patch(f"{url}/settings", json={"file_pattern": "b*"})
+    assert names(ask(client, camera, kept="true")) == []
+    client.patch(f"{url}/settings", json={"file_pattern": None})
+    assert names(ask(client, camera, kept="true")) == [kept]
+
+
 def test_a_picture_is_deleted(client, camera, base):
     path = upload(base, "day/a.jpg")
     other = upload(base, "day/b.jpg")
