@@ -1,5 +1,6 @@
 """Is a file that a crash left hidden brought back, and are empty folders deleted?"""
 
+import errno
 import fcntl
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 from app.storage import removal
 from app.storage.removal import bring_back_left, remove_empty, removing
+from tests.watched import fail
 
 NAMES = ["a.jpg", "a\nb.jpg", "café.mp4", os.fsdecode(b"\xff.jpg"), "x" * 251 + ".jpg"]
 
@@ -34,13 +36,18 @@ def crash(folder, name, monkeypatch):
             pass
 
 
+@pytest.mark.parametrize("has_links", [True, False])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_that_a_crash_left_hidden_gets_its_name_again(folder, tmp_path, name, monkeypatch):
+def test_a_file_that_a_crash_left_hidden_gets_its_name_again(
+    folder, tmp_path, name, has_links, monkeypatch
+):
     (tmp_path / name).write_bytes(b"GIF89a")
     crash(folder, name, monkeypatch)
     (hidden,) = os.listdir(folder)
     assert hidden.startswith(".")
     assert removal.is_left_hidden(hidden)
+    if not has_links:
+        monkeypatch.setattr(removal.os, "link", fail(errno.EPERM))
     bring_back_left(folder)
     (found,) = os.listdir(folder)
     assert found == name or (len(name) > 230 and found.endswith(".jpg"))
@@ -98,6 +105,15 @@ def test_a_deletion_waits_while_files_are_brought_back(folder, tmp_path, monkeyp
     with removing(folder, ["a.jpg"], lambda _: True):
         pass
     assert (waits, os.listdir(folder)) == ([["a.jpg"]], [])
+
+
+def test_what_a_crash_left_under_both_names_has_one_name_again(folder, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"GIF89a")
+    crash(folder, "a.jpg", monkeypatch)
+    (hidden,) = os.listdir(folder)
+    os.link(tmp_path / hidden, tmp_path / "a.jpg")
+    bring_back_left(folder)
+    assert os.listdir(folder) == ["a.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -156,13 +156,27 @@ def _checksum(stem: str, nonce: str, status: os.stat_result) -> str:
 
 
 def _bring_back(parent: int, hidden: str, name: str) -> None:
-    """Give the file its name again. If another one has it now, that has overwritten the file."""
+    """Give the file its name again. If another one has it now, that has overwritten the file.
+
+    A link counts as no upload, unlike a renamed file, and replaces none.
+    """
+    try:
+        os.link(hidden, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+    except FileExistsError:
+        pass
+    except OSError:  # the file system has no links
+        if _is_free(parent, name):
+            os.rename(hidden, name, src_dir_fd=parent, dst_dir_fd=parent)
+            return
+    os.unlink(hidden, dir_fd=parent)
+
+
+def _is_free(parent: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except OSError:
-        os.rename(hidden, name, src_dir_fd=parent, dst_dir_fd=parent)
-    else:
-        os.unlink(hidden, dir_fd=parent)
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _facts(status: os.stat_result) -> tuple[int, int, int]:

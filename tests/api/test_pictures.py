@@ -452,9 +452,15 @@ def test_a_picture_that_is_kept_meanwhile_is_not_deleted(client, camera, base, a
         writer.run(lambda: KeptPicture.keep(camera["id"], "a.jpg", status, "2025-12-23T03:12:00Z"))
         real(*paths, **folders)
 
+    monitor = app.extensions["monitor"]
+    monitor.tick()
     monkeypatch.setattr("app.storage.removal.os.rename", keep_first)
     assert_problem(client.delete(url), 409, "picture_kept")
-    assert path.exists()
+    assert os.listdir(path.parent) == ["a.jpg"]
+    monitor.tick()  # what was brought back is no upload
+    seen = client.get(f"/api/cameras/{camera['id']}").get_json()["last_seen_at"]
+    assert seen == "2025-12-23T03:12:00.000000Z"
+    monitor.close()
 
 
 def test_a_file_that_a_crash_left_hidden_is_listed_after_the_next_start(
