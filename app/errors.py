@@ -17,6 +17,7 @@ from .diagnostics import unassigned_folders
 from .images import resize
 from .layout import COMMAND
 from .logs import without_tokens
+from .notify import apprise_sender
 from .pictures import keeping, pruning, reading, timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
 from .serialization import BadJson
@@ -71,6 +72,7 @@ EXCEPTIONS: dict[type[Exception], str] = {
     headers.UnknownHost: "unknown_host",
     resize.NotResizable: "picture_not_resizable",
     resize.NotInstalled: "resizing_not_installed",
+    apprise_sender.NotInstalled: "notify_not_installed",
     db.DatabaseBusy: "database_busy",
     db.NewerDatabase: "database_unavailable",
     db.FolderNotMade: "database_unavailable",

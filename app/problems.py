@@ -110,6 +110,9 @@ TABLE = {
         "internal_error": "The service failed; its log says how. Nothing was changed.",
     },
     501: {
+        "notify_not_installed": "This service cannot send to this URL. In its folder, run "
+        ".venv/bin/python -m pip install -e '.[notify]', or give the http:// or https:// URL of a "
+        "webhook.",
         "resizing_not_installed": "This service cannot make pictures smaller. In its folder, run "
         ".venv/bin/python -m pip install -e '.[images]', or ask without width and height.",
     },

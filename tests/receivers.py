@@ -27,8 +27,8 @@ class Received(NamedTuple):
 class Receiver(ThreadingHTTPServer):
     """Keeps what it receives; ``answer`` gets each request and returns the bytes to send."""
 
-    daemon_threads = True
-    block_on_close = False
+    # The end waits for every answer, so that no socket is left open.
+    daemon_threads = False
     request_queue_size = 64
 
     def __init__(self, answer: Callable[[Received], bytes]) -> None:

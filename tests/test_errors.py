@@ -16,6 +16,7 @@ from app.diagnostics import unassigned_folders
 from app.errors import ValidationFailed
 from app.images import resize
 from app.models import BadCursor, ConflictError, NotFound
+from app.notify import apprise_sender
 from app.pictures import keeping, pruning, reading, timeline
 from app.problems import PROBLEMS
 from app.serialization import BadJson
@@ -48,6 +49,7 @@ FORESEEN = [
     (snapshots.SnapshotTooOld(7), 404, "snapshot_too_old"),
     (resize.NotResizable(SECRET), 422, "picture_not_resizable"),
     (resize.NotInstalled(SECRET), 501, "resizing_not_installed"),
+    (apprise_sender.NotInstalled(SECRET), 501, "notify_not_installed"),
     (NotFound("camera"), 404, "camera_not_found"),
     (unassigned_folders.BaseMissing(SECRET), 503, "base_path_missing"),
     (tokens.NoToken(SECRET), 401, "unauthorized"),

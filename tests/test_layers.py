@@ -67,7 +67,11 @@ OPTIONAL_IMPORTS = {
     "app.images.resize": [
         "from PIL import Image, ImageOps, PngImagePlugin",
         "from PIL.JpegImagePlugin import get_sampling",
-    ]
+    ],
+    "app.notify.apprise_process": [
+        "import apprise",
+        "from apprise.attachment.memory import AttachMemory",
+    ],
 }
 # A service without an MQTT broker spends no memory on MQTT: the server imports it when needed.
 LAZY_IMPORTERS = {"app.server.main"}

@@ -26,7 +26,12 @@ def list_notifications() -> Row:
 
 @blp.post("/notifications")
 @blp.arguments(schemas.NotificationCreateSchema, example=schemas.EXAMPLE_CREATE)
-@blp.response(201, schemas.NotificationCreatedSchema, example=schemas.EXAMPLE_CREATED)
+@blp.response(
+    201,
+    schemas.NotificationCreatedSchema,
+    example=schemas.EXAMPLE_CREATED,
+    problems=("notify_not_installed",),
+)
 def create_notification(fields: Row) -> tuple[Row, dict[str, str]]:
     """Create a rule; the response shows the secret that the service has made, only this once"""
     rule = rules.create_rule(fields, caller())
@@ -47,7 +52,7 @@ def get_notification(notification_id: int) -> Row:
     200,
     schemas.NotificationSchema,
     example=schemas.EXAMPLE_RULE | schemas.EXAMPLE_UPDATE,
-    problems=UNKNOWN,
+    problems=(*UNKNOWN, "notify_not_installed"),
 )
 def update_notification(fields: Row, notification_id: int) -> Row:
     """Change a rule: only the given fields; a url as it was shown stays as it is stored"""

@@ -12,9 +12,10 @@ from ..models import WAITING, Delivery, Notification
 from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.occurrences import Observer, Occurrence, add_observer
 from ..services.settings import Settings
-from . import matching, messages, rules, signing, webhook
+from . import matching, messages, rules, signing
 from .cleaning import Cleaning
 from .deliveries import Deliveries
+from .sending import Sender
 
 # Of one rule; the oldest are given up first.
 MOST_WAITING = 1000
@@ -25,7 +26,7 @@ def init_app(app: Flask) -> None:
     """Write messages from now on; the server starts their delivery."""
     monitor = app.extensions["monitor"]
     clean = Cleaning(app.extensions["clock_guard"]).run_if_due
-    deliveries = Deliveries(webhook.send, lambda: monitor.leads, clean)
+    deliveries = Deliveries(Sender(app), lambda: monitor.leads, clean)
     app.extensions["deliveries"] = deliveries
     address = partial(messages.public_address, app)
     add_observer(Outbox(app.extensions["settings"], address, deliveries.wake))

@@ -5,11 +5,12 @@ from ..models import Camera, ConflictError, Notification, Row
 from ..services import audit
 from ..services.audit import Caller
 from ..services.events import NO_CAMERA
-from . import signing, urls
+from . import apprise_sender, signing, urls
 
 RESOURCE = "notification"
 WHOLE_URL = f"Give the whole URL: {urls.HIDDEN} stands for what is not shown."
-ONLY_WEBHOOKS = "Give a URL that begins with http:// or https://."
+UNKNOWN_URL = "Apprise cannot send to this URL; its documentation says what each service needs."
+NOT_CHECKED = "This URL could not be checked in time; try again."
 # What an audit entry says of a secret that was changed.
 CHANGED_SECRET = {"old": urls.HIDDEN, "new": urls.HIDDEN}
 
@@ -102,13 +103,16 @@ def _safe(changes: Row) -> Row:
 
 
 def _check_url(url: str) -> None:
-    """Raise `ConflictError` for a URL that names no receiver."""
+    """Raise `ConflictError` for a URL that names no receiver, and `NotInstalled`."""
     try:
         if urls.HIDDEN in url:
             raise urls.BadUrl(WHOLE_URL)
-        if not urls.is_webhook(url):
-            raise urls.BadUrl(ONLY_WEBHOOKS)
-        urls.webhook_parts(url)
+        if urls.is_webhook(url):
+            urls.webhook_parts(url)
+        elif not apprise_sender.knows(url):
+            raise urls.BadUrl(UNKNOWN_URL)
+    except TimeoutError:
+        raise ConflictError({"url": [NOT_CHECKED]}) from None
     except urls.BadUrl as error:
         raise ConflictError({"url": [str(error)]}) from None
 

@@ -85,8 +85,8 @@ class NotificationFieldsSchema(Schema):
         required=True,
         validate=validate.Length(1, 2000),
         metadata={
-            "description": "The receiver: http:// or https:// for a webhook. Shown with `***` for "
-            "user, password, path and query"
+            "description": "The receiver: http:// or https:// for a webhook, else a URL of "
+            "Apprise. Shown with `***` for user, password, path and query"
         },
     )
     kinds = BoundedList(

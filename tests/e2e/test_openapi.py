@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from app import create_app, db
 from app.errors import BAD_CURSOR, MANY_BUCKETS
-from app.notify.rules import ONLY_WEBHOOKS, WHOLE_URL
+from app.notify.rules import UNKNOWN_URL, WHOLE_URL
 from app.notify.urls import NO_HOST, NO_PORT
 from app.problems import CONTENT_TYPE
 from app.schemas.notifications import SAME_TIME, WRONG_KEY
@@ -42,7 +42,7 @@ UNSAYABLE = (
     *("Not a valid integer.", "There is no such time."),  # a leap second at a time without one
     *(NO_CAMERA, NO_EVENT, NO_DETECTION.partition("{")[0]),
     *(BAD_CURSOR, MANY_BUCKETS, TWO_BEGINNINGS, ENDS_FIRST.partition("{")[0], "Give an IANA name"),
-    *(NO_PORT, NO_HOST, WHOLE_URL, ONLY_WEBHOOKS, SAME_TIME, WRONG_KEY),
+    *(NO_PORT, NO_HOST, WHOLE_URL, UNKNOWN_URL, SAME_TIME, WRONG_KEY),
 )
 # Operations on a row that a parameter of the query names.
 BY_PARAMETER = ("GET /api/moments",)

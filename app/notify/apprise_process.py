@@ -1,0 +1,54 @@
+"""How does Apprise send one message? In a process of its own, which this script is.
+
+So a service without such a rule loads nothing of it, and a receiver that hangs is left after a
+time: Apprise's own limit is one for each wait. Reads a JSON object from stdin and writes one to
+stdout. ``url``; ``title`` and ``text``, without which the URL is only checked; ``picture``, in
+base64, and its ``name``. Answers ``ok`` and ``status``, that of HTTP where Apprise names one.
+"""
+
+import base64
+import json
+import logging
+import re
+import sys
+from typing import Any
+
+try:
+    import apprise
+    from apprise.attachment.memory import AttachMemory
+except ImportError:  # it belongs to the extra `notify`
+    apprise = None  # type: ignore[assignment]
+
+# The exit status where Apprise is not installed.
+NOT_INSTALLED = 3
+# How Apprise's log names the status of an answer.
+STATUS = re.compile(r"\berror=([1-5][0-9][0-9])\b")
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Check the URL, or send the message."""
+    asset = apprise.AppriseAsset(storage_mode="memory", secure_logging=True)
+    service = apprise.Apprise.instantiate(request["url"], asset=asset)
+    if service is None or "text" not in request:
+        return {"ok": service is not None, "status": None}
+    sender = apprise.Apprise(asset=asset)
+    sender.add(service)
+    pictures = apprise.AppriseAttachment()
+    if request.get("picture"):
+        data = base64.b64decode(request["picture"])
+        pictures.add(AttachMemory(content=data, name=request["name"], mimetype="image/jpeg"))
+    with apprise.LogCapture(level=logging.INFO) as log:
+        done = sender.notify(
+            body=request["text"],
+            title=request["title"],
+            body_format=apprise.NotifyFormat.TEXT,
+            attach=pictures or None,
+        )
+        statuses = STATUS.findall(log.getvalue())
+    return {"ok": bool(done), "status": int(statuses[-1]) if statuses and not done else None}
+
+
+if __name__ == "__main__":
+    if apprise is None:
+        sys.exit(NOT_INSTALLED)
+    sys.stdout.write(json.dumps(answer(json.load(sys.stdin))))

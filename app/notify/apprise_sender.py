@@ -1,0 +1,71 @@
+"""How does a message reach a service that Apprise knows? Through `apprise_process`."""
+
+import base64
+import json
+import subprocess  # nosec B404
+import sys
+import threading
+
+from ..layout import PACKAGE
+from ..models import Row
+from .webhook import TEMPORARY, Outcome
+
+# Not imported, because that would import Apprise: the script and its exit status.
+SCRIPT = PACKAGE / "notify" / "apprise_process.py"
+NOT_INSTALLED = 3
+SEND_SECONDS, CHECK_SECONDS = 30.0, 12.0
+# A process takes about 35 MiB.
+MOST_PROCESSES = 8
+_free = threading.BoundedSemaphore(MOST_PROCESSES)
+
+
+class NotInstalled(Exception):
+    """Apprise, which belongs to an extra of the service, is not installed."""
+
+
+def knows(url: str) -> bool:
+    """Whether Apprise can send to this URL. Raises `NotInstalled` and `TimeoutError`."""
+    return bool(_ask({"url": url}, CHECK_SECONDS)["ok"])
+
+
+def send(url: str, title: str, text: str, picture: bytes | None) -> Outcome:
+    """Send a message, with a JPEG where there is one."""
+    request = {"url": url, "title": title, "text": text}
+    if picture is not None:
+        request |= {"picture": base64.b64encode(picture).decode(), "name": "picture.jpg"}
+    try:
+        answer = _ask(request, SEND_SECONDS)
+    except NotInstalled:
+        return Outcome(error="Apprise is not installed")
+    except TimeoutError:
+        return Outcome(error=f"no answer within {SEND_SECONDS:.0f} seconds")
+    status = answer["status"]
+    if answer["ok"]:
+        return Outcome(status)
+    is_final = status is not None and 400 <= status < 500 and status not in TEMPORARY
+    error = f"the service answered {status}" if status else "the service did not take the message"
+    return Outcome(status, error, is_final)
+
+
+def _ask(request: Row, seconds: float) -> Row:
+    """What the process answers. Its error output may hold secrets, so nobody reads it."""
+    command = [sys.executable, "-P", str(SCRIPT)]
+    given = json.dumps(request).encode()
+    with _free:
+        try:
+            done = subprocess.run(  # noqa: S603 # nosec B603
+                command,
+                input=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+    if done.returncode == NOT_INSTALLED:
+        raise NotInstalled
+    if done.returncode:
+        return {"ok": False, "status": None}
+    answer: Row = json.loads(done.stdout.splitlines()[-1])
+    return answer

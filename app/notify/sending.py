@@ -1,0 +1,94 @@
+"""How is a message sent to the receiver of a rule, and with which picture?"""
+
+import json
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import Flask
+
+from .. import clock
+from ..images import resize
+from ..images.resize import JPEG_SIGNATURE, MaxSize
+from ..models import Camera, CameraSettings, NotFound, Row
+from ..storage import safe_open, snapshots
+from ..storage.checks import Picture
+from ..storage.mount_threads import FolderBusy
+from ..storage.snapshots import SnapshotRequest
+from . import apprise_sender, urls, webhook, words
+from .webhook import Outcome
+
+# Why a camera may have no picture for a message.
+MISSING = (
+    *(NotFound, FolderBusy, safe_open.OutsideBase, safe_open.OutsideFolder),
+    *(safe_open.FolderNotFound, safe_open.StorageNotAnswering),
+    *(snapshots.NoSnapshot, snapshots.PictureIncomplete, snapshots.PictureNotFound),
+)
+WIDTH = 1280
+# Pictures that cannot be made smaller are attached up to this size, in bytes.
+MOST_BYTES = 1024 * 1024
+# The picture of a moment is not older than this, and waited for so long.
+BEFORE, WAIT_SECONDS, STEP_SECONDS = timedelta(seconds=30), 5.0, 0.25
+
+
+class Sender:
+    """Sends messages, to webhooks itself and to all others by Apprise."""
+
+    def __init__(self, app: Flask) -> None:
+        self._base = app.config["NVR_FOSCAM_BASE_PATH"]
+        self._folders, self._settings = app.extensions["folders"], app.extensions["settings"]
+
+    def __call__(self, rule: Row, row: Row) -> Outcome:
+        """Make one attempt to send the message of a row of `Delivery`."""
+        if urls.is_webhook(rule["url"]):
+            return webhook.send(rule, row)
+        message = json.loads(row["body"])
+        zone = clock.zone(self._settings.box()["timezone"])
+        title, text = words.title_and_text(message, zone)
+        picture = self._picture(message) if rule["with_picture"] else None
+        return apprise_sender.send(rule["url"], title, text, picture)
+
+    def _picture(self, message: Row) -> bytes | None:
+        """The picture of the moment, made smaller; None rather than an older one."""
+        data = message["data"]
+        if "camera" not in data:
+            return None
+        detection, event = data.get("detection", {}), data.get("event", {})
+        happened_at = detection.get("detected_at") or event.get("started_at")
+        happened_at = happened_at or data.get("moment", {}).get("start") or message["timestamp"]
+        since, until = clock.parse(happened_at) - BEFORE, time.monotonic() + WAIT_SECONDS
+        while True:
+            with suppress(*MISSING):
+                camera = Camera.one(data["camera"]["id"])
+                return _smaller(self._take(camera, detection.get("file_path"), since))
+            if time.monotonic() >= until:
+                return None
+            time.sleep(STEP_SECONDS)
+
+    def _take(self, camera: Row, file_path: str | None, since: datetime) -> Picture:
+        """The picture at this path, or else the newest one since a time. Raises `MISSING`."""
+        folder_path = camera["folder_path"]
+        pattern = CameraSettings.of(camera["id"])["file_pattern"]
+        request = SnapshotRequest(
+            self._base, folder_path, clock.now(), self._folders, file_pattern=pattern
+        )
+        if file_path is not None:
+            with suppress(snapshots.PictureNotFound, safe_open.OutsideFolder):
+                take = partial(snapshots.open_by_path, request, file_path)
+                named: Picture = self._folders.ask(take, self._base, folder_path)
+                return named
+        take = partial(snapshots.latest, request)
+        picture: Picture = self._folders.ask(take, self._base, folder_path)
+        if clock.from_ns(picture.time_ns - picture.ahead_ns) < since:
+            raise snapshots.NoSnapshot
+        return picture
+
+
+def _smaller(picture: Picture) -> bytes | None:
+    """The picture as a JPEG that telephones load fast; None where it is too large for that."""
+    try:
+        return resize.to_jpeg(picture, MaxSize(WIDTH, None))
+    except (resize.NotResizable, resize.NotInstalled):
+        data = picture.data or b""
+        return data if len(data) <= MOST_BYTES and data.startswith(JPEG_SIGNATURE) else None

@@ -1,0 +1,271 @@
+"""Do services that Apprise knows get words, a smaller picture, and no secret into a log?"""
+
+import base64
+import email
+import email.policy
+import io
+import socket
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from PIL import Image
+
+from app import clock
+from app.notify import apprise_process, apprise_sender, sending, words
+from app.notify.apprise_sender import NotInstalled
+from app.notify.webhook import Outcome
+from tests.api.test_notifications import LEAST, URL
+from tests.pictures import picture, put
+from tests.problems import assert_problem
+from tests.receivers import receiving, status
+from tests.rows import entries_of
+
+# Apprise imports services whose packages use what Python is about to remove.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+NTFY = "ntfy://joe:pa55word@127.0.0.1:{port}/T0PIC"
+AT = "2025-12-23T12:00:00.000000Z"
+CAMERA = {"id": "1", "name": "Tür"}
+
+
+class Mailbox:
+    """Keeps the mails that it receives."""
+
+    def __init__(self):
+        self.mails = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.mails.append((envelope.rcpt_tos, envelope.content))
+        return "250 OK"
+
+
+@pytest.fixture
+def mailbox():
+    """A mailbox and the port of its server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    found = Mailbox()
+    server = Controller(found, hostname="127.0.0.1", port=port, ready_timeout=30)
+    server.start()
+    yield found, port
+    server.stop()
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Apprise runs in this process, which takes a tenth of the time."""
+    asked = []
+
+    def ask(request, seconds):
+        asked.append(request)
+        return apprise_process.answer(request)
+
+    monkeypatch.setattr(apprise_sender, "_ask", ask)
+    return asked
+
+
+def test_a_mail_has_words_and_the_picture(mailbox, in_process):
+    found, port = mailbox
+    url = f"mailto://127.0.0.1:{port}?from=nvr@example.org&to=joe@example.org"
+    assert apprise_sender.send(url, "Tür: person", "person 93%", picture()).ok
+    ((receivers, content),) = found.mails
+    mail = email.message_from_bytes(content, policy=email.policy.default)
+    assert receivers == ["joe@example.org"]
+    assert mail["Subject"] == "Tür: person"
+    parts = {part.get_content_type(): part for part in mail.walk()}
+    assert "person 93%" in parts["text/plain"].get_content()
+    assert parts["image/jpeg"].get_content() == picture()
+
+
+def test_ntfy_gets_words_and_the_picture(in_process):
+    with receiving(lambda _: status(200)) as receiver:
+        url = NTFY.format(port=receiver.server_port)
+        assert apprise_sender.send(url, "Tür", "person", None) == Outcome()
+        assert apprise_sender.send(url, "Tür", "person", picture()).ok
+    words_alone, with_picture = receiver.received
+    assert words_alone.message == {"topic": "T0PIC", "title": "Tür", "message": "person"}
+    assert with_picture.body == picture()
+    assert "filename=picture.jpg" in with_picture.path
+    assert base64.b64decode(with_picture.headers["authorization"][6:]) == b"joe:pa55word"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_final"), [(403, True), (404, True), (429, False), (500, False)]
+)
+def test_a_service_that_refuses_is_not_asked_again(in_process, code, is_final):
+    with receiving(lambda _: status(code)) as receiver:
+        outcome = apprise_sender.send(NTFY.format(port=receiver.server_port), "a", "b", None)
+    assert (outcome.ok, outcome.status, outcome.is_final) == (False, code, is_final)
+    assert outcome.error == f"the service answered {code}"
+
+
+def test_only_urls_that_apprise_knows_are_taken(client, in_process):
+    for url in ("nothing://x", "mailto://"):
+        problem = assert_problem(
+            client.post(URL, json=LEAST | {"url": url}), 422, *["validation_failed"]
+        )
+        assert problem["errors"]["json"].keys() == {"url"}
+    rule = client.post(URL, json=LEAST | {"url": "ntfy://joe:pa55word@nvr.lan/T0PIC"})
+    assert rule.json["url"] == "ntfy://***"
+    url = f"{URL}/{rule.json['id']}"
+    assert client.patch(url, json={"url": "ntfy://***"}).json["url"] == "ntfy://***"
+    client.patch(url, json={"url": "mailto://joe:pa55word@example.org"})
+    texts = [client.get(path).text for path in (URL, url, "/api/audit")]
+    assert not [text for text in texts if "pa55word" in text or "T0PIC" in text]
+    assert len(entries_of(str(rule.json["id"]))) == 2
+
+
+def test_without_the_extra_only_webhooks_are_taken(client, monkeypatch):
+    def fail(request, seconds):
+        raise NotInstalled
+
+    monkeypatch.setattr(apprise_sender, "_ask", fail)
+    problem = assert_problem(
+        client.post(URL, json=LEAST | {"url": "ntfy://topic"}), 501, "notify_not_installed"
+    )
+    assert "[notify]" in problem["detail"]
+    assert client.post(URL, json=LEAST).status_code == 201
+    assert apprise_sender.send("ntfy://topic", "a", "b", None).error
+
+
+@pytest.mark.slow
+def test_apprise_runs_in_a_process_of_its_own_and_only_so_long(client, monkeypatch, capfd):
+    with receiving(lambda _: status(200)) as receiver:
+        url = NTFY.format(port=receiver.server_port)
+        rule = client.post(URL, json=LEAST | {"url": url}).json
+        assert client.post(f"{URL}/{rule['id']}/test").json["ok"]
+        assert receiver.received[0].message["title"] == "Test message"
+        monkeypatch.setattr(apprise_sender, "SEND_SECONDS", 2.0)
+        ended = threading.Event()
+        receiver.answer = lambda _: ended.wait(60) and status(200)
+        began = time.monotonic()
+        assert apprise_sender.send(url, "a", "b", None).error.startswith("no answer within")
+        assert time.monotonic() - began < 30
+        ended.set()
+    out, err = capfd.readouterr()
+    assert "pa55word" not in out + err
+
+
+@pytest.mark.slow
+def test_the_service_imports_nothing_of_apprise():
+    code = "import sys, app, app.server.main; assert 'apprise' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_exit_status_of_the_script_is_the_one_that_is_looked_for():
+    assert apprise_process.NOT_INSTALLED == apprise_sender.NOT_INSTALLED
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "title", "text"),
+    [
+        ("test", {}, "Test message", "NVR cameras can reach you."),
+        (
+            "camera_offline",
+            {"camera": CAMERA | {"status": "offline", "previous_status": "online"}},
+            "Tür is offline",
+            "It was online before. 2025-12-23 13:00:00 CET",
+        ),
+        (
+            "detection",
+            {
+                "camera": CAMERA,
+                "detection": {
+                    "object_type": "person",
+                    "confidence": 0.93,
+                    "count": 3,
+                    "detected_at": AT,
+                },
+            },
+            "Tür: person",
+            "3 times person, the surest 93%, 2025-12-23 13:00:00 CET",
+        ),
+        (
+            "event",
+            {
+                "camera": CAMERA,
+                "event": {"risk_level": "high", "summary": "Somebody", "started_at": AT},
+            },
+            "Tür: event, high risk",
+            "Somebody\nBegan at 2025-12-23 13:00:00 CET.",
+        ),
+        (
+            "event_reviewed",
+            {"camera": CAMERA, "event": {"risk_level": None, "summary": "", "started_at": AT}},
+            "Tür: event reviewed",
+            "Began at 2025-12-23 13:00:00 CET.",
+        ),
+        (
+            "moment_started",
+            {"camera": CAMERA, "moment": {"start": AT, "picture_id": "a"}},
+            "Tür: uploads begin",
+            "2025-12-23 13:00:00 CET",
+        ),
+        (
+            "storage_low",
+            {"storage": {"status": "degraded", "message": "Only 200 MiB are free."}},
+            "Little space is left",
+            "Only 200 MiB are free.",
+        ),
+        (
+            "storage_ok",
+            {"storage": {"status": "healthy", "message": "5000 MiB are free."}},
+            "There is enough space again",
+            "5000 MiB are free.",
+        ),
+    ],
+)
+def test_words_name_the_camera_and_the_local_time(kind, data, title, text):
+    message = {"type": kind, "timestamp": AT, "data": data}
+    found = words.title_and_text(message, clock.zone("Europe/Berlin"))
+    assert found[0] == title
+    assert text in found[1]
+
+
+@pytest.fixture
+def send(app, in_process, monkeypatch):
+    """Sends a message of a camera with a picture, and returns the picture that was attached."""
+    monkeypatch.setattr(sending, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "STEP_SECONDS", 0.01)
+    sender = sending.Sender(app)
+
+    def attach(data, url="ntfy://127.0.0.1:{port}/a"):
+        with receiving(lambda _: status(200)) as receiver:
+            rule = {"url": url.format(port=receiver.server_port), "with_picture": True}
+            body = {"type": "detection", "timestamp": clock.rfc3339(clock.now()), "data": data}
+            assert sender(rule, {"body": sending.json.dumps(body)}).ok
+        (received,) = receiver.received
+        return received.body if "filename" in received.path else None
+
+    yield attach
+    app.extensions["folders"].retain(())
+
+
+def seen(camera, age=0.0, **fields):
+    at = clock.rfc3339(clock.now() - timedelta(seconds=age))
+    detection = {"object_type": "person", "confidence": 1, "count": 1, "detected_at": at}
+    shown = {"id": camera["id"], "name": camera["name"]}
+    return {"camera": shown, "detection": detection | {"file_path": None} | fields}
+
+
+def test_the_picture_of_the_moment_is_attached_smaller(base, camera, send):
+    put(base / "front" / "old.jpg", picture(), age=60)
+    assert send(seen(camera)) is None, "an older picture is not attached"
+    large = io.BytesIO()
+    Image.effect_noise((2560, 1440), 50).save(large, "JPEG")
+    put(base / "front" / "new.jpg", large.getvalue(), age=5)
+    sent = send(seen(camera, age=10))
+    assert Image.open(io.BytesIO(sent)).size == (1280, 720)
+
+
+def test_the_picture_of_a_detection_is_attached_where_it_names_one(base, camera, send):
+    put(base / "front" / "seen.jpg", picture(size=(8, 8)), age=300)
+    put(base / "front" / "new.jpg", picture(size=(4, 4)))
+    assert send(seen(camera, file_path="seen.jpg")) == picture(size=(8, 8))
+    assert send(seen(camera, file_path="gone.jpg")) == picture(size=(4, 4))
+    assert send(seen(camera, file_path="../../etc/passwd")) == picture(size=(4, 4))
+    assert send(seen(camera | {"id": "unknown"})) is None
