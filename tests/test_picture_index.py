@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from app import clock
+from app import clock, db
 from app.db import acquire_leader_lock, database, writer
+from app.db import backup as backup_files
 from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, NAMES_AT_ONCE, Picture
@@ -482,3 +483,37 @@ def test_the_kept_pictures_are_found_by_their_index(app):
         steps = " ".join(row[3] for row in plan)
         assert f"USING INDEX {KEPT_INDEX} " in steps
         assert "TEMP B-TREE" not in steps
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_after_a_restore_the_list_follows_the_files_and_ids_and_marks_stay(
+    app, service, base, tmp_path
+):
+    """Files were overwritten, deleted, uploaded and kept after the backup."""
+    root, path = base / "root", database.path
+    (root / "day").mkdir(parents=True)
+    for name in ("stays.jpg", "day/overwritten.jpg", "deleted.jpg", "clip.mp4"):
+        (root / name).write_bytes(b"GIF89a")
+    os.utime(root / "day", (1, 1))
+    os.close(acquire_leader_lock())
+    service.set_kept("stays.jpg", True)
+    before = service.listed()
+    service.index.tick()
+    service.index.flush()
+    backup_files.backup(path, str(tmp_path / "kept.db"))
+    (root / "day/overwritten.jpg").write_bytes(b"GIF89a another")
+    (root / "deleted.jpg").unlink()
+    (root / "new.jpg").write_bytes(b"GIF89a")
+    service.set_kept("clip.mp4", True)
+    service.index.close()
+    service.stop()
+    db.close_all()
+    backup_files.restore(str(tmp_path / "kept.db"), path, db.known_migrations())
+    db.migrate()
+    service.start()
+    service.listed()
+    service.index.tick()
+    listed = service.listed()
+    assert listed == walked(root, service.camera["id"])
+    assert listed["stays.jpg"] == before["stays.jpg"]
+    assert service.kept() == ["stays.jpg"]

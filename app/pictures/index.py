@@ -15,6 +15,7 @@ from ..models import Camera, CameraSettings, Row
 from ..models.picture_folders import PictureCamera, PictureFolder
 from ..models.pictures import Picture
 from ..models.uploads import PictureHour
+from ..services import database_number
 from ..services.clock_guard import ClockGuard
 from ..services.monitor import Monitor
 from ..storage import safe_open
@@ -126,7 +127,7 @@ class PictureIndex:
             self._cameras.pop(gone)
         if not self._is_following:
             self._is_following = True
-            if mark_followed(True):
+            if mark_followed(True) or database_number.is_other():
                 for _, index in busy:
                     index.doubt()
         until = time.monotonic() + WORK_SECONDS
