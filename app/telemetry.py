@@ -19,12 +19,16 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from . import clock, db
 from .models import STATUSES, Delivery, Row
+from .pictures.listing import KINDS
+from .pictures.prune_record import pruned
+from .pictures.room import find_room
+from .pictures.usage import measure
 from .services import cameras as camera_service
 from .services import stats
 
@@ -56,7 +60,7 @@ class StateCollector:
         text = "1 while the MQTT broker is connected, 0 also where none is set."
         is_connected = publisher is not None and publisher.is_connected
         yield GaugeMetricFamily("nvr_mqtt_connected", text, value=is_connected)
-        yield from _database()
+        yield from _database(self._app)
 
 
 class RequestMetrics:
@@ -115,7 +119,7 @@ def _family(name: str, text: str, labels: str, samples: Iterable[Any]) -> GaugeM
     return family
 
 
-def _database() -> Iterator[Any]:
+def _database(app: Flask) -> Iterator[Any]:
     """The metrics of the database and, while it can be read, of the cameras."""
     try:
         db.migrate()
@@ -130,6 +134,7 @@ def _database() -> Iterator[Any]:
     yield from _cameras(cameras or [], clock.now().timestamp())
     if cameras is not None:
         yield from _deliveries(clock.now().timestamp())
+        yield from _pictures(app)
 
 
 def _cameras(cameras: list[Row], now: float) -> Iterator[Any]:
@@ -149,6 +154,33 @@ def _cameras(cameras: list[Row], now: float) -> Iterator[Any]:
     yield _family(name, text, "camera", seen)
     name, text = "camera_last_upload_age_seconds", "How long ago that was."
     yield _family(name, text, "camera", ages)
+
+
+def _pictures(app: Flask) -> Iterator[Any]:
+    """How many pictures and clips there are, how far the index is behind, and how much room."""
+    usages = measure(app)
+    counts = [
+        ([usage.camera["id"], kind], number)
+        for usage in usages
+        for kind, number in zip(KINDS, (usage.pictures, usage.clips), strict=True)
+    ]
+    text = "Pictures and clips of the camera."
+    yield _family("camera_pictures", text, "camera kind", counts)
+    sizes = [([usage.camera["id"]], usage.bytes) for usage in usages]
+    text = "What the camera's pictures and clips occupy."
+    yield _family("camera_pictures_bytes", text, "camera", sizes)
+    lag = app.extensions["pictures"].lag()
+    for name, value, text in (
+        ("lag_seconds", lag["seconds"], "How long changes have waited to be written."),
+        ("waiting_changes", lag["changes"], "Changes that are not written yet."),
+        ("comparing_cameras", lag["cameras"], "Cameras whose folders are being compared."),
+    ):
+        yield GaugeMetricFamily(f"nvr_picture_index_{name}", text, value=value)
+    text = "Bytes of pictures and clips that retention has deleted."
+    yield CounterMetricFamily("nvr_pruned_bytes", text, value=pruned()["bytes"])
+    days = find_room(app, usages).days_left
+    text = "Until a disk is full; missing where no end is foreseen."
+    yield _family("storage_days_left", text, "", [] if days is None else [([], days)])
 
 
 def _deliveries(now: float) -> Iterator[Any]:

@@ -70,6 +70,8 @@ class PictureIndex:
         self._failing: set[str] = set()
         self._is_following = False
         self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
+        # When no change waited, by the monotonic clock.
+        self._settled_at = time.monotonic()
         # How many turns of cameras and writes have failed since the start.
         self.failures = 0
 
@@ -122,6 +124,8 @@ class PictureIndex:
         """Follow every folder for a limited time, and write the changes that are due."""
         if not self._monitor.leads:
             return
+        if not self.waiting():
+            self._settled_at = time.monotonic()
         busy = self.all()
         for gone in self._cameras.keys() - {camera["id"] for camera, _ in busy}:
             self._cameras.pop(gone)
@@ -164,6 +168,18 @@ class PictureIndex:
     def waiting(self) -> int:
         """How many changes are not written yet."""
         return sum(len(index.lookups.overlay) for index in list(self._cameras.values()))
+
+    def lag(self) -> Row:
+        """How many ``changes`` wait to be written, for how many ``seconds``, and for how many
+        ``cameras`` the folders are being compared with the index.
+        """
+        changes = self.waiting() if self._monitor.leads else 0
+        comparing = [index for index in list(self._cameras.values()) if index.comparison.is_busy]
+        return {
+            "seconds": time.monotonic() - self._settled_at if changes else 0.0,
+            "changes": changes,
+            "cameras": len(comparing),
+        }
 
     def _of(self, camera: Row, file_pattern: str | None) -> CameraIndex:
         found_by = camera["folder_path"], file_pattern

@@ -20,7 +20,8 @@ from .pruned_box import File
 
 # As an entry of the audit log names it.
 RETENTION = {"id": "retention", "name": None}
-OUTCOME = "outcome"
+OUTCOME, PRUNED = "outcome", "pruned"
+COUNTED = ("pictures", "clips", "bytes")
 
 
 class Pending(NamedTuple):
@@ -124,6 +125,15 @@ def _audit(report: Report, by: Caller) -> None:
     if report.pictures or report.clips:
         details = report.to_dict(dry_run=False, suspended=None)
         audit.record("pictures_pruned", by, "system", RETENTION, details)
+        before = pruned()
+        total = {name: before[name] + getattr(report, name) for name in before}
+        RetentionFact.note(PRUNED, total, clock.rfc3339(clock.now()))
+
+
+def pruned() -> Row:
+    """How many ``pictures``, ``clips`` and ``bytes`` all runs together have deleted."""
+    known = RetentionFact.find(name=PRUNED)
+    return RetentionFact.decode(known) if known else dict.fromkeys(COUNTED, 0)
 
 
 def _as_json(values: Row) -> Row:

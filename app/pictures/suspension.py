@@ -28,6 +28,11 @@ def reason(app: Flask) -> str | None:
     return _clock(guard) or _base_path(base, folders.threads) or _database()
 
 
+def reason_without_base(app: Flask) -> str | None:
+    """The same without a look at the base path."""
+    return _clock(app.extensions["clock_guard"]) or _database()
+
+
 def _clock(guard: ClockGuard) -> str | None:
     return CLOCK if guard.doubt() else None
 

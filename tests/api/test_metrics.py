@@ -212,3 +212,44 @@ def test_no_request_is_lost_between_threads(app, scrape):
     for thread in threads:
         thread.join()
     assert scrape()[("nvr_http_requests_total", *sorted(("/health", "200", "GET")))] == 800
+
+
+def test_pictures_are_counted_by_camera_and_kind(client, app, base, camera, scrape):
+    for name in ("1.jpg", "2.jpg", "1.mp4"):
+        put(base / "front" / name, picture(), 3 * 86400)
+    size = (base / "front/1.jpg").stat().st_size
+    client.get("/api/system/storage")
+    found = scrape()
+    for kind, number in (("picture", 2), ("clip", 1)):
+        assert found["nvr_camera_pictures", *sorted((camera["id"], kind))] == number
+    assert found[("nvr_camera_pictures_bytes", camera["id"])] == 3 * size
+    days = client.get("/api/system/storage").get_json()["days_left"]
+    assert found[("nvr_storage_days_left",)] == pytest.approx(days, rel=0.01)
+    client.patch("/api/settings", json={"keep_bytes": 1})
+    assert ("nvr_storage_days_left",) not in scrape()
+
+
+def test_what_retention_deletes_is_added_up(client, app, base, camera, scrape):
+    assert scrape()[("nvr_pruned_bytes_total",)] == 0
+    settings = {"prune_existing": True, "keep_days": 1}
+    client.patch(f"/api/cameras/{camera['id']}/settings", json=settings)
+    for total in (1, 2):
+        for name in ("old.jpg", "new.jpg"):
+            put(base / "front" / name, picture(), 3 * 86400 if name == "old.jpg" else 5)
+        size = (base / "front/old.jpg").stat().st_size
+        assert client.post("/api/system/retention").get_json()["bytes"] == size
+        assert scrape()[("nvr_pruned_bytes_total",)] == total * size
+
+
+def test_the_index_says_how_far_it_is_behind(client, app, base, camera, scrape):
+    monitor, index = app.extensions["monitor"], app.extensions["pictures"]
+    monitor.tick()
+    put(base / "front" / "1.jpg", picture(), 60)
+    client.get(f"/api/cameras/{camera['id']}/pictures")
+    assert scrape()[("nvr_picture_index_waiting_changes",)] > 0
+    assert scrape()[("nvr_picture_index_lag_seconds",)] > 0
+    index.close()
+    assert scrape()[("nvr_picture_index_waiting_changes",)] == 0
+    assert scrape()[("nvr_picture_index_lag_seconds",)] == 0
+    assert scrape()[("nvr_picture_index_comparing_cameras",)] == 0
+    monitor.close()

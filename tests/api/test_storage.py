@@ -6,7 +6,6 @@ import time
 import pytest
 
 from app.db import database
-from app.pictures import suspension
 from app.schemas.system import StorageSchema
 from tests.effort import steps
 
@@ -153,12 +152,12 @@ def test_days_left_are_null_where_a_limit_of_the_box_holds_earlier(
     assert (storage(client)["days_left"] is None) == holds
 
 
-def test_no_limit_holds_while_nothing_may_be_deleted(client, base, camera, disk, monkeypatch):
+def test_no_limit_holds_while_nothing_may_be_deleted(client, app, base, camera, disk, monkeypatch):
     disk(10**9)
     upload(base / "front", "new.jpg", 700_000, 2)
     client.patch("/api/settings", json={"keep_bytes": 10**6})
     assert storage(client)["days_left"] is None
-    monkeypatch.setattr(suspension, "reason", lambda _: "clock")
+    monkeypatch.setattr(app.extensions["clock_guard"], "doubt", lambda: "it jumped")
     assert storage(client)["days_left"] > 0
 
 
