@@ -18,13 +18,13 @@ FILES = CAMERAS * RUNS * RUN
 PICTURE = b"\xff\xd8\xff\0 picture \xff\xd9"
 
 
-def fill(base: Path, now: float) -> None:
+def fill(base: Path, now: float, runs: int = RUNS) -> None:
     """Write the files of all cameras into a folder for each day, with the times of the days until
-    ``now``.
+    ``now``; ``runs``: how often each camera uploads.
     """
     for number in range(CAMERAS):
         day, parent = "", -1
-        for start in _starts(number, now):
+        for start in _starts(number, now, runs):
             if day != (day := time.strftime("%Y%m%d", time.gmtime(start))):
                 (base / folder(number) / day).mkdir(parents=True, exist_ok=True)
                 if parent >= 0:
@@ -51,7 +51,7 @@ def register(service: Service, folder_path: str) -> str:
 def detect(service: Service, cameras: list[str], now: float) -> None:
     """Post one detection in every fourth run of uploads, with the path of its picture."""
     for number, camera in enumerate(cameras):
-        rows = [_detection(camera, start) for start in list(_starts(number, now))[::4]]
+        rows = [_detection(camera, start) for start in list(_starts(number, now, RUNS))[::4]]
         with service.client() as client:
             for begin in range(0, len(rows), 1000):
                 body = json.dumps({"detections": rows[begin : begin + 1000]}).encode()
@@ -59,10 +59,10 @@ def detect(service: Service, cameras: list[str], now: float) -> None:
                 assert status == 201, answer
 
 
-def _starts(number: int, now: float) -> Iterator[float]:
+def _starts(number: int, now: float, runs: int) -> Iterator[float]:
     """When each run of a camera's uploads begins; the cameras take turns."""
-    pause = DAYS * DAY_SECONDS / RUNS
-    for run in range(RUNS):
+    pause = DAYS * DAY_SECONDS / runs
+    for run in range(runs):
         yield now - DAYS * DAY_SECONDS + (run + number / CAMERAS) * pause
 
 

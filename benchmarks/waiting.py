@@ -12,10 +12,13 @@ PAUSE_SECONDS = 0.005
 
 
 class Waits:
-    """The waits of a client that asks for a camera and its snapshot in turn, in milliseconds."""
+    """The waits of a client that asks for a camera and its snapshot in turn, in milliseconds;
+    ``most_mib``: the most memory that the service held meanwhile.
+    """
 
     def __init__(self) -> None:
         self.ms: list[float] = []
+        self.most_mib = 0.0
 
     def percentile(self, percent: float) -> float:
         """The wait that so many percent do not exceed."""
@@ -29,6 +32,7 @@ class Waits:
                 begun = time.perf_counter()
                 assert client.ask(asked[len(self.ms) % 2])[0] == 200
                 self.ms.append((time.perf_counter() - begun) * 1000)
+                self.most_mib = max(self.most_mib, service.resident_mib())
                 time.sleep(PAUSE_SECONDS)
 
 
