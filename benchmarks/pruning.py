@@ -55,7 +55,9 @@ def measurement(name: str, unit: str, goal: float | None, value: Any) -> Measure
 
 
 MEASUREMENTS = (
-    measurement("retention of 100,000 files", "files a second", None, lambda f: f.files / f.seconds),
+    measurement(
+        "retention of 100,000 files", "files a second", None, lambda f: f.files / f.seconds
+    ),
     measurement("99th percentile of other requests before", "ms", None, lambda f: f.calm),
     measurement("99th percentile of other requests meanwhile", "ms", None, lambda f: f.busy),
     measurement("the same, against before", "times", 2, lambda f: f.busy / f.calm),

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from tests.e2e.forked import ForkedServer
 
 SEED = 20251223
 ROUNDS = (
-    pytest.param(5, marks=pytest.mark.slow),
+    pytest.param(3, marks=pytest.mark.slow),
     pytest.param(100, marks=[pytest.mark.slow, pytest.mark.slowest]),
 )
 FOLDERS = ("", "20251223", "20251224", "20251224/12")
 AGREED_SECONDS = 60
+KEEP_DAYS = 5
 # Changes are written as often as possible, so that many kills happen meanwhile.
 SETTINGS = {"NVR_LAST_SEEN_FLUSH_SECONDS": "1"}
 
@@ -133,6 +135,55 @@ class Viewer:
         assert self.kept <= {name for name, picture in listed.items() if picture["kept"]}
 
 
+class Pruned:
+    """A camera whose pictures retention deletes; ``stays``: those that may not go."""
+
+    def __init__(self, root: Path, chance: random.Random) -> None:
+        self.root, self.chance = root, chance
+        self.stays: set[Path] = set()
+        self.service = ""
+
+    def put(self, days: float) -> Path:
+        """A new file of this age."""
+        path = self.root / self.chance.choice(FOLDERS) / f"{self.chance.getrandbits(40):x}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff\xd8\xff picture \xff\xd9")
+        moment = time.time() - days * 86400
+        os.utime(path, (moment, moment))
+        return path
+
+    def protect(self, service: str, url: str) -> None:
+        """Set the limit; keep a picture, and enter an event that needs another one."""
+        body = {"keep_days": KEEP_DAYS}
+        assert requests.patch(f"{url}/settings", json=body, timeout=20).status_code == 200
+        kept, needed = self.put(40), self.put(50)
+        needed_at = datetime.fromtimestamp(needed.stat().st_mtime, UTC).isoformat()
+        event = {"camera_id": url.rpartition("/")[2], "started_at": needed_at}
+        event |= {"ended_at": needed_at}
+        assert requests.post(f"{service}/api/events", json=event, timeout=20).status_code == 201
+        picture = listed_at(url)[0][str(kept.relative_to(self.root))]
+        keep = f"{url}/pictures/{picture['id']}/keep"
+        assert requests.put(keep, timeout=20).status_code == 200
+        self.stays |= {kept, needed, self.put(0)}
+
+    def refill(self) -> None:
+        """Upload files that are too old, and some that are not."""
+        self.stays |= {self.put(KEEP_DAYS - 1) for _ in range(5)}
+        for _ in range(200):
+            self.put(self.chance.uniform(KEEP_DAYS + 1, 30))
+
+    def prune(self) -> int:
+        """How many pictures retention deletes now."""
+        answer = requests.post(f"{self.service}/api/system/retention", timeout=60)
+        assert answer.status_code in (200, 409), answer.text
+        assert answer.json().get("suspended") is None
+        return answer.json().get("pictures", 0)
+
+    def check(self) -> None:
+        """Nothing is gone that may not go."""
+        assert not [path for path in self.stays if not path.exists()]
+
+
 def listed_at(url: str) -> tuple[dict[str, dict], int]:
     """The pictures of a camera by name, and the count of the last page."""
     found, cursor = {}, ""
@@ -186,19 +237,29 @@ def test_index_and_disk_agree_after_kill_9_at_any_moment(tmp_path, rounds):
     chance, base = random.Random(SEED), tmp_path / "uploads"
     busy, quiet = Uploads(base / "busy", chance), fill(base, chance)
     viewer = Viewer(base / "still", chance)
+    pruned = Pruned(base / "pruned", chance)
+    pruned.stays = {pruned.put(40) for _ in range(5)}  # from before the camera
     paths: dict[Path, str] = {}
     for number in range(rounds + 1):
         with ForkedServer(tmp_path, **SETTINGS) as server:
-            for root in () if paths else (busy.root, quiet.root, viewer.root):
+            for root in () if paths else (busy.root, quiet.root, viewer.root, pruned.root):
                 root.mkdir(exist_ok=True)
                 camera = {"name": root.name, "folder_path": root.name}
                 answer = requests.post(f"{server.url}/api/cameras", json=camera, timeout=20)
                 paths[root] = f"/api/cameras/{answer.json()['id']}"
             listed = {root: assert_agreed(server.url + path, root) for root, path in paths.items()}
             viewer.check(listed[viewer.root])
+            pruned.check()
+            pruned.service = server.url
+            if not number:
+                pruned.protect(server.url, server.url + paths[pruned.root])
             if number < rounds:
                 viewer.refill()
+                pruned.refill()
                 viewer.url = server.url + paths[viewer.root]
-                with Job(busy.change), Job(quiet.change), Job(viewer.act):
+                with Job(busy.change), Job(quiet.change), Job(viewer.act), Job(pruned.prune):
                     time.sleep(chance.random() * 3)
                     server.stop(signal.SIGKILL)
+            else:
+                pruned.prune()
+                assert set(pruned.root.rglob("*.jpg")) == pruned.stays
