@@ -1,6 +1,7 @@
 /** A day of a camera: its address, its moments and pictures, and the steps between them. */
 
 import { addressed, addressOf } from "./address.js";
+import { inTurn } from "./api.js";
 import { announce, el, many } from "./element.js";
 import { follow } from "./follow.js";
 import { Lookout } from "./lookout.js";
@@ -18,19 +19,22 @@ const GONE = "This picture is gone: it was deleted, renamed or overwritten.";
 const part = (name) => document.querySelector(`#${name}`);
 const { camera: cameraId, zone: zoneName, refresh, seen, resizes } = part("day").dataset;
 const zone = new Zone(zoneName);
-const lookout = new Lookout(() => {});
+const lookout = new Lookout(() => {}, 1); // so that a click waits for one small picture at most
 const shared = { cameraId, zone, isResized: resizes !== undefined,
   thumbOf: (id) => new Thumb(cameraId, id, shared.isResized, lookout) };
 const pages = new Pages(cameraId);
-const strip = new Strip(part("strip"), { ...shared, choose: (row) => choose(row, "pushState") });
-const moments = new Moments(part("moments"), part("more"), { ...shared, go });
-const viewer = new Viewer(part("viewer"), { ...shared, changed, deleted });
+// What the page does is done one after another, or a late answer would replace a newer one.
+const inOrder = (work) => inTurn("day", work);
+const strip = new Strip(part("strip"), { ...shared,
+  choose: (row) => inOrder(async () => choose(row, "pushState")) });
+const moments = new Moments(part("moments"), part("more"), { ...shared,
+  go: (row) => inOrder(() => go(row)) });
+const lookOut = () => lookout.begin([...strip.thumbs, ...moments.thumbs]);
+const viewer = new Viewer(part("viewer"), { ...shared, changed, deleted, complain });
 let period = null;
-let opening = 0; // counts, so that what an earlier address asked for is ignored
 
 /** Shows what the address of the page names. */
 async function open() {
-  const mine = (opening += 1);
   const { day, at, picture } = addressed();
   const wanted = zone.period(at ? zone.day(Date.parse(at)) : day ?? zone.day(Date.now()));
   const known = wanted.day === period?.day && pages.find(picture);
@@ -39,14 +43,14 @@ async function open() {
   part("go").elements.day.value = period.day;
   part("title").textContent = zone.dayName(period.day);
   const problems = [];
-  const attempt = (work) => mine === opening && work().catch((problem) => problems.push(problem));
+  const attempt = (work) => work().catch((problem) => problems.push(problem));
   await attempt(async () => {
     await pages.open(period, at ?? period.end);
-    if (mine === opening) await land(at ?? period.end, picture);
+    await land(at ?? period.end, picture);
   });
-  if (mine === opening && problems.length) show(problems[0].detail ?? `${problems[0]}`);
+  if (problems.length) show(problems[0].detail ?? `${problems[0]}`);
   await attempt(() => moments.open(period));
-  if (mine === opening) complain(problems[0], open);
+  complain(problems[0], () => inOrder(open));
   return lookOut();
 }
 
@@ -92,10 +96,6 @@ function paint() {
   lookOut();
 }
 
-function lookOut() {
-  return lookout.begin([...strip.thumbs, ...moments.thumbs]);
-}
-
 /** Goes to a row, a moment (``taken_at`` alone) or a ``day``, as a new entry of the history. */
 function go(row) {
   history.pushState(null, "", addressOf(row));
@@ -104,14 +104,17 @@ function go(row) {
 
 /** Says what failed, with a button that tries it ``again``; without a problem says nothing. */
 function complain(problem, again) {
-  const button = again && el("button", { type: "button", click: again }, "Try again");
-  trouble.replaceChildren(...(problem ? [`${problem.detail ?? problem} `, button ?? ""] : []));
+  const button = again ? el("button", { type: "button", click: again }, "Try again") : "";
+  part("trouble").replaceChildren(...(problem ? [`${problem.detail ?? problem} `, button] : []));
 }
 
-function changed(row, problem) {
-  complain(problem && { detail: problem });
+/** Shows whether a picture is kept now. */
+function changed(now) {
+  const row = pages.find(now.id);
+  if (row) Object.assign(row, now);
   strip.show(pages.rows);
-  if (!problem) announce(row.kept ? "Kept." : "Released.");
+  if (viewer.row?.id === now.id) viewer.show(Object.assign(viewer.row, now));
+  announce(now.kept ? "Kept." : "Released.");
 }
 
 /** Shows the neighbour of a picture that was deleted. */
@@ -120,7 +123,7 @@ async function deleted(row) {
   announce("Deleted.");
   history.replaceState(null, "", addressOf(beside ?? { taken_at: row.taken_at }));
   period = null;
-  await open();
+  await inOrder(open);
 }
 
 /** Shows what has come or gone, without leaving the picture that is shown. */
@@ -137,11 +140,11 @@ async function update() {
   lookOut();
 }
 
-part("more").addEventListener("click", () => moments.further().then(lookOut, complain));
+part("more").addEventListener("click", () =>
+  inOrder(() => moments.further()).then(lookOut, complain));
 document.addEventListener("visibilitychange", lookOut);
-addEventListener("popstate", open);
-const ready = open();
-takeSteps({ pages, moments, viewer, zone, choose, go, complain, ready, period: () => period });
-await ready;
-follow(cameraId, { refresh, seen, complain, update,
+addEventListener("popstate", () => inOrder(open));
+takeSteps({ pages, moments, viewer, zone, choose, go, complain, inOrder, period: () => period });
+await inOrder(open);
+follow(cameraId, { refresh, seen, complain, update: () => inOrder(update),
   isPresent: () => period.day === zone.day(Date.now()) });

@@ -1,6 +1,6 @@
 /** Which pictures are loaded now? Those in view or near it, a few at a time. */
 
-const AT_ONCE = 3; // the service answers 4 requests at once
+const AT_ONCE = 3; // by default: the service answers 4 requests at once
 const AHEAD = "50%"; // margin above and below the window, of its height
 
 export class Lookout {
@@ -9,8 +9,8 @@ export class Lookout {
   #asking = 0;
 
   /** ``settled`` is called whenever no request is left. */
-  constructor(settled) {
-    this.settled = settled;
+  constructor(settled, atOnce = AT_ONCE) {
+    Object.assign(this, { settled, atOnce });
     this.observer = new IntersectionObserver((seen) => {
       for (const { target, isIntersecting } of seen) {
         if (isIntersecting) this.#near.add(target);
@@ -34,7 +34,7 @@ export class Lookout {
 
   /** Loads what is due and in view; resolves when all of it has arrived. */
   async look() {
-    await Promise.all(Array.from({ length: AT_ONCE - this.#asking }, () => this.#work()));
+    await Promise.all(Array.from({ length: this.atOnce - this.#asking }, () => this.#work()));
     if (!this.#asking) this.settled();
   }
 

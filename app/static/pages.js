@@ -15,7 +15,8 @@ export class Pages {
 
   /** Reads the page in whose middle the picture nearest to ``at`` is. */
   async open({ start, end }, at) {
-    this.rows = [];
+    Object.assign(this, { rows: [], count: 0, next: null, previous: null });
+    this.#query = {};
     this.period = { start_date: start, end_date: end };
     const half = { order: "newest", around: at, limit: PAGE / 2, count: false };
     const { pictures: older } = await this.#read({ ...this.period, ...half });

@@ -36,14 +36,13 @@ async function arrive(go, row) {
   return Boolean(row);
 }
 
-/** Listens to what goes a step or to a time. A step begins when the last one is done. */
+/** Listens to what goes a step or to a time. */
 export function takeSteps(page) {
   let waiting = 0;
-  let last = page.ready;
 
   function step(what, isForward, how = "pushState") {
     waiting += 1;
-    last = last.then(() => take(what, isForward, how)).finally(() => waiting -= 1);
+    page.inOrder(() => take(what, isForward, how)).finally(() => waiting -= 1);
   }
 
   async function take(what, isForward, how) {
@@ -72,6 +71,6 @@ export function takeSteps(page) {
     event.preventDefault();
     const { day, time } = Object.fromEntries(new FormData(event.target));
     const at = time && new Date(page.zone.moment(day, time)).toISOString();
-    page.go(at ? { taken_at: at } : { day });
+    page.inOrder(() => page.go(at ? { taken_at: at } : { day }));
   });
 }

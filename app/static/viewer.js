@@ -13,7 +13,10 @@ export class Viewer {
   row = null;
   url = ""; // of the bytes of the picture, to be given back
 
-  /** ``changed`` is called when the row was kept or released, ``deleted`` when it was deleted. */
+  /**
+   * ``changed`` is called with the row that was kept or released, ``deleted`` with the one that was
+   * deleted, ``complain`` with the problem where that failed.
+   */
   constructor(node, { cameraId, zone, isResized, ...calls }) {
     Object.assign(this, { cameraId, zone, isResized, calls });
     this.figure = node.querySelector(".shown");
@@ -117,13 +120,9 @@ export class Viewer {
   async #keep() {
     const { row, keep } = this;
     const method = row.kept ? "DELETE" : "PUT";
-    const failed = el("span", {});
-    await guarded(keep, failed, async () => {
-      const text = await inTurn(this.cameraId, () => send(`${this.#path(row)}/keep`, method));
-      Object.assign(row, JSON.parse(text));
-      if (this.row === row) this.#paint();
-    });
-    this.calls.changed(row, failed.textContent);
+    const problem = await guarded(keep, el("span", {}), async () => this.calls.changed(JSON.parse(
+      await inTurn(this.cameraId, () => send(`${this.#path(row)}/keep`, method)))));
+    if (problem) this.calls.complain(problem);
   }
 
   #delete() {
