@@ -87,6 +87,8 @@ class Devices:
         self._topics, self._origin = topics, origin
         self._pictures, self._picture_seconds = pictures, seconds
         self._is_box_published = False
+        # The cameras as they were at the last `publish`, and what was published of them.
+        self._cameras: dict[str, Row] = {}
         self._published: dict[str, Published] = {}
         self._types: dict[str, Types] = {}
         # The cameras of which the broker has had messages since an earlier connection.
@@ -104,14 +106,18 @@ class Devices:
         if found:
             self._retained.add(found[1])
 
-    def publish(self, connection: Connection) -> None:
-        """Publish what has changed, at most one picture, and no more than the broker takes."""
+    def publish(self, connection: Connection) -> bool:
+        """Publish what has changed, at most one picture, and no more than the broker takes.
+
+        Return whether every camera is announced; otherwise the next call goes on.
+        """
         if not self._is_box_published:
             box = box_config(self._topics, self._origin)
             connection.publish(self._topics.config("box"), box, retain=True)
             connection.publish(self._topics.status, ONLINE.encode(), retain=True)
             self._is_box_published = True
         cameras = {camera["id"]: camera for camera in camera_service.list_cameras()}
+        self._cameras = cameras
         for camera_id in (self._published.keys() | self._retained) - cameras.keys():
             self._remove(camera_id, connection)
         deadline = time.monotonic() + MOST_SECONDS
@@ -120,16 +126,17 @@ class Devices:
                 self._publish_config(camera, connection)
                 self._publish_state(camera, connection)
         if connection.has_room:
-            self._publish_picture(list(cameras.values()), connection)
+            self._publish_picture(connection)
+        return cameras.keys() == self._published.keys()
 
     def tells_of(self, camera_id: str, object_type: str, connection: Connection) -> bool:
         """Whether detections of this type are published; a new type is announced first."""
-        if camera_id not in self._published:
+        if camera_id not in self._published:  # it has been deleted
             return False
         types = self._types[camera_id]
         if object_type not in types.names and types.may_count():
             types.count(self._topics)
-            self._publish_config(camera_service.get_camera(camera_id), connection)
+            self._publish_config(self._cameras[camera_id], connection)
         return object_type in types.names
 
     def _publish_config(self, camera: Row, connection: Connection) -> None:
@@ -166,12 +173,12 @@ class Devices:
             connection.publish(topic, dump_json(state), retain=True)
             self._published[camera["id"]] = published._replace(state=state, state_at=now)
 
-    def _publish_picture(self, cameras: list[Row], connection: Connection) -> None:
+    def _publish_picture(self, connection: Connection) -> None:
         """Publish the picture of the camera that has waited the longest, if one is due."""
         now = time.monotonic()
         due = [
             (published.picture_at, camera["id"], camera)
-            for camera in cameras
+            for camera in self._cameras.values()
             if (published := self._published.get(camera["id"]))
             and camera["last_seen_at"] not in (None, published.seen)
             and now - published.picture_at >= self._picture_seconds

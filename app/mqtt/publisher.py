@@ -116,7 +116,8 @@ class Publisher(Observer):
             connection.subscribe(self._topics.of("+", "state"))
             self._devices.forget()
             self._is_announced, self._pause = True, FIRST_PAUSE_SECONDS
-        self._devices.publish(connection)
+        if not self._devices.publish(connection):
+            return
         for message in self._unacknowledged:
             self._publish_young(message.at, message.topic, message.payload, connection)
         self._unacknowledged = []
