@@ -22,6 +22,7 @@ from . import clock
 from .access.authorize import may_write
 from .access.headers import is_not_modified
 from .images import resize
+from .layout import COMMAND
 from .models import RISK_LEVELS, Camera, Row
 from .schemas.common import QueryBoolean, QueryInteger, RFC3339DateTime, UUIDString
 from .services import cameras as camera_service
@@ -191,6 +192,14 @@ def storage() -> Response:
     """How long the disk lasts, and the limits of pictures and clips."""
     options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
     return _page("storage.html", options=options, unused=unused)
+
+
+@blp.get("/homeassistant")
+def homeassistant() -> Response:
+    """How the cameras get into Home Assistant: the address, and a token for it."""
+    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
+    url = url_for("homeassistant.get_box", _external=True)
+    return _page("homeassistant.html", options=options, unused=unused, url=url, command=COMMAND)
 
 
 @blp.get("/cameras/<uuid:camera_id>")

@@ -12,7 +12,7 @@ from tests.posting import post_camera
 from tests.problems import assert_problem
 
 STATIC = PROJECT / "app" / "static"
-PAGES = ("/", "/events", "/storage")
+PAGES = ("/", "/events", "/storage", "/homeassistant")
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 
 
@@ -287,3 +287,12 @@ def test_there_is_no_page_of_a_camera_that_does_not_exist(client):
     gone = "/cameras/6753c09e-c4ba-4ab4-8458-c3f3b4c12b3a"
     assert_problem(client.get(gone), 404, "camera_not_found")
     assert_problem(client.get("/cameras/front"), 404, "not_found")
+
+
+def test_the_page_about_home_assistant_shows_the_address_and_how_to_make_a_token(client):
+    shown = Markup(client.get("/homeassistant", base_url="http://nvr.local:8000").text)
+    address = "http://nvr.local:8000/api/homeassistant"
+    assert "/api/homeassistant" in [link.get("href") for link in shown.attributes("a")]
+    assert address in shown.texts
+    assert any(text.endswith("tokens create homeassistant --role read") for text in shown.texts)
+    assert f'curl --header "Authorization: Bearer TOKEN" {address} > nvr.yaml' in shown.texts

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from unicodedata import combining, normalize
 from urllib.parse import urlencode
 
+from ..layout import COMMAND
 from ..models import Row
 from ..serialization import dump_yaml
 
@@ -31,7 +32,7 @@ HEAD = """\
 # when there is a new upload.
 #
 # If the service asks for a token, create one for Home Assistant alone, which may only read, with
-#   flask --app wsgi tokens create homeassistant --role read
+#   {command} tokens create homeassistant --role read
 # and fetch this file with it, which then contains the token:
 #   curl --header "Authorization: Bearer TOKEN" {url}
 # If Home Assistant cannot fetch an image, it writes the image's URL into its log, with the token.
@@ -107,7 +108,12 @@ def _configuration(
     entities = {"rest": [rest], "template": [{"image": images}]}
     forms = dump_yaml([_generic(key, name, source) for key, name in names.items()])
     comments = "".join(f"# {line}\n" for line in forms.removesuffix("\n").split("\n"))
-    return HEAD.format(title=title, url=source.url) + dump_yaml(entities) + GENERIC + comments
+    return (
+        HEAD.format(title=title, command=COMMAND, url=source.url)
+        + dump_yaml(entities)
+        + GENERIC
+        + comments
+    )
 
 
 def _connection(camera_id: str, name: str, row: str) -> Row:

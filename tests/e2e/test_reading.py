@@ -51,6 +51,7 @@ PATHS = (
     "/docs",
     "/",
     "/events",
+    "/homeassistant",
     "/cameras/{camera}",
 )
 # What a query must hold, by path.

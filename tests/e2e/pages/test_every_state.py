@@ -56,6 +56,8 @@ def test_axe_finds_no_fault_in_any_state(box, scheme, subtests):
     expect(dialog).to_contain_text("Correct the marked fields.")
     expect(dialog).to_contain_text("Register garden")
     check(box, "add, with errors and folders", subtests)
+    page.goto("/homeassistant")
+    check(box, "Home Assistant", subtests)
     page.goto("/events")
     expect(page.locator("#events > li")).to_have_count(5)
     page.locator("summary").first.click()
