@@ -8,7 +8,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -86,13 +86,14 @@ def pause(failures: int) -> float:
 class Deliveries:
     """Delivers what waits.
 
-    ``leads``: whether this process is the one that delivers; ``clean``: deletes what is old.
+    ``leads``: whether this process is the one that delivers; ``jobs``: what is
+    also done by it, once a second at most.
     """
 
     def __init__(
-        self, send: Send, leads: Callable[[], bool], clean: Callable[[], None] = lambda: None
+        self, send: Send, leads: Callable[[], bool], jobs: Iterable[Callable[[], None]] = ()
     ) -> None:
-        self.send, self._leads, self._clean = send, leads, clean
+        self.send, self._leads, self._jobs = send, leads, tuple(jobs)
         self._receivers: dict[int, Receiver] = {}
         # The rules whose receivers have a thread now.
         self._busy: set[int] = set()
@@ -113,7 +114,8 @@ class Deliveries:
         """Begin what is due; call it every second. Costs one query where nothing waits."""
         self._begin_ready(is_new=False)
         if self._is_running and self._leads():
-            self._clean()
+            for job in self._jobs:
+                job()
 
     def wake(self) -> None:
         """Begin at once what may be tried; call it when messages were committed."""

@@ -9,6 +9,7 @@ from peewee import PeeweeException
 
 from .. import clock
 from ..models import WAITING, Delivery, Notification
+from ..pictures.reading import first_upload
 from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.occurrences import Observer, Occurrence, add_observer
 from ..services.settings import Settings
@@ -16,6 +17,7 @@ from . import matching, messages, rules, signing
 from .cleaning import Cleaning
 from .deliveries import Deliveries
 from .sending import Sender
+from .storage_watch import StorageWatch
 
 # Of one rule; the oldest are given up first.
 MOST_WAITING = 1000
@@ -25,8 +27,10 @@ TOO_MANY = f"more than {MOST_WAITING} messages waited for this receiver"
 def init_app(app: Flask) -> None:
     """Write messages from now on; the server starts their delivery."""
     monitor = app.extensions["monitor"]
-    clean = Cleaning(app.extensions["clock_guard"]).run_if_due
-    deliveries = Deliveries(Sender(app), lambda: monitor.leads, clean)
+    monitor.find_moment = partial(first_upload, app.extensions["pictures"])
+    cleaning, watch = Cleaning(app.extensions["clock_guard"]), StorageWatch(app)
+    jobs = (cleaning.run_if_due, watch.run_if_due)
+    deliveries = Deliveries(Sender(app), lambda: monitor.leads, jobs)
     app.extensions["deliveries"] = deliveries
     address = partial(messages.public_address, app)
     add_observer(Outbox(app.extensions["settings"], address, deliveries.wake))

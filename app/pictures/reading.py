@@ -3,19 +3,26 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
+from .. import clock
 from ..models import Camera, NotFound, Row
 from ..models.pictures import IndexedPicture
 from ..storage import safe_open
 from ..storage.checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
 from ..storage.clips import TICK_NS, OpenClip
+from ..storage.mount_threads import FolderBusy
 from .camera_index import CameraIndex
 from .files import facts_of, id_of
 from .index import PictureIndex
-from .listing import Filters, Listing
+from .listing import Filters, Listing, shown
 
+# Why a camera's folder cannot be looked through now.
+UNREADABLE = (
+    *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
+    FolderBusy,
+)
 # How long before a clip's end its thumbnail may have been taken, in seconds.
 BESIDE_SECONDS = 120
 
@@ -34,6 +41,24 @@ def find(pictures: PictureIndex, camera_id: str, picture_id: str) -> tuple[Row, 
         return camera, Listing(pictures.of(camera)).find(picture_id)
     except NotFound:
         return camera, Listing(pictures.follow(camera)).find(picture_id)
+
+
+def first_upload(pictures: PictureIndex, camera: Row, start: str, gap: int) -> Row:
+    """The moment of an upload that came after a pause of ``gap`` seconds: its start, and the id of
+    its first picture or clip.
+
+    The newest one where all have older times, as a camera with a wrong clock gives them; None
+    where there is none.
+    """
+    first = Filters(start_us=clock.microseconds(start) - gap * 10**6, newest_first=False)
+    with suppress(*UNREADABLE):
+        listing = Listing(pictures.follow(camera))
+        for row in listing.page(first, 1).rows:
+            found = shown(row, camera["id"])
+            return {"start": found["taken_at"], "picture_id": found["id"]}
+        for row in listing.page(Filters(), 1).rows:
+            return {"start": start, "picture_id": shown(row, camera["id"])["id"]}
+    return {"start": start, "picture_id": None}
 
 
 def read_picture(

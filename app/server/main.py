@@ -24,7 +24,6 @@ from ..config import MIB
 from ..pictures import index
 from ..services.clock_guard import FOLLOW_SECONDS
 from ..services.jobs import Job
-from ..services.monitor import TICK_SECONDS
 from ..services.retention import CHANGE_SECONDS, Pruning
 from ..services.tokens import usage
 from ..storage.folders import DRAIN_SECONDS
@@ -112,7 +111,7 @@ def start_jobs(app: Flask) -> list[Job]:
         if monitor.lead():
             guard.follow()  # clears the record of an earlier process before the first request
     jobs = [
-        Job("monitor", TICK_SECONDS, monitor.tick, monitor.close),
+        Job("monitor", monitor.tick_seconds, monitor.tick, monitor.close),
         # Without a thread of its own, as most boxes have no notifications.
         Job("clock and deliveries", FOLLOW_SECONDS, partial(_follow, app), deliveries.close),
         Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),

@@ -110,7 +110,7 @@ class StatusChange(NamedTuple):
 
 
 class PendingUpdate(NamedTuple):
-    """The last decision, the status that the first one changed, and all changes since.
+    """The last decision, the status that the first one changed, and all changes and moments since.
 
     Each change becomes an audit entry. Where the stored status is no longer ``status_before``,
     somebody has set another one, and that one stays.
@@ -119,6 +119,7 @@ class PendingUpdate(NamedTuple):
     decision: Decision
     status_before: str
     changes: tuple[StatusChange, ...] = ()
+    moments: tuple[Row, ...] = ()
 
 
 class PendingUpdates:
@@ -133,17 +134,24 @@ class PendingUpdates:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, camera: Row, decision: Decision) -> None:
-        """Add a decision; ``camera`` is the row that it was made for."""
+    def add(self, camera: Row, decision: Decision, moment: Row | None = None) -> None:
+        """Add a decision, and the moment that began; ``camera``: the row that it was made for."""
         with self._lock:
             waiting = self._waiting.get(camera["id"])
             status_before = waiting.status_before if waiting else camera["status"]
             changes = waiting.changes if waiting else ()
+            moments = (waiting.moments if waiting else ()) + ((moment,) if moment else ())
             if decision.reason:
                 new, seen = decision.status, decision.last_seen_at
                 changes += (StatusChange(camera["status"], new, decision.reason, seen),)
-            self._waiting[camera["id"]] = PendingUpdate(decision, status_before, changes)
+            update = PendingUpdate(decision, status_before, changes, moments)
+            self._waiting[camera["id"]] = update
             self.version += 1
+
+    def has_moments(self) -> bool:
+        """Whether a moment began that is not reported yet."""
+        with self._lock:
+            return any(update.moments for update in self._waiting.values())
 
     def clear(self) -> None:
         with self._lock:
@@ -199,7 +207,9 @@ class PendingUpdates:
         if waiting is not written:
             changes = waiting.changes[len(written.changes) :]
             status_before = written.decision.status
-            self._waiting[camera_id] = PendingUpdate(waiting.decision, status_before, changes)
+            moments = waiting.moments[len(written.moments) :]
+            left = PendingUpdate(waiting.decision, status_before, changes, moments)
+            self._waiting[camera_id] = left
 
 
 # One for the process, like the database. Every change of a camera first writes the pending ones.
@@ -221,6 +231,8 @@ def _write(camera: Row, update: PendingUpdate) -> None:
     differences = audit.differences(camera, values)
     if differences:
         Camera.change(camera["id"], {name: values[name] for name in differences})
+    for moment in update.moments:
+        occurrences.report_moment(camera, moment)
     evidence = update.decision.evidence
     if camera["status"] != update.status_before:  # somebody has set another one
         evidence = evidence._replace(status_before=None)

@@ -19,17 +19,22 @@ class Job(threading.Thread):
     def __init__(
         self,
         name: str,
-        seconds: float,
+        seconds: float | Callable[[], float],
         work: Callable[[], object],
         end: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self.seconds = seconds
+        self._seconds = seconds
         self.work = work
         self.end = end
         self.failures = 0
         self._in_a_row = 0
         self._stopped = threading.Event()
+
+    @property
+    def seconds(self) -> float:
+        """How long to wait until the next call."""
+        return self._seconds() if callable(self._seconds) else self._seconds
 
     def run(self) -> None:
         """Run until `stop`, then give the connection back to the pool."""

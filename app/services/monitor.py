@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from ..storage.folders import FolderKey, Folders, FolderState, folder_key
 from ..storage.mount_threads import MountThreads, Task
 from ..storage.newest_files import TRUSTED
 from ..storage.versions import CheckedFile, Search
+from . import occurrences
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates
 from .health import Pulse
 from .settings import EffectiveSettings, Settings
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 TICK_SECONDS = 1.0
+# The same while somebody wants to be told of the first upload after a pause within a second.
+FAST_TICK_SECONDS = 0.25
 # A folder that must be walked is checked in every tick too, so that an upload shows within two
 # seconds, but walks take at most a fiftieth of the time.
 POLL_SECONDS, POLL_SHARE = 0.9, 50
@@ -82,6 +85,10 @@ class Monitor:
         self._flushed_at = float("-inf")
         # What is called when the pending updates are due; it must call `flush`.
         self.write_due: Callable[[], None] = lambda: self.flush(lambda: None)
+        # What is called with a camera, the time of the first upload after a pause and the pause's
+        # least length in seconds; it returns the moment as it is reported.
+        self.find_moment: Callable[[Row, str, int], Row] = lambda _, start, __: {"start": start}
+        self._wants_moments = False
         self._lock_file: int | None = None
         self._ticked_at: float | None = None
         self._faulty = False
@@ -98,6 +105,10 @@ class Monitor:
         if self._lock_file is None:
             self._lock_file = acquire_leader_lock()
         return self.leads
+
+    def tick_seconds(self) -> float:
+        """How long to wait until the next tick."""
+        return FAST_TICK_SECONDS if self._wants_moments else TICK_SECONDS
 
     def pulse(self) -> Pulse:
         """The state of the loop."""
@@ -144,7 +155,7 @@ class Monitor:
             self._lock_file = None
 
     def _check_cameras(self) -> None:
-        now = clock.now()
+        now, self._wants_moments = clock.now(), occurrences.is_wanted(occurrences.MOMENT)
         cameras = Camera.listing()
         known = {camera["id"] for camera in cameras}
         for camera_id in self._states.keys() - known:
@@ -162,7 +173,9 @@ class Monitor:
             if number % PAUSE_CAMERAS == 0:
                 time.sleep(PAUSE_SECONDS)
         self._folders.retain([state.key for state in self._states.values() if state.key])
-        if len(pending_updates) and self.may_flush():
+        if self._wants_moments and pending_updates.has_moments():
+            self.flush(lambda: None)
+        elif len(pending_updates) and self.may_flush():
             self.write_due()
 
     def _note_failure(self, camera_id: str) -> None:
@@ -183,7 +196,18 @@ class Monitor:
         decision = decide(camera, seen, evidence, now, settings.offline_after_seconds)
         known = Decision(camera["status"], camera["last_seen_at"], evidence=evidence)
         if decision != known:
-            pending_updates.add(camera, decision)
+            moment = self._moment(camera, decision.last_seen_at, settings.moment_gap_seconds)
+            pending_updates.add(camera, decision, moment)
+
+    def _moment(self, camera: Row, uploaded_at: str | None, gap: int) -> Row | None:
+        """The moment that an upload begins, where somebody wants to be told of it."""
+        before = camera["last_seen_at"]
+        if not self._wants_moments or uploaded_at is None or uploaded_at == before:
+            return None
+        is_first = before is None or clock.parse(uploaded_at) - clock.parse(before) > timedelta(
+            seconds=gap
+        )
+        return self.find_moment(camera, uploaded_at, gap) if is_first else None
 
     def _state_of(self, camera: Row, file_pattern: str | None) -> CameraState:
         """The camera's state, a new one where its folder or pattern has changed."""

@@ -18,6 +18,7 @@ from ..models import RISK_LEVELS, Camera, Detection, Event, Row, decode_types
 
 log = logging.getLogger(__name__)
 
+MOMENT = "moment_started"
 # What is posted later than this after it happened is not reported.
 LATEST = timedelta(hours=1)
 
@@ -26,7 +27,8 @@ class Occurrence(NamedTuple):
     """One thing that happened.
 
     ``kind``: ``detection``, ``event``, ``event_reviewed``, ``camera_online``, ``camera_offline``,
-    ``camera_error``, ``camera_created``, ``camera_updated``, ``camera_deleted``; ``camera``: its
+    ``camera_error``, ``camera_created``, ``camera_updated``, ``camera_deleted``,
+    ``moment_started``, ``storage_low``, ``storage_ok``; ``camera``: its
     id and name, with ``status`` and ``previous_status`` where the status moved; ``data``: an
     object of the API by its name (``detection`` has the ``count`` of all that it stands for);
     ``object_types``: of the detection, or of the event's detections.
@@ -63,6 +65,11 @@ def init_app(_app: Flask) -> None:
 
 def add_observer(observer: Observer) -> None:
     _observers.append(observer)
+
+
+def is_wanted(kind: str) -> bool:
+    """Whether an observer wants this kind, so that it is worth looking for."""
+    return any(observer.wants(kind) for observer in _observers)
 
 
 def report(kind: str, make: Callable[[], Iterable[Occurrence]]) -> None:
@@ -102,6 +109,18 @@ def report_status(camera: Row, old: str, new: str) -> None:
     """Report that a camera's status moved."""
     moved = {"status": new, "previous_status": old}
     report(f"camera_{new}", lambda: [_camera(f"camera_{new}", camera, moved)])
+
+
+def report_moment(camera: Row, moment: Row) -> None:
+    """Report the first upload of a camera after a pause."""
+    shown = {"id": camera["id"], "name": camera["name"]}
+    report(MOMENT, lambda: [Occurrence(MOMENT, moment["start"], shown, {"moment": moment})])
+
+
+def report_storage(kind: str, storage: Row) -> None:
+    """Report that the space for pictures is low, or enough again."""
+    now = clock.rfc3339(clock.now())
+    report(kind, lambda: [Occurrence(kind, now, None, {"storage": storage})])
 
 
 def report_camera(kind: str, camera: Row) -> None:
