@@ -123,6 +123,12 @@ class KeptPicture(BaseModel):
         cls.insert_row({**names, **facts, "missing_since": None})
 
     @classmethod
+    def is_any_of(cls, status: os.stat_result) -> bool:
+        """Whether any camera has a mark of the file of this inode, size and mtime."""
+        facts = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
+        return bool(_select_marks_of_inode().rows(**facts))
+
+    @classmethod
     def of_camera(cls, camera_id: str, after: int, limit: int) -> list[Row]:
         """The next marks of a camera that come ``after`` an id."""
         return _select_marks_of_camera().rows(camera_id=camera_id, after=after, limit=limit)
@@ -156,6 +162,14 @@ def _select_marks() -> Any:
     of_camera = KeptPicture.camera_id == Parameter("camera_id")
     is_size, mtime = KeptPicture.size == Parameter("size"), Parameter("mtime_ns")
     return KeptPicture.select().where(of_camera, is_size, KeptPicture.mtime_ns == mtime)
+
+
+@compiled
+def _select_marks_of_inode() -> Any:
+    names = ("size", "mtime_ns", "inode")
+    is_same = [getattr(KeptPicture, name) == Parameter(name) for name in names]
+    of_camera = KeptPicture.camera_id.in_(Camera.select(Camera.id))  # one that was not deleted
+    return KeptPicture.select(KeptPicture.id).where(of_camera, *is_same).limit(1)
 
 
 @compiled

@@ -95,11 +95,14 @@ def _delete(
     def is_same(status: os.stat_result) -> bool:
         found.append(status)
         inodes_last = lookups.opened.inodes_last
-        return facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
+        is_row = facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
+        if is_row and KeptPicture.is_any_of(status):
+            raise PictureKept  # as the picture of another camera
+        return is_row
 
     def change() -> None:
         if KeptPicture.of_file(camera["id"], row.path, found[-1]):
-            raise PictureKept
+            raise PictureKept  # since it was found
         _record("picture_deleted", camera, row, by)
 
     with index.opened():

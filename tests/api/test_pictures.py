@@ -463,6 +463,20 @@ def test_a_picture_that_is_kept_meanwhile_is_not_deleted(client, camera, base, a
     monitor.close()
 
 
+def test_a_file_that_is_kept_as_the_picture_of_another_camera_is_not_deleted(client, camera, base):
+    path = upload(base, "day/a.jpg")
+    other = client.post(
+        "/api/cameras", json={"name": "Day", "folder_path": "front/day"}
+    ).get_json()
+    kept = picture_url(client, other)
+    client.put(f"{kept}/keep")
+    url = picture_url(client, camera, "day/a.jpg")
+    assert_problem(client.delete(url), 409, "picture_kept")
+    assert path.exists()
+    client.delete(f"/api/cameras/{other['id']}")
+    assert client.delete(url).status_code == 204
+
+
 def test_a_file_that_a_crash_left_hidden_is_listed_after_the_next_start(
     client, camera, base, app, monkeypatch
 ):
