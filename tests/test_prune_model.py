@@ -200,7 +200,7 @@ def assert_exact(world):
         assert real["bytes"] == sum(file.size for file in files if file.path in gone)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(WORLD)
 def test_exactly_what_the_rules_say_goes(world):
     assert_exact(world)

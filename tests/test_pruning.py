@@ -20,12 +20,13 @@ from app.models import (
     RetentionFact,
 )
 from app.pictures import prune_record, prune_rules, prune_steps, pruning, suspension
+from app.pictures.camera_index import CameraIndex
 from app.pictures.files import facts_of
 from app.pictures.index import PictureIndex
 from app.pictures.listing import Filters, Listing
 from app.services.audit import Caller
 from app.services.clock_guard import ClockGuard
-from app.storage import removal
+from app.storage import removal, safe_open
 from tests.pictures import picture
 from tests.posting import post_camera, post_event
 from tests.problems import assert_problem
@@ -836,3 +837,22 @@ def test_a_file_stays_that_only_the_index_calls_a_picture(app, client, week, bas
     writer.run(lambda: Picture.put(number, folder, [row]))
     client.post(URL)
     assert path.exists()
+
+
+def test_storage_that_does_not_answer_costs_no_other_camera_its_turn(
+    client, week, base, monkeypatch
+):
+    post_camera(client)
+    for days in range(4):
+        upload(base, f"{days}.jpg", days + 2, folder="garden")
+    work = CameraIndex.work
+
+    def hang(self, function):
+        if self.found_by[0] == "garden" and "_step" in repr(function):
+            raise safe_open.StorageNotAnswering
+        return work(self, function)
+
+    monkeypatch.setattr(CameraIndex, "work", hang)
+    body = client.post(URL).get_json()
+    assert [row["pictures"] for row in body["cameras"]] == [4, 0]
+    assert len(files(base, "garden")) == 4

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from heapq import merge
 
 from .. import clock
@@ -148,7 +147,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What went, or would go, in all and for each camera by its id."""
+    """What went, or would go, in all and for each camera by its id.
+
+    Of a camera the oldest and the newest by their times in microseconds, None where nothing goes.
+    """
 
     cameras: dict[str, Row]
     pictures: int = 0
@@ -179,18 +181,21 @@ class Report:
 
     def add(self, camera_ids: list[str], is_clip: bool, size: int, taken_us: int) -> None:
         """Count a file of these cameras."""
-        kind, taken_at = "clips" if is_clip else "pictures", clock.rfc3339(_moment(taken_us))
+        kind = "clips" if is_clip else "pictures"
         self.pictures, self.clips = self.pictures + (not is_clip), self.clips + is_clip
         self.bytes += size
         for row in (self.cameras[each] for each in camera_ids if each in self.cameras):
             row[kind], row["bytes"] = row[kind] + 1, row["bytes"] + size
-            row["oldest"] = min(row["oldest"] or taken_at, taken_at)
-            row["newest"] = max(row["newest"] or taken_at, taken_at)
+            row["oldest"] = min(row["oldest"] or taken_us, taken_us)
+            row["newest"] = max(row["newest"] or taken_us, taken_us)
 
     def to_dict(self, dry_run: bool, suspended: str | None) -> Row:
         """The body of the response, and the details of the audit entry."""
         totals = {"pictures": self.pictures, "clips": self.clips, "bytes": self.bytes}
-        cameras = list(self.cameras.values())
+        cameras = [
+            row | {name: row[name] and _moment(row[name]) for name in ("oldest", "newest")}
+            for row in self.cameras.values()
+        ]
         return {"dry_run": dry_run, "suspended": suspended, **totals, "cameras": cameras}
 
 
@@ -199,5 +204,5 @@ def _merged(streams: Iterable[Iterator[File]]) -> Iterator[File]:
     return merge(*streams, key=lambda file: file.row.key)
 
 
-def _moment(taken_us: int) -> datetime:
-    return clock.from_ns(taken_us * 1000)
+def _moment(taken_us: int) -> str:
+    return clock.rfc3339(clock.from_ns(taken_us * 1000))

@@ -19,7 +19,7 @@ from .listing import Filters
 from .prune_rules import NEVER_US, Limits, PrunedCamera
 
 # How many rows of each camera are in memory, and the pause after them in seconds.
-ROWS_AT_ONCE, PAUSE_SECONDS = 100, 0.001
+ROWS_AT_ONCE, PAUSE_SECONDS = 50, 0.002
 BASE_PATH = "base_path"
 # Before the first time that is stored, and after the last one.
 FIRST, LAST = "", "9999-12-31T23:59:59.999999Z"
@@ -208,7 +208,8 @@ class Box:
         self.cameras[camera["id"]] = PrunedCamera(self._app, camera, index, limits, since_us)
 
     def _is_recent(self, changed_at: str | None) -> bool:
-        return (changed_at or FIRST) > self._changed_before
+        """Whether a limit was changed too lately; in the future it was only by a wrong clock."""
+        return self._changed_before < (changed_at or FIRST) <= clock.rfc3339(self.now)
 
     def _limits(self, effective: EffectiveSettings, without_days: bool) -> Limits:
         days = 0 if without_days else effective.keep_days
