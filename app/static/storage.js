@@ -60,8 +60,8 @@ function limits() {
     "Change the limits");
   return [
     ...sentences(settings).map((text) => el("p", {}, text)),
-    el("p", {}, "Never deleted are kept pictures, the newest of each camera and those of events " +
-      "that nobody reviewed for 30 days."),
+    el("p", {}, "Kept pictures and the newest ones of each camera are never deleted. Those of an " +
+      "event that nobody has reviewed stay for 30 days."),
     mayWrite && el("p", { class: "choices" }, change),
   ].filter(Boolean);
 }

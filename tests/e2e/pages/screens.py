@@ -3,11 +3,13 @@
 import io
 import random
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import requests
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, Route
 
 from tests.e2e.pages.browser import Visit, chromium
 from tests.e2e.pages.wall import Wall
@@ -28,12 +30,35 @@ BOXES = {
 # Whether every tile in view is as its camera is.
 DRAWN = """() => [...document.querySelectorAll(".tile")].every((tile) =>
   tile.dataset.state || tile.getBoundingClientRect().top > innerHeight)"""
+LAPTOP = {"width": 1000, "height": 700}
 SHOTS: dict[str, dict[str, Any]] = {
     "wall-light": {"query": "", "width": 1000, "height": 700},
     "wall-dark": {"query": "", "width": 1000, "height": 700, "color_scheme": "dark"},
     "wall-phone": {"query": "", "width": 320, "height": 700},
     "wall-kiosk": {"query": "?kiosk=1&columns=3", "width": 1000, "height": 700},
+    "camera": {"query": "#{id}", "press": "person 93 %", "ready": ".boxed", **LAPTOP},
+    "day": {
+        "query": "cameras/{id}?at={at}",
+        "ready": "#moments img",
+        "width": 1100,
+        "height": 800,
+    },
+    "storage": {
+        "query": "storage",
+        "press": "Show what would be deleted",
+        "ready": "#plan li",
+        **LAPTOP,
+    },
 }
+# When the front door camera took pictures in a night, in seconds from the moment AT.
+AT = datetime.now(UTC).replace(hour=3, minute=12, second=0, microsecond=0) - timedelta(days=1)
+SECONDS = (-1830, -830, *range(-20, 40, 6), 1680)
+# What a box shows that has run for weeks; one that has run for a minute shows next to nothing.
+GB = 10**9
+DISK = {"free_bytes": 268 * GB, "used_bytes": 732 * GB, "database_bytes": 88 * 10**6}
+TAKEN = {"oldest": "2025-12-01T00:00:04Z", "newest": "2025-12-23T12:00:00Z"}
+USED = {"pictures": 168_000, "clips": 420, "bytes": 42 * GB, "bytes_per_day": 3 * GB, **TAKEN}
+GOES = {"pictures": 7_600, "clips": 19, "bytes": 2 * GB, "existing": 0, **TAKEN}
 
 
 def scene(seed: int) -> bytes:
@@ -72,17 +97,43 @@ def furnish(wall: Wall) -> str:
     return ids[0]
 
 
-def shoot(browser: Browser, server: Server, name: str, shot: dict[str, Any], press: str) -> None:
+def remember(wall: Wall) -> None:
+    """Upload the pictures of a night."""
+    since = (datetime.now(UTC) - AT).total_seconds()
+    for number, second in enumerate(SECONDS):
+        put(wall.server.base / "Front Door" / f"{number}.jpg", scene(number % 4), since - second)
+
+
+def pretend(page: Page) -> None:
+    """Answer like a box that has run for weeks."""
+
+    def fill(route: Route) -> None:
+        answer = route.fetch().json()
+        first = answer["cameras"][:3]
+        used = [camera | USED for camera in first]
+        goes = [camera | GOES for camera in first]
+        report = {name: 3 * GOES[name] for name in ("pictures", "clips", "bytes")}
+        is_run = "retention" in route.request.url
+        figures = report | {"cameras": goes} if is_run else DISK | {"cameras": used}
+        route.fulfill(json=answer | figures | ({} if is_run else {"days_left": 29.8}))
+
+    page.route("**/api/system/storage", fill)
+    page.route("**/api/system/retention*", fill)
+
+
+def shoot(browser: Browser, server: Server, name: str, shot: dict[str, Any], camera: str) -> None:
     """Save the page as docs/``name``.webp."""
     size = {"width": shot["width"], "height": shot["height"]}
     scheme = shot.get("color_scheme", "light")
     visit = Visit(browser, server.url, hurry=False, viewport=size, color_scheme=scheme)
-    visit.page.goto(f"/{shot['query']}")
+    pretend(visit.page)
+    visit.page.goto("/" + shot["query"].format(id=camera, at=f"{AT:%Y-%m-%dT%H:%M:%SZ}"))
     visit.page.wait_for_function(DRAWN)
-    if press:
-        visit.page.get_by_role("button", name=press).click()
-        visit.page.locator(".boxed").wait_for()
+    if "press" in shot:
+        visit.page.get_by_role("button", name=shot["press"]).click()
         visit.page.mouse.move(0, 0)
+    visit.page.locator(shot.get("ready", "main")).first.wait_for()
+    visit.page.wait_for_load_state("networkidle")
     png = visit.page.screenshot()
     visit.close()
     Image.open(io.BytesIO(png)).save(FOLDER / f"{name}.webp", quality=60, method=6)
@@ -93,11 +144,12 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     folder = tempfile.TemporaryDirectory()
     with folder as name, Server(Path(name)) as server, chromium() as browser:
-        first = furnish(Wall(server, Visit(browser, server.url)))
+        wall = Wall(server, Visit(browser, server.url))
+        camera = furnish(wall)
+        remember(wall)
+        requests.patch(f"{server.url}/api/settings", json={"keep_days": 30}, timeout=30)
         for name, shot in SHOTS.items():
-            shoot(browser, server, name, shot, "")
-        large = {"query": f"#{first}", "width": 1000, "height": 700}
-        shoot(browser, server, "camera", large, "person 93 %")
+            shoot(browser, server, name, shot, camera)
 
 
 if __name__ == "__main__":
