@@ -775,17 +775,13 @@ def test_the_leader_deletes_once_an_hour(app, client, week, base, monkeypatch):
     pruner, monitor, now = app.extensions["pruner"], app.extensions["monitor"], [0.0]
     monkeypatch.setattr(pruning.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(pruner, "run", lambda *_: runs.append(now[0]))
-    runs = []
-    for seconds in range(0, 10_000, 100):
-        now[0] = time.perf_counter() + 3600 + seconds
-        pruner.run_if_due()
-    assert runs == []
-    monkeypatch.setattr(type(monitor), "leads", True)
-    begin = now[0]
-    for seconds in range(0, 10_000, 100):
-        now[0] = begin + seconds
-        pruner.run_if_due()
-    assert [run - begin for run in runs] == [0, 3600, 7200]
+    runs, begin = [], int(time.perf_counter()) + 3600
+    for is_leader in (False, True):
+        monkeypatch.setattr(type(monitor), "leads", is_leader)
+        for seconds in range(0, 10_000, 100):
+            now[0] = begin + seconds
+            pruner.run_if_due()
+        assert [run - begin for run in runs] == ([0, 3600, 7200] if is_leader else [])
 
 
 def test_the_newest_picture_stays_though_newer_ones_vanish_in_the_same_batch(
