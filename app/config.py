@@ -38,7 +38,7 @@ class Setting:
     parse: Callable[[str], Value]
     default: str
     help: str
-    # Whether it may hold a password, so that no message shows its value.
+    # Whether it is a URL that may hold a password, so that messages do not show all of it.
     is_secret: bool = False
 
 
@@ -263,8 +263,14 @@ def _read(setting: Setting, environ: Mapping[str, str]) -> Value:
     try:
         return setting.parse(text)
     except ValueError as error:
-        shown = setting.name if setting.is_secret else f"{setting.name}={text!r}"
-        raise BadSetting(f"{shown} cannot be used: give {error}") from None
+        shown = _without_password(text) if setting.is_secret else text
+        raise BadSetting(f"{setting.name}={shown!r} cannot be used: give {error}") from None
+
+
+def _without_password(url: str) -> str:
+    """The scheme of an invalid URL; a text that does not look like one is kept."""
+    scheme, slashes, _ = url.partition("//")
+    return f"{'' if '@' in scheme else scheme}//***" if slashes or "@" in url else url
 
 
 def _default(setting: Setting, environ: Mapping[str, str]) -> str:

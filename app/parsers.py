@@ -116,8 +116,8 @@ def topic(text: str) -> str:
 
 def file(text: str) -> str:
     """The path of a file, made absolute, or nothing."""
-    if "\0" in text:
-        raise ValueError("the path of a file")
+    if not text.isprintable():
+        raise ValueError("the path of a file, of printable characters")
     return os.path.abspath(text) if text else ""
 
 
