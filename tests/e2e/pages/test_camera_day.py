@@ -195,6 +195,17 @@ def test_what_fails_is_said_and_can_be_tried_again(page, box):
     expect(page.locator("#trouble")).to_be_empty()
 
 
+def test_the_moments_are_shown_while_the_folder_does_not_answer(page, box):
+    body = '{"code": "storage_not_answering", "detail": "The disk does not answer."}'
+    page.route("**/pictures?**", lambda route: route.fulfill(status=503, body=body))
+    page.goto(f"{box.front}?day=2025-12-22")
+    expect(page.locator("#viewer")).to_contain_text("The disk does not answer.")
+    expect(page.locator("#moments a")).to_have_count(2)
+    page.unroute("**/pictures?**")
+    press(page, "Try again")
+    expect(caption(page)).to_contain_text("22 18:12:00")
+
+
 def test_small_pictures_are_asked_for_again_while_the_service_is_busy(page, box, tokyo):
     refused = []
 
