@@ -40,6 +40,12 @@ class PictureHour(BaseModel):
         return dict(_bytes_since().tuples(hour=hour))
 
     @classmethod
+    def bytes_of(cls, camera: int, hour: int, hours: int) -> int:
+        """The bytes of a camera's number since this hour, and for so many hours after it."""
+        names = {f"hour_{n}": hour + n for n in range(hours + 1)}
+        return int(_bytes_of(hours + 1).scalar(camera=camera, **names) or 0)
+
+    @classmethod
     def remove_all(cls, camera: int) -> None:
         """Delete the hours of a camera's number; call it inside a change."""
         _delete_hours().change(camera=camera)
@@ -133,6 +139,14 @@ def _delete_hours() -> Any:
 def _bytes_since() -> Any:
     query = PictureHour.select(PictureHour.camera, fn.SUM(PictureHour.bytes))
     return query.where(PictureHour.hour >= Parameter("hour")).group_by(PictureHour.camera)
+
+
+@compiled
+def _bytes_of(hours: int) -> Any:
+    """Looks each hour up, because the rows of all cameras lie between the first and the last."""
+    names = [Parameter(f"hour_{n}") for n in range(hours)]
+    query = PictureHour.select(fn.SUM(PictureHour.bytes)).where(PictureHour.hour.in_(names))
+    return query.where(PictureHour.camera == Parameter("camera"))
 
 
 @compiled

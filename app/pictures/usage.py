@@ -21,6 +21,7 @@ DAY_US = 24 * HOUR_US
 # Of how many days the rate is computed. A camera that began later has the rate since then, and
 # since a day ago at least.
 RATE_DAYS = 7
+RATE_HOURS = 24 * RATE_DAYS
 # How long a response waits for changes in the cameras' folders, in seconds.
 FOLLOW_SECONDS = 1.0
 # The columns with the times of the oldest and newest picture, and of those clips.
@@ -78,12 +79,14 @@ def measure(app: Flask) -> list[Usage]:
     found = []
     for camera, index in app.extensions["pictures"].all():
         row, corrections = rows.get(camera["id"], {}), index.lookups.overlay.corrections()
-        known = {"id": index.lookups.number, "version": corrections.version}
-        found_by = dict(zip(("folder_path", "file_pattern"), index.found_by, strict=True))
-        if (known | found_by).items() - row.items():  # the table was written meanwhile
+        if (row.get("folder_path"), row.get("file_pattern")) != index.found_by:
+            row = {}
+        known = index.lookups.number, corrections.version
+        is_unused = known == (0, 0) and not corrections.hidden
+        if not is_unused and known != (row.get("id"), row.get("version")):  # it was written since
             with index.state() as (current, corrections):
                 row = next(iter(usage_of_cameras(current["id"])), {})
-                recent |= PictureHour.bytes_since(first_hour)
+                recent[current["id"]] = PictureHour.bytes_of(current["id"], first_hour, RATE_HOURS)
         recent_bytes = recent.get(row.get("id", 0), 0) + _since(first_hour, corrections)
         found.append(_usage(camera, index, row, corrections, recent_bytes, now_us))
     return found

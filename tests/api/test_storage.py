@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from app.db import database
+from app.db import database, writer
+from app.models import PictureCamera
+from app.pictures.usage import measure
 from app.schemas.system import StorageSchema
 from tests.effort import steps
 
@@ -85,6 +87,17 @@ def test_deleted_and_overwritten_files_count_no_more(client, app, base, camera):
         flush(app)
     rows = database.execute_sql("SELECT SUM(bytes), COUNT(*) FROM picture_hour").fetchone()
     assert rows == (6000, 2)
+
+
+def test_rows_that_another_process_has_written_count(client, app, base, camera):
+    for day in range(3):
+        upload(base / "front", f"{day}.jpg", 1000, day)
+    before = storage(client)["cameras"]
+    flush(app)
+    row = PictureCamera.find(camera_id=camera["id"])
+    writer.run(lambda: PictureCamera.change(row["id"], {"version": row["version"] + 1}))
+    shown = [usage.shown() for usage in measure(app)]
+    assert shown == before
 
 
 def test_a_camera_without_files_has_no_times(client, camera):
