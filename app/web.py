@@ -41,7 +41,7 @@ NAMES = (
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
-    *("dialog.js", "limits.js", "retention.js", "storage.js"),
+    *("dialog.js", "limits.js", "retention.js", "storage.js", "notifications.js"),
     *(
         "address.js",
         "around.js",
@@ -192,6 +192,13 @@ def storage() -> Response:
     """How long the disk lasts, and the limits of pictures and clips."""
     options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
     return _page("storage.html", options=options, unused=unused)
+
+
+@blp.get("/notifications")
+def notifications() -> Response:
+    """Who is told what, and what became of the last messages."""
+    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
+    return _page("notifications.html", options=options, unused=unused)
 
 
 @blp.get("/homeassistant")

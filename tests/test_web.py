@@ -12,7 +12,7 @@ from tests.posting import post_camera
 from tests.problems import assert_problem
 
 STATIC = PROJECT / "app" / "static"
-PAGES = ("/", "/events", "/storage", "/homeassistant")
+PAGES = ("/", "/events", "/storage", "/notifications", "/homeassistant")
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 
 

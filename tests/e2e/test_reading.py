@@ -52,6 +52,7 @@ PATHS = (
     "/",
     "/events",
     "/homeassistant",
+    "/notifications",
     "/cameras/{camera}",
 )
 # What a query must hold, by path.

@@ -1,0 +1,146 @@
+/** The page of notifications: who is told what, and what became of the last messages. */
+
+import { read, send } from "./api.js";
+import { formOf, guarded, opened } from "./dialog.js";
+import { announce, el, mayWrite, moment, words } from "./element.js";
+
+const KINDS = {
+  camera_online: "A camera is online",
+  camera_offline: "A camera is offline",
+  camera_error: "A camera's folder cannot be read",
+  moment_started: "Uploads begin after a pause",
+  detection: "Something is detected",
+  event: "An event happens",
+  event_reviewed: "An event is reviewed",
+  storage_low: "Little space is left",
+  storage_ok: "There is enough space again",
+};
+const STATES = { waiting: "Waiting", delivered: "Delivered", given_up: "Given up" };
+// How many of the last messages of each rule are shown.
+const LAST = 3;
+// A test answers within 15 seconds.
+const TEST_PATIENCE_MS = 25_000;
+
+const part = (id) => document.querySelector(`#${id}`);
+const path = (rule) => `/api/notifications/${rule.id}`;
+
+/** Loads the rules and their last messages and shows them. */
+async function show() {
+  try {
+    const { notifications } = await read("/api/notifications");
+    const cards = await Promise.all(notifications.map(card));
+    part("trouble").replaceChildren();
+    part("rules").replaceChildren(...cards);
+    if (!cards.length) part("rules").append(el("li", {}, "Nobody is told anything yet."));
+  } catch (problem) {
+    const again = el("button", { type: "button", click: show }, "Try again");
+    part("trouble").replaceChildren(`${problem.detail ?? problem} `, again);
+  }
+}
+
+async function card(rule) {
+  const query = `notification_id=${rule.id}&limit=${LAST}&count=false`;
+  const { deliveries } = await read(`/api/deliveries?${query}`);
+  const kinds = rule.kinds.map((kind) => KINDS[kind]).join(", ");
+  return el("li", {},
+    el("h3", {}, words(rule.name)),
+    el("p", {}, rule.enabled ? "" : "Switched off. ", words(rule.url)),
+    el("p", {}, `${kinds}.`),
+    deliveries.length ? el("ul", {}, ...deliveries.map(message)) : el("p", {}, "No message yet."),
+    mayWrite && choices(rule));
+}
+
+function message({ kind, created_at: at, state, error }) {
+  const why = error && state !== "delivered" ? `: ${error}` : "";
+  return el("li", {}, moment(at), ` ${KINDS[kind]}. ${STATES[state]}${why}`);
+}
+
+function choices(rule) {
+  const failed = el("p", { class: "error", role: "alert" });
+  const button = (text, work) => el("button", { type: "button",
+    click: (event) => guarded(event.currentTarget, failed, work) }, text);
+  const toggle = async () => {
+    await send(path(rule), "PATCH", { enabled: !rule.enabled });
+    return told(`${rule.name} is switched ${rule.enabled ? "off" : "on"}.`);
+  };
+  const test = async () => {
+    const answer = JSON.parse(await send(`${path(rule)}/test`, "POST", undefined, TEST_PATIENCE_MS));
+    failed.textContent = answer.ok ? "" : `The test failed: ${answer.error}.`;
+    if (answer.ok) announce(`The test message for ${rule.name} was taken.`);
+  };
+  return el("div", {}, el("p", { class: "choices" },
+    button("Test", test), button(rule.enabled ? "Switch off" : "Switch on", toggle),
+    button("Change", () => ask("Change this notification", rule)),
+    button("Delete", () => askToDelete(rule))), failed);
+}
+
+async function told(text) {
+  await show();
+  announce(text);
+}
+
+/** Opens the form for a rule, a new one where it has no id. */
+function ask(title, rule) {
+  const kinds = el("select", { name: "kinds", id: "f-kinds", multiple: true,
+    size: Object.keys(KINDS).length, "aria-describedby": "e-kinds" },
+  ...Object.entries(KINDS).map(([kind, text]) =>
+    el("option", { value: kind, selected: rule.kinds.includes(kind) }, text)));
+  const save = async (body) => {
+    const fields = {
+      name: body.name,
+      url: body.url,
+      kinds: [...kinds.selectedOptions].map((option) => option.value),
+      cooldown_seconds: Number(body.cooldown_seconds),
+      with_picture: "with_picture" in body,
+    };
+    const [to, method] = rule.id ? [path(rule), "PATCH"] : ["/api/notifications", "POST"];
+    const { secret } = JSON.parse(await send(to, method, fields));
+    dialog.close();
+    await told(`${body.name} is saved.`);
+    if (secret) showSecret(secret);
+  };
+  const content = [
+    field("name", "Name", {}, rule.name),
+    field("url", "URL of a webhook, or of Apprise", { inputmode: "url" }, rule.url),
+    labelled("kinds", "What is told", kinds),
+    field("cooldown_seconds", "Seconds without a message after one", { type: "number", min: 0 },
+      rule.cooldown_seconds),
+    el("p", { class: "check" }, el("input", { type: "checkbox", name: "with_picture",
+      id: "f-with_picture", checked: rule.with_picture, "aria-describedby": "e-with_picture" }),
+    el("label", { for: "f-with_picture" }, "With the picture, where Apprise can attach it"),
+    el("span", { class: "error", id: "e-with_picture" })),
+  ];
+  const dialog = opened(title, formOf(content, "Save", save).form);
+}
+
+function showSecret(secret) {
+  const close = (event) => event.currentTarget.closest("dialog").close();
+  opened("The secret of this notification",
+    el("p", {}, "A webhook's messages are signed with it. It is shown only this once."),
+    el("p", {}, el("code", {}, secret)),
+    el("p", { class: "choices" }, el("button", { type: "button", click: close }, "Close")));
+}
+
+function askToDelete(rule) {
+  const remove = async () => {
+    await send(path(rule), "DELETE");
+    dialog.close();
+    return told(`${rule.name} is deleted.`);
+  };
+  const text = el("p", {}, words(rule.name), " and its messages will be deleted.");
+  const dialog = opened("Delete this notification?", formOf([text], "Delete", remove).form);
+}
+
+function field(name, label, attributes, value) {
+  return labelled(name, label, el("input", { name, id: `f-${name}`, dir: "auto",
+    autocomplete: "off", "aria-describedby": `e-${name}`, value, ...attributes }));
+}
+
+function labelled(name, label, input) {
+  return el("p", {}, el("label", { for: `f-${name}` }, label), input,
+    el("span", { class: "error", id: `e-${name}` }));
+}
+
+part("add")?.addEventListener("click", () => ask("Add a notification",
+  { name: "", url: "", kinds: [], cooldown_seconds: 0, with_picture: false }));
+show();
