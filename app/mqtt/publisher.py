@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # How long one call of `tick` waits for the broker, or before it tries again to connect.
 TURN_SECONDS = 0.15
 # The pauses between two attempts to connect: the first, and the longest.
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 # A detection or event that has waited longer for the broker is not published any more.
 MOST_AGE_SECONDS = 60.0
 # Of more that wait, the oldest are left out: 200 detections a second for a minute.
