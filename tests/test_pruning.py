@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -852,3 +853,45 @@ def test_storage_that_does_not_answer_costs_no_other_camera_its_turn(
     body = client.post(URL).get_json()
     assert [row["pictures"] for row in body["cameras"]] == [4, 0]
     assert len(files(base, "garden")) == 4
+
+
+@pytest.mark.slow
+def test_folders_that_are_swapped_for_links_all_the_time_lose_nothing(
+    client, camera, base, tmp_path
+):
+    """The same names lie behind the link; only what lies in the camera's own folder may go."""
+    day, aside, outside = base / "front/day", base / "aside", tmp_path / "outside"
+    for n in range(30):
+        upload(tmp_path, f"{n}.jpg", 9 + n, folder="outside")
+        upload(base, f"day/{n}.jpg", 9 + n)
+    for name in ("now.jpg", "day/stays.txt"):
+        upload(base, name, 0)
+    keep(client, keep_days=1)
+    is_over, swaps, gone = threading.Event(), [], 0
+
+    def swap():
+        while not is_over.is_set():
+            day.rename(aside)
+            os.symlink(outside, day)
+            time.sleep(0.001)
+            day.unlink()
+            aside.rename(day)
+            swaps.append(time.sleep(0.001))
+
+    thread, own = threading.Thread(target=swap), os.open(day, os.O_RDONLY)
+    thread.start()
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and (not gone or len(swaps) < 100):
+            gone += client.post(URL).get_json()["pictures"]
+            for n in range(30):
+                os.close(os.open(f"{n}.jpg", os.O_WRONLY | os.O_CREAT, dir_fd=own))
+                os.truncate(f"/proc/self/fd/{own}/{n}.jpg", 7)
+                os.utime(f"{n}.jpg", (1e9 + n, 1e9 + n), dir_fd=own)
+    finally:
+        is_over.set()
+        thread.join()
+        os.close(own)
+    assert swaps
+    assert gone
+    assert len(os.listdir(outside)) == 30
