@@ -1,7 +1,7 @@
 /** The page of notifications: who is told what, and what became of the last messages. */
 
 import { read, send } from "./api.js";
-import { formOf, guarded, opened } from "./dialog.js";
+import { closeDialog, formOf, guarded, opened } from "./dialog.js";
 import { announce, el, mayWrite, moment, words } from "./element.js";
 
 const KINDS = {
@@ -86,9 +86,7 @@ function ask(title, rule) {
   ...Object.entries(KINDS).map(([kind, text]) =>
     el("option", { value: kind, selected: rule.kinds.includes(kind) }, text)));
   const save = async (body) => {
-    const fields = {
-      name: body.name,
-      url: body.url,
+    const fields = { ...body,
       kinds: [...kinds.selectedOptions].map((option) => option.value),
       cooldown_seconds: Number(body.cooldown_seconds),
       with_picture: "with_picture" in body,
@@ -114,11 +112,10 @@ function ask(title, rule) {
 }
 
 function showSecret(secret) {
-  const close = (event) => event.currentTarget.closest("dialog").close();
   opened("The secret of this notification",
     el("p", {}, "A webhook's messages are signed with it. It is shown only this once."),
     el("p", {}, el("code", {}, secret)),
-    el("p", { class: "choices" }, el("button", { type: "button", click: close }, "Close")));
+    el("p", { class: "choices" }, el("button", { type: "button", click: closeDialog }, "Close")));
 }
 
 function askToDelete(rule) {
