@@ -1,7 +1,8 @@
 /** Which day, moment and picture does the address of the page name? */
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)$/i;
+// Not of the first and the last year of the API, whose first and last day have no neighbour.
+const DAY = /^(?!000[01]|9999)\d{4}-\d\d-\d\d$/;
+const MOMENT = /^(?!000[01]|9999)\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)$/i;
 
 /** The address of this page with a picture, or what was nearest to a moment, or a day. */
 export function addressOf({ day, taken_at: at, id: picture }) {

@@ -174,6 +174,9 @@ def test_a_day_without_uploads_says_so_and_leads_to_its_neighbours(page, box):
     assert page.violations() == []
     press(page, "Previous day")
     expect(caption(page)).to_contain_text("23 00:12:30")
+    for beyond in ("day=9999-12-31", "day=0001-01-01", "at=9999-12-31T23:59:59Z"):
+        page.goto(f"{box.front}?{beyond}")
+        expect(page.locator("#viewer")).to_contain_text("Nothing was uploaded on this day.")
     page.goto(add(box, "Nobody", "empty"))
     expect(page.locator("#viewer")).to_contain_text("The camera's folder does not exist")
     (box.base / "empty").mkdir()
