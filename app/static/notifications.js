@@ -39,8 +39,8 @@ async function show() {
 }
 
 async function card(rule) {
-  const query = `notification_id=${rule.id}&limit=${LAST}&count=false`;
-  const { deliveries } = await read(`/api/deliveries?${query}`);
+  const { deliveries } = await read(
+    `/api/deliveries?notification_id=${rule.id}&limit=${LAST}&count=false`);
   const kinds = rule.kinds.map((kind) => KINDS[kind]).join(", ");
   return el("li", {},
     el("h3", {}, words(rule.name)),
@@ -119,11 +119,8 @@ function showSecret(secret) {
 }
 
 function askToDelete(rule) {
-  const remove = async () => {
-    await send(path(rule), "DELETE");
-    dialog.close();
-    return told(`${rule.name} is deleted.`);
-  };
+  const remove = () => send(path(rule), "DELETE").then(() => dialog.close())
+    .then(() => told(`${rule.name} is deleted.`));
   const text = el("p", {}, words(rule.name), " and its messages will be deleted.");
   const dialog = opened("Delete this notification?", formOf([text], "Delete", remove).form);
 }
