@@ -103,6 +103,12 @@ BY_ID = ("GET",) * 4 + (
 )
 
 
+def _status(answer: requests.Response) -> str:
+    """The status; a folder is busy where the machine is slow, or several want frames of clips."""
+    is_busy = answer.status_code == 503 and answer.json()["code"] == "folder_busy"
+    return "busy" if is_busy else str(answer.status_code)
+
+
 def use_by_id(url: str, cameras: list[tuple[str, str, str]], number: int) -> Counter[str]:
     """Responses to requests of pictures and clips by their ids, and how many have foreign bytes.
 
@@ -115,7 +121,7 @@ def use_by_id(url: str, cameras: list[tuple[str, str, str]], number: int) -> Cou
         method, _, rest = BY_ID[turn // len(cameras) % len(BY_ID)].partition(" ")
         if not method or not known.get(camera):
             answer = session.get(pictures, timeout=20)
-            seen[f"list {answer.status_code}"] += 1
+            seen[f"list {_status(answer)}"] += 1
             if answer.status_code == 200:
                 known[camera] = answer.json()["pictures"] or known.get(camera, [])
             continue
@@ -128,7 +134,7 @@ def use_by_id(url: str, cameras: list[tuple[str, str, str]], number: int) -> Cou
         except requests.ConnectionError:  # a clip that changed while it was sent
             seen["closed"] += 1
             continue
-        seen[f"{method} {rest} {answer.status_code}"] += 1
+        seen[f"{method} {rest} {_status(answer)}"] += 1
         seen["foreign"] += OUTSIDE[-100:] in answer.content or b"OUTSIDE" in answer.content
         if answer.status_code == 204:
             known[camera] = []
@@ -172,8 +178,7 @@ def test_nothing_outside_is_read_kept_or_deleted_by_an_id(server, processes, cam
         assert swaps.get() > number / 10
     assert seen.pop("foreign", 0) == 0
     assert {path: path.read_bytes() for path in server.folder.glob("outside/**/*.*")} == outside
-    # Several ask for frames of clips, which are made one at a time.
-    assert {name for name in seen if " 5" in name} <= {"GET ?thumbnail=1 503"}, seen
+    assert not [name for name in seen if " 5" in name], seen
     succeeded = {"GET  200", "GET ?width=20 200", "PUT keep 200", "DELETE keep 200", "DELETE  204"}
     assert succeeded <= seen.keys(), seen
     print(seen)
