@@ -200,14 +200,14 @@ def assert_exact(world):
         assert real["bytes"] == sum(file.size for file in files if file.path in gone)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(WORLD)
 def test_exactly_what_the_rules_say_goes(world):
     assert_exact(world)
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WORLD)
 def test_exactly_what_the_rules_say_goes_in_many_boxes(world):
     assert_exact(world)
