@@ -64,7 +64,8 @@ function choices(rule) {
     return told(`${rule.name} is switched ${rule.enabled ? "off" : "on"}.`);
   };
   const test = async () => {
-    const answer = JSON.parse(await send(`${path(rule)}/test`, "POST", undefined, TEST_PATIENCE_MS));
+    const to = `${path(rule)}/test`;
+    const answer = JSON.parse(await send(to, "POST", undefined, TEST_PATIENCE_MS));
     failed.textContent = answer.ok ? "" : `The test failed: ${answer.error}.`;
     if (answer.ok) announce(`The test message for ${rule.name} was taken.`);
   };
