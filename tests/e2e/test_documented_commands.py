@@ -35,6 +35,7 @@ DIFFERS = (
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"curl/[\d.]+", "curl/VERSION"),
     (r"nvr_[\w-]{43}", "TOKEN"),
+    (r"whsec_[\w+/=]+", "SECRET"),
     (r": [\d,]+ bytes", ": N bytes"),
 )
 
