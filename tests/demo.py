@@ -1,6 +1,7 @@
 """What does the service do? Two cameras upload by FTP, and curl fetches their pictures.
 
-Then it looks back at a night, and asks what retention would delete.
+Then it looks back at a night, asks what retention would delete, and is told of an event by a
+webhook and, where mosquitto is installed, by MQTT.
 """
 
 import json
@@ -10,13 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ftplib import FTP
 from pathlib import Path
 
+from tests.e2e.broker import MOSQUITTO, Mosquitto, Reader
 from tests.e2e.ftp import PASSWORD, ftp_client, ftp_server, store
 from tests.e2e.server import Server
 from tests.pictures import picture
+from tests.receivers import Received, receiving
 
 DEADLINE_SECONDS = 30
 # When the front door camera took its pictures of the night, in UTC.
@@ -27,6 +31,8 @@ ROW = """| grep -o '"id[^}]*'"""
 TAKEN = """| grep -o '"taken_at[^,]*'"""
 MOMENTS = """| grep -o '"start[^,]*,[^,]*,[^,]*'"""
 LIMIT = """| grep -o '"keep_days[^,]*'"""
+SECRET = """| grep -o '"secret[^}]*'"""
+NUMBER = """| grep -o '"id[^,]*'"""
 CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 FETCH = "curl -s -OJ -w '%{{http_code}} %{{content_type}}\\n' $NVR/api/cameras/${}/snapshot"
 
@@ -138,6 +144,38 @@ def ask_retention(shell: Shell) -> None:
     print()
 
 
+def tell(shell: Shell, reader: Reader | None) -> None:
+    """Post an event, and show the webhook and the MQTT message that tell of it."""
+    print("# somebody is at the door: who is told, and what?")
+    camera_id = shell.environ["FRONT"]
+    with receiving() as receiver:
+        rule = json.dumps({"name": "Hallway", "url": receiver.url, "kinds": ["event"]})
+        shell.run(f"curl -s $NVR/api/notifications --json '{rule}' {SECRET}")
+        event = {"camera_id": camera_id, "started_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        body = json.dumps(event | {"risk_score": 70, "summary": "Somebody at the door"})
+        shell.run(f"curl -s $NVR/api/events --json '{body}' {NUMBER}")
+        show_webhook(receiver.wait_for(1)[0])
+    show_mqtt(reader, f"nvr/{camera_id}/event")
+    print()
+
+
+def show_webhook(received: Received) -> None:
+    """Print a webhook's request as it came."""
+    print(f"webhook> POST {received.path}")
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        print(f"webhook> {name}: {received.headers[name]}")
+    print(f"webhook> {received.body.decode().rstrip()}")
+    expect(received.message["data"]["event"]["risk_level"], "high", "the risk level")
+
+
+def show_mqtt(reader: Reader | None, topic: str) -> None:
+    """Print the message that came on the topic."""
+    if reader is None:
+        print("mqtt> mosquitto is not installed: install it to see the message of MQTT")
+    else:
+        print(f"mqtt> {topic} {reader.wait(topic).payload.decode()}")
+
+
 def say(camera: FTP, command: str, frame: bytes) -> None:
     """Upload, and print the command as an FTP client would."""
     print(f"ftp> {command}\n{store(camera, command.removeprefix('STOR '), frame)}")
@@ -160,7 +198,12 @@ def expect(actual: object, wanted: object, what: str) -> None:
 
 def show(folder: Path) -> None:
     """Run the whole demonstration with data in ``folder``."""
-    with Server(folder) as server, ftp_server(server.base, "front_door", "garden") as port:
+    with ExitStack() as stack:
+        broker = stack.enter_context(Mosquitto(folder)) if MOSQUITTO else None
+        settings = {"NVR_MQTT_URL": broker.url} if broker else {}
+        server = stack.enter_context(Server(folder, **settings))
+        reader = stack.enter_context(Reader(broker.port)) if broker else None
+        port = stack.enter_context(ftp_server(server.base, "front_door", "garden"))
         shell = Shell(folder / "here")
         shell.note("NVR", server.url)
         register(shell, "FRONT", "Front Door", "front_door")
@@ -176,6 +219,7 @@ def show(folder: Path) -> None:
         upload_night(shell, port)
         look_back(shell)
         ask_retention(shell)
+        tell(shell, reader)
         shell.run("curl -s -o /dev/null -w '%{http_code}\\n' -X DELETE $NVR/api/cameras/$GARDEN")
         gone = json.loads(shell.run("curl -s $NVR/api/cameras/$GARDEN/snapshot"))
         expect(gone.get("code"), "camera_not_found", "the code")
@@ -190,7 +234,7 @@ def main() -> str | None:
     try:
         with tempfile.TemporaryDirectory(prefix="nvr-demo-") as folder:
             show(Path(folder))
-    except Differs as difference:
+    except (Differs, AssertionError) as difference:
         return f"the demo failed: {difference}"
     return None
 

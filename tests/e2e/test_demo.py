@@ -29,16 +29,18 @@ def run(tmp_path, **environ):
 
 
 @needs_curl
-def test_it_shows_two_cameras_their_last_pictures_and_a_night(tmp_path):
+def test_it_shows_two_cameras_a_night_and_who_is_told_of_an_event(tmp_path):
     done = run(tmp_path, NVR_FOSCAM_BASE_PATH="/nowhere", NVR_LOG_LEVEL="nonsense")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) <= 70
+    assert len(lines) <= 80
     assert str(tmp_path) not in done.stdout
-    assert len([line for line in lines if line.startswith("$ curl ")]) == 14
+    assert len([line for line in lines if line.startswith("$ curl ")]) == 16
     assert len([line for line in lines if line.startswith("ftp> STOR ")]) == 4
     assert lines.count("200 image/jpeg") == 3
     assert len(re.findall(r": [\d,]+ bytes, the last upload", done.stdout)) == 2
+    assert lines.count("webhook> POST /hook") == 1
+    assert len([line for line in lines if line.startswith("mqtt> ")]) == 1
     assert '"code":"camera_not_found"' in lines[-1]
     assert list(tmp_path.iterdir()) == []
 
@@ -68,3 +70,8 @@ def test_a_difference_is_one_clear_line(tmp_path, monkeypatch, capsys):
 def test_without_curl_it_says_so(monkeypatch):
     monkeypatch.setattr(demo.shutil, "which", lambda _: None)
     assert "install curl" in demo.main()
+
+
+def test_without_mosquitto_it_says_so(capsys):
+    demo.show_mqtt(None, "nvr/1/event")
+    assert "mosquitto is not installed" in capsys.readouterr().out
