@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -24,12 +25,25 @@ from tests.pictures import picture, put
 from tests.problems import assert_problem
 from tests.receivers import receiving, status
 from tests.rows import entries_of
+from tests.test_deliveries import wait_until
 
 # Apprise imports services whose packages use what Python is about to remove.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 NTFY = "ntfy://joe:pa55word@127.0.0.1:{port}/T0PIC"
 AT = "2025-12-23T12:00:00.000000Z"
 CAMERA = {"id": "1", "name": "Tür"}
+# Stands for the script that sends: for a URL with the scheme `hang` it waits until the folder that
+# the URL names holds the file `go_on`.
+HANGING = """
+import json, os, pathlib, sys, time
+
+scheme, _, folder = json.load(sys.stdin)["url"].partition("://")
+if scheme == "hang":
+    pathlib.Path(folder, f"{os.getpid()}.hangs").touch()
+    while not pathlib.Path(folder, "go_on").exists():
+        time.sleep(0.05)
+print('{"ok": true, "status": null}')
+"""
 
 
 class Mailbox:
@@ -148,6 +162,28 @@ def test_apprise_runs_in_a_process_of_its_own_and_only_so_long(client, monkeypat
         ended.set()
     out, err = capfd.readouterr()
     assert "pa55word" not in out + err
+
+
+@pytest.mark.slow
+def test_many_receivers_that_hang_delay_neither_another_nor_the_check_of_a_url(
+    tmp_path, monkeypatch
+):
+    script, go_on, many = tmp_path / "script.py", tmp_path / "go_on", 20
+    script.write_text(HANGING)
+    monkeypatch.setattr(apprise_sender, "SCRIPT", script)
+    with ThreadPoolExecutor(many) as pool:
+        sent = [
+            pool.submit(apprise_sender.send, f"hang://{tmp_path}", "a", "b", None)
+            for _ in range(many)
+        ]
+        try:
+            wait_until(lambda: len([*tmp_path.glob("*.hangs")]) == many)
+            assert apprise_sender.send("ntfy://topic", "a", "b", None).ok
+            assert apprise_sender.knows("ntfy://topic")
+            assert not any(each.done() for each in sent)
+        finally:
+            go_on.touch()
+    assert all(each.result().ok for each in sent)
 
 
 @pytest.mark.slow

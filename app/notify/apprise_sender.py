@@ -14,8 +14,9 @@ from .webhook import TEMPORARY, Outcome
 SCRIPT = PACKAGE / "notify" / "apprise_process.py"
 NOT_INSTALLED = 3
 SEND_SECONDS, CHECK_SECONDS = 30.0, 12.0
-# A process takes about 35 MiB.
-MOST_PROCESSES = 8
+# Of messages, at the same time, so that even many receivers that hang delay no other; while it
+# hangs, each occupies a process of about 35 MiB.
+MOST_PROCESSES = 32
 _free = threading.BoundedSemaphore(MOST_PROCESSES)
 
 
@@ -34,7 +35,8 @@ def send(url: str, title: str, text: str, picture: bytes | None) -> Outcome:
     if picture is not None:
         request |= {"picture": base64.b64encode(picture).decode(), "name": "picture.jpg"}
     try:
-        answer = _ask(request, SEND_SECONDS)
+        with _free:
+            answer = _ask(request, SEND_SECONDS)
     except NotInstalled:
         return Outcome(error="Apprise is not installed")
     except TimeoutError:
@@ -51,18 +53,17 @@ def _ask(request: Row, seconds: float) -> Row:
     """What the process answers. Its error output may hold secrets, so nobody reads it."""
     command = [sys.executable, "-P", str(SCRIPT)]
     given = json.dumps(request).encode()
-    with _free:
-        try:
-            done = subprocess.run(  # noqa: S603 # nosec B603
-                command,
-                input=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
+    try:
+        done = subprocess.run(  # noqa: S603 # nosec B603
+            command,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
     if done.returncode == NOT_INSTALLED:
         raise NotInstalled
     if done.returncode:
