@@ -55,6 +55,11 @@ def test_a_change_of_the_server_runs_the_bad_clients():
     assert "tests/e2e/test_bad_clients.py" in choice["chosen"](["app/server/main.py"])
 
 
+@pytest.mark.parametrize("path", ["app/pictures/listing.py", "app/notify/rules.py"])
+def test_a_change_of_what_pages_show_runs_the_tests_of_the_pages(path):
+    assert "tests/e2e/pages/" in choice["chosen"]([path])
+
+
 @pytest.mark.parametrize("commit", [[], ["0" * 40]])
 def test_all_tests_run_where_the_change_is_unknown(commit):
     done = subprocess.run(
