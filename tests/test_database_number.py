@@ -141,6 +141,45 @@ def test_a_copy_from_before_a_run_is_told_also_after_a_crash(service, used, path
     assert reason(service) == "restored"
 
 
+def keep_url(client, base):
+    """Where to keep the only picture of a new camera."""
+    (base / "garden").mkdir()
+    (base / "garden/a.jpg").write_bytes(b"picture")
+    pictures = f"/api/cameras/{post_camera(client)['id']}/pictures"
+    return f"{pictures}/{client.get(pictures).get_json()['pictures'][0]['id']}/keep"
+
+
+@pytest.mark.parametrize("is_kept_before", [False, True])
+def test_a_copy_from_before_a_picture_was_kept_or_released_is_told_also_after_a_crash(
+    service, used, path, tmp_path, base, is_kept_before
+):
+    copy = str(tmp_path / "copy.db")
+    with service(ends_in_order=False) as app:
+        client = app.test_client()
+        url = keep_url(client, base)
+        if is_kept_before:
+            client.put(url)
+        copied(path, copy)
+        answer = client.delete(url) if is_kept_before else client.put(url)
+        assert answer.get_json()["kept"] is not is_kept_before
+        assert suspension.reason(app) is None
+    put(copy, path)
+    assert reason(service) == "restored"
+
+
+def test_a_picture_can_be_kept_where_no_number_can_be_written(service, used, base, monkeypatch):
+    with service(ends_in_order=False) as app:
+        client = app.test_client()
+        url = keep_url(client, base)
+        monkeypatch.setattr(files, "replace_text", no_space)
+        assert client.put(url).get_json()["kept"]
+        assert suspension.reason(app) is None
+
+
+def no_space(*_, **__):
+    raise OSError(28, "No space left on device")
+
+
 def test_a_database_that_begins_anew_beside_the_old_number_is_told(service, used, path):
     os.unlink(path)
     assert reason(service) == "restored"
@@ -262,12 +301,9 @@ def crash_after(monkeypatch, writes):
 
 
 def test_a_number_that_cannot_be_written_changes_nothing(service, used, path, monkeypatch):
-    def fail(*_, **__):
-        raise OSError(28, "No space left on device")
-
     with service(ends_in_order=False) as app:
         before = RetentionFact.find(name="number")
-        monkeypatch.setattr(files, "replace_text", fail)
+        monkeypatch.setattr(files, "replace_text", no_space)
         with pytest.raises(OSError, match="No space"):
             database_number.renew()
         assert RetentionFact.find(name="number") == before

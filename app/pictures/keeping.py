@@ -9,7 +9,7 @@ from .. import clock
 from ..db import writer
 from ..models import Camera, KeptPicture, NotFound, Row
 from ..models.pictures import IndexedPicture
-from ..services import audit
+from ..services import audit, database_number
 from ..services.audit import Caller
 from ..storage import safe_open
 from ..storage.names import as_text, reading
@@ -52,9 +52,12 @@ def _set_kept(
             if write(index, Batch(index.row()["version"], changes, {}, 0)) is None:
                 raise NotFound("picture")  # the camera has another folder now
             _record("picture_kept" if row.kept else "picture_released", camera, row, by)
+            # A copy of the database from before does not know the mark.
+            database_number.renew_in_change()
 
         if row != before:
             writer.run(change)
+            database_number.settle()
 
 
 def delete(pictures: PictureIndex, camera_id: str, picture_id: str, by: Caller) -> None:

@@ -1,8 +1,9 @@
 """Is this the database that was here before? A number in it and one in a file beside it tell.
 
 Both change when the service starts and stops, with each run of retention, and when a person names
-a limit of pictures, so that an older copy of the database has another number than the file. The
-file has the present number and, while it changes, the next one: the process may end at any moment.
+a limit of pictures, keeps a picture or releases it, so that an older copy of the database has
+another number than the file. The file has the present number and, while it changes, the next one:
+the process may end at any moment.
 """
 
 import logging
@@ -33,6 +34,14 @@ def renew() -> None:
     """Change the number, unless the database is another one. Raises `OSError`."""
     writer.run(_renew_if_same)
     settle()
+
+
+def renew_in_change() -> None:
+    """The same inside a change; `settle` must follow. Logs where the file cannot be written."""
+    try:
+        _renew_if_same()
+    except OSError:
+        log.exception("the number beside the database could not be changed")
 
 
 def resume() -> None:
