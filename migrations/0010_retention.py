@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from peewee import ForeignKeyField, Model, TextField
 
 INDEX = ("camera_id", "entered_at", "started_at", "ended_at")
+CHANGED_FOLDER = "$.changes.folder_path"
 # The last change of a camera's folder that the audit log has. Without one, the camera's creation;
 # where the log has lost that too, entries are missing before its oldest one.
 FOLDERS = (
     "INSERT INTO camera_retention (camera_id, folder_since) SELECT id, coalesce("
     "(SELECT max(timestamp) FROM audit_entry WHERE resource_id = camera.id "
-    "AND action = 'camera_updated' AND json_type(details, '$.changes.folder_path') IS NOT NULL), "
+    "AND action = 'camera_updated' AND json_type(details, ?) IS NOT NULL), "
     "(SELECT max(created_at, timestamp) FROM audit_entry "
     "WHERE resource_id = camera.id AND action = 'camera_created' LIMIT 1), "
     "max(created_at, coalesce((SELECT min(timestamp) FROM audit_entry), ?))) FROM camera"
@@ -49,4 +50,4 @@ def up(migrator, db):
     listed = ", ".join(f'"{column}"' for column in INDEX)
     name = f"event_{'_'.join(INDEX)}"
     db.execute_sql(f'CREATE INDEX "{name}" ON "event" ({listed}) WHERE reviewed = 0')
-    db.execute_sql(FOLDERS, (now,))
+    db.execute_sql(FOLDERS, (CHANGED_FOLDER, now))
