@@ -15,7 +15,10 @@ from tests.test_access import urls
 
 BODY = {"name": "Side", "folder_path": "side"}
 # The pages have a Content-Security-Policy of their own.
-PAGES = ("docs.page", "web.wall", "web.events", "web.storage", "web.camera", "web.asset")
+PAGES = (
+    *("docs.page", "web.wall", "web.events", "web.storage", "web.camera", "web.asset"),
+    *("web.notifications", "web.homeassistant"),
+)
 JSON_POLICY = "default-src 'none'; frame-ancestors 'none'"
 FORM = "application/x-www-form-urlencoded"
 # The headers that browsers send with a request that a page of another site has caused.

@@ -1,5 +1,6 @@
 """Does a job run again and again, also after it has failed?"""
 
+import errno
 import logging
 import threading
 
@@ -62,3 +63,22 @@ def test_a_stopped_job_ends_and_leaves_no_connection_open(app):
     job.stop()
     assert not job.is_alive()
     assert closed == [True]
+
+
+def test_a_full_disk_is_logged_in_one_line(caplog):
+    calls, done = [], threading.Event()
+
+    def work():
+        calls.append(None)
+        if len(calls) == 2:
+            done.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = Job("index", 0.001, work)
+    with caplog.at_level(logging.INFO):
+        job.start()
+        assert done.wait(5)
+        job.stop()
+    record = caplog.records[0]
+    assert record.exc_info is None
+    assert record.message.startswith("index failed ([Errno 28] No space left on device); it tries")

@@ -38,7 +38,8 @@ EXAMPLE_CREATE = {
     "enabled": True,
 }
 EXAMPLE_RULE = {"id": 1, **EXAMPLE_CREATE, "url": "https://hooks.example.org/***"}
-EXAMPLE_CREATED = EXAMPLE_RULE | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+EXAMPLE_KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+EXAMPLE_CREATED = EXAMPLE_RULE | {"secret": EXAMPLE_KEY}
 EXAMPLE_LIST = {"notifications": [EXAMPLE_RULE], "count": 1}
 EXAMPLE_UPDATE = {"enabled": False, "cooldown_seconds": 600}
 EXAMPLE_TRIAL = {"ok": True, "status": 204, "error": None}

@@ -1,12 +1,17 @@
 """What runs in the background? Jobs that are repeated, even after a failure."""
 
+import errno
 import logging
 import threading
 from collections.abc import Callable
 
-from ..db import database
+from ..db import database, failure_of
 
 log = logging.getLogger(__name__)
+
+# Failures of the disk or the database that need no traceback, because the message says it all.
+KNOWN_ERRORS = {errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+KNOWN_FAILURES = {"busy", "full", "read_only"}
 
 
 class Job(threading.Thread):
@@ -48,15 +53,23 @@ class Job(threading.Thread):
     def _call(self, step: Callable[[], object]) -> None:
         try:
             step()
-        except Exception:  # whatever fails now may succeed the next time
+        except Exception as error:  # whatever fails now may succeed the next time
             self.failures += 1
             self._in_a_row += 1
             if self._in_a_row == 1:
-                log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
+                self._log(error)
             return
         if self._in_a_row:
             log.info("%s works again after %s failures", self.name, self._in_a_row)
         self._in_a_row = 0
+
+    def _log(self, error: Exception) -> None:
+        is_known = getattr(error, "errno", None) in KNOWN_ERRORS
+        if is_known or failure_of(error) in KNOWN_FAILURES:
+            message = "%s failed (%s); it tries again in %s seconds"
+            log.error(message, self.name, error, self.seconds)
+        else:
+            log.exception("%s failed; it tries again in %s seconds", self.name, self.seconds)
 
     def ask_to_stop(self) -> None:
         """Stop the job after its current call, without waiting for that."""

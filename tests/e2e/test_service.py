@@ -98,6 +98,7 @@ def test_a_signal_stops_it_and_leaves_the_database_whole(server, how):
         "nvr.db",
         "nvr.db.lock",
         "nvr.db.monitor",
+        "nvr.db.number",
         "service.json",
         "stderr.log",
         "uploads",
