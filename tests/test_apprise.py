@@ -179,7 +179,7 @@ def test_many_receivers_that_hang_delay_neither_another_nor_the_check_of_a_url(
         try:
             wait_until(lambda: len([*tmp_path.glob("*.hangs")]) == many)
             assert apprise_sender.send("ntfy://topic", "a", "b", None).ok
-            assert apprise_sender.knows("ntfy://topic")
+            assert apprise_sender.can_send_to("ntfy://topic")
             assert not any(each.done() for each in sent)
         finally:
             go_on.touch()

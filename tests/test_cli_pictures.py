@@ -196,8 +196,8 @@ def test_a_second_export_copies_only_what_is_new(run, base, night, tmp_path):
 
 def test_files_that_go_meanwhile_are_counted(run, base, night, tmp_path, monkeypatch):
     class Listing(exporting.Listing):
-        def every(self, filters):
-            for row in super().every(filters):
+        def iterate(self, filters):
+            for row in super().iterate(filters):
                 if row.name in ("1.jpg", "clip.mp4"):
                     (base / "front" / row.path).unlink()
                 yield row

@@ -8,7 +8,7 @@ from app import clock
 from app.db import writer
 from app.models import Camera
 from app.notify import storage_watch
-from app.notify.storage_watch import LOW, OK, StorageWatch, judge
+from app.notify.storage_watch import LOW, OK, StorageWatch, decide
 from app.services import health
 from app.services.health import DEGRADED, HEALTHY, Check, Room
 from app.services.monitor import FAST_TICK_SECONDS, TICK_SECONDS
@@ -97,7 +97,7 @@ def test_without_an_enabled_rule_nothing_is_committed_early(client, camera, base
     ],
 )
 def test_space_is_enough_again_only_beyond_higher_limits(known, check, room, free, now):
-    assert judge(known, check, room, free, 100 * GIB) == now
+    assert decide(known, check, room, free, 100 * GIB) == now
 
 
 def test_low_space_is_told_once_and_then_that_there_is_enough(app, client, monkeypatch):

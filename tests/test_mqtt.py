@@ -102,7 +102,7 @@ def test_the_types_of_a_camera_are_the_most_frequent_of_30_days_and_stay_as_long
     types.count(TOPICS)
     first = types.names
     assert first == [f"old {number:02}" for number in range(MOST_TYPES)]
-    assert not types.may_count()
+    assert not types.is_count_due()
     post("another", "frequent", "frequent")
     types.count(TOPICS)
     assert types.names == sorted(["frequent", *first[:-1]])
@@ -186,7 +186,7 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch):
         made = Connection(broker, "nvr", "nvr/status", lambda message: None)
         deadline = time.monotonic() + 30
         while not made.loss and time.monotonic() < deadline:
-            made.turn(0.02)
+            made.run_loop(0.02)
         assert made.loss == "the broker does not answer"
         assert not made.is_ready
         made.close(0.01)

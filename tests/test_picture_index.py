@@ -87,7 +87,7 @@ class Service:
         return kept
 
     def rows(self, **filters):
-        return list(Listing(self.index.follow(self.camera)).every(Filters(**filters)))
+        return list(Listing(self.index.follow(self.camera)).iterate(Filters(**filters)))
 
     def step(self, rng):
         """What happens to the service between two requests: mostly nothing."""
@@ -408,7 +408,7 @@ def test_lists_counts_and_totals_agree_while_changes_are_written(service, base):
 
     def found():
         listing = Listing(service.index.of(service.camera))
-        listed = len(list(listing.every(Filters())))
+        listed = len(list(listing.iterate(Filters())))
         counts = listing.count(Filters()), listing.count(Filters(start_us=0))
         return {listed, *counts, listing.totals()["pictures"]}
 

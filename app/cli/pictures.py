@@ -61,7 +61,7 @@ def list_(camera: str, from_: datetime | None, to_: datetime | None, as_json: bo
     found, index = _followed(camera)
     rows = (
         shown(row, found["id"])
-        for row in Listing(index).every(Filters(_microseconds(from_), _microseconds(to_)))
+        for row in Listing(index).iterate(Filters(_microseconds(from_), _microseconds(to_)))
     )
     if as_json:
         _echo_json(rows)

@@ -89,7 +89,7 @@ class Connection:
         """Whether the broker has acknowledged most of what was published."""
         return len(self._waiting) < MOST_WAITING
 
-    def turn(self, seconds: float) -> None:
+    def run_loop(self, seconds: float) -> None:
         """Receive and send for up to ``seconds``."""
         code = self._client.loop(seconds)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -120,7 +120,7 @@ class Connection:
         if self.is_ready and not self.loss:
             self.publish(self._status, OFFLINE.encode(), retain=True)
             while self._waiting and not self.loss and time.monotonic() < deadline:
-                self.turn(0.05)
+                self.run_loop(0.05)
         self.abandon()
 
     def abandon(self) -> list[Message]:

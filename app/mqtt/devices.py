@@ -74,7 +74,7 @@ class Types:
         all_before = self.removed | {key: row["platform"] for key, row in before.items()}
         self.removed = {key: name for key, name in all_before.items() if key not in now}
 
-    def may_count(self) -> bool:
+    def is_count_due(self) -> bool:
         """Whether a type that is not among them may have become one of the most frequent."""
         is_old = time.monotonic() - self._counted_at >= RECOUNT_SECONDS
         return len(self.names) < MOST_TYPES or is_old
@@ -129,12 +129,12 @@ class Devices:
             self._publish_picture(connection)
         return cameras.keys() == self._published.keys()
 
-    def tells_of(self, camera_id: str, object_type: str, connection: Connection) -> bool:
+    def announce_type(self, camera_id: str, object_type: str, connection: Connection) -> bool:
         """Whether detections of this type are published; a new type is announced first."""
         if camera_id not in self._published:  # it has been deleted
             return False
         types = self._types[camera_id]
-        if object_type not in types.names and types.may_count():
+        if object_type not in types.names and types.is_count_due():
             types.count(self._topics)
             self._publish_config(self._cameras[camera_id], connection)
         return object_type in types.names

@@ -76,7 +76,7 @@ class Publisher(Observer):
         if connection is None:
             time.sleep(TURN_SECONDS)
             return
-        connection.turn(TURN_SECONDS)
+        connection.run_loop(TURN_SECONDS)
         if connection.loss:
             self._unacknowledged += connection.abandon()
             self._connection = None
@@ -119,14 +119,16 @@ class Publisher(Observer):
         if not self._devices.publish(connection):
             return
         for message in self._unacknowledged:
-            self._publish_young(message.at, message.topic, message.payload, connection)
+            self._publish_if_recent(message.at, message.topic, message.payload, connection)
         self._unacknowledged = []
         while self._waiting and connection.has_room:
             at, camera_id, name, object_type, payload = self._waiting.popleft()
-            if object_type is None or self._devices.tells_of(camera_id, object_type, connection):
-                self._publish_young(at, self._topics.of(camera_id, name), payload, connection)
+            if object_type is None or self._devices.announce_type(
+                camera_id, object_type, connection
+            ):
+                self._publish_if_recent(at, self._topics.of(camera_id, name), payload, connection)
 
-    def _publish_young(
+    def _publish_if_recent(
         self, at: float, topic: str, payload: bytes, connection: Connection
     ) -> None:
         if time.monotonic() - at <= MOST_AGE_SECONDS:

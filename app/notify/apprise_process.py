@@ -1,9 +1,10 @@
-"""How does Apprise send one message? In a process of its own, which this script is.
+"""How does Apprise send one message? This script does it, in a process of its own.
 
-So a service without such a rule loads nothing of it, and a receiver that hangs is left after a
-time: Apprise's own limit is one for each wait. Reads a JSON object from stdin and writes one to
-stdout. ``url``; ``title`` and ``text``, without which the URL is only checked; ``picture``, in
-base64, and its ``name``. Answers ``ok`` and ``status``, that of HTTP where Apprise names one.
+So a service without such a rule does not load Apprise, and a receiver that hangs can be given up
+by ending the process: Apprise itself limits only each single wait. The script reads a JSON object
+from stdin: ``url``; ``title`` and ``text``, without which the URL is only checked; ``picture``, in
+base64, and its ``name``. It writes one to stdout: ``ok``, and ``status``, the HTTP status where
+Apprise logs one.
 """
 
 import base64

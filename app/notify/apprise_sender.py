@@ -1,4 +1,4 @@
-"""How does a message reach a service that Apprise knows? Through `apprise_process`."""
+"""How is a message sent by Apprise? By a process that runs `apprise_process`."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from ..layout import PACKAGE
 from ..models import Row
 from .webhook import TEMPORARY, Outcome
 
-# Not imported, because that would import Apprise: the script and its exit status.
+# The script and its exit status. It is not imported, because that would import Apprise.
 SCRIPT = PACKAGE / "notify" / "apprise_process.py"
 NOT_INSTALLED = 3
 SEND_SECONDS, CHECK_SECONDS = 30.0, 12.0
@@ -21,10 +21,10 @@ _free = threading.BoundedSemaphore(MOST_PROCESSES)
 
 
 class NotInstalled(Exception):
-    """Apprise, which belongs to an extra of the service, is not installed."""
+    """Apprise is not installed. It belongs to the extra `notify`."""
 
 
-def knows(url: str) -> bool:
+def can_send_to(url: str) -> bool:
     """Whether Apprise can send to this URL. Raises `NotInstalled` and `TimeoutError`."""
     return bool(_ask({"url": url}, CHECK_SECONDS)["ok"])
 
@@ -50,7 +50,7 @@ def send(url: str, title: str, text: str, picture: bytes | None) -> Outcome:
 
 
 def _ask(request: Row, seconds: float) -> Row:
-    """What the process answers. Its error output may hold secrets, so nobody reads it."""
+    """Run the process and return its answer. Its stderr may hold secrets, so it is discarded."""
     command = [sys.executable, "-P", str(SCRIPT)]
     given = json.dumps(request).encode()
     try:

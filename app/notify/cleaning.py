@@ -1,4 +1,4 @@
-"""Which messages and cool-downs are so old that they are deleted?"""
+"""When are old messages and cool-downs deleted?"""
 
 import logging
 import time
@@ -37,7 +37,7 @@ class Cleaning:
 
 
 def delete_some() -> int:
-    """Delete cool-downs that are over and the oldest messages; return how many messages."""
+    """Delete cool-downs that have ended, and old messages; return how many messages."""
     now = clock.now()
     for rule in Notification.listing():
         over = now - timedelta(seconds=rule["cooldown_seconds"])

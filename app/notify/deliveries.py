@@ -1,7 +1,7 @@
-"""How do the messages of the outbox reach their receivers? By the process that leads.
+"""How do the messages of the outbox reach their receivers? The process that leads delivers them.
 
-A receiver that has a message to try has a thread of its own, so that one that hangs delays no
-other. Between attempts it has none.
+While a message can be tried, its receiver has a thread of its own, so that a receiver that hangs
+delays no other. During the pause between two attempts it has no thread.
 """
 
 import logging
@@ -19,29 +19,31 @@ from .webhook import Outcome
 
 log = logging.getLogger(__name__)
 
-# Between two attempts, in seconds. A tick begins the next one, up to a second later.
+# The pause between two attempts, in seconds. The next tick, up to a second later, ends it.
 LEAST_PAUSE, MOST_PAUSE = 1.0, 58.0
 # After this many seconds of failing with one message, the next ones are tried too.
 PATIENCE_SECONDS = 600.0
-# So many failures in a row mean that the receiver takes nothing, rather than not this message.
+# After so many failures in a row the receiver is taken to refuse every message, not just one.
 MOST_PROBES = 3
 GIVE_UP_AFTER = timedelta(hours=24)
-# Attempts at the same time.
+# How many attempts run at the same time.
 MOST_THREADS = 64
 
-# Sends a message to the receiver of a rule: the rule and the row of `Delivery`.
+# Sends a message to the receiver of a rule. Its arguments: the rule, and the row of `Delivery`.
 Send = Callable[[Row, Row], Outcome]
 
 
 @dataclass(slots=True)
 class Receiver:
-    """What is known of the receiver of a rule since the process has started.
+    """The state of a rule's receiver since the process started. Times are monotonic.
 
-    ``failures``: in a row; ``due_at``: when the oldest message is tried again; ``failing_id``
-    and ``failing_since``: the message that fails, and since when; ``passed_id``: the messages
-    after this one are tried in the pause of the oldest, None while none are; ``probes``: how many
-    of them failed in a row; ``probed_id``: the one at which that was given up. Times by the
-    monotonic clock.
+    ``failures``: how many attempts failed in a row; ``due_at``: when the oldest message is tried
+    again; ``failing_id``: the message that fails; ``failing_since``: since when it does.
+
+    Once a message has failed for `PATIENCE_SECONDS`, those after it are probed during its pauses.
+    ``passed_id``: the next probe is the first message after this id, None while nothing is probed;
+    ``probes``: how many probes failed in a row; ``probed_id``: the last probe before probing was
+    given up.
     """
 
     failures: int = 0
@@ -53,15 +55,18 @@ class Receiver:
     probed_id: int = 0
 
     def is_ready(self, is_new: bool = True) -> bool:
-        """Whether a message may be tried now; ``is_new``: whether one may be new."""
+        """Whether a message may be tried now.
+
+        ``is_new``: whether a message may have been written since the last attempt.
+        """
         return time.monotonic() >= self.due_at or (is_new and self.passed_id is not None)
 
     def note_success(self) -> None:
-        """The oldest message is done; the next one is tried at once."""
+        """Note that the oldest message is done; the next one is tried at once."""
         self.failures, self.due_at, self.passed_id, self.probed_id = 0, 0.0, None, 0
 
     def note_failure(self, message_id: int) -> None:
-        """The oldest message failed; it is tried again after a pause."""
+        """Note that the oldest message failed; it is tried again after a pause."""
         now = time.monotonic()
         if message_id != self.failing_id:
             self.failing_id, self.failing_since = message_id, now
@@ -71,7 +76,7 @@ class Receiver:
             self.passed_id, self.probes = max(message_id, self.probed_id), 0
 
     def note_probe(self, message_id: int, is_done: bool) -> None:
-        """A message was tried in the pause of the oldest one."""
+        """Note that a message was tried during the pause of the oldest one."""
         self.passed_id, self.probes = message_id, 0 if is_done else self.probes + 1
         if self.probes >= MOST_PROBES:
             self.passed_id, self.probed_id = None, message_id
@@ -84,10 +89,10 @@ def pause(failures: int) -> float:
 
 
 class Deliveries:
-    """Delivers what waits.
+    """Delivers the messages that wait.
 
-    ``leads``: whether this process is the one that delivers; ``jobs``: what is
-    also done by it, once a second at most.
+    ``leads`` returns whether this process delivers; ``jobs`` are called by the process that
+    delivers, at most once a second.
     """
 
     def __init__(
@@ -97,13 +102,13 @@ class Deliveries:
         self._receivers: dict[int, Receiver] = {}
         # The rules whose receivers have a thread now.
         self._busy: set[int] = set()
-        # Those for which a message was committed meanwhile.
+        # Those of them for which a message was committed while their thread worked.
         self._woken: set[int] = set()
         self._lock = threading.Lock()
         self._is_running = False
 
     def start(self) -> None:
-        """Deliver from now on; under another WSGI server nothing calls it."""
+        """Deliver from now on. Workers of another WSGI server do not call this."""
         self._is_running = True
 
     def close(self) -> None:
@@ -111,14 +116,14 @@ class Deliveries:
         self._is_running = False
 
     def tick(self) -> None:
-        """Begin what is due; call it every second. Costs one query where nothing waits."""
+        """Begin the attempts that are due, and run the jobs; call it every second."""
         self._begin_ready(is_new=False)
         if self._is_running and self._leads():
             for job in self._jobs:
                 job()
 
     def wake(self) -> None:
-        """Begin at once what may be tried; call it when messages were committed."""
+        """Begin the attempts that may be made at once; call it when messages were committed."""
         self._begin_ready(is_new=True)
 
     def _begin_ready(self, is_new: bool) -> None:
@@ -165,7 +170,7 @@ class Deliveries:
             return True
 
     def _deliver_next(self, rule_id: int, receiver: Receiver) -> bool:
-        """Try one message; whether another may be tried at once."""
+        """Try one message; return whether another may be tried at once."""
         rule = Notification.find(id=rule_id)
         if rule is None or not rule["enabled"]:
             return False

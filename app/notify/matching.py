@@ -1,4 +1,4 @@
-"""Which occurrences does a rule tell, by its filters, its quiet hours and its cool-down?"""
+"""Which occurrences does a rule match, by its filters, its quiet hours and its cool-down?"""
 
 from datetime import datetime, tzinfo
 
@@ -6,12 +6,12 @@ from .. import clock
 from ..models import RISK_LEVELS, NotificationCooldown, Row
 from ..services.occurrences import Occurrence, has_risen
 
-# What a type is called where the message has none.
+# Stands for the object type of an occurrence that has none.
 NO_TYPE = ""
 
 
 def takes(rule: Row, occurrence: Occurrence, now: datetime, zone: tzinfo) -> bool:
-    """Whether the rule tells this now; if so, its cool-down begins. Call it inside a change."""
+    """Whether a message is to be written; if so, the cool-down begins. Call it inside a change."""
     return (
         passes_filters(rule, occurrence)
         and not is_quiet(rule["quiet_hours"], now.astimezone(zone).strftime("%H:%M"))
@@ -46,7 +46,7 @@ def is_quiet(hours: Row | None, time: str) -> bool:
 
 
 def _begin_cooldown(rule: Row, occurrence: Occurrence, now: datetime) -> bool:
-    """Begin the cool-down of every object type; False where it goes on for each of them."""
+    """Begin the cool-down of every object type; False if each of them is still in one."""
     if not rule["cooldown_seconds"]:
         return True
     camera = occurrence.camera["id"] if occurrence.camera else ""
@@ -68,7 +68,7 @@ def _begin_cooldown(rule: Row, occurrence: Occurrence, now: datetime) -> bool:
 
 
 def _is_cooling(key: Row, seconds: int, level: str | None, now: datetime) -> bool:
-    """Whether the last message of this key forbids one of this risk level."""
+    """Whether the cool-down of the last message with this key forbids one of this risk level."""
     last = NotificationCooldown.last(key)
     if last is None or has_risen(last["risk_level"], level):
         return False

@@ -1,4 +1,4 @@
-"""What does a message say, and to which addresses does it point?"""
+"""What is the JSON body of a message, and which URL of the service does it contain?"""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TEST = "test"
 
 
 def body(occurrence: Occurrence, now: str, address: str) -> str:
-    """The message as JSON; ``address``: of the service, as its receivers reach it."""
+    """The message as JSON; ``address``: the URL at which receivers reach the service."""
     data: dict[str, Any] = {}
     if occurrence.camera is not None:
         url = f"{address}/api/cameras/{occurrence.camera['id']}/snapshot"
@@ -27,7 +27,7 @@ def trial_body(now: str) -> str:
 
 
 def public_address(app: Flask) -> str:
-    """The address of the service as others reach it."""
+    """The URL at which others reach the service."""
     port, loop = app.config["NVR_PORT"], app.extensions.get("event_loop")
     if loop and not port:  # the system has chosen one; only `server` has a loop
         port = loop.addresses()[0][1]

@@ -19,13 +19,13 @@ from .deliveries import Deliveries
 from .sending import Sender
 from .storage_watch import StorageWatch
 
-# Of one rule; the oldest are given up first.
+# How many messages of one rule may wait; the oldest are given up first.
 MOST_WAITING = 1000
 TOO_MANY = f"more than {MOST_WAITING} messages waited for this receiver"
 
 
 def init_app(app: Flask) -> None:
-    """Write messages from now on; the server starts their delivery."""
+    """Create the outbox and its deliveries; the server starts the deliveries."""
     monitor = app.extensions["monitor"]
     monitor.find_moment = partial(first_upload, app.extensions["pictures"])
     cleaning, watch = Cleaning(app.extensions["clock_guard"]), StorageWatch(app)
@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
 
 
 def check_deliveries() -> Check:
-    """Whether every message of the last day reached its receiver, or still may."""
+    """Whether no message was given up within the last day."""
     since = clock.rfc3339(clock.now() - timedelta(hours=24))
     try:
         given_up = Delivery.given_up_since(since)
@@ -53,9 +53,9 @@ def check_deliveries() -> Check:
 
 
 class Outbox(Observer):
-    """Writes a message for each rule that an occurrence concerns, in the change's transaction.
+    """Writes a message for each rule that matches an occurrence, in the change's transaction.
 
-    ``address`` returns the service's own; ``wake`` is called when messages are committed.
+    ``address`` returns the service's URL; ``wake`` is called when messages are committed.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Outbox(Observer):
         self._settings, self._address, self._wake = settings, address, wake
 
     def wants(self, kind: str) -> bool:
-        """Whether an enabled rule tells this kind, or a rule may name a camera that goes."""
+        """Whether an enabled rule has this kind, or a rule may name the camera that is deleted."""
         if kind == "camera_deleted":
             return bool(Notification.row_count())
         # Most boxes have no rule: one query is all that this costs them.
@@ -73,7 +73,7 @@ class Outbox(Observer):
         return any(kind in rule["kinds"] for rule in Notification.enabled_rules())
 
     def record(self, occurrences: list[Occurrence]) -> None:
-        """Write the messages of all rules."""
+        """Write the messages for all rules."""
         now, zone = clock.now(), clock.zone(self._settings.box()["timezone"])
         enabled = Notification.enabled_rules()
         for occurrence in occurrences:

@@ -109,7 +109,7 @@ def _check_url(url: str) -> None:
             raise urls.BadUrl(WHOLE_URL)
         if urls.is_webhook(url):
             urls.webhook_parts(url)
-        elif not apprise_sender.knows(url):
+        elif not apprise_sender.can_send_to(url):
             raise urls.BadUrl(UNKNOWN_URL)
     except TimeoutError:
         raise ConflictError({"url": [NOT_CHECKED]}) from None

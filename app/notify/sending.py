@@ -28,12 +28,13 @@ MISSING = (
 WIDTH = 1280
 # Pictures that cannot be made smaller are attached up to this size, in bytes.
 MOST_BYTES = 1024 * 1024
-# The picture of a moment is not older than this, and waited for so long.
+# How much older than the occurrence its picture may be, how long the service waits for it, and how
+# often it looks, in seconds.
 BEFORE, WAIT_SECONDS, STEP_SECONDS = timedelta(seconds=30), 5.0, 0.25
 
 
 class Sender:
-    """Sends messages, to webhooks itself and to all others by Apprise."""
+    """Sends messages: to webhooks by HTTP, to all other receivers by Apprise."""
 
     def __init__(self, app: Flask) -> None:
         self._base = app.config["NVR_FOSCAM_BASE_PATH"]
@@ -50,7 +51,7 @@ class Sender:
         return apprise_sender.send(rule["url"], title, text, picture)
 
     def _picture(self, message: Row) -> bytes | None:
-        """The picture of the moment, made smaller; None rather than an older one."""
+        """The picture of the occurrence, made smaller; None where there are only older ones."""
         data = message["data"]
         if "camera" not in data:
             return None
@@ -86,7 +87,7 @@ class Sender:
 
 
 def _smaller(picture: Picture) -> bytes | None:
-    """The picture as a JPEG that telephones load fast; None where it is too large for that."""
+    """The picture as a JPEG of at most `WIDTH`; where that cannot be made, a JPEG of few bytes."""
     try:
         return resize.to_jpeg(picture, MaxSize(WIDTH, None))
     except (resize.NotResizable, resize.NotInstalled):

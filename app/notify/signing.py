@@ -1,6 +1,6 @@
-"""How does a receiver know that a webhook comes from this service? By Standard Webhooks.
+"""How does a receiver know that a webhook comes from this service? By its signature.
 
-See github.com/standard-webhooks/standard-webhooks, symmetric signatures.
+Source: Standard Webhooks (github.com/standard-webhooks/standard-webhooks), symmetric signatures.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Is there little space left for pictures, and is there enough again?
 
-The limits of `health.check_storage` tell when it becomes low. It is enough again only beyond
-higher ones, so that nobody is told back and forth at the border.
+Space is low by the limits of `health.check_storage`. It is enough again only above higher limits,
+so that space near a limit does not cause one message after another.
 """
 
 import os
@@ -19,44 +19,44 @@ from ..storage.safe_open import StorageNotAnswering
 
 LOW, OK = "storage_low", "storage_ok"
 INTERVAL_SECONDS = 30
-# From here on it is enough again.
+# Space is enough again from these limits on.
 ENOUGH_DAYS, ENOUGH_SHARE, ENOUGH_BYTES = 4.0, 0.06, 300 * 1024 * 1024
 STATE = "storage"
 
 
 class StorageWatch:
-    """Looks twice a minute while somebody wants to be told, and reports each change."""
+    """Checks the space twice a minute while an observer wants to know, and reports changes."""
 
     def __init__(self, app: Flask) -> None:
         self._app, self._due_at = app, 0.0
 
     def run_if_due(self) -> None:
-        """Look if that is due."""
+        """Check the space if that is due."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + INTERVAL_SECONDS
         if occurrences.is_wanted(LOW) or occurrences.is_wanted(OK):
-            self._look()
+            self._check()
 
-    def _look(self) -> None:
-        """Report where the space has become low, or enough again."""
+    def _check(self) -> None:
+        """Report if the space has become low, or is enough again."""
         base = self._app.config["NVR_FOSCAM_BASE_PATH"]
         threads = self._app.extensions["folders"].threads
         try:
             system = threads.ask(lambda: os.statvfs(base), base)
         except (OSError, StorageNotAnswering):
-            return  # nobody knows how much is free; other checks tell of it
+            return  # how much is free is unknown; the health reports that
         room, free = find_room(self._app), system.f_bavail * system.f_frsize
         check = health.check_storage(base, threads, lambda: room)
         usable = (system.f_blocks - system.f_bfree + system.f_bavail) * system.f_frsize
         stored = BoxState.find(name=STATE)
         known = stored["value"] if stored else OK
-        now = judge(known, check, room, free, usable)
+        now = decide(known, check, room, free, usable)
         if now != known:
-            writer.run(partial(_move, now, _shown(check, room, free)))
+            writer.run(partial(_store_and_report, now, _shown(check, room, free)))
 
 
-def judge(known: str, check: Check, room: Room, free: int, usable: int) -> str:
+def decide(known: str, check: Check, room: Room, free: int, usable: int) -> str:
     """`LOW` or `OK`, by what was known before and what is found now."""
     if check.status != HEALTHY:
         return LOW
@@ -68,7 +68,7 @@ def judge(known: str, check: Check, room: Room, free: int, usable: int) -> str:
     return OK if is_enough else LOW
 
 
-def _move(kind: str, storage: Row) -> None:
+def _store_and_report(kind: str, storage: Row) -> None:
     BoxState.write(STATE, kind)
     occurrences.report_storage(kind, storage)
 

@@ -1,4 +1,4 @@
-"""Does a message reach the receiver of a rule? One is sent at once, whatever the rule says."""
+"""How is a test message sent to the receiver of a rule? At once, whatever the rule's filters."""
 
 import threading
 from concurrent.futures import Future
@@ -9,9 +9,9 @@ from . import messages, signing
 from .deliveries import Send
 from .webhook import Outcome
 
-# For all of it, looking up the host's name included; the answer is due within 15 s.
+# For the whole test, looking up the host's name included. The API promises 15 s.
 SECONDS = 13.0
-# Of all clients together: a trial occupies one of the threads that answer requests.
+# How many tests run at once: each occupies one of the threads that answer requests.
 MOST_AT_ONCE = 4
 _free = threading.BoundedSemaphore(MOST_AT_ONCE)
 

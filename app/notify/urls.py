@@ -1,4 +1,4 @@
-"""Which URL names a receiver, and how is it shown without its secrets?"""
+"""Which URLs are accepted for a receiver, and how is one shown without its secrets?"""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -8,7 +8,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 WEBHOOKS = ("http", "https")
 NO_PORT = "The host or the port in this URL cannot be used."
 NO_HOST = "Give a URL with a host, such as https://example.org/hook."
-# Elsewhere the host is the token, or part of it.
+# Only the host of these schemes is shown: with other schemes it is a token, or part of one.
 WITH_HOST = (*WEBHOOKS, "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos")
 
 
@@ -17,7 +17,7 @@ class BadUrl(ValueError):
 
 
 def is_webhook(url: str) -> bool:
-    """Whether the URL is called itself; Apprise sends to all others."""
+    """Whether the service itself posts to the URL; Apprise sends to all others."""
     return scheme_of(url) in WEBHOOKS
 
 
@@ -51,7 +51,7 @@ def redact(url: str) -> str:
         return f"{scheme}://{HIDDEN}"
     user, at, host = authority.rpartition("@")
     if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(:[0-9]*)?", host):
-        return f"{scheme}://{HIDDEN}"  # what stands after the colon is no port
+        return f"{scheme}://{HIDDEN}"  # what follows the colon is not a port
     path, mark, _ = rest[len(authority) :].partition("?")
     shown_user = ":".join(HIDDEN for _ in user.split(":", 1)) + at if at else ""
     shown_path = f"/{HIDDEN}" if path.strip("/") else path

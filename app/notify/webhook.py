@@ -1,7 +1,7 @@
-"""How is a message posted to a webhook? Signed, without redirects, in ten seconds in all.
+"""How is a message posted to a webhook? Signed, without redirects, within ten seconds.
 
-Written with sockets, because `http.client` limits only each single wait: an answer of which a byte
-comes every nine seconds would occupy it for ever.
+It uses sockets, because `http.client` limits only each single wait: a receiver that sends one byte
+every nine seconds would occupy it for ever.
 """
 
 import base64
@@ -28,10 +28,10 @@ USER_AGENT = "nvr-cameras"
 
 
 class Outcome(NamedTuple):
-    """What became of an attempt.
+    """The result of an attempt.
 
-    ``status``: of HTTP, where there was one; ``error``: why it failed, without any secret, None
-    where it did not; ``is_final``: whether another attempt would fail in the same way.
+    ``status``: the HTTP status, None if there was none; ``error``: why the attempt failed, without
+    any secret, None if it succeeded; ``is_final``: whether another attempt would fail too.
     """
 
     status: int | None = None
@@ -136,7 +136,7 @@ def _status(connection: socket.socket, until: float) -> int:
 
 
 def _left(until: float) -> float:
-    """The seconds that are left; raises `TimeoutError`."""
+    """The seconds until this time; raises `TimeoutError` if it has passed."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError

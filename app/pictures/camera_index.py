@@ -61,7 +61,7 @@ class CameraIndex:
         self._is_new = True
         # When the last comparison began that checked every file, stored over restarts; and whether
         # every file must be checked, whatever is stored.
-        self._compared_us, self.is_doubtful = 0, False
+        self._compared_us, self.must_check_all = 0, False
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
         self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
@@ -89,14 +89,14 @@ class CameraIndex:
             finally:
                 os.close(folder)
 
-    def doubt(self) -> None:
+    def check_all_again(self) -> None:
         """Check every file again: changes that were not written may be lost.
 
         A folder does not show that one of its files was overwritten in place.
         """
-        self._compared_us, self.is_doubtful = 0, True
+        self._compared_us, self.must_check_all = 0, True
 
-    def take_turn(self) -> bool:
+    def follow_in_steps(self) -> bool:
         """Follow the folder for a while, in small steps; return whether nothing is left."""
         until = time.monotonic() + TURN_SECONDS
         while True:
@@ -153,7 +153,7 @@ class CameraIndex:
                 return False
         compared_us = self.comparison.compared_us
         if compared_us and self._is_long_ago(compared_us):
-            self._compared_us, self.is_doubtful = compared_us, False
+            self._compared_us, self.must_check_all = compared_us, False
             self.lookups.overlay.put_compared(compared_us)
         return True
 
@@ -193,7 +193,7 @@ class CameraIndex:
             return row
         return dict.fromkeys(("id", "version", "compared_us", *TOTALS), 0)
 
-    def settle(self, batch: Batch, row: Row) -> None:
+    def drop_written(self, batch: Batch, row: Row) -> None:
         """Drop the changes of the batch, which were written when the camera's row was ``row``.
 
         Where the rows had changed before, `state` finds out which changes are left.
@@ -202,7 +202,7 @@ class CameraIndex:
         with lookups.overlay.lock:
             lookups.number = lookups.number or row["id"]
             if (lookups.number, batch.version) == (row["id"], row["version"]):
-                lookups.overlay.settle(batch, row["version"] + 1)
+                lookups.overlay.drop_written(batch, row["version"] + 1)
 
     def prepare_flush(self) -> None:
         """Add the facts of changed folders to the overlay, so that a restart need not read them.
@@ -221,7 +221,7 @@ class CameraIndex:
             return
         for path, known in facts.items():
             if known and any(known) and path not in lookups.rewritten:
-                lookups.overlay.put_folder(path, known)
+                lookups.overlay.put_folder_facts(path, known)
 
     def _adopt(self) -> None:
         """Adopt the current table, which may be empty or written by another process."""
@@ -234,7 +234,7 @@ class CameraIndex:
             self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
             lookups.number = row["id"]
             lookups.overlay.clear(row["version"])
-            self._compared_us = 0 if self.is_doubtful else row["compared_us"]
+            self._compared_us = 0 if self.must_check_all else row["compared_us"]
             self.comparison.begin(is_full=not row["id"])
         elif (row["id"], row["version"]) != (lookups.number, lookups.overlay.version):
             with self.state():

@@ -111,7 +111,7 @@ class Comparison:
                 facts = self._lookups.facts_of_open(folder, path)
                 if is_full or not any(facts) or facts != self._known(path):
                     yield from self._read(folder, path, waiting, is_full)
-                    self._lookups.overlay.put_folder(path, facts)
+                    self._lookups.overlay.put_folder_facts(path, facts)
             finally:
                 os.close(folder)
 
@@ -151,7 +151,7 @@ class Comparison:
         """Remove the folder and its files from the index."""
         yield from self._look_for_gone(path, set())
         if self._known(path) is not None:
-            self._lookups.overlay.put_folder(path, None)
+            self._lookups.overlay.put_folder_facts(path, None)
 
     def _look_at(self, path: str, names: list[str]) -> None:
         if names:

@@ -73,7 +73,7 @@ def export(
     """
     last, used = "", set[str]()
     words = os.fsencode(camera["name"])[:NAME_BYTES].decode(errors="ignore")
-    for row in Listing(index).every(filters):
+    for row in Listing(index).iterate(filters):
         base = saved_name(words, row.taken_us, row.name, zone)
         stem = os.path.splitext(base)[0]
         if stem != last:  # files of another second have other names

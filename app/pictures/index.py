@@ -71,7 +71,7 @@ class PictureIndex:
         self._is_following = False
         self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
         # When no change waited, by the monotonic clock.
-        self._settled_at = time.monotonic()
+        self._nothing_waited_at = time.monotonic()
         # How many turns of cameras and writes have failed since the start.
         self.failures = 0
 
@@ -125,7 +125,7 @@ class PictureIndex:
         if not self._monitor.leads:
             return
         if not self.waiting():
-            self._settled_at = time.monotonic()
+            self._nothing_waited_at = time.monotonic()
         busy = self.all()
         for gone in self._cameras.keys() - {camera["id"] for camera, _ in busy}:
             self._cameras.pop(gone)
@@ -133,7 +133,7 @@ class PictureIndex:
             self._is_following = True
             if mark_followed(True) or database_number.is_other():
                 for _, index in busy:
-                    index.doubt()
+                    index.check_all_again()
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
             busy = [each for each in busy if not self._advance_or_log(*each)]
@@ -149,7 +149,7 @@ class PictureIndex:
                 rows = self._monitor.flush(lambda: [write(*each) for each in writing])
                 for (index, batch), row in zip(writing, rows, strict=True):
                     if row is not None:
-                        index.settle(batch, row)
+                        index.drop_written(batch, row)
             finally:
                 for index, _ in writing:
                     index.lookups.overlay.end_writing()
@@ -160,8 +160,8 @@ class PictureIndex:
         while 0 < self.waiting() < before:
             before = self.waiting()
             self.flush()
-        is_doubtful = any(index.is_doubtful for index in list(self._cameras.values()))
-        if self._is_following and not self.waiting() and not is_doubtful:
+        must_check_all = any(index.must_check_all for index in list(self._cameras.values()))
+        if self._is_following and not self.waiting() and not must_check_all:
             mark_followed(False)
         self._is_following = False
 
@@ -176,7 +176,7 @@ class PictureIndex:
         changes = self.waiting() if self._monitor.leads else 0
         comparing = [index for index in list(self._cameras.values()) if index.comparison.is_busy]
         return {
-            "seconds": time.monotonic() - self._settled_at if changes else 0.0,
+            "seconds": time.monotonic() - self._nothing_waited_at if changes else 0.0,
             "changes": changes,
             "cameras": len(comparing),
         }
@@ -252,14 +252,14 @@ class PictureIndex:
         """
         threads = self._folders.threads.find(self.base, camera["folder_path"])
         if threads is None:
-            return index.take_turn()
+            return index.follow_in_steps()
         asked = self._tasks.pop(camera["id"], None)
         if asked and asked[0] is threads and not asked[1].future.done():
             self._tasks[camera["id"]] = asked
             return True
         if asked and asked[1].future.done():
             asked[1].future.result()
-        self._tasks[camera["id"]] = threads, threads.begin(index.take_turn)
+        self._tasks[camera["id"]] = threads, threads.begin(index.follow_in_steps)
         return True
 
     def _prepare(self, index: CameraIndex) -> None:

@@ -57,7 +57,7 @@ def _set_kept(
 
         if row != before:
             writer.run(change)
-            database_number.settle()
+            database_number.drop_old_numbers()
 
 
 def delete(pictures: PictureIndex, camera_id: str, picture_id: str, by: Caller) -> None:

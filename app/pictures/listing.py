@@ -163,7 +163,7 @@ class Listing:
         """The first rows that match, in the order of the list."""
         return self._rows(filters, None, limit, filters.newest_first)
 
-    def every(self, filters: Filters) -> Iterator[IndexedPicture]:
+    def iterate(self, filters: Filters) -> Iterator[IndexedPicture]:
         """All rows that match; only some are in memory at a time."""
         for rows in self.parts(filters, ROWS_AT_ONCE):
             yield from rows

@@ -162,5 +162,5 @@ class Lookups:
             return
         if os.access(name, os.F_OK, dir_fd=parent, follow_symlinks=False):
             self.rewritten.add(folder)
-            self.overlay.put_folder(folder, FolderFacts())
+            self.overlay.put_folder_facts(folder, FolderFacts())
             self.overlay.is_urgent = True

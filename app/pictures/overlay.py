@@ -121,7 +121,7 @@ class Overlay:
                 del self._changes[folder]
             self._corrections = None
 
-    def put_folder(self, folder: str, facts: FolderFacts | None) -> None:
+    def put_folder_facts(self, folder: str, facts: FolderFacts | None) -> None:
         """Add the facts of a folder."""
         with self.lock:
             self._folders[folder] = facts
@@ -170,7 +170,7 @@ class Overlay:
         """Note that no batch is being written, also after a failure."""
         self._is_writing = False
 
-    def settle(self, written: Batch, version: int) -> None:
+    def drop_written(self, written: Batch, version: int) -> None:
         """Drop the written changes, except those that changed again; set the table's version."""
         with self.lock:
             self._is_writing = False

@@ -145,7 +145,7 @@ class PrunedCamera:
         for name in ("newest", "shown"):
             self.__dict__.pop(name, None)
 
-    def skip_missing(self) -> None:
+    def drop_missing_newest(self) -> None:
         """Remove the newest files from the index that are gone; call it inside `opened`."""
         for _ in range(NEAR_NEWEST):
             self.forget_newest()

@@ -136,10 +136,10 @@ class Box:
         finally:
             os.close(folder)
 
-    def look_again(self, camera_id: str) -> None:
+    def find_newest_again(self, camera_id: str) -> None:
         """Find out anew which files of the camera, and those that share some, are the newest."""
         if camera := self.cameras.get(camera_id):
-            camera.skip_missing()
+            camera.drop_missing_newest()
             for other, _, _ in self._related.get(camera_id, ()):
                 other.forget_newest()
 

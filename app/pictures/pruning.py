@@ -86,7 +86,7 @@ class Pruner:
         """What a run would delete, and how many files it may not delete; raises
         `RetentionRunning`.
         """
-        with _alone():
+        with _exclusive_lock():
             pass
         with self._followed_box(LAST) as box:
             plan, report = Plan(box), Report.of(box)
@@ -105,7 +105,7 @@ class Pruner:
         ``progress`` is called with the number of files since its last call. Raises
         `RetentionRunning`.
         """
-        with _alone():
+        with _exclusive_lock():
             recover(self._app.extensions["pictures"])
             writer.run(self._note_facts)
             return self._run(by, changed_before, progress)
@@ -190,7 +190,7 @@ def check(app: Flask) -> Check:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive_lock() -> Iterator[None]:
     """Keep others from deleting in the block; raises `RetentionRunning` if somebody does."""
     lock = db.acquire_pruning_lock()
     if lock is None:

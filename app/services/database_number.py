@@ -1,4 +1,4 @@
-"""Is this the database that was here before? A number in it and one in a file beside it tell.
+"""Is this the database that was here before? A number in it must equal one in a file beside it.
 
 Both change when the service starts and stops, with each run of retention, and when a person names
 a limit of pictures, keeps a picture or releases it, so that an older copy of the database has
@@ -33,11 +33,14 @@ def is_other() -> bool:
 def renew() -> None:
     """Change the number, unless the database is another one. Raises `OSError`."""
     writer.run(_renew_if_same)
-    settle()
+    drop_old_numbers()
 
 
 def renew_in_change() -> None:
-    """The same inside a change; `settle` must follow. Logs where the file cannot be written."""
+    """Do the same inside a change; call `drop_old_numbers` after it.
+
+    An error of the file is only logged.
+    """
     try:
         _renew_if_same()
     except OSError:
@@ -47,11 +50,11 @@ def renew_in_change() -> None:
 def resume() -> None:
     """Let the database count as the one that was here before. Raises `OSError`."""
     writer.run(_begin)
-    settle()
+    drop_old_numbers()
 
 
-def accept() -> None:
-    """The same inside a change; `settle` must follow.
+def resume_in_change() -> None:
+    """Do the same as `resume` inside a change; call `drop_old_numbers` after it.
 
     Raises `OSError` where it is another database and the file cannot be written.
     """
@@ -63,7 +66,7 @@ def accept() -> None:
         log.exception("the number beside the database could not be changed")
 
 
-def settle() -> None:
+def drop_old_numbers() -> None:
     """Leave only the present number in the file; until that succeeds, an older one counts too."""
     try:
         writer.run(_write_present)

@@ -119,12 +119,12 @@ def _change(fields: Row, change: Callable[[], None]) -> None:
         writer.run(change)
         return
 
-    def change_and_accept() -> None:
+    def change_and_resume() -> None:
         change()
-        database_number.accept()
+        database_number.resume_in_change()
 
-    writer.run(change_and_accept)
-    database_number.settle()
+    writer.run(change_and_resume)
+    database_number.drop_old_numbers()
 
 
 def init_app(app: Flask) -> None:
