@@ -173,7 +173,7 @@ def show_mqtt(reader: Reader | None, topic: str) -> None:
     if reader is None:
         print("mqtt> mosquitto is not installed: install it to see the message of MQTT")
     else:
-        print(f"mqtt> {topic} {reader.wait(topic).payload.decode()}")
+        print(f"mqtt> {topic} {reader.wait(topic).payload.decode().rstrip()}")
 
 
 def say(camera: FTP, command: str, frame: bytes) -> None:

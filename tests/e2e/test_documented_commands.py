@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.e2e.broker import MOSQUITTO
+from tests.e2e.broker import MOSQUITTO, Mosquitto, Reader
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import PROJECT
+from tests.e2e.told import receivers
 from tests.pictures import picture, put
 
 DEADLINE_SECONDS = 60
@@ -27,9 +30,14 @@ TRANSCRIPTS = [
     for path in sorted(PROJECT.glob("docs/*.md"))
     for text in TRANSCRIPT.findall(path.read_text())
 ]
+# Lines that a receiver got, beside those that the command printed.
+RECEIVED = re.compile(r"^(webhook|ntfy|mail)> ", re.MULTILINE)
+MQTT = re.compile(r"^mqtt> (\S+) (.+)\n", re.MULTILINE)
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 DIFFERS = (
-    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+    (UUID, "UUID"),
     (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", "TIME"),
+    (r"20[2-9]\d-\d\d-\d\d \d\d:\d\d:\d\d \w+", "LOCAL TIME"),
     (r"\bNIGHT=\d{8}", "NIGHT=DAY"),
     (r"\b[0-9a-f]{20}-[0-9a-f]+\b", "PICTURE"),
     (r'"(size|bytes)":\d+', "SIZE"),
@@ -44,6 +52,10 @@ DIFFERS = (
 )
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+
+
+def is_mqtt(transcript):
+    return "mqtt> " in transcript.values[0]
 
 
 def same(text: str) -> str:
@@ -73,8 +85,47 @@ def test_the_transcript_of_the_readme_is_what_the_demo_prints(tmp_path):
     assert same(shown) == same(expected)
 
 
-@pytest.mark.parametrize("transcript", TRANSCRIPTS)
+@pytest.fixture
+def mqtt(tmp_path):
+    """A broker's URL, and what reads from the broker."""
+    if MOSQUITTO is None:
+        pytest.skip("no mosquitto (apt-get install mosquitto)")
+    with Mosquitto(tmp_path) as broker, Reader(broker.port) as reader:
+        yield broker.url, reader
+
+
+def output_of(command, expected, known, told):
+    """What the command prints, and then what each receiver got that the transcript shows."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        printed = run(["bash", "-c", told.addressed(command)], **known)
+        # A message is noted as delivered after its receiver has got it.
+        is_early = "/api/deliveries" in command and same(printed) != same(expected)
+        if not is_early or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    for name in dict.fromkeys(RECEIVED.findall(expected)):
+        printed += "".join(f"{name}> {line}\n" for line in told.next_lines(name))
+    return printed
+
+
+@pytest.mark.parametrize("transcript", [text for text in TRANSCRIPTS if not is_mqtt(text)])
 def test_each_command_prints_what_is_shown(server, transcript):
+    check(transcript, server)
+
+
+@pytest.mark.parametrize("transcript", [text for text in TRANSCRIPTS if is_mqtt(text)])
+def test_each_message_of_mqtt_is_what_is_shown(mqtt, tmp_path, transcript):
+    url, reader = mqtt
+    with ForkedServer(tmp_path, NVR_MQTT_URL=url) as server:
+        commands = MQTT.sub("", transcript)
+        camera = check(commands, server)
+        for topic, payload in MQTT.findall(transcript):
+            found = reader.wait(re.sub(UUID, camera, topic))
+            assert same(found.payload.decode().rstrip()) == same(payload)
+
+
+def check(transcript, server):
     """``$NVR`` is the service's address, ``$CAMERA`` its only camera, ``$TOKEN`` a token."""
     for folder in ("front_door", "Garden"):
         put(server.base / folder / "a.jpg", picture())
@@ -90,9 +141,12 @@ def test_each_command_prints_what_is_shown(server, transcript):
     }
     commands, printed = COMMAND.findall(transcript), ""
     assert commands
-    for command, output in commands:
-        if keeping := KEEPING.fullmatch(command):
-            known[keeping[1]] = json.loads(printed)["id"]
-            continue
-        printed = run(["bash", "-c", command], **known).replace(str(server.base), "/tmp/uploads")
-        assert same(printed.rstrip("\n")) == same(output.rstrip("\n")), command
+    with receivers() as told:
+        for command, output in commands:
+            if keeping := KEEPING.fullmatch(command):
+                known[keeping[1]] = json.loads(printed)["id"]
+                continue
+            printed = output_of(command, output, known, told)
+            printed = printed.replace(str(server.base), "/tmp/uploads")
+            assert same(printed.rstrip("\n")) == same(output.rstrip("\n")), command
+    return known["CAMERA"]

@@ -3,6 +3,7 @@
 import io
 import random
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page, Route
 from tests.e2e.pages.browser import Visit, chromium
 from tests.e2e.pages.wall import Wall
 from tests.e2e.server import PROJECT, Server
+from tests.e2e.told import receivers
 from tests.pictures import put
 
 FOLDER = PROJECT / "docs"
@@ -49,6 +51,10 @@ SHOTS: dict[str, dict[str, Any]] = {
         "ready": "#plan li",
         **LAPTOP,
     },
+    "notifications": {"query": "notifications", "ready": "#rules li li", **LAPTOP},
+    "webhook": {"query": "notifications", "change": "Hallway", **LAPTOP},
+    "apprise": {"query": "notifications", "change": "Mail", **LAPTOP},
+    "homeassistant": {"query": "homeassistant", **LAPTOP},
 }
 # When the front door camera took pictures in a night, in seconds from the moment AT.
 AT = datetime.now(UTC).replace(hour=3, minute=12, second=0, microsecond=0) - timedelta(days=1)
@@ -104,6 +110,14 @@ def remember(wall: Wall) -> None:
         put(wall.server.base / "Front Door" / f"{number}.jpg", scene(number % 4), since - second)
 
 
+def notify(wall: Wall, urls: dict[str, str], camera: str) -> None:
+    """Add a rule for each of these URLs, and have it deliver a message."""
+    common = {"kinds": ["detection", "event"], "cooldown_seconds": 60}
+    for name, url in urls.items():
+        wall.post("notifications", name=name, url=url, with_picture=name == "Mail", **common)
+    wall.post("detections", camera_id=camera, object_type="person", confidence=0.93)
+
+
 def pretend(page: Page) -> None:
     """Answer like a box that has run for weeks."""
 
@@ -129,6 +143,9 @@ def shoot(browser: Browser, server: Server, name: str, shot: dict[str, Any], cam
     pretend(visit.page)
     visit.page.goto("/" + shot["query"].format(id=camera, at=f"{AT:%Y-%m-%dT%H:%M:%SZ}"))
     visit.page.wait_for_function(DRAWN)
+    if "change" in shot:
+        rule = visit.page.locator("#rules > li").filter(has_text=shot["change"])
+        rule.get_by_role("button", name="Change").click()
     if "press" in shot:
         visit.page.get_by_role("button", name=shot["press"]).click()
         visit.page.mouse.move(0, 0)
@@ -143,10 +160,18 @@ def main() -> None:
     """Draw them all."""
     FOLDER.mkdir(exist_ok=True)
     folder = tempfile.TemporaryDirectory()
-    with folder as name, Server(Path(name)) as server, chromium() as browser:
+    with ExitStack() as stack:
+        name = stack.enter_context(folder)
+        server = stack.enter_context(Server(Path(name)))
+        browser = stack.enter_context(chromium())
+        told = stack.enter_context(receivers())
         wall = Wall(server, Visit(browser, server.url))
         camera = furnish(wall)
         remember(wall)
+        mail = f"mailto://127.0.0.1:{told.mail_port}?from=nvr@example.org&to=joe@example.org"
+        notify(wall, {"Hallway": told.webhook.url, "Mail": mail}, camera)
+        told.webhook.wait_for(1)
+        told.next_lines("mail")
         requests.patch(f"{server.url}/api/settings", json={"keep_days": 30}, timeout=30)
         for name, shot in SHOTS.items():
             shoot(browser, server, name, shot, camera)
