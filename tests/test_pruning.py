@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from peewee import OperationalError
 
 from app import clock, create_app, db
 from app.db import writer
@@ -129,8 +131,9 @@ def before_deletion(monkeypatch, action):
     begin = prune_record.Record.begin
 
     def act(self, chosen):
-        begin(self, chosen)
+        number = begin(self, chosen)
         action()
+        return number
 
     monkeypatch.setattr(prune_record.Record, "begin", act)
 
@@ -895,3 +898,28 @@ def test_folders_that_are_swapped_for_links_all_the_time_lose_nothing(
     assert swaps
     assert gone
     assert len(os.listdir(outside)) == 30
+
+
+def write_to_full_disk(*_, **__):
+    """Stands for a change of the database on a full disk."""
+    cause = sqlite3.OperationalError("database or disk is full")
+    cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise OperationalError from cause
+
+
+def test_a_disk_that_stays_full_loses_few_files_and_their_audit_entry_follows(
+    client, camera, base, monkeypatch
+):
+    monkeypatch.setattr(prune_record, "FEW_FILES", 2)
+    monkeypatch.setattr(prune_record, "MOST_UNRECORDED", 4)
+    for number in range(9):
+        upload(base, f"{number}.jpg", days=20 - number)
+    keep(client, keep_days=5)
+    client.get(f"/api/cameras/{camera['id']}/pictures")
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "run", write_to_full_disk)
+        assert_problem(client.post(URL), 507, "storage_full")
+    assert files(base) == [f"{number}.jpg" for number in range(4, 9)]
+    assert entries_of("retention") == []
+    assert client.post(URL).get_json()["pictures"] == 4
+    assert [entry["details"]["pictures"] for entry in entries_of("retention")] == [4, 4]

@@ -1,13 +1,22 @@
-"""What has a run deleted? Stored before and while it deletes, because it may be cut off."""
+"""What has a run deleted? Stored before and while it deletes, because it may be cut off.
 
+On a full disk the first files are deleted before anything can be stored.
+"""
+
+import errno
 import json
+import logging
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from .. import clock
+import peewee
+
+from .. import clock, db
 from ..db import writer
 from ..models import Camera, PruningRun, RetentionFact, Row
 from ..services import audit
@@ -22,6 +31,10 @@ from .pruned_box import File
 RETENTION = {"id": "retention", "name": None}
 OUTCOME, PRUNED = "outcome", "pruned"
 COUNTED = ("pictures", "clips", "bytes")
+# How many files are deleted at a time while the record cannot be stored, and at the most in a run.
+FEW_FILES, MOST_UNRECORDED = 20, 200
+
+log = logging.getLogger(__name__)
 
 
 class Pending(NamedTuple):
@@ -54,13 +67,23 @@ class Record:
     by: Caller
     report: Report
     token: str = field(default_factory=lambda: secrets.token_hex(8))
-    _is_stored: bool = False
+    _unrecorded: int = 0
 
-    def begin(self, files: list[File]) -> None:
-        """Store which files are deleted next, and what was deleted before."""
+    def begin(self, files: list[File]) -> int:
+        """Store which files are deleted next, and what was deleted before; return how many of the
+        files that are: a few if the disk is full, which only the log names then.
+        """
         pending = [Pending.of(file) for file in files]
-        writer.run(partial(self._store, pending))
-        self._is_stored = True
+        try:
+            writer.run(partial(self._store, pending))
+        except peewee.PeeweeException as error:
+            few = [[each.camera_id, each.path] for each in pending[:FEW_FILES]]
+            if not is_full(error) or self._unrecorded + len(few) > MOST_UNRECORDED:
+                raise
+            self._unrecorded += len(few)
+            log.warning("the disk is full; deleted before it is recorded: %s", json.dumps(few))
+            return len(few)
+        return len(pending)
 
     def end(self, outcome: Row) -> None:
         """Write the audit entry if something went, and remember the outcome for the health."""
@@ -75,6 +98,24 @@ class Record:
         PruningRun.remove(self.token)
         RetentionFact.note(OUTCOME, outcome, clock.rfc3339(clock.now()))
         _audit(self.report, self.by)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether nothing could be stored because the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, peewee.PeeweeException) and db.failure_of(error) == "full"
+
+
+@contextmanager
+def unless_full(what: str) -> Iterator[None]:
+    """Log that the disk is too full for ``what``, which the block does, and go on."""
+    try:
+        yield
+    except (OSError, peewee.PeeweeException) as error:
+        if not is_full(error):
+            raise
+        log.warning("the disk is too full %s", what)
 
 
 def recover(pictures: PictureIndex) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import peewee
@@ -23,8 +24,8 @@ from ..storage.mount_threads import FolderBusy
 from . import suspension
 from .index import UNREADABLE, PictureIndex
 from .prune_plan import Plan, Report
-from .prune_record import OUTCOME, Record, recover
-from .prune_steps import LimitsChanged, Steps
+from .prune_record import OUTCOME, Record, recover, unless_full
+from .prune_steps import LimitsChanged, Steps, Waiting
 from .pruned_box import BASE_PATH, LAST, Box
 
 # How many files are stored as those that are deleted next.
@@ -57,6 +58,8 @@ class Pruner:
         self._is_stopping = threading.Event()
         self._due_at = time.monotonic() + FIRST_SECONDS
         self._is_numbered = False
+        # Ends the records of runs for which the disk was too full.
+        self._unended: list[Callable[[], None]] = []
 
     def stop(self) -> None:
         """End a run soon; what it has deleted is in its audit entry."""
@@ -67,8 +70,8 @@ class Pruner:
         if not self._app.extensions["monitor"].leads:
             return
         if not self._is_numbered:
-            database_number.renew()
             self._is_numbered = True
+            _renew_number()
         if time.monotonic() < self._due_at:
             return
         changed_before = rfc3339(clock.now() - timedelta(seconds=CHANGED_SECONDS))
@@ -80,7 +83,7 @@ class Pruner:
     def close(self) -> None:
         """Change the number of the database, so that no copy from before has it."""
         if self._is_numbered:
-            database_number.renew()
+            _renew_number()
 
     def dry_run(self) -> tuple[Row, int]:
         """What a run would delete, and how many files it may not delete; raises
@@ -106,8 +109,10 @@ class Pruner:
         `RetentionRunning`.
         """
         with _exclusive_lock():
-            recover(self._app.extensions["pictures"])
-            writer.run(self._note_facts)
+            with unless_full("to end the records of earlier runs"):
+                self._end_records()
+                recover(self._app.extensions["pictures"])
+            self._note_facts()
             return self._run(by, changed_before, progress)
 
     def _run(self, by: Caller, changed_before: str, progress: Progress) -> tuple[Row, int]:
@@ -115,8 +120,7 @@ class Pruner:
             plan, report = Plan(box), Report.of(box)
             if suspended := suspension.reason(self._app):
                 return report.to_dict(dry_run=False, suspended=suspended), 0
-            with suppress(OSError):  # the disk may be full, which is a reason to go on
-                database_number.renew()
+            _renew_number()
             report.count_existing(box)
             record = Record(by, report)
             steps = Steps(box, plan, record)
@@ -125,21 +129,29 @@ class Pruner:
                     suspended = self._delete(plan, steps, record, progress)
             finally:
                 outcome = {"not_deletable": plan.not_deletable, "stopped": steps.has_stopped}
-                record.end(outcome)
+                self._unended.append(partial(record.end, outcome))
+                with unless_full("for the audit entry of what was deleted, which follows"):
+                    self._end_records()
             return report.to_dict(dry_run=False, suspended=suspended), plan.not_deletable
 
     def _delete(self, plan: Plan, steps: Steps, record: Record, progress: Progress) -> str | None:
         """Delete the files of the plan; return why the run was suspended, if it was."""
-        files = plan.files()
-        while batch := list(islice(files, FILES_AT_ONCE)):
+        files, batch = plan.files(), list[Waiting]()
+        while batch := batch or list(islice(files, FILES_AT_ONCE)):
             if suspended := suspension.reason(self._app):
                 return suspended
-            record.begin([file for file, _ in batch])
-            for _ in steps.delete(batch):
+            number = record.begin([file for file, _ in batch])
+            for _ in steps.delete(batch[:number]):
                 if self._is_stopping.is_set():
                     return None
-            progress(len(batch))
+            progress(number)
+            batch = batch[number:]
         return None
+
+    def _end_records(self) -> None:
+        while self._unended:
+            self._unended[0]()
+            self._unended.pop(0)
 
     @contextmanager
     def _followed_box(self, changed_before: str) -> Iterator[Box]:
@@ -153,9 +165,17 @@ class Pruner:
 
     def _note_facts(self) -> None:
         """Store what has changed outside of the API: the environment's limits, the base path."""
-        self._app.extensions["settings"].note_limits()
         base, known = self._app.config["NVR_FOSCAM_BASE_PATH"], RetentionFact.find(name=BASE_PATH)
-        RetentionFact.note(BASE_PATH, base, rfc3339(clock.now()) if known else "")
+
+        def change() -> None:
+            self._app.extensions["settings"].note_limits()
+            RetentionFact.note(BASE_PATH, base, rfc3339(clock.now()) if known else "")
+
+        if known and RetentionFact.decode(known) != base:
+            writer.run(change)  # else files from before would be deleted
+        else:
+            with unless_full("to note the limits of the environment"):
+                writer.run(change)
 
 
 def init_app(app: Flask) -> None:
@@ -187,6 +207,11 @@ def check(app: Flask) -> Check:
     if number := outcome.get("not_deletable"):
         return Check(DEGRADED, NOT_DELETABLE.format(number))
     return Check(HEALTHY, "Pictures that exceed the limits are deleted once an hour.")
+
+
+def _renew_number() -> None:
+    with unless_full("to change the number of the database"):
+        database_number.renew()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -41,12 +42,12 @@ def can_mount():
 needs_mount = pytest.mark.skipif(not can_mount(), reason="nothing may be mounted here")
 
 
-def mounted(folder, script):
+def mounted(folder, script, **settings):
     """A server whose database is in ``folder``/disk, which ``script`` mounts in its namespace."""
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
     wrapper = ["unshare", "--mount", "sh", "-c", script, "sh", str(disk)] if script else []
-    return Server(folder, wrapper, NVR_DATABASE_URL=f"sqlite:///{disk}/nvr.db")
+    return Server(folder, wrapper, NVR_DATABASE_URL=f"sqlite:///{disk}/nvr.db", **settings)
 
 
 def post(server):
@@ -126,6 +127,38 @@ def test_a_full_disk_refuses_writes_only_and_recovers_by_itself(tmp_path):
         os.unlink(filler)
         assert post(server).status_code == 201
         assert listed(server) == stored + 1
+
+
+@needs_mount
+@pytest.mark.slow
+def test_pictures_are_deleted_from_a_full_disk_that_holds_the_database_too(tmp_path):
+    (tmp_path / "disk").mkdir()
+    script = SMALL_DISK.replace("1m", "16m").replace(
+        "shift", 'mkdir -p "$1/uploads/front" && shift'
+    )
+    with mounted(tmp_path, script, NVR_FOSCAM_BASE_PATH=f"{tmp_path}/disk/uploads") as server:
+        disk = Path(f"/proc/{server.process.pid}/root{tmp_path}/disk")
+        assert post(server).status_code == 201
+        for number in range(300):
+            file = disk / f"uploads/front/{number}.jpg"
+            file.write_bytes(b"x" * 20_000)
+            os.utime(file, (time.time() - 9 * 24 * 3600 + number,) * 2)
+        requests.patch(server.url + "/api/settings", json={"keep_days": 5}, timeout=20)
+        fill(disk / "filler")
+        while post(server).status_code == 201:
+            pass
+        fill(disk / "more")
+        answer = requests.post(server.url + "/api/system/retention", timeout=60)
+        assert (answer.status_code, answer.json()["pictures"]) == (200, 299)
+        assert os.listdir(disk / "uploads/front") == ["299.jpg"]
+        (entry,) = audited(server, "pictures_pruned")
+        assert entry["details"] == answer.json()
+        assert "deleted before it is recorded" in server.log()
+
+
+def audited(server, action):
+    answer = requests.get(f"{server.url}/api/audit?action={action}", timeout=20)
+    return answer.json()["entries"]
 
 
 @needs_mount
