@@ -1,4 +1,4 @@
-"""Which messages wait for their receivers, were delivered, or were given up? The outbox."""
+"""Which messages wait, were delivered, or were given up? This table is the outbox."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WAITING, DELIVERED, GIVEN_UP = DELIVERY_STATES = ("waiting", "delivered", "given
 
 
 class Delivery(BaseModel):
-    """A message for one rule, in the order of the commits: the outbox."""
+    """A message for one rule and its delivery; the ids are in the order of the commits."""
 
     id = AutoIncrementField()
     notification = ForeignKeyField(Notification, on_delete="CASCADE", index=False)
@@ -52,12 +52,12 @@ class Delivery(BaseModel):
 
     @classmethod
     def next_waiting(cls, rule_id: int, after_id: int = 0) -> Row | None:
-        """The oldest message for a rule that waits, of those after this id."""
+        """The oldest waiting message of a rule, of those after this id."""
         return _next_waiting().one(rule_id=rule_id, after_id=after_id)
 
     @classmethod
     def rules_waited_for(cls) -> list[int]:
-        """The rules that are switched on and have a message that waits."""
+        """The enabled rules that have a waiting message."""
         return [row["id"] for row in _rules_waited_for().rows()]
 
     @classmethod
@@ -72,7 +72,7 @@ class Delivery(BaseModel):
 
     @classmethod
     def give_up_oldest(cls, rule_id: int, most: int, error: str, now: str) -> None:
-        """Give the oldest messages for a rule up, so that at most this many wait."""
+        """Give up the oldest messages of a rule, so that at most this many wait."""
         newest = _last_beyond(most).scalar(rule_id=rule_id)
         if newest is not None:
             _give_up_to().change(rule_id=rule_id, newest=newest, error=error, now=now)

@@ -1,4 +1,4 @@
-"""How is the broker reached? One connection by MQTT 5.0, driven by the thread that publishes.
+"""How is the broker reached? By one connection (MQTT 5.0), run by the thread that publishes.
 
 A connection that is lost is not used again: paho-mqtt would send everything again that was not
 acknowledged, however old it has become.
@@ -24,7 +24,7 @@ ACCEPT_SECONDS = 10.0
 # What a packet holds beside topic and payload: header, their lengths, packet id, no properties.
 OVERHEAD_BYTES = 12
 ONLINE, OFFLINE = "online", "offline"
-# Beyond so many messages that the broker has not acknowledged, the next ones have to wait.
+# While the broker has not acknowledged so many messages, the next ones wait.
 MOST_WAITING = 100
 
 
@@ -39,7 +39,7 @@ class Broker(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What is published; ``at``: since when it waits, by the monotonic clock."""
+    """A message to publish; ``at``: since when it waits, by the monotonic clock."""
 
     at: float
     topic: str

@@ -1,4 +1,4 @@
-"""What does the broker hold of the box and its cameras, and what has to be published anew?"""
+"""What was published of the box and its cameras, and what must be published again?"""
 
 import re
 import time
@@ -13,15 +13,15 @@ from .connection import ONLINE, Connection
 from .discovery import Origin, Topics, box_config, camera_config, components
 from .pictures import MISSING, Pictures
 
-# Least seconds between two messages about the state of a camera whose status stays: each is a line
-# in Home Assistant's list of activities.
+# Least seconds between two messages about the state of a camera whose status is the same: Home
+# Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
 # How many object types of a camera are published: the most frequent ones of a period. They are
 # counted again when there is a new type, but not more often than this where there are so many.
 MOST_TYPES, TYPES_PERIOD, RECOUNT_SECONDS = 32, timedelta(days=30), 3600.0
 MOST_COUNTED = 1000
-# The cameras that are left at this time, in seconds, are published by the next call: to count the
-# types of one that has millions of detections takes long.
+# After this many seconds the remaining cameras are left to the next call: counting the types of a
+# camera with millions of detections takes long.
 MOST_SECONDS = 0.2
 CAMERA_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RETAINED = ("state", "picture")
@@ -91,7 +91,7 @@ class Devices:
         self._cameras: dict[str, Row] = {}
         self._published: dict[str, Published] = {}
         self._types: dict[str, Types] = {}
-        # The cameras of which the broker has had messages since an earlier connection.
+        # The cameras of which the broker has retained messages from an earlier connection.
         self._retained: set[str] = set()
 
     def forget(self) -> None:

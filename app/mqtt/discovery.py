@@ -12,7 +12,7 @@ from ..models import RISK_LEVELS, Row
 from ..serialization import dump_json
 from ..services.homeassistant import jinja_text, literal
 
-# Of an event without a score, which has no risk level.
+# The event type of an event without a score, which has no risk level.
 NO_LEVEL = "event"
 # A detected object is shown as present for so many seconds.
 PRESENT_SECONDS = 10
@@ -87,7 +87,7 @@ def box_config(topics: Topics, origin: Origin) -> bytes:
 def camera_config(
     topics: Topics, origin: Origin, camera: Row, types: list[str], removed: dict[str, str]
 ) -> bytes:
-    """The device of a camera; ``types``: the object types that it tells of.
+    """The device of a camera; ``types``: the object types that are published.
 
     ``removed``: the keys and platforms of components that the device no longer has.
     """

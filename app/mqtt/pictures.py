@@ -14,7 +14,7 @@ from ..storage.folders import Folders
 from ..storage.mount_threads import FolderBusy
 from ..storage.snapshots import SnapshotRequest
 
-# Where a camera has no picture now; the next upload, or the next try, may bring one.
+# Why a camera may have no picture now; another attempt is made later.
 MISSING = (
     *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
     *(snapshots.NoSnapshot, snapshots.PictureIncomplete, ClipChanged, FolderBusy),

@@ -1,4 +1,4 @@
-"""How does what happens get to the broker? A job that stays connected while this process leads."""
+"""How are occurrences published? By a job that stays connected while this process leads."""
 
 import logging
 import secrets
@@ -28,7 +28,7 @@ TURN_SECONDS = 0.15
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 # A detection or event that has waited longer for the broker is not published any more.
 MOST_AGE_SECONDS = 60.0
-# Of more that wait, the oldest are left out: 200 detections a second for a minute.
+# If more wait, the oldest are dropped. It is enough for 200 detections a second for a minute.
 MOST_WAITING = 12_000
 CLOSE_SECONDS = 0.4
 
@@ -46,7 +46,7 @@ class Waiting(NamedTuple):
 
 
 class Publisher(Observer):
-    """Publishes what happens, in the process that leads; `tick` is called again and again."""
+    """Publishes occurrences in the process that leads; a job calls `tick` again and again."""
 
     def __init__(self, broker: Broker, topics: Topics, devices: Devices, monitor: Any) -> None:
         self._broker, self._topics, self._monitor = broker, topics, monitor

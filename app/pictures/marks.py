@@ -1,4 +1,7 @@
-"""Where are the files of the kept pictures? Their marks follow them, and end long after them."""
+"""Where is the file of each mark? A mark stands for a kept picture and follows its file.
+
+A mark whose file is gone is forgotten after `OUTLIVES`.
+"""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Which files go, and in which order? The only decision, of a dry run as of a real one."""
+"""Which files exceed a limit, and in which order are they deleted? Used by dry runs too."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,15 +11,15 @@ from ..models.pictures import IndexedPicture, Key
 from .prune_rules import NEVER_US, PrunedCamera
 from .pruned_box import Box, File
 
-# Only files that are older than this go for the sake of free space, in microseconds.
+# Only files that are older than this are deleted to free space, in microseconds.
 FREE_SPACE_AGE_US = 24 * 3600 * 10**6
-# Before all files, and after all of them.
+# A key before those of all files, and one after them.
 START, END = (-NEVER_US, b""), (NEVER_US, b"")
 
 
 @dataclass(slots=True)
 class Excess:
-    """How many bytes exceed a limit. The oldest files go, up to the one with the key ``cut``."""
+    """How many bytes exceed a limit, and the key ``cut`` of the last file that exceeds it."""
 
     size: int
     cut: Key = START
@@ -28,7 +28,7 @@ class Excess:
         self.cut = END if self.size > 0 else START
 
     def note(self, row: IndexedPicture) -> None:
-        """Subtract a file that goes."""
+        """Subtract a file that is deleted."""
         self.size -= row.size
         if self.size <= 0:
             self.cut = min(self.cut, row.key)
@@ -39,8 +39,10 @@ class Excess:
 
 
 class Plan:
-    """The files that go by the limits of the box. ``not_deletable``: how many of them the service
-    may not delete, which therefore stay.
+    """The files to delete by the limits of the box and of its cameras.
+
+    ``not_deletable``: how many files exceed a limit, but stay because the service has no right to
+    delete them.
     """
 
     def __init__(self, box: Box) -> None:
@@ -48,14 +50,14 @@ class Plan:
         self._cameras: dict[str, Excess] = defaultdict(lambda: Excess(0))
         self._box = Excess(0)
         self._devices: dict[int, Excess] = {}
-        # The free bytes of each device before anything went, and the bytes that go.
+        # The free bytes of each device before the run, and the bytes that are to be deleted there.
         self._free: dict[int, int] = {}
         self._gone: Counter[int] = Counter()
 
     def files(self) -> Iterator[tuple[File, bool]]:
-        """Each file that goes, and whether it goes for the sake of free space.
+        """Each file to delete, and whether it is deleted to free space.
 
-        If it cannot be deleted, no other file goes in its place.
+        If one cannot be deleted, no other file is deleted in its place.
         """
         keep = self.box.limits["keep_bytes"]
         total = self.box.bytes_of_all() if keep else 0
@@ -67,7 +69,7 @@ class Plan:
             yield from ((file, True) for file in self._by_free_space(keep))
 
     def _by_cameras(self) -> Iterator[File]:
-        """The files that are too old, or too many, for each camera that has them."""
+        """The files that exceed the limits of each camera that has them."""
         for camera in self.box.cameras.values():
             keep, totals = camera.limits.keep_bytes, camera.listing.totals()
             total = totals["picture_bytes"] + totals["clip_bytes"]
@@ -88,14 +90,14 @@ class Plan:
             yield file
 
     def _exceeds(self, file: File) -> bool:
-        """Whether each camera that has the file lets it go by the camera's limits."""
+        """Whether the file exceeds a limit of each camera that has it."""
         return all(
             row.taken_us < camera.limits.before_us or self._cameras[camera.id].holds(row)
             for camera, row in file.rows
         )
 
     def _by_bytes(self) -> Iterator[File]:
-        """The oldest files of the box, until its limit holds."""
+        """The oldest files of all cameras, until the box keeps no more than its bytes."""
         for file in _merged(map(self.box.stream, self.box.cameras.values())):
             if not self._box.holds(file.row):
                 return
@@ -104,7 +106,7 @@ class Plan:
                 yield file
 
     def _by_free_space(self, keep: int) -> Iterator[File]:
-        """The oldest files of each file system that is short, but none that is too young."""
+        """The oldest files of each file system that lacks free space, but none of the last day."""
         until_us = clock.microseconds(clock.rfc3339(self.box.now)) - FREE_SPACE_AGE_US
         for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
             excess = self._excess_of(file.device, file.free, keep)
@@ -114,14 +116,14 @@ class Plan:
                 yield file
 
     def _short(self, keep: int) -> Iterator[PrunedCamera]:
-        """The cameras with files on a file system that may be short."""
+        """The cameras with files on a file system that may lack free space."""
         for camera in self.box.cameras.values():
             device = camera.only_device
             if device is None or self._excess_of(*device, keep).size > 0:
                 yield camera
 
     def _on_short(self, camera: PrunedCamera, keep: int, until_us: int) -> Iterator[File]:
-        """The files of a camera, until its file system is short no more."""
+        """The files of a camera, until its file system lacks no more space."""
         device = camera.only_device
         for file in self.box.stream(camera, until_us):
             if device and not self._excess_of(*device, keep).holds(file.row):
@@ -129,14 +131,14 @@ class Plan:
             yield file
 
     def _excess_of(self, device: int, free: int, keep: int) -> Excess:
-        """What the free bytes of a file system lack."""
+        """How many bytes a file system lacks to have ``keep`` free ones."""
         if device not in self._devices:
             free = self._free.get(device, free)
             self._devices[device] = Excess(keep - free - self._gone[device])
         return self._devices[device]
 
     def _take(self, file: File) -> bool:
-        """Note that the file goes; False where it may not be deleted."""
+        """Note that the file is to be deleted; False where the service may not delete it."""
         if not file.may_delete:
             self.not_deletable += 1
             return False
@@ -147,9 +149,9 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What went, or would go, in all and for each camera by its id.
+    """What was deleted, or would be, in all and for each camera by its id.
 
-    Of a camera the oldest and the newest by their times in microseconds, None where nothing goes.
+    ``oldest`` and ``newest`` of a camera are times in microseconds, None where nothing is deleted.
     """
 
     cameras: dict[str, Row]
@@ -159,7 +161,7 @@ class Report:
 
     @classmethod
     def of(cls, box: Box) -> "Report":
-        """A report in which nothing went."""
+        """A report of nothing."""
         numbers, times = dict.fromkeys(("pictures", "clips", "bytes"), 0), ("oldest", "newest")
         row = numbers | dict.fromkeys(times) | {"existing": 0}
         return cls(
@@ -170,7 +172,7 @@ class Report:
         )
 
     def count_existing(self, box: Box) -> None:
-        """Count the files from before each camera, which stay."""
+        """Count the files that stay because they are older than their camera."""
         for camera in box.cameras.values():
             self.cameras[camera.id]["existing"] = camera.count_existing()
 

@@ -1,4 +1,4 @@
-"""What has a run deleted? Stored before and while it deletes, because it may be cut off.
+"""What has a run deleted? Stored before each batch of files, because a run may be cut off.
 
 On a full disk the first files are deleted before anything can be stored.
 """
@@ -27,7 +27,7 @@ from .index import UNREADABLE, PictureIndex
 from .prune_plan import Report
 from .pruned_box import File
 
-# As an entry of the audit log names it.
+# The resource of the audit entries.
 RETENTION = {"id": "retention", "name": None}
 OUTCOME, PRUNED = "outcome", "pruned"
 COUNTED = ("pictures", "clips", "bytes")
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 
 class Pending(NamedTuple):
-    """A file that is deleted next: its ``camera_id``, its path below that one's folder, and what a
-    report counts.
+    """A file that is deleted next: its ``camera_id``, its path below that camera's folder, and
+    what a report counts.
     """
 
     camera_id: str
@@ -86,7 +86,7 @@ class Record:
         return len(pending)
 
     def end(self, outcome: Row) -> None:
-        """Write the audit entry if something went, and remember the outcome for the health."""
+        """Write the audit entry if something was deleted; store the outcome for the health."""
         writer.run(partial(self._end, outcome))
 
     def _store(self, pending: list[Pending]) -> None:
@@ -121,7 +121,7 @@ def unless_full(what: str) -> Iterator[None]:
 def recover(pictures: PictureIndex) -> None:
     """End the records of runs that were cut off.
 
-    A record whose files cannot be found out about now is ended by a later call.
+    Where it cannot be known now whether a file was deleted, a later call ends the record.
     """
     for run in map(PruningRun.shape, PruningRun.find_all()):
         report, is_known = Report(**run["report"]), True
@@ -136,7 +136,7 @@ def recover(pictures: PictureIndex) -> None:
 
 
 def _is_there(pictures: PictureIndex, pending: Pending) -> bool:
-    """Whether the file is there, hidden or not; that of a deleted camera counts as there."""
+    """Whether the file exists, hidden or not; that of a deleted camera counts as existing."""
     camera = Camera.find(id=pending.camera_id)
     if camera is None:
         return True

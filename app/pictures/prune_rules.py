@@ -1,6 +1,7 @@
-"""Which files may never be deleted, whatever the limits are? Each camera that has a file decides.
+"""Which files must stay, whatever the limits are? Those that any camera that has them needs.
 
-Nothing here deletes anything. What is read from the database is read anew once it has changed.
+Nothing here deletes anything. A `PrunedCamera` reads each fact once; when the database has
+changed, the box makes new ones.
 """
 
 import os
@@ -24,11 +25,11 @@ from .event_window import AFTER_US, BEFORE_US, CLIP_AFTER_US
 from .index import UNREADABLE
 from .listing import KINDS, Filters, Listing
 
-# For how long after its entry an unreviewed event holds its pictures.
+# For how long after it was entered an unreviewed event keeps its pictures from deletion.
 EVENT_AGE = timedelta(days=30)
-# A snapshot shows one of the 32 newest pictures; so many of the index include them.
+# So many of the newest rows of the index include the 32 files of which a snapshot shows one.
 NEAR_NEWEST = 64
-# Later than every time of a file.
+# Later than the time of every file.
 NEVER_US = 2**63 - 1
 
 
@@ -41,7 +42,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a camera's files: those from before ``before_us`` are too old; 0 is none."""
+    """A camera's limits: files from before ``before_us`` are too old; ``keep_bytes`` 0 is none."""
 
     before_us: int = -NEVER_US
     keep_bytes: int = 0
@@ -53,7 +54,7 @@ class Limits:
 class FolderFacts(NamedTuple):
     """A folder's device and free bytes, and whether the service may delete files in it.
 
-    In a sticky folder, only its own files (unlink(2)).
+    ``is_sticky``: whether it may delete only its own files there (unlink(2)).
     """
 
     device: int
@@ -78,7 +79,7 @@ class PrunedCamera:
 
     @cached_property
     def place(self) -> Place:
-        """Where the folder is; where it cannot be read, by its name."""
+        """Where the folder is; without links resolved where it cannot be read."""
         base = self._app.config["NVR_FOSCAM_BASE_PATH"]
 
         def find() -> Place:
@@ -121,7 +122,7 @@ class PrunedCamera:
 
     @cached_property
     def near_us(self) -> int:
-        """Since when a picture was taken that may be the one of the snapshot."""
+        """The earliest time of a picture that may be the one that the snapshot shows."""
         rows = self.listing.first(Filters(kind=KINDS[False]), NEAR_NEWEST)
         return rows[-1].taken_us if len(rows) == NEAR_NEWEST else -NEVER_US
 
@@ -141,12 +142,12 @@ class PrunedCamera:
             return None
 
     def forget_newest(self) -> None:
-        """Find out anew which files are the newest when that is asked next."""
+        """Read which files are the newest again when they are needed next."""
         for name in ("newest", "shown"):
             self.__dict__.pop(name, None)
 
     def drop_missing_newest(self) -> None:
-        """Remove the newest files from the index that are gone; call it inside `opened`."""
+        """Remove newest files that no longer exist from the index; call it inside `opened`."""
         for _ in range(NEAR_NEWEST):
             self.forget_newest()
             gone = [row for row in self.newest if self.status(row) is None]
@@ -164,7 +165,7 @@ class PrunedCamera:
         return status is not None and status.st_uid == os.geteuid()
 
     def folder_facts(self, path: str, is_fresh: bool = False) -> FolderFacts | None:
-        """The facts of a folder, None if it is not there; call it inside `opened`."""
+        """The facts of a folder, None if it does not exist; call it inside `opened`."""
         if self._folder[0] != path or is_fresh:
             self._folder = path, self._folder_facts(path)
         return self._folder[1]
@@ -198,10 +199,10 @@ class PrunedCamera:
         return row.changed_us < self.since_us
 
     def needs(self, row: IndexedPicture, status: os.stat_result | None, events: bool) -> bool:
-        """Whether the camera does not let the file go.
+        """Whether the file must stay because of this camera; call it inside `opened`.
 
-        ``status``: that of the file, None while it is not known; ``events``: whether one of the
-        camera's events may need it. To be called inside `opened`.
+        ``status``: the file's status, None while it is not known; ``events``: whether one of the
+        camera's events may need the file.
         """
         if row.kept or self.is_existing(row) or any(row.tag == each.tag for each in self.newest):
             return True
@@ -222,7 +223,7 @@ class PrunedCamera:
         return Event.is_unreviewed_between(self.id, *period, entered_after)
 
     def status(self, row: IndexedPicture) -> os.stat_result | None:
-        """The status of the row's file; None where it is not there."""
+        """The status of the row's file; None where the file does not exist."""
         parent = self.index.lookups.reach(row.folder)
         if parent is None:
             return None

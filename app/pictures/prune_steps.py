@@ -1,4 +1,4 @@
-"""How is one file deleted, so that none goes that may not? Checked again just before."""
+"""How are the files of a plan deleted? In short steps, each file checked again just before."""
 
 import os
 import threading
@@ -18,23 +18,25 @@ from .pruned_box import Box, File
 
 # The CPU time of one step, and the pause after it, in which requests are answered, in seconds.
 STEP_SECONDS, PAUSE_SECONDS = 0.004, 0.004
-# A run for free space stops when so much was deleted and not half of it has become free.
+# A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
-# A file that goes, and whether it goes for the sake of free space.
+# A file to delete, and whether it is deleted to free space.
 Waiting = tuple[File, bool]
 
 
 class LimitsChanged(Exception):
-    """A limit was changed while files were deleted by its old value."""
+    """A limit was changed during the run."""
 
 
 class Needed(Exception):
-    """A camera does not let the file go."""
+    """The file must stay, because a camera needs it."""
 
 
 class FreeSpace:
-    """Whether deleting frees space on one device: since the last check, the numbers of deleted
-    ``files`` and ``size`` bytes, and the ``free`` bytes then.
+    """Whether deleting frees space on one device.
+
+    ``free``: the free bytes at the last check; ``files`` and ``size``: how many files and bytes
+    were deleted since; ``is_vain``: whether too little space became free.
     """
 
     def __init__(self, free: int) -> None:
@@ -50,7 +52,7 @@ class FreeSpace:
 
 
 class Steps:
-    """Deletes files of a plan. ``has_stopped``: whether that did not free the space."""
+    """Deletes files of a plan."""
 
     def __init__(self, box: Box, plan: Plan, record: Record) -> None:
         self._box, self._plan, self._record = box, plan, record
@@ -59,7 +61,7 @@ class Steps:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether a file system did not gain the space that was deleted on it."""
+        """Whether deleting did not free the space on one of the devices."""
         return any(device.is_vain for device in self._devices.values())
 
     def delete(self, files: list[Waiting]) -> Iterator[None]:
@@ -79,7 +81,7 @@ class Steps:
     def _step(
         self, camera: PrunedCamera, waiting: deque[Waiting], is_awaited: threading.Event
     ) -> None:
-        """Delete the next files of a camera for a short time, and the folders that empties."""
+        """Delete the next files of a camera for a short time, and folders that became empty."""
         names: dict[str, list[str]] = {}
         with camera.index.opened():
             lookups, stays = camera.index.lookups, partial(self._box.is_camera_folder, camera)
@@ -97,14 +99,17 @@ class Steps:
                 remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
 
     def _delete_and_count(self, file: File, is_free: bool, is_awaited: threading.Event) -> None:
-        """Delete a file, unless that would be in vain; ``is_free``: to free space."""
+        """Delete a file and count it.
+
+        ``is_free``: it is deleted to free space, so it stays where that is vain.
+        """
         if not (is_free and self._is_vain(file)) and self._delete(file, is_awaited):
             self._record.report.add_file(file)
             if is_free:
                 self._devices[file.device].note(file.row.size, partial(self._free, file))
 
     def _delete(self, file: File, is_awaited: threading.Event) -> bool:
-        """Delete a file, unless it is another one now or a camera needs it; whether it went."""
+        """Delete the file unless it was replaced or is needed; return whether it was deleted."""
         row, lookups = file.row, file.owner.index.lookups
         found: list[os.stat_result] = []
 
@@ -134,7 +139,7 @@ class Steps:
         return has_changed
 
     def _needs(self, file: File, status: os.stat_result) -> bool:
-        """Whether a camera that has the file now does not let it go."""
+        """Whether a camera that has the file now needs it."""
         camera = self._box.cameras.get(file.owner.id)
         if camera is None or camera.index is not file.owner.index:
             return True

@@ -1,4 +1,4 @@
-"""Which files of the box may be deleted, oldest first? One of several cameras comes once."""
+"""Which files of the box may be deleted? Oldest first, a file of several cameras once."""
 
 import os
 import time
@@ -21,15 +21,15 @@ from .prune_rules import NEVER_US, Limits, PrunedCamera
 # How many rows of each camera are in memory, and the pause after them in seconds.
 ROWS_AT_ONCE, PAUSE_SECONDS = 50, 0.002
 BASE_PATH = "base_path"
-# Before the first time that is stored, and after the last one.
+# Earlier than every time that is stored, and later than every one.
 FIRST, LAST = "", "9999-12-31T23:59:59.999999Z"
 
 
 class File(NamedTuple):
     """A file with the row of each camera that has it, in the order of the cameras.
 
-    ``device``: that of its folder, ``free``: the free bytes there; ``may_delete``: whether the
-    service may delete it.
+    ``device``: the device of its folder; ``free``: the free bytes there; ``may_delete``: whether
+    the service has the right to delete it.
     """
 
     rows: tuple[tuple[PrunedCamera, IndexedPicture], ...]
@@ -51,8 +51,8 @@ class File(NamedTuple):
 class Box:
     """The cameras, their limits and those of the box at one moment.
 
-    ``read_version``: of `db.watched_version`; ``changed_before``: limits that were changed later
-    do not count yet.
+    ``read_version``: the function of `db.watched_version`; ``changed_before``: limits that were
+    changed later than this are ignored.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Box:
     def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[File]:
         """The files of a camera from before a time that no camera needs, oldest first.
 
-        Of the cameras that have a file only the first one's stream has it too.
+        A file that several cameras have is only in the stream of the first of them.
         """
         filters = Filters(end_us=until_us, newest_first=False)
         for rows in camera.listing.parts(filters, ROWS_AT_ONCE):
@@ -113,7 +113,7 @@ class Box:
         return File(tuple(rows), folder.device, folder.free, camera.may_delete(row))
 
     def is_needed(self, file: File, status: os.stat_result | None = None) -> bool:
-        """Whether one of the file's cameras does not let it go; call it inside `opened`."""
+        """Whether one of the file's cameras needs it; call it inside `opened`."""
         if status is None and len(file.rows) > 1:
             status = file.owner.status(file.row)
         return any(camera.needs(row, status, events=True) for camera, row in file.rows)
@@ -123,9 +123,9 @@ class Box:
         return sum(map(self._own_bytes, self.cameras.values()))
 
     def is_camera_folder(self, camera: PrunedCamera, components: list[str]) -> bool:
-        """Whether the folder at a path below the camera's is that of a camera too, or is gone.
+        """Whether a folder below the camera's is a camera's folder itself, or does not exist.
 
-        To be called inside `opened`.
+        Call it inside `opened`.
         """
         self.refresh()
         folder = camera.index.lookups.reach("/".join(components))
@@ -137,14 +137,14 @@ class Box:
             os.close(folder)
 
     def find_newest_again(self, camera_id: str) -> None:
-        """Find out anew which files of the camera, and those that share some, are the newest."""
+        """Read again which files of the camera, and of those that share files, are the newest."""
         if camera := self.cameras.get(camera_id):
             camera.drop_missing_newest()
             for other, _, _ in self._related.get(camera_id, ()):
                 other.forget_newest()
 
     def groups(self) -> list[list[PrunedCamera]]:
-        """The cameras, those together that may have the same files."""
+        """The cameras; those that may have the same files are in one group."""
         groups: dict[str, list[PrunedCamera]] = {}
         for camera in self.cameras.values():
             group = [camera]
@@ -208,7 +208,7 @@ class Box:
         self.cameras[camera["id"]] = PrunedCamera(self._app, camera, index, limits, since_us)
 
     def _is_recent(self, changed_at: str | None) -> bool:
-        """Whether a limit was changed too lately; in the future it was only by a wrong clock."""
+        """Whether a limit was changed too lately. A time in the future is a wrong one."""
         return self._changed_before < (changed_at or FIRST) <= clock.rfc3339(self.now)
 
     def _limits(self, effective: EffectiveSettings, without_days: bool) -> Limits:
@@ -217,14 +217,14 @@ class Box:
         return Limits(clock.microseconds(before) if days else -NEVER_US, effective.keep_bytes)
 
     def _base_since(self, known: Row | None) -> str:
-        """Since when the base path is this one: the folders were other ones before."""
+        """Since when this is the base path: below another one the folders were different ones."""
         if known is None:
             return FIRST
         base = RetentionFact.encode(self._app.config["NVR_FOSCAM_BASE_PATH"])
         return str(known["changed_at"]) if known["value"] == base else LAST
 
     def _relate(self) -> None:
-        """Find which cameras' folders are the same, or one in the other."""
+        """Find the cameras whose folders are the same, or lie one in the other."""
         self._related, by_path, paths = {}, dict[str, list[PrunedCamera]](), dict[object, str]()
         for camera in self.cameras.values():
             key, path = camera.place

@@ -1,4 +1,4 @@
-"""How are the pictures deleted that exceed the limits? In small steps, by one run at a time."""
+"""When are the pictures deleted that exceed the limits? Once an hour, by one run at a time."""
 
 import os
 import threading
@@ -30,8 +30,8 @@ from .pruned_box import BASE_PATH, LAST, Box
 
 # How many files are stored as those that are deleted next.
 FILES_AT_ONCE = 200
-# How often the service deletes by itself, when at first after its start, and how old a change of
-# a limit must be then, in seconds.
+# The pause between two hourly runs, the time from the start to the first one, and how long ago a
+# limit must have been changed to count in them, in seconds.
 INTERVAL_SECONDS, FIRST_SECONDS, CHANGED_SECONDS = 3600, 600, 600
 
 STOPPED = (
@@ -62,11 +62,11 @@ class Pruner:
         self._unended: list[Callable[[], None]] = []
 
     def stop(self) -> None:
-        """End a run soon; what it has deleted is in its audit entry."""
+        """Let a run end soon."""
         self._is_stopping.set()
 
     def run_if_due(self) -> None:
-        """Delete once an hour; limits that were changed lately do not count yet."""
+        """Delete once an hour; limits that were changed lately are ignored."""
         if not self._app.extensions["monitor"].leads:
             return
         if not self._is_numbered:
@@ -81,13 +81,14 @@ class Pruner:
             self._due_at = time.monotonic() + INTERVAL_SECONDS
 
     def close(self) -> None:
-        """Change the number of the database, so that no copy from before has it."""
+        """Change the number of the database, so that earlier copies have another one."""
         if self._is_numbered:
             _renew_number()
 
     def dry_run(self) -> tuple[Row, int]:
-        """What a run would delete, and how many files it may not delete; raises
-        `RetentionRunning`.
+        """Return what a run would delete, and how many files it may not delete.
+
+        Raises `RetentionRunning`.
         """
         with _exclusive_lock():
             pass
@@ -103,7 +104,7 @@ class Pruner:
     def run(
         self, by: Caller, changed_before: str = LAST, progress: Progress = lambda _: None
     ) -> tuple[Row, int]:
-        """Delete, and return what went and how many files may not be deleted.
+        """Delete; return what was deleted, and how many files the service may not delete.
 
         ``progress`` is called with the number of files since its last call. Raises
         `RetentionRunning`.
@@ -216,7 +217,7 @@ def _renew_number() -> None:
 
 @contextmanager
 def _exclusive_lock() -> Iterator[None]:
-    """Keep others from deleting in the block; raises `RetentionRunning` if somebody does."""
+    """Let no other run delete during the block; raises `RetentionRunning` if one does."""
     lock = db.acquire_pruning_lock()
     if lock is None:
         raise RetentionRunning

@@ -23,7 +23,7 @@ LIMITS = ("keep_days", "keep_bytes", "keep_free_bytes")
 
 
 class Growth(NamedTuple):
-    """By how many bytes a day the files of a camera grow, and by how many at the most."""
+    """How many bytes a camera's files grow by in a day, and in all at most."""
 
     per_day: float
     most: float = float("inf")
@@ -32,8 +32,8 @@ class Growth(NamedTuple):
 def find_room(app: Flask, usages: list[Usage] | None = None) -> Room:
     """For how many days there is room on the file system that is full first.
 
-    At the present rates and with the present limits. None of these is in force while retention is
-    suspended. The ``usages`` are measured where they are not given.
+    Computed from the present rates and limits; while retention is suspended, without limits. The
+    ``usages`` are measured where they are not given.
     """
     usages = measure(app) if usages is None else usages
     base, settings = app.config["NVR_FOSCAM_BASE_PATH"], app.extensions["settings"]
@@ -92,7 +92,7 @@ def _without_shared(
 
 
 def _growths(usages: list[Usage], effective: dict[str, EffectiveSettings]) -> list[Growth]:
-    """The growth of each camera with its limits; without ``effective`` ones it is not limited."""
+    """The growth of each camera; a camera that is not in ``effective`` has no limits."""
     now_us, dates = clock.microseconds(clock.rfc3339(clock.now())), CameraRetention.by_camera()
     growths, chosen = [], CameraSettings.by_camera()
     for usage in usages:

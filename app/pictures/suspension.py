@@ -1,4 +1,4 @@
-"""Why are no pictures deleted at the moment? Returns the first reason, as the API names it."""
+"""Why does retention delete no pictures now? The reasons, as the API names them."""
 
 import os
 
@@ -22,14 +22,14 @@ MESSAGES = {
 
 
 def reason(app: Flask) -> str | None:
-    """One of the reasons; None while pictures may be deleted. Writes nothing."""
+    """The first reason; None while pictures may be deleted. Writes nothing."""
     guard, folders = app.extensions["clock_guard"], app.extensions["folders"]
     base = app.config["NVR_FOSCAM_BASE_PATH"]
     return _clock(guard) or _base_path(base, folders.threads) or _database()
 
 
 def reason_without_base(app: Flask) -> str | None:
-    """The same without a look at the base path."""
+    """The same without reading the base path."""
     return _clock(app.extensions["clock_guard"]) or _database()
 
 

@@ -18,8 +18,7 @@ from .listing import Filters, Listing
 from .overlay import HOUR_US, Corrections, add_to_hours
 
 DAY_US = 24 * HOUR_US
-# Of how many days the rate is computed. A camera that began later has the rate since then, and
-# since a day ago at least.
+# The rate is that of so many days, or since the camera's first file, but of at least one day.
 RATE_DAYS = 7
 RATE_HOURS = 24 * RATE_DAYS
 # How long a response waits for changes in the cameras' folders, in seconds.

@@ -1,4 +1,4 @@
-"""What has just happened that somebody wants to be told? Changes report it to observers.
+"""What has just happened? Changes report occurrences to observers.
 
 A change calls one of the functions below inside its transaction. An observer records it in the
 same transaction, and is called again once that is committed. Without an observer that wants the
@@ -42,7 +42,7 @@ class Occurrence(NamedTuple):
 
 
 class Observer:
-    """Somebody who is told what happens; each method is called by the thread that writes."""
+    """Receives occurrences; the thread that writes calls each method."""
 
     def wants(self, kind: str) -> bool:
         """Whether to report this kind; called inside the change."""
