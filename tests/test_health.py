@@ -260,3 +260,13 @@ def test_a_failure_of_the_event_loop_is_degraded_for_a_while(pulse, status, mess
     check = health.check_server(pulse)
     assert check.status == status
     assert message in check.message
+
+
+@pytest.mark.parametrize(
+    ("days_left", "text"),
+    [(28.04, "enough for 28.0 days"), (4e9, "enough for more than 10 years")],
+)
+def test_a_very_large_number_of_days_is_not_named(base, days_left, text):
+    room = health.Room(days_left, has_limit=True)
+    message = health.check_storage(str(base), StorageThreads(), lambda: room).message
+    assert text in message

@@ -20,6 +20,7 @@ from ..pictures import export as exporting
 from ..pictures.camera_index import CameraIndex
 from ..pictures.listing import Filters, Listing, shown
 from ..pictures.room import figures
+from ..services.health import days_in_words
 from ..services.stats import existing
 from .common import Command, Group, as_json, open_database, progress_bar
 
@@ -120,7 +121,7 @@ def storage(as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     left = found["days_left"]
-    days = "" if left is None else f", room for {left} days at the present rate"
+    days = "" if left is None else f", room for {days_in_words(left)} at the present rate"
     click.echo(f"{_mib(found['free_bytes'])} free, {_mib(found['used_bytes'])} used{days}")
     for camera in found["cameras"]:
         label = f"{camera['name']} ({camera['camera_id']})"

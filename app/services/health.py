@@ -23,6 +23,8 @@ LITTLE_SPACE = 256 * 1024 * 1024
 # The least days with room, and the least free share of the disk where nothing is
 # uploaded and no limit is set.
 FEW_DAYS, SMALL_SHARE = 3, 0.05
+# From here on a sentence does not name the number of days.
+MANY_DAYS = 3653
 LIMIT_ADVICE = "set a limit: keep_days, keep_bytes or keep_free_bytes of /api/settings"
 # A tick of the monitor that takes longer than this, in seconds, hangs: one is due every second.
 HANGING_SECONDS = 60
@@ -164,9 +166,14 @@ def check_storage(
     return _judge_room(free, usable, room)
 
 
+def days_in_words(days: float) -> str:
+    """The number of days, or that they are very many."""
+    return "more than 10 years" if days > MANY_DAYS else f"{days:.1f} days"
+
+
 def _judge_room(free: int, usable: int, room: Room) -> Check:
     left, mib = room.days_left, f"{free // 2**20} MiB are free"
-    days = "" if left is None else f", enough for {left:.1f} days"
+    days = "" if left is None else f", enough for {days_in_words(left)}"
     if free < LITTLE_SPACE:
         return Check(DEGRADED, f"Only {mib}{days}. Delete old pictures, or {LIMIT_ADVICE}.")
     if left is not None and left < FEW_DAYS:

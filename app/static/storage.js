@@ -44,11 +44,15 @@ function room({ free_bytes: free, used_bytes: used, database_bytes: database, ..
   ];
 }
 
+function inWords(days) {
+  if (days > 3653) return "More than 10 years are left";
+  return days < 1 ? "Less than a day is left" : `${many(Math.floor(days), "day")} left`;
+}
+
 function lasting({ days_left: days, cameras }) {
   const strong = (text) => el("strong", {}, text);
   if (days !== null) {
-    const left = days < 1 ? "Less than a day is left" : `${many(Math.floor(days), "day")} left`;
-    return [strong(left), " until the disk is full, at the rate of the last 7 days."];
+    return [strong(inWords(days)), " until the disk is full, at the rate of the last 7 days."];
   }
   const isUsed = cameras.some((camera) => camera.bytes_per_day);
   return [strong(isUsed ? "A limit holds before the disk is full."
