@@ -70,8 +70,9 @@ class Record:
     _unrecorded: int = 0
 
     def begin(self, files: list[File]) -> int:
-        """Store which files are deleted next, and what was deleted before; return how many of the
-        files that are: a few if the disk is full, which only the log names then.
+        """Store which files are deleted next, and what was deleted before.
+
+        Return how many of the files may be deleted: on a full disk only a few, which are logged.
         """
         pending = [Pending.of(file) for file in files]
         try:
