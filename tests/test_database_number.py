@@ -141,6 +141,25 @@ def test_a_copy_from_before_a_run_is_told_also_after_a_crash(service, used, path
     assert reason(service) == "restored"
 
 
+def test_a_dry_run_after_a_restore_says_so_and_that_nothing_would_go(service, used, path, base):
+    (base / "garden").mkdir()
+    with service() as app:
+        client = app.test_client()
+        post_camera(client)
+        for name in ("old.jpg", "new.jpg"):
+            (base / "garden" / name).write_bytes(b"picture")
+        os.utime(base / "garden/old.jpg", (0, 10**9))
+        url = "/api/system/retention?dry_run=true"
+        assert client.post(url).get_json()["pictures"] == 1
+        os.unlink(f"{path}.number")
+        dry, real = (client.post(each).get_json() for each in (url, url.partition("?")[0]))
+        assert (dry["suspended"], dry["pictures"], dry["bytes"]) == ("restored", 0, 0)
+        assert real == dry | {"dry_run": False}
+        check = client.get("/api/system/health").get_json()["checks"]["retention"]
+        assert (check["status"], "restore" in check["message"]) == ("degraded", True)
+        assert (base / "garden/old.jpg").exists()
+
+
 def keep_url(client, base):
     """Where to keep the only picture of a new camera."""
     (base / "garden").mkdir()
