@@ -1,4 +1,4 @@
-"""How does an operator list a camera's pictures, copy them, and see how much room they need?"""
+"""How does an operator list and copy a camera's pictures, and see how much space they occupy?"""
 
 import errno
 import json

@@ -25,9 +25,10 @@ from .files import saved_name
 from .listing import Filters, Listing
 from .reading import open_clip
 
-# What is in memory of a file; a larger one that goes to a zip file is written to the disk before.
+# How much of a file is read at once; and up to which size a file for a zip file is kept in memory,
+# not in a temporary file.
 PIECE_BYTES, MEMORY_BYTES = MIB, 16 * MIB
-# Of a camera's name in a file name, which may have 255 bytes.
+# How many bytes of the camera's name a file name has, which may have 255 bytes.
 NAME_BYTES = 200
 # The years that a zip file can hold, and the extra field for a time in seconds since the epoch
 # (PKWARE's APPNOTE 4.4.6, Info-ZIP's extrafld.txt "UT").
@@ -37,8 +38,10 @@ UT_FIELD = 0x5455
 
 @dataclass(slots=True)
 class Exported:
-    """How many pictures and clips were copied, with how many bytes. How many files were there from
-    an earlier export, and how many were deleted or changed meanwhile.
+    """How many pictures, clips and bytes were copied.
+
+    ``already_there``: how many files an earlier export had copied; ``gone``: how many were deleted
+    or changed during the export.
     """
 
     pictures: int = 0

@@ -230,7 +230,7 @@ class PictureIndex:
         return batches
 
     def _advance_or_log(self, camera: Row, index: CameraIndex) -> bool:
-        """Give a camera its turn; return whether it needs no further one. Logs a failure once."""
+        """Follow a camera for a while; return whether that is all until the next tick."""
         try:
             is_done = self._advance(camera, index)
             self._failing.discard(camera["id"])
@@ -247,8 +247,9 @@ class PictureIndex:
         return is_done
 
     def _advance(self, camera: Row, index: CameraIndex) -> bool:
-        """Take a turn. On storage that may hang a thread of its mount takes it, until a later
-        turn.
+        """Follow a camera for a while; return whether that is all until the next tick.
+
+        On storage that may hang, a thread of its mount does it, and a later call takes its result.
         """
         threads = self._folders.threads.find(self.base, camera["folder_path"])
         if threads is None:

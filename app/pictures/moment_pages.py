@@ -1,4 +1,4 @@
-"""Which moments are there, with which detections? Newest first, page by page."""
+"""Which moments do cameras have, with which detections? Newest first, page by page."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
