@@ -47,12 +47,14 @@ def redact(url: str) -> str:
     scheme = scheme_of(url)
     rest = url[len(scheme) + 3 :]
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    if scheme not in WITH_HOST or ("@" in rest[len(authority) :] and scheme not in WEBHOOKS):
+    path, mark, _ = rest[len(authority) :].partition("?")
+    # Then the first part is probably the start of a password that holds such a character.
+    is_cut = "@" in path and ("@" not in authority or path[0] in "#\\")
+    if scheme not in WITH_HOST or (is_cut and scheme not in WEBHOOKS):
         return f"{scheme}://{HIDDEN}"
     user, at, host = authority.rpartition("@")
     if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(:[0-9]*)?", host):
         return f"{scheme}://{HIDDEN}"  # what follows the colon is not a port
-    path, mark, _ = rest[len(authority) :].partition("?")
     shown_user = ":".join(HIDDEN for _ in user.split(":", 1)) + at if at else ""
     shown_path = f"/{HIDDEN}" if path.strip("/") else path
     return f"{scheme}://{shown_user}{host}{shown_path}{f'?{HIDDEN}' if mark else ''}"
