@@ -517,3 +517,14 @@ def test_after_a_restore_the_list_follows_the_files_and_ids_and_marks_stay(
     assert listed == walked(root, service.camera["id"])
     assert listed["stays.jpg"] == before["stays.jpg"]
     assert service.kept() == ["stays.jpg"]
+
+
+def test_the_first_list_waits_for_the_comparison_longer_than_other_requests(
+    client, camera, base, monkeypatch
+):
+    monkeypatch.setattr(index, "REQUEST_SECONDS", 0)
+    monkeypatch.setattr(index, "LIST_SECONDS", 60)
+    for number in range(3 * NAMES_AT_ONCE):
+        (base / f"front/{number}.jpg").write_bytes(b"picture")
+    answer = client.get(f"/api/cameras/{camera['id']}/pictures?limit=1")
+    assert answer.get_json()["count"] == 3 * NAMES_AT_ONCE

@@ -52,7 +52,7 @@ def list_pictures(query: Row, camera_id: UUID) -> Row:
 
 def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
     """A page of a camera's pictures and clips, as its folder is now."""
-    listing = Listing(index().follow(camera))
+    listing = Listing(index().follow(camera, is_listing=True))
     around = _microseconds(query.get("around"))
     page = listing.page(filters, query["limit"], query["cursor"], around)
     count = {"count": listing.count(filters)} if query["count"] else {}

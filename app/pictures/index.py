@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 # How often the folders are followed, and for how long at the most, in seconds.
 TICK_SECONDS, WORK_SECONDS = 0.5, 2.0
-# How long a request continues a comparison, in seconds.
-REQUEST_SECONDS = 0.25
+# How long a request continues a comparison, and one for the list of pictures, in seconds.
+REQUEST_SECONDS, LIST_SECONDS = 0.25, 1.0
 # Changes are written with what the monitor writes, and no more often, if there are `MANY_WAITING`
 # or `LONGEST_SECONDS` have passed; `MOST_WAITING` are written at once, which is not checked again
 # while a camera has only a few. Each few of them write a page of the database.
@@ -87,8 +87,8 @@ class PictureIndex:
             for camera in Camera.listing()
         ]
 
-    def follow(self, camera: Row) -> CameraIndex:
-        """The same, with all changes of the folder before this call.
+    def follow(self, camera: Row, is_listing: bool = False) -> CameraIndex:
+        """The same, with all changes of the folder before this call, if they are found in time.
 
         Raises `safe_open.OutsideBase`, `FolderNotFound`, `StorageNotAnswering` and `FolderBusy`.
         """
@@ -97,7 +97,7 @@ class PictureIndex:
         def catch_up() -> None:
             with index.opened():
                 index.catch_up(is_asked=True)
-                index.compare(REQUEST_SECONDS)
+                index.compare(LIST_SECONDS if is_listing else REQUEST_SECONDS)
 
         index.ask(catch_up)
         return index
