@@ -21,7 +21,7 @@ from app.pictures.index import PictureIndex
 from app.pictures.keeping import set_kept
 from app.pictures.listing import Filters, Listing
 from app.services.audit import Caller
-from app.storage import safe_open
+from app.storage import removal, safe_open
 from app.storage.folders import Folders
 from app.storage.scan import MAX_DEPTH, is_clip, is_housekeeping, upload_filter
 from tests.file_operations import Uploads
@@ -528,3 +528,32 @@ def test_the_first_list_waits_for_the_comparison_longer_than_other_requests(
         (base / f"front/{number}.jpg").write_bytes(b"picture")
     answer = client.get(f"/api/cameras/{camera['id']}/pictures?limit=1")
     assert answer.get_json()["count"] == 3 * NAMES_AT_ONCE
+
+
+class Crash(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_a_hidden_file_comes_back_once_no_other_file_is_being_deleted(service, base, monkeypatch):
+    """A crash left it hidden; while a process deletes a file, the folder is locked."""
+    root = base / "root"
+    root.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (root / name).write_bytes(b"GIF89a")
+    folder = os.open(root, os.O_RDONLY)
+
+    def end(*_, **__):
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal.os, "unlink", end)
+        with pytest.raises(Crash), removal.removing(folder, ["a.jpg"], lambda _: True):
+            pass
+    with removal.removing(folder, ["b.jpg"], lambda _: True):
+        service.listed()
+        service.index.tick()
+        assert not (root / "a.jpg").exists()
+    service.index.tick()
+    assert os.listdir(root) == ["a.jpg"]
+    os.close(folder)

@@ -87,8 +87,9 @@ def test_a_file_that_is_being_deleted_is_not_brought_back(folder, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     with removing(folder, ["a.jpg"], lambda _: True):
         (hidden,) = os.listdir(folder)
-        bring_back_left(folder)
+        assert not bring_back_left(folder)
         assert os.listdir(folder) == [hidden]
+    assert bring_back_left(folder)
     assert os.listdir(folder) == []
 
 

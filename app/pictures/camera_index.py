@@ -167,7 +167,8 @@ class CameraIndex:
             folder = self.lookups.reach(path)
             if folder is not None:
                 try:
-                    bring_back_left(folder)
+                    if not bring_back_left(folder):
+                        self.lookups.left_hidden[path] = None
                 finally:
                     os.close(folder)
 

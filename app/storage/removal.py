@@ -63,16 +63,16 @@ def is_left_hidden(name: str) -> bool:
     return name.startswith(".") and HIDDEN.fullmatch(name) is not None
 
 
-def bring_back_left(folder: int) -> None:
+def bring_back_left(folder: int) -> bool:
     """Give the files that a crash left hidden in the open ``folder`` their names again.
 
-    Does nothing while a process deletes a file of the folder, nor where the file system has no
-    locks (flock(2)) for folders.
+    Returns whether it is done: False while a process deletes a file of the folder. Does nothing
+    where the file system has no locks (flock(2)) for folders.
     """
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
     try:
         for found in filter(None, map(HIDDEN.fullmatch, _names(folder))):
             with contextlib.suppress(OSError):
@@ -83,6 +83,7 @@ def bring_back_left(folder: int) -> None:
                     _bring_back(folder, hidden, stem)
     finally:
         fcntl.flock(folder, fcntl.LOCK_UN)
+    return True
 
 
 def remove_empty(folder: int, components: list[str], stays: Callable[[list[str]], bool]) -> None:
