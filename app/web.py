@@ -42,6 +42,7 @@ NAMES = (
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
     *("dialog.js", "limits.js", "retention.js", "storage.js", "notifications.js"),
+    "rules.js",
     *(
         "address.js",
         "around.js",

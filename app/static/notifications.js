@@ -3,18 +3,8 @@
 import { read, send } from "./api.js";
 import { closeDialog, formOf, guarded, opened } from "./dialog.js";
 import { announce, el, mayWrite, moment, words } from "./element.js";
+import { bodyOf, byField, fieldsOf, KINDS, NEW } from "./rules.js";
 
-const KINDS = {
-  camera_online: "A camera is online",
-  camera_offline: "A camera is offline",
-  camera_error: "A camera's folder cannot be read",
-  moment_started: "Uploads begin after a pause",
-  detection: "Something is detected",
-  event: "An event happens",
-  event_reviewed: "An event is reviewed",
-  storage_low: "Little space is left",
-  storage_ok: "There is enough space again",
-};
 const STATES = { waiting: "Waiting", delivered: "Delivered", given_up: "Given up" };
 // How many of the last messages of each rule are shown.
 const LAST = 3;
@@ -81,35 +71,19 @@ async function told(text) {
 }
 
 /** Opens the form for a rule, a new one where it has no id. */
-function ask(title, rule) {
-  const kinds = el("select", { name: "kinds", id: "f-kinds", multiple: true,
-    size: Object.keys(KINDS).length, "aria-describedby": "e-kinds" },
-  ...Object.entries(KINDS).map(([kind, text]) =>
-    el("option", { value: kind, selected: rule.kinds.includes(kind) }, text)));
-  const save = async (body) => {
-    const fields = { ...body,
-      kinds: [...kinds.selectedOptions].map((option) => option.value),
-      cooldown_seconds: Number(body.cooldown_seconds),
-      with_picture: "with_picture" in body,
-    };
+async function ask(title, rule) {
+  const { cameras } = await read("/api/cameras");
+  const save = async () => {
+    const body = bodyOf(form);
     const [to, method] = rule.id ? [path(rule), "PATCH"] : ["/api/notifications", "POST"];
-    const { secret } = JSON.parse(await send(to, method, fields));
+    const answer = await send(to, method, body).catch((problem) => { throw byField(problem); });
+    const { secret } = JSON.parse(answer);
     dialog.close();
     await told(`${body.name} is saved.`);
     if (secret) showSecret(secret);
   };
-  const content = [
-    field("name", "Name", {}, rule.name),
-    field("url", "URL of a webhook, or of Apprise", { inputmode: "url" }, rule.url),
-    labelled("kinds", "What is told", kinds),
-    field("cooldown_seconds", "Seconds without a message after one", { type: "number", min: 0 },
-      rule.cooldown_seconds),
-    el("p", { class: "check" }, el("input", { type: "checkbox", name: "with_picture",
-      id: "f-with_picture", checked: rule.with_picture, "aria-describedby": "e-with_picture" }),
-    el("label", { for: "f-with_picture" }, "With the picture, where Apprise can attach it"),
-    el("span", { class: "error", id: "e-with_picture" })),
-  ];
-  const dialog = opened(title, formOf(content, "Save", save).form);
+  const { form } = formOf(fieldsOf(rule, cameras), "Save", save);
+  const dialog = opened(title, form);
 }
 
 function showSecret(secret) {
@@ -126,16 +100,6 @@ function askToDelete(rule) {
   const dialog = opened("Delete this notification?", formOf([text], "Delete", remove).form);
 }
 
-function field(name, label, attributes, value) {
-  return labelled(name, label, el("input", { name, id: `f-${name}`, dir: "auto",
-    autocomplete: "off", "aria-describedby": `e-${name}`, value, ...attributes }));
-}
-
-function labelled(name, label, input) {
-  return el("p", {}, el("label", { for: `f-${name}` }, label), input,
-    el("span", { class: "error", id: `e-${name}` }));
-}
-
-part("add")?.addEventListener("click", () => ask("Add a notification",
-  { name: "", url: "", kinds: [], cooldown_seconds: 0, with_picture: false }));
+part("add")?.addEventListener("click", (event) =>
+  guarded(event.currentTarget, part("trouble"), () => ask("Add a notification", NEW)));
 show();

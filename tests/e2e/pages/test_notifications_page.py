@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.e2e.pages.browser import needs_chromium
 from tests.receivers import receiving
 
+FILTERS = ("cameras", "object_types", "min_confidence", "min_risk_level", "quiet_hours")
 pytestmark = needs_chromium
 
 
@@ -73,3 +74,40 @@ def test_what_cannot_be_used_is_marked_and_messages_are_shown(wall, page):
     expect(page.locator("#rules > li").first).to_contain_text("Hallway")
     page.reload()
     expect(page.locator("#rules li li")).to_contain_text("Something is detected.")
+
+
+def test_the_filters_of_a_rule_are_set_and_taken_away(wall, page):
+    camera = wall.add("Front Door", "front")["id"]
+    with receiving() as receiver:
+        add(page, receiver.url)
+    url = f"{wall.server.url}/api/notifications"
+    change = page.locator("#rules > li").get_by_role("button", name="Change")
+    dialog = page.get_by_role("dialog", name="Change this notification")
+
+    def fill(cameras, types, confidence, risk, hours):
+        change.click()
+        dialog.get_by_label("Of which cameras").select_option(cameras)
+        dialog.get_by_label("Only these object types").fill(types)
+        dialog.get_by_label("Least confidence").fill(confidence)
+        dialog.get_by_label("Least risk level").select_option(risk)
+        dialog.get_by_label("Quiet hours from").fill(hours[0])
+        dialog.get_by_label("Quiet hours to").fill(hours[1])
+        dialog.get_by_role("button", name="Save").click()
+
+    def stored():
+        expect(dialog).to_have_count(0)
+        (rule,) = requests.get(url, timeout=30).json()["notifications"]
+        return [rule[name] for name in FILTERS]
+
+    fill(camera, "person\ncar", "0.6", "high", ("22:00", "22:00"))
+    expect(dialog.locator("#e-quiet_to")).to_contain_text("Must not be the same")
+    dialog.get_by_label("Quiet hours to").fill("06:30")
+    dialog.get_by_role("button", name="Save").click()
+    hours = {"from": "22:00", "to": "06:30"}
+    assert stored() == [[camera], ["person", "car"], 0.6, "high", hours]
+    change.click()
+    dialog.get_by_label("Seconds without a message").fill("60")
+    dialog.get_by_role("button", name="Save").click()
+    assert stored() == [[camera], ["person", "car"], 0.6, "high", hours]
+    fill("", "", "", "", ("", ""))
+    assert stored() == [None] * 5
