@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
@@ -110,8 +110,9 @@ def zone_name(name: str | None) -> str:
     if isinstance(of, ZoneInfo) and of.key:
         return of.key
     linked = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
-    if of is not UTC and linked in available_timezones():
-        return linked
+    if of is not UTC and linked:
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo(linked).key
     return now().astimezone(of).isoformat()[-len("+00:00") :]
 
 

@@ -54,7 +54,7 @@ EXAMPLE_DELIVERY = {
     "error": None,
 }
 EXAMPLE_DELIVERIES = {"deliveries": [EXAMPLE_DELIVERY], "count": 1, "next_cursor": None}
-HOUR_OF_DAY = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)"
+HOUR_OF_DAY = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)"
 HOUR = validate.Regexp(HOUR_OF_DAY, error="Give a time such as 22:30.")
 
 

@@ -20,10 +20,11 @@ BODIES = {
 }
 HEADERS = {
     "part": b"Range: bytes=100-\r\n",
+    "beyond": b"Range: bytes=999999999-\r\n",
     "known": b"If-None-Match: *\r\n",
     "any": b"Accept: */*\r\nUser-Agent: mutant/1.0\r\n",
 }
-PICTURES = ("part", "known")
+PICTURES = ("part", "beyond", "known")
 IMAGES = ("/snapshot", "/image", "/{picture_id}")
 # What sends a message to somebody else.
 SENDING = ("/api/notifications/{notification_id}/test",)

@@ -97,7 +97,8 @@ def prune(server):
 def test_each_request_is_valid_before_it_is_mutated(asked):
     server, requests_of_a_new_camera = asked
     for one in requests_of_a_new_camera():
-        assert {*send(server.url, one)} <= {200, 201, 206, 304}, one
+        expected = {416} if b"bytes=999" in one else {200, 201, 206, 304}
+        assert {*send(server.url, one)} <= expected, one
 
 
 @pytest.mark.parametrize("number", NUMBERS)
