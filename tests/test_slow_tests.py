@@ -36,7 +36,8 @@ def test_every_guarded_path_exists(guard):
     ("changed", "files"),
     [
         ([], set()),
-        (["docs/api.md", "tests/test_config.py"], set()),
+        ([".gitignore", "tests/test_config.py"], set()),
+        (["docs/api.md"], {"tests/e2e/test_documented_commands.py"}),
         (
             ["app/templates/wall.html"],
             {"tests/e2e/pages/", "tests/e2e/test_wheel.py", "tests/test_instructions.py"},

@@ -51,7 +51,10 @@ DIFFERS = (
     (r": [\d,]+ bytes", ": N bytes"),
 )
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed"),
+]
 
 
 def is_mqtt(transcript):

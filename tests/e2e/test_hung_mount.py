@@ -245,7 +245,8 @@ def test_a_hanging_base_path_affects_only_its_cameras(tmp_path):
         until(lambda: shown(camera) == FIRST)
 
 
-@pytest.mark.parametrize("asked", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [False, True])
 def test_the_service_starts_and_stops_in_time_beside_it(tmp_path, asked):
     put(tmp_path / "elsewhere" / "front" / "a.jpg", FIRST)
     with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:

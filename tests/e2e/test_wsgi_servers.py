@@ -40,6 +40,8 @@ SERVERS = {
     ),
     "wsgiref": ("-c", WSGIREF, "{port}"),
 }
+# The two that differ most: one closes each connection, the other does little by itself.
+ALWAYS = ("gunicorn sync", "wsgiref")
 
 
 class Service:
@@ -96,7 +98,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in ALWAYS else pytest.mark.slow) for name in SERVERS
+    ],
+)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
