@@ -250,7 +250,7 @@ def test_a_database_that_vanishes_is_not_created_again_while_the_service_runs(tm
     with ForkedServer(tmp_path, NVR_THREADS="1") as server:
         post(server)
         for file in tmp_path.glob("nvr.db*"):
-            file.unlink()
+            file.unlink(missing_ok=True)
         for _ in range(3):
             requests.get(server.url + "/api/cameras")
             post(server)
