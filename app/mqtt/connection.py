@@ -80,7 +80,7 @@ class Connection:
             client.tls_set_context(broker.context)
         try:
             client.connect(broker.host, broker.port, KEEPALIVE_SECONDS)
-        except BaseException:  # raised again
+        except BaseException:  # raised again: the unused client must not keep its socket
             self.abandon()
             raise
 
