@@ -60,7 +60,7 @@ def read() -> Reading:
     return Reading(now(), time.clock_gettime(time.CLOCK_BOOTTIME), is_synchronised)
 
 
-def doubt(reading: Reading, reference: Reference) -> str | None:
+def why_implausible(reading: Reading, reference: Reference) -> str | None:
     """Why the clock is implausible; None where it is plausible."""
     if reading.is_synchronised:
         return None

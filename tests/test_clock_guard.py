@@ -1,4 +1,4 @@
-"""Is the clock found implausible when it cannot be right, and is it believed again in time?"""
+"""Is a clock that cannot be right found implausible, and plausible again once it is set right?"""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from app import clock, db
-from app.clock import GAP, JUMP, Reading, Reference, doubt, rfc3339
+from app.clock import GAP, JUMP, Reading, Reference, rfc3339, why_implausible
 from app.db import writer
 from app.models import DETECTIONS, AuditEntry, ClockNote
 from app.services import audit, retention
 from app.services.audit import Caller
-from app.services.clock_guard import ClockDoubted, ClockGuard
+from app.services.clock_guard import ClockGuard, ClockImplausible
 from app.services.retention import Limits
 from tests.posting import detection, post_detections
 
@@ -63,7 +63,7 @@ def service_runs():
 
 # The kernel's reading, the stored times, and whether the clock is implausible.
 @pytest.mark.parametrize(
-    ("is_synchronised", "believed", "noted", "is_doubted"),
+    ("is_synchronised", "believed", "noted", "is_implausible"),
     [
         (False, None, None, False),
         (False, None, START - GAP + SECOND, False),
@@ -79,131 +79,132 @@ def service_runs():
     ],
 )
 def test_a_clock_that_nobody_synchronises_must_not_jump_or_be_far_ahead(
-    is_synchronised, believed, noted, is_doubted
+    is_synchronised, believed, noted, is_implausible
 ):
     reading = Reading(START + 3 * DAY, 1000.0 + 3 * 86400, is_synchronised)
-    assert (doubt(reading, Reference(1000.0, believed, noted)) is not None) == is_doubted
+    reason = why_implausible(reading, Reference(1000.0, believed, noted))
+    assert (reason is not None) == is_implausible
 
 
-def test_a_box_that_has_slept_has_not_jumped(box):
+def test_the_clock_of_a_box_that_was_suspended_has_not_jumped(box):
     guard = box.start()
     box.wait(30 * DAY)
-    assert guard.doubt() is None
+    assert guard.why_implausible() is None
 
 
-def test_a_start_far_ahead_of_the_last_note_is_doubted_until_the_clock_is_back(box):
+def test_at_a_start_far_ahead_of_the_stored_time_the_clock_is_implausible(box):
     box.start()
     box.write()
     box.set_clock(GAP + SECOND)
     guard = box.start()
-    assert "7 days ahead of the last time that was noted" in guard.doubt()
+    assert "7 days ahead of the last time that was noted" in guard.why_implausible()
     box.wait(DAY)
-    assert guard.doubt()
+    assert guard.why_implausible()
     box.set_clock(-GAP)
-    assert guard.doubt() is None
+    assert guard.why_implausible() is None
     guard.follow()
-    assert not ClockNote.is_doubted()
+    assert not ClockNote.is_implausible()
 
 
-def test_a_start_less_than_a_week_ahead_of_the_last_note_is_believed(box):
+def test_at_a_start_less_than_a_week_ahead_of_the_stored_time_the_clock_is_plausible(box):
     box.start()
     box.write()
     box.set_clock(GAP - SECOND)
-    assert box.start().doubt() is None
+    assert box.start().why_implausible() is None
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1, seconds=1), -timedelta(hours=1, seconds=1)])
-def test_a_jump_is_doubted_until_the_clock_is_back(box, jump):
+def test_a_clock_that_has_jumped_is_implausible_until_it_is_set_back(box, jump):
     guard = box.start()
     box.set_clock(jump)
-    assert guard.doubt() == "it jumped by 60 minutes"
+    assert guard.why_implausible() == "it jumped by 60 minutes"
     box.wait(30 * DAY)
-    assert guard.doubt()
+    assert guard.why_implausible()
     box.set_clock(-jump)
-    assert guard.doubt() is None
+    assert guard.why_implausible() is None
 
 
-def test_the_doubt_ends_when_the_clock_is_synchronised_and_does_not_return(box):
+def test_a_clock_that_was_synchronised_once_stays_plausible(box):
     guard = box.start()
     box.set_clock(400 * DAY)
     guard.follow()
-    assert guard.doubt()
+    assert guard.why_implausible()
     box.set_clock(timedelta(), is_synchronised=True)
-    assert guard.doubt() is None
+    assert guard.why_implausible() is None
     guard.follow()
     box.set_clock(timedelta(), is_synchronised=False)
-    assert guard.doubt() is None
-    assert box.start().doubt() is None
+    assert guard.why_implausible() is None
+    assert box.start().why_implausible() is None
 
 
 @pytest.mark.parametrize("jumps", [True, False])
-def test_believing_the_clock_ends_the_doubt_of_every_process(box, service_runs, jumps):
+def test_a_clock_that_a_person_calls_right_is_plausible_to_every_process(box, service_runs, jumps):
     guard = box.start()
     box.write()
     box.set_clock(400 * DAY)
     if not jumps:
         guard = box.start()
     guard.follow()
-    assert guard.doubt()
+    assert guard.why_implausible()
     command = ClockGuard()
-    assert command.doubt()
+    assert command.why_implausible()
     command.believe()
-    assert command.doubt() is None
+    assert command.why_implausible() is None
     guard.follow()
-    assert guard.doubt() is None
-    assert ClockGuard().doubt() is None
-    assert box.start().doubt() is None
+    assert guard.why_implausible() is None
+    assert ClockGuard().why_implausible() is None
+    assert box.start().why_implausible() is None
 
 
 def test_a_command_that_starts_after_the_jump_learns_of_it_from_the_service(box, service_runs):
     guard = box.start()
     box.set_clock(2 * DAY)
-    assert ClockGuard().doubt() is None
+    assert ClockGuard().why_implausible() is None
     guard.follow()
-    assert "the running service has seen it jump" in ClockGuard().doubt()
+    assert "the running service has seen it jump" in ClockGuard().why_implausible()
     box.set_clock(timedelta(), is_synchronised=True)
-    assert ClockGuard().doubt() is None
+    assert ClockGuard().why_implausible() is None
 
 
-def test_the_doubt_of_a_service_that_has_ended_does_not_count(box):
+def test_what_a_service_that_has_ended_found_implausible_does_not_count(box):
     guard = box.start()
     box.set_clock(2 * DAY)
     guard.follow()
-    assert ClockNote.is_doubted()
-    assert ClockGuard().doubt() is None
-    assert box.start().doubt() is None
-    assert not ClockNote.is_doubted()
+    assert ClockNote.is_implausible()
+    assert ClockGuard().why_implausible() is None
+    assert box.start().why_implausible() is None
+    assert not ClockNote.is_implausible()
 
 
-def test_without_a_note_the_newest_audit_entry_vouches(box):
+def test_without_a_stored_time_the_newest_audit_entry_counts(box):
     box.write()
     box.set_clock(GAP)
-    assert box.start().doubt()
+    assert box.start().why_implausible()
     box.set_clock(-SECOND)
-    assert box.start().doubt() is None
+    assert box.start().why_implausible() is None
 
 
-def test_the_doubt_outlives_the_entries_that_are_written_meanwhile(box):
+def test_a_clock_stays_implausible_though_entries_are_written_meanwhile(box):
     box.write()
     box.set_clock(400 * DAY)
     for _ in range(3):
         guard = box.start()
         box.wait(SECOND)
         box.write()
-        assert guard.doubt()
+        assert guard.why_implausible()
     assert ClockNote.latest(rfc3339(box.reading.now)) == rfc3339(START)
 
 
-def test_a_jump_is_doubted_at_the_next_start_too(box):
+def test_a_clock_that_has_jumped_is_implausible_at_the_next_start_too(box):
     guard = box.start()
     box.set_clock(400 * DAY)
     guard.follow()
     box.write()
-    assert box.start().doubt()
+    assert box.start().why_implausible()
 
 
 @pytest.mark.parametrize("noted", [True, False])
-def test_times_in_the_future_do_not_vouch_for_a_clock(box, noted):
+def test_times_in_the_future_do_not_make_a_clock_plausible(box, noted):
     box.set_clock(800 * DAY)
     if noted:
         box.start()
@@ -213,17 +214,17 @@ def test_times_in_the_future_do_not_vouch_for_a_clock(box, noted):
         box.start()
     box.write()
     box.set_clock(400 * DAY)
-    assert box.start().doubt()
+    assert box.start().why_implausible()
 
 
-def test_a_clock_that_was_behind_for_a_while_is_believed_when_it_is_right_again(box):
+def test_a_clock_that_was_behind_for_a_while_is_plausible_when_it_is_right_again(box):
     box.start()
     box.write()
     box.set_clock(-400 * DAY)
     box.start()
     box.write()
     box.set_clock(401 * DAY)
-    assert box.start().doubt() is None
+    assert box.start().why_implausible() is None
 
 
 def test_the_time_is_noted_beside_other_writes_and_at_most_once_an_hour(box, monkeypatch):
@@ -253,12 +254,12 @@ def test_retention_stops_within_a_step_when_the_clock_jumps(box, client, camera,
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
     guard = box.start()
     post_detections(client, *[detection(camera)] * 3)
-    with pytest.raises(ClockDoubted):
+    with pytest.raises(ClockImplausible):
         retention.prune(Limits(0, 1, 0), START, guard, lambda _: box.set_clock(DAY))
     assert DETECTIONS.count({}) == 2
     (entry,) = (e for e in audit_entries() if e["action"] == "retention_pruned")
     assert entry["details"]["detections"] == 1
-    with pytest.raises(ClockDoubted):
+    with pytest.raises(ClockImplausible):
         retention.prune(Limits(0, 1, 0), START, guard)
     assert DETECTIONS.count({}) == 2
 

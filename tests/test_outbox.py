@@ -11,7 +11,7 @@ from app.models import DELIVERY_DAYS, Delivery, Notification, NotificationCooldo
 from app.notify import cleaning, matching, messages, outbox, rules
 from app.services import occurrences
 from app.services.audit import Caller
-from app.services.clock_guard import ClockDoubted
+from app.services.clock_guard import ClockImplausible
 from app.services.occurrences import Occurrence
 
 NOW = clock.rfc3339(clock.now())
@@ -286,11 +286,11 @@ def test_messages_are_deleted_after_seven_days(client, camera):
 
 def test_nothing_is_deleted_while_the_clock_is_implausible(client, caplog):
     class Guard:
-        doubted = True
+        implausible = True
 
         def check(self):
-            if self.doubted:
-                raise ClockDoubted("it jumped")
+            if self.implausible:
+                raise ClockImplausible("it jumped")
 
     add_rule(client, "detection")
     guard, ran = Guard(), []
@@ -301,7 +301,7 @@ def test_nothing_is_deleted_while_the_clock_is_implausible(client, caplog):
         assert ran == []
         assert "it jumped" in caplog.text
         cleaning.Cleaning(Guard()).run_if_due()
-        guard.doubted = False
+        guard.implausible = False
         job.run_if_due()
         assert ran == [], "the next run is in an hour"
         cleaning.Cleaning(guard).run_if_due()

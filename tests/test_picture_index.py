@@ -52,7 +52,7 @@ class Guard:
 
     reason = None
 
-    def doubt(self):
+    def why_implausible(self):
         return self.reason
 
 

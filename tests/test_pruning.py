@@ -79,7 +79,7 @@ def test_when_a_limit_of_a_camera_was_changed_is_stored(client, camera, limit):
 
 def test_nothing_is_deleted_while_the_clock_is_implausible(app, monkeypatch):
     assert suspension.reason(app) is None
-    monkeypatch.setattr(ClockGuard, "doubt", lambda _: "it jumped by 2 hours")
+    monkeypatch.setattr(ClockGuard, "why_implausible", lambda _: "it jumped by 2 hours")
     assert suspension.reason(app) == "clock"
 
 
@@ -508,7 +508,7 @@ def test_a_file_that_was_replaced_meanwhile_stays(client, week, base, monkeypatc
 
 
 def test_nothing_goes_while_the_clock_is_implausible(client, week, base, monkeypatch):
-    monkeypatch.setattr(ClockGuard, "doubt", lambda _: "it jumped by 2 hours")
+    monkeypatch.setattr(ClockGuard, "why_implausible", lambda _: "it jumped by 2 hours")
     before = files(base)
     body = prune(client)
     assert (body["suspended"], body["pictures"], body["bytes"]) == ("clock", 0, 0)
@@ -517,8 +517,10 @@ def test_nothing_goes_while_the_clock_is_implausible(client, week, base, monkeyp
 
 def test_a_run_ends_when_the_clock_becomes_implausible(client, week, base, monkeypatch):
     monkeypatch.setattr(pruning, "FILES_AT_ONCE", 1)
-    doubt = lambda _: "it jumped by 2 hours"  # noqa: E731
-    before_deletion(monkeypatch, lambda: monkeypatch.setattr(ClockGuard, "doubt", doubt))
+    reason = lambda _: "it jumped by 2 hours"  # noqa: E731
+    before_deletion(
+        monkeypatch, lambda: monkeypatch.setattr(ClockGuard, "why_implausible", reason)
+    )
     body = client.post(URL).get_json()
     assert (body["suspended"], body["pictures"] + body["clips"]) == ("clock", 1)
     (entry,) = entries_of("retention")

@@ -13,7 +13,7 @@ from ..models import Camera, Row
 from ..pictures import suspension
 from ..pictures.pruning import Pruner, has_limits
 from ..services import database_number, retention
-from ..services.clock_guard import ClockDoubted
+from ..services.clock_guard import ClockImplausible
 from .common import CLI, Command, as_json, open_database, progress_bar
 
 NO_LIMIT = (
@@ -58,9 +58,9 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     suspended, counts = None, dict.fromkeys(retention.LISTS, 0)
     try:
         counts = _prune_rows(limits, dry_run, believe_clock)
-    except ClockDoubted as doubted:
+    except ClockImplausible as implausible:
         suspended = suspension.CLOCK
-        click.echo(f"Error: {doubted}", err=True)
+        click.echo(f"Error: {implausible}", err=True)
     report: Row = {"pictures": 0, "clips": 0, "bytes": 0, "cameras": []}
     if has_picture_limits and not suspended:
         report, not_deletable = _prune_pictures(pruner, dry_run)
@@ -78,7 +78,7 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
 
 
 def _prune_rows(limits: retention.Limits, dry_run: bool, believe_clock: bool) -> dict[str, int]:
-    """How many rows of each list were, or would be, deleted. Raises `ClockDoubted`."""
+    """How many rows of each list were, or would be, deleted. Raises `ClockImplausible`."""
     guard = current_app.extensions["clock_guard"]
     if believe_clock and not dry_run:
         guard.believe()

@@ -146,7 +146,7 @@ class ClockNote(BaseModel):
         cls.insert_row({"moment": moment, "is_doubt": False})
 
     @classmethod
-    def begin_doubt(cls, moment: str, reference: str) -> None:
+    def mark_implausible(cls, moment: str, reference: str) -> None:
         """Store that the clock is implausible, and the time that it is compared with, because the
         rows that are written from now on have the implausible clock's times.
         """
@@ -154,7 +154,7 @@ class ClockNote(BaseModel):
         cls.insert_row({"moment": moment, "is_doubt": True})
 
     @classmethod
-    def is_doubted(cls) -> bool:
+    def is_implausible(cls) -> bool:
         """Whether the leader finds the clock implausible."""
         return cls.find(is_doubt=True) is not None
 

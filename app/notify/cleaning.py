@@ -7,7 +7,7 @@ from datetime import timedelta
 from .. import clock
 from ..db import writer
 from ..models import DELIVERIES, DELIVERY_DAYS, Notification, NotificationCooldown
-from ..services.clock_guard import ClockDoubted, ClockGuard
+from ..services.clock_guard import ClockGuard, ClockImplausible
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ class Cleaning:
         self._due_at = time.monotonic() + INTERVAL_SECONDS
         try:
             self._guard.check()
-        except ClockDoubted as doubted:
-            log.warning("%s", doubted)
+        except ClockImplausible as implausible:
+            log.warning("%s", implausible)
             return
         if writer.run(delete_some) == ROWS_AT_ONCE:
             self._due_at = 0.0

@@ -143,7 +143,7 @@ class CameraIndex:
         if not self.comparison.is_busy and self._is_long_ago(now_us()):
             self.comparison.begin(is_full=True)
         self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
-        self._look_at_waiting()
+        self._compare_waiting()
 
     def compare(self, seconds: float) -> bool:
         """Continue a comparison for ``seconds``, inside `opened`; return whether it is done."""
@@ -285,7 +285,7 @@ class CameraIndex:
         for folder in changes.folders:
             self.comparison.add(folder)
 
-    def _look_at_waiting(self) -> None:
+    def _compare_waiting(self) -> None:
         by_folder: dict[str, list[str]] = {}
         for path in list(self._waiting)[:MOST_LOOKED_AT]:
             del self._waiting[path]
@@ -293,7 +293,7 @@ class CameraIndex:
             by_folder.setdefault(folder, []).append(name)
         for folder, names in by_folder.items():
             self.lookups.note_changed(folder)
-            self.lookups.look_at(folder, names)
+            self.lookups.compare_files(folder, names)
 
 
 @contextmanager

@@ -129,21 +129,21 @@ class Comparison:
                 if below.count("/") < MAX_DEPTH and (is_full or self._known(below) is None):
                     waiting.append(below)
             if len(names) == NAMES_AT_ONCE:
-                self._look_at(path, names)
+                self._compare_files(path, names)
                 seen.update(names if len(seen) <= MOST_NAMES else ())
                 names = []
                 yield
-        self._look_at(path, names)
+        self._compare_files(path, names)
         yield
         yield from self._look_for_gone(path, {*seen, *names} if len(seen) <= MOST_NAMES else set())
 
     def _look_for_gone(self, path: str, seen: set[str]) -> Iterator[None]:
         """Check the files of a folder that have a row and were not ``seen``."""
         waiting = self._lookups.overlay.changes_in(path)
-        self._look_at(path, [name for name in waiting if name not in seen])
+        self._compare_files(path, [name for name in waiting if name not in seen])
         number, after = self._lookups.number, ""
         while names := Picture.names_in(number, path, after, NAMES_AT_ONCE):
-            self._look_at(path, [name for name in names if name not in seen])
+            self._compare_files(path, [name for name in names if name not in seen])
             after = names[-1]
             yield
 
@@ -153,10 +153,10 @@ class Comparison:
         if self._known(path) is not None:
             self._lookups.overlay.put_folder_facts(path, None)
 
-    def _look_at(self, path: str, names: list[str]) -> None:
+    def _compare_files(self, path: str, names: list[str]) -> None:
         if names:
             self.files += len(names)
-            self._lookups.look_at(path, names)
+            self._lookups.compare_files(path, names)
 
     def _reach(self, path: str) -> int | None:
         """A descriptor of the folder; None where it must not be read."""

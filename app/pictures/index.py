@@ -63,7 +63,7 @@ class PictureIndex:
         self, base: str, folders: Folders, monitor: Monitor, most_bytes: int, guard: ClockGuard
     ) -> None:
         self.base, self._folders, self._most_bytes = base, folders, most_bytes
-        self._is_plausible = lambda: guard.doubt() is None
+        self._is_plausible = lambda: guard.why_implausible() is None
         self._monitor, monitor.write_due = monitor, self._write_with_monitor
         self._cameras: dict[str, CameraIndex] = {}
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}

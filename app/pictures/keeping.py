@@ -117,7 +117,7 @@ def _delete(
         except (safe_open.FileNotReadable, safe_open.OutsideFolder):
             raise NotFound("picture") from None
         finally:
-            lookups.look_at(row.folder, [row.name])
+            lookups.compare_files(row.folder, [row.name])
 
 
 def _record(action: str, camera: Row, row: IndexedPicture, by: Caller) -> None:

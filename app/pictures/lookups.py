@@ -52,7 +52,7 @@ class Lookups:
         # Where the files of marks were found that have another path or inode, by the marks' ids.
         self.moved: dict[int, Row] = {}
 
-    def look_at(self, folder: str, names: Iterable[str]) -> None:
+    def compare_files(self, folder: str, names: Iterable[str]) -> None:
         """Compare files in a folder with the index, and add their changes to the overlay."""
         names = list(names)
         version, stored = self.overlay.version, self.stored(folder, names)

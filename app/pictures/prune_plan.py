@@ -9,7 +9,7 @@ from .. import clock
 from ..models import Row
 from ..models.pictures import IndexedPicture, Key
 from .prune_rules import NEVER_US, PrunedCamera
-from .pruned_box import Box, File
+from .pruned_box import File, PrunedBox
 
 # Only files that are older than this are deleted to free space, in microseconds.
 FREE_SPACE_AGE_US = 24 * 3600 * 10**6
@@ -19,23 +19,23 @@ START, END = (-NEVER_US, b""), (NEVER_US, b"")
 
 @dataclass(slots=True)
 class Excess:
-    """How many bytes exceed a limit, and the key ``cut`` of the last file that exceeds it."""
+    """How many bytes exceed a limit, and the key of the newest file that exceeds it."""
 
     size: int
-    cut: Key = START
+    last_key: Key = START
 
     def __post_init__(self) -> None:
-        self.cut = END if self.size > 0 else START
+        self.last_key = END if self.size > 0 else START
 
     def note(self, row: IndexedPicture) -> None:
         """Subtract a file that is deleted."""
         self.size -= row.size
         if self.size <= 0:
-            self.cut = min(self.cut, row.key)
+            self.last_key = min(self.last_key, row.key)
 
-    def holds(self, row: IndexedPicture) -> bool:
+    def includes(self, row: IndexedPicture) -> bool:
         """Whether the file exceeds the limit."""
-        return row.key <= self.cut
+        return row.key <= self.last_key
 
 
 class Plan:
@@ -45,11 +45,11 @@ class Plan:
     delete them.
     """
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: PrunedBox) -> None:
         self.box, self.not_deletable = box, 0
-        self._cameras: dict[str, Excess] = defaultdict(lambda: Excess(0))
-        self._box = Excess(0)
-        self._devices: dict[int, Excess] = {}
+        self._camera_excess: dict[str, Excess] = defaultdict(lambda: Excess(0))
+        self._box_excess = Excess(0)
+        self._device_excess: dict[int, Excess] = {}
         # The free bytes of each device before the run, and the bytes that are to be deleted there.
         self._free: dict[int, int] = {}
         self._gone: Counter[int] = Counter()
@@ -63,7 +63,7 @@ class Plan:
         total = self.box.bytes_of_all() if keep else 0
         yield from ((file, False) for file in self._by_cameras())
         if keep:
-            self._box = Excess(total - self._gone.total() - keep)
+            self._box_excess = Excess(total - self._gone.total() - keep)
             yield from ((file, False) for file in self._by_bytes())
         if keep := self.box.limits["keep_free_bytes"]:
             yield from ((file, True) for file in self._by_free_space(keep))
@@ -73,36 +73,36 @@ class Plan:
         for camera in self.box.cameras.values():
             keep, totals = camera.limits.keep_bytes, camera.listing.totals()
             total = totals["picture_bytes"] + totals["clip_bytes"]
-            self._cameras[camera.id] = Excess(total - keep if keep else 0)
+            self._camera_excess[camera.id] = Excess(total - keep if keep else 0)
         for group in self.box.groups():
             for file in _merged(self._exceeding(each) for each in group if each.limits):
                 if self._exceeds(file) and self._take(file):
                     for camera, row in file.rows:
-                        self._cameras[camera.id].note(row)
+                        self._camera_excess[camera.id].note(row)
                     yield file
 
     def _exceeding(self, camera: PrunedCamera) -> Iterator[File]:
         """The files of a camera up to the first one that exceeds none of its limits."""
-        excess, before_us = self._cameras[camera.id], camera.limits.before_us
-        for file in self.box.stream(camera, before_us if excess.cut == START else NEVER_US):
-            if file.row.taken_us >= before_us and not excess.holds(file.row):
+        excess, before_us = self._camera_excess[camera.id], camera.limits.before_us
+        for file in self.box.stream(camera, before_us if excess.last_key == START else NEVER_US):
+            if file.row.taken_us >= before_us and not excess.includes(file.row):
                 return
             yield file
 
     def _exceeds(self, file: File) -> bool:
         """Whether the file exceeds a limit of each camera that has it."""
         return all(
-            row.taken_us < camera.limits.before_us or self._cameras[camera.id].holds(row)
+            row.taken_us < camera.limits.before_us or self._camera_excess[camera.id].includes(row)
             for camera, row in file.rows
         )
 
     def _by_bytes(self) -> Iterator[File]:
         """The oldest files of all cameras, until the box keeps no more than its bytes."""
         for file in _merged(map(self.box.stream, self.box.cameras.values())):
-            if not self._box.holds(file.row):
+            if not self._box_excess.includes(file.row):
                 return
             if not self._exceeds(file) and self._take(file):
-                self._box.note(file.row)
+                self._box_excess.note(file.row)
                 yield file
 
     def _by_free_space(self, keep: int) -> Iterator[File]:
@@ -110,8 +110,8 @@ class Plan:
         until_us = clock.microseconds(clock.rfc3339(self.box.now)) - FREE_SPACE_AGE_US
         for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
             excess = self._excess_of(file.device, file.free, keep)
-            is_gone = self._exceeds(file) or self._box.holds(file.row)
-            if excess.holds(file.row) and not is_gone and self._take(file):
+            is_gone = self._exceeds(file) or self._box_excess.includes(file.row)
+            if excess.includes(file.row) and not is_gone and self._take(file):
                 excess.note(file.row)
                 yield file
 
@@ -126,16 +126,16 @@ class Plan:
         """The files of a camera, until its file system lacks no more space."""
         device = camera.only_device
         for file in self.box.stream(camera, until_us):
-            if device and not self._excess_of(*device, keep).holds(file.row):
+            if device and not self._excess_of(*device, keep).includes(file.row):
                 return
             yield file
 
     def _excess_of(self, device: int, free: int, keep: int) -> Excess:
         """How many bytes a file system lacks to have ``keep`` free ones."""
-        if device not in self._devices:
+        if device not in self._device_excess:
             free = self._free.get(device, free)
-            self._devices[device] = Excess(keep - free - self._gone[device])
-        return self._devices[device]
+            self._device_excess[device] = Excess(keep - free - self._gone[device])
+        return self._device_excess[device]
 
     def _take(self, file: File) -> bool:
         """Note that the file is to be deleted; False where the service may not delete it."""
@@ -160,7 +160,7 @@ class Report:
     bytes: int = 0
 
     @classmethod
-    def of(cls, box: Box) -> "Report":
+    def of(cls, box: PrunedBox) -> "Report":
         """A report of nothing."""
         numbers, times = dict.fromkeys(("pictures", "clips", "bytes"), 0), ("oldest", "newest")
         row = numbers | dict.fromkeys(times) | {"existing": 0}
@@ -171,7 +171,7 @@ class Report:
             }
         )
 
-    def count_existing(self, box: Box) -> None:
+    def count_existing(self, box: PrunedBox) -> None:
         """Count the files that stay because they are older than their camera."""
         for camera in box.cameras.values():
             self.cameras[camera.id]["existing"] = camera.count_existing()

@@ -155,7 +155,7 @@ def _exists(index: CameraIndex, folder: str, name: str) -> bool:
             return os.access(name, os.F_OK, dir_fd=reached, follow_symlinks=False)
         finally:
             os.close(reached)
-            index.lookups.look_at(folder, [name])
+            index.lookups.compare_files(folder, [name])
 
 
 def _end_recovered(token: str, report: Report, by: Caller) -> None:

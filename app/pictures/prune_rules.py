@@ -152,7 +152,7 @@ class PrunedCamera:
             self.forget_newest()
             gone = [row for row in self.newest if self.status(row) is None]
             for row in gone:
-                self.index.lookups.look_at(row.folder, [row.name])
+                self.index.lookups.compare_files(row.folder, [row.name])
             if not gone:
                 return
 

@@ -14,7 +14,7 @@ from .index import UNREADABLE
 from .prune_plan import Plan
 from .prune_record import Record
 from .prune_rules import PrunedCamera
-from .pruned_box import Box, File
+from .pruned_box import File, PrunedBox
 
 # The CPU time of one step, and the pause after it, in which requests are answered, in seconds.
 STEP_SECONDS, PAUSE_SECONDS = 0.004, 0.004
@@ -54,7 +54,7 @@ class FreeSpace:
 class Steps:
     """Deletes files of a plan."""
 
-    def __init__(self, box: Box, plan: Plan, record: Record) -> None:
+    def __init__(self, box: PrunedBox, plan: Plan, record: Record) -> None:
         self._box, self._plan, self._record = box, plan, record
         self._limits, self._devices = box.all_limits, dict[int, FreeSpace]()
         self._is_over = False
@@ -95,7 +95,7 @@ class Steps:
                 if time.thread_time() >= until:
                     break
             for folder, gone in names.items():
-                lookups.look_at(folder, gone)
+                lookups.compare_files(folder, gone)
                 remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
 
     def _delete_and_count(self, file: File, is_free: bool, is_awaited: threading.Event) -> None:

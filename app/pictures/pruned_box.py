@@ -48,7 +48,7 @@ class File(NamedTuple):
         return self.rows[0][1]
 
 
-class Box:
+class PrunedBox:
     """The cameras, their limits and those of the box at one moment.
 
     ``read_version``: the function of `db.watched_version`; ``changed_before``: limits that were

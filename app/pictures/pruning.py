@@ -26,7 +26,7 @@ from .index import UNREADABLE, PictureIndex
 from .prune_plan import Plan, Report
 from .prune_record import OUTCOME, Record, recover, unless_full
 from .prune_steps import LimitsChanged, Steps, Waiting
-from .pruned_box import BASE_PATH, LAST, Box
+from .pruned_box import BASE_PATH, LAST, PrunedBox
 
 # How many files are stored as those that are deleted next.
 FILES_AT_ONCE = 200
@@ -155,14 +155,14 @@ class Pruner:
             self._unended.pop(0)
 
     @contextmanager
-    def _followed_box(self, changed_before: str) -> Iterator[Box]:
+    def _followed_box(self, changed_before: str) -> Iterator[PrunedBox]:
         """The box after the latest changes of all folders that can be read."""
         pictures: PictureIndex = self._app.extensions["pictures"]
         for camera in Camera.listing():
             with suppress(*UNREADABLE, FolderBusy):
                 pictures.follow(camera)
         with db.watched_version() as read_version:
-            yield Box(self._app, read_version, changed_before)
+            yield PrunedBox(self._app, read_version, changed_before)
 
     def _note_facts(self) -> None:
         """Store what has changed outside of the API: the environment's limits, the base path."""

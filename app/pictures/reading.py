@@ -139,7 +139,7 @@ def _folder_of(index: CameraIndex, row: IndexedPicture) -> Iterator[None]:
         try:
             yield
         except (safe_open.FileNotReadable, safe_open.OutsideFolder, NotFound):
-            index.lookups.look_at(row.folder, [row.name])
+            index.lookups.compare_files(row.folder, [row.name])
             raise NotFound("picture") from None
 
 

@@ -34,7 +34,7 @@ def reason_without_base(app: Flask) -> str | None:
 
 
 def _clock(guard: ClockGuard) -> str | None:
-    return CLOCK if guard.doubt() else None
+    return CLOCK if guard.why_implausible() else None
 
 
 def _base_path(base: str, threads: StorageThreads) -> str | None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 FOLLOW_SECONDS = 1.0
 # The time is stored at most once in this many seconds: SD cards wear.
 NOTE_SECONDS = 3600
-DOUBTED = (
+IMPLAUSIBLE = (
     "The clock is implausible: {}, and no time service sets it. Nothing is deleted by its age "
     "meanwhile. Set the clock (timedatectl set-ntp true); if it is right, run: "
     f"{COMMAND} prune --believe-clock"
@@ -32,7 +32,7 @@ DOUBTED = (
 SEEN_BY_THE_SERVICE = "the running service has seen it jump, or far ahead of the last noted time"
 
 
-class ClockDoubted(Exception):
+class ClockImplausible(Exception):
     """Nothing is deleted while the clock is implausible; the text says why it is."""
 
 
@@ -45,26 +45,27 @@ class ClockGuard:
         self._recorded: bool | None = None
         self._note_at = 0.0
 
-    def doubt(self) -> str | None:
+    def why_implausible(self) -> str | None:
         """Why the clock is implausible; None where it is plausible. Writes nothing."""
         reading = clock.read()
         reason = self._compare(reading)
         if reason or reading.is_synchronised or self._recorded is not None:
             return reason
-        return SEEN_BY_THE_SERVICE if leader_lock_is_held() and ClockNote.is_doubted() else None
+        is_recorded = leader_lock_is_held() and ClockNote.is_implausible()
+        return SEEN_BY_THE_SERVICE if is_recorded else None
 
     def check(self) -> None:
-        """Raise `ClockDoubted` while the clock is implausible."""
-        if reason := self.doubt():
-            raise ClockDoubted(DOUBTED.format(reason))
+        """Raise `ClockImplausible` while the clock is implausible."""
+        if reason := self.why_implausible():
+            raise ClockImplausible(IMPLAUSIBLE.format(reason))
 
     def follow(self) -> None:
         """Record when the clock becomes implausible or plausible; for the leader."""
         reading = clock.read()
         if self._recorded is None:
-            self._recorded = ClockNote.is_doubted()
+            self._recorded = ClockNote.is_implausible()
             writer.set_companion(self.note_due)
-        elif self._recorded and not ClockNote.is_doubted():  # a person has ended it by a command
+        elif self._recorded and not ClockNote.is_implausible():  # after prune --believe-clock
             self._recorded = False
             self._believe(reading)
         reason = self._compare(reading)
@@ -72,8 +73,8 @@ class ClockGuard:
             return
         moment = rfc3339(reading.now)
         if reason:
-            log.warning("%s", DOUBTED.format(reason))
-            writer.run(partial(ClockNote.begin_doubt, moment, self._expected(reading)))
+            log.warning("%s", IMPLAUSIBLE.format(reason))
+            writer.run(partial(ClockNote.mark_implausible, moment, self._expected(reading)))
         else:
             log.info("the clock is plausible again")
             writer.run(partial(ClockNote.note, moment))
@@ -88,7 +89,7 @@ class ClockGuard:
     def note_due(self) -> partial[None] | None:
         """The change that stores the time, if one is due (`writer.set_companion`)."""
         is_due = self._recorded is False and time.monotonic() >= self._note_at
-        if not is_due or self.doubt():
+        if not is_due or self.why_implausible():
             return None
         self._note_at = time.monotonic() + NOTE_SECONDS
         return partial(ClockNote.note, rfc3339(clock.now()))
@@ -100,7 +101,7 @@ class ClockGuard:
             noted = ClockNote.latest(started_at) or AuditEntry.last_timestamp(started_at)
             reference = reference._replace(noted=clock.parse(noted) if noted else None)
             self._reference = reference
-        reason = clock.doubt(reading, reference)
+        reason = clock.why_implausible(reading, reference)
         if reason is None and (reference.believed is None or reading.is_synchronised):
             self._believe(reading)
         return reason

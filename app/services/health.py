@@ -13,7 +13,7 @@ from ..storage import safe_open
 from ..storage.folders import Folders
 from ..storage.mount_threads import StorageThreads
 from ..storage.watches import with_remedy
-from .clock_guard import ClockDoubted, ClockGuard
+from .clock_guard import ClockGuard, ClockImplausible
 
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 # How long a request for the health waits for another write, in seconds.
@@ -248,8 +248,8 @@ def check_clock(guard: ClockGuard) -> Check:
     """Whether the clock is plausible; while it is not, nothing is deleted by its age."""
     try:
         guard.check()
-    except ClockDoubted as doubted:
-        return Check(DEGRADED, str(doubted))
+    except ClockImplausible as implausible:
+        return Check(DEGRADED, str(implausible))
     except (peewee.PeeweeException, OSError):
         return Check(DEGRADED, "The stored times cannot be read from the database.")
     return Check(HEALTHY, "The clock is plausible.")

@@ -45,16 +45,16 @@ class CameraState:
 
     ``lost_at``: since when the folder cannot be read, by the monotonic clock, None while it can;
     ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
-    it does not; the camera was last seen at this time or earlier; ``look_at``: when to check the
-    folder again, by the monotonic clock; ``key``: the folder that was read last; ``asked``: the
-    threads that read it, and their task, where it lies on storage that may hang;
+    it does not; the camera was last seen at this time or earlier; ``next_check``: when to check
+    the folder again, by the monotonic clock; ``key``: the folder that was read last; ``asked``:
+    the threads that read it, and their task, where it lies on storage that may hang;
     ``failing_since``: when storage began to report that it does not answer.
     """
 
     folder_path: str
     file_pattern: str | None
     lost_at: float | None = None
-    look_at: float = 0.0
+    next_check: float = 0.0
     seen_before: str | None = None
     key: FolderKey | None = None
     asked: tuple[MountThreads, Task[Observation]] | None = None
@@ -212,9 +212,9 @@ class Monitor:
     def _state_of(self, camera: Row, file_pattern: str | None) -> CameraState:
         """The camera's state, a new one where its folder or pattern has changed."""
         state = self._states.get(camera["id"])
-        looked_at = camera["folder_path"], file_pattern
-        if state is None or (state.folder_path, state.file_pattern) != looked_at:
-            state = self._states[camera["id"]] = CameraState(*looked_at)
+        observed = camera["folder_path"], file_pattern
+        if state is None or (state.folder_path, state.file_pattern) != observed:
+            state = self._states[camera["id"]] = CameraState(*observed)
         return state
 
     def _look(self, state: CameraState) -> Observation | None:
@@ -227,7 +227,7 @@ class Monitor:
         task = state.asked[1] if state.asked and state.asked[0] is threads else None
         if threads and task and not task.future.done():
             return _unanswered(threads.silence(task))
-        state.asked, is_due = None, time.monotonic() >= state.look_at
+        state.asked, is_due = None, time.monotonic() >= state.next_check
         if threads and is_due:
             state.asked = threads, threads.begin(partial(self._read, state))
         try:
@@ -256,7 +256,7 @@ class Monitor:
             state.lost_at = state.lost_at or began
             return Observation(None, False, began - state.lost_at)
         took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
-        state.look_at = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
+        state.next_check = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
         return Observation(uploaded_at)
 
 

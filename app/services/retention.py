@@ -17,7 +17,7 @@ from ..models import AUDIT, DETECTIONS, EVENTS, KeysetQuery, Row
 from ..models.keyset import Key
 from . import audit
 from .audit import Caller
-from .clock_guard import ClockDoubted, ClockGuard
+from .clock_guard import ClockGuard, ClockImplausible
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def prune(
 ) -> dict[str, int]:
     """Delete the rows that exceed the limits and return how many were deleted, by list.
 
-    Raises `ClockDoubted` as soon as the clock is implausible; what was deleted before is audited.
+    Raises `ClockImplausible` as soon as the clock is; what was deleted before is audited.
     """
     guard.check()
     parts = excess(limits, now)
@@ -129,8 +129,8 @@ class Pruning:
             return
         try:
             prune(limits, clock.now(), self._guard)
-        except ClockDoubted as doubted:
-            log.warning("%s", doubted)
+        except ClockImplausible as implausible:
+            log.warning("%s", implausible)
         self._limits, self._due_at = limits, time.monotonic() + INTERVAL_SECONDS
 
 

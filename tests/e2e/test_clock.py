@@ -132,7 +132,7 @@ def test_a_person_can_say_that_the_clock_is_right(server, box_clock, stored):
 
 
 @pytest.mark.slow
-def test_a_jump_while_the_service_runs_is_doubted_until_the_clock_is_back(server, box_clock):
+def test_a_clock_that_jumps_is_implausible_until_it_is_set_back(server, box_clock):
     with server:
         store(server)
         before = rows(server)
@@ -150,7 +150,7 @@ def test_a_jump_while_the_service_runs_is_doubted_until_the_clock_is_back(server
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("ahead", "status"), [(6.9, "healthy"), (7.1, "degraded")])
-def test_a_start_7_days_ahead_of_the_last_note_is_doubted(
+def test_at_a_start_7_days_ahead_of_the_stored_time_the_clock_is_implausible(
     server, box_clock, stored, ahead, status
 ):
     box_clock.set(days(ahead))
