@@ -114,13 +114,26 @@ def test_a_message_that_is_refused_is_given_up_at_once(client, sent, delivering)
     assert (row["delivered_at"], row["error"], row["attempts"]) == (None, "404", 1)
 
 
-def test_a_receiver_that_hangs_delays_no_other(client, sent, delivering):
-    hanging, other = add_rule(client, "detection"), add_rule(client, "detection")
-    go_on = threading.Event()
-    sent.outcome = lambda rule, _: go_on.wait(60) and DONE if rule == hanging else DONE
-    slow, ids = add_messages(hanging, 2), add_messages(other, 10)
-    wait_until(ended(ids))
-    assert states(slow) == ["waiting"] * 2
+def test_receivers_that_hang_delay_no_other(client, sent, delivering, monkeypatch):
+    monkeypatch.setattr(deliveries, "MOST_THREADS", 8)
+    monkeypatch.setattr(deliveries, "MOST_FAILING", 4)
+    hanging = {add_rule(client, "detection") for _ in range(12)}
+    other = add_rule(client, "detection")
+    go_on, failed = threading.Event(), set()
+
+    def outcome(rule, _):
+        if rule not in hanging:
+            return DONE
+        if rule not in failed:
+            failed.add(rule)
+            return FAILED
+        return go_on.wait(60) and DONE
+
+    sent.outcome = outcome
+    slow = [row for rule in hanging for row in add_messages(rule, 2)]
+    wait_until(lambda: sum(len(sent.by_rule[rule]) == 2 for rule in hanging) >= 4)
+    wait_until(ended(add_messages(other, 10)))
+    assert set(states(slow)) == {"waiting"}
     go_on.set()
     wait_until(ended(slow))
 

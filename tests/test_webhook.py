@@ -139,6 +139,32 @@ def test_a_receiver_that_hangs_or_trickles_is_left_after_the_time(monkeypatch, a
     assert took < 5
 
 
+def test_a_look_up_of_a_host_that_hangs_is_left_after_the_time(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(webhook, "SECONDS", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(30) and [])
+    outcome = send("http://nvr.lan/hook")
+    ended.set()
+    assert (outcome.error, outcome.is_final) == ("no answer within 0 seconds", False)
+
+
+@pytest.mark.slow
+def test_an_address_that_does_not_answer_leaves_time_to_the_next(monkeypatch):
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(3):  # then the kernel answers no further connection
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        receiver = stack.enter_context(receiving())
+        addresses = [full.getsockname(), receiver.server_address]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert send("http://nvr.lan/hook").ok
+
+
 def test_tls_that_never_begins_is_left_after_the_time(monkeypatch):
     monkeypatch.setattr(webhook, "SECONDS", 0.3)
     ended = threading.Event()

@@ -5,6 +5,7 @@ import json
 import subprocess  # nosec B404
 import sys
 import threading
+from contextlib import nullcontext
 
 from ..layout import PACKAGE
 from ..models import Row
@@ -14,10 +15,12 @@ from .webhook import TEMPORARY, Outcome
 SCRIPT = PACKAGE / "notify" / "apprise_process.py"
 NOT_INSTALLED = 3
 SEND_SECONDS, CHECK_SECONDS = 30.0, 12.0
-# Of messages, at the same time, so that even many receivers that hang delay no other; while it
-# hangs, each occupies a process of about 35 MiB.
-MOST_PROCESSES = 32
+# How many messages are sent at the same time; while a receiver hangs, it occupies a process of
+# about 35 MiB. Those that hung last may have only a part of them, so that they delay no other.
+MOST_PROCESSES, MOST_HUNG = 32, 16
 _free = threading.BoundedSemaphore(MOST_PROCESSES)
+_free_for_hung = threading.BoundedSemaphore(MOST_HUNG)
+_hung: set[str] = set()
 
 
 class NotInstalled(Exception):
@@ -35,11 +38,13 @@ def send(url: str, title: str, text: str, picture: bytes | None) -> Outcome:
     if picture is not None:
         request |= {"picture": base64.b64encode(picture).decode(), "name": "picture.jpg"}
     try:
-        with _free:
+        with _free_for_hung if url in _hung else nullcontext(), _free:
             answer = _ask(request, SEND_SECONDS)
+        _hung.discard(url)
     except NotInstalled:
         return Outcome(error="Apprise is not installed")
     except TimeoutError:
+        _hung.add(url)
         return Outcome(error=f"no answer within {SEND_SECONDS:.0f} seconds")
     status = answer["status"]
     if answer["ok"]:

@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -26,8 +27,9 @@ PATIENCE_SECONDS = 600.0
 # After so many failures in a row the receiver is taken to refuse every message, not just one.
 MOST_PROBES = 3
 GIVE_UP_AFTER = timedelta(hours=24)
-# How many attempts run at the same time.
-MOST_THREADS = 64
+# How many attempts run at the same time. Receivers that failed last may have only a part of them,
+# so that those which hang leave threads to the others. Each needs a file descriptor.
+MOST_THREADS, MOST_FAILING = 256, 128
 
 # Sends a message to the receiver of a rule. Its arguments: the rule, and the row of `Delivery`.
 Send = Callable[[Row, Row], Outcome]
@@ -133,17 +135,26 @@ class Deliveries:
         with self._lock:
             for rule_id in self._receivers.keys() - set(waited_for) - self._busy:
                 del self._receivers[rule_id]
-            for rule_id in waited_for:
-                receiver = self._receivers.setdefault(rule_id, Receiver())
+            waiting = [(self._receivers.setdefault(each, Receiver()), each) for each in waited_for]
+            # Those that did not fail come first, then those that have waited longest.
+            for receiver, rule_id in sorted(waiting, key=lambda pair: pair[0].due_at):
                 if rule_id in self._busy:
                     self._woken.add(rule_id)
-                elif receiver.is_ready(is_new) and len(self._busy) < MOST_THREADS:
+                elif receiver.is_ready(is_new) and self._has_thread_for(receiver):
                     self._begin(rule_id, receiver)
 
+    def _has_thread_for(self, receiver: Receiver) -> bool:
+        """Whether another attempt may run."""
+        failing = sum(self._receivers[each].failures > 0 for each in self._busy)
+        is_free = not receiver.failures or failing < MOST_FAILING
+        return is_free and len(self._busy) < MOST_THREADS
+
     def _begin(self, rule_id: int, receiver: Receiver) -> None:
-        self._busy.add(rule_id)
         name, args = f"deliveries of {rule_id}", (rule_id, receiver)
-        threading.Thread(target=self._work, args=args, name=name, daemon=True).start()
+        thread = threading.Thread(target=self._work, args=args, name=name, daemon=True)
+        with suppress(RuntimeError):  # the system grants no thread: the next tick tries again
+            thread.start()
+            self._busy.add(rule_id)
 
     def _work(self, rule_id: int, receiver: Receiver) -> None:
         """Deliver to one receiver until nothing waits or a pause begins."""
@@ -180,6 +191,7 @@ class Deliveries:
         if row is None:
             receiver.probed_id = 0
             return False
+        database.close()  # a receiver that hangs must not keep a connection
         outcome = self.send(rule, row)
         self._record(row, outcome)
         done = outcome.ok or outcome.is_final

@@ -1,13 +1,12 @@
 """How is a test message sent to the receiver of a rule? At once, whatever the rule's filters."""
 
 import threading
-from concurrent.futures import Future
 
 from .. import clock
 from ..models import Notification, Row
 from . import messages, signing
 from .deliveries import Send
-from .webhook import Outcome
+from .webhook import Outcome, run_within
 
 # For the whole test, looking up the host's name included. The API promises 15 s.
 SECONDS = 13.0
@@ -18,25 +17,20 @@ _free = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 def send_trial(rule_id: int, send: Send) -> Row:
     """Send a test message and return ``ok``, ``status`` and ``error``; raises `NotFound`."""
-    Notification.one(rule_id)
-    rule = Notification.find(id=rule_id) or {}
+    rule = Notification.one(rule_id)
     if not _free.acquire(blocking=False):
         return _shown(Outcome(error="other tests are running; try again in a few seconds"))
     body = messages.trial_body(clock.rfc3339(clock.now()))
     message = {"kind": messages.TEST, "message_id": signing.make_message_id(), "body": body}
-    sent: Future[Outcome] = Future()
 
-    def work() -> None:
+    def work() -> Outcome:
         try:
-            sent.set_result(send(rule, message))
-        except BaseException as error:  # the thread that waits for it gets it
-            sent.set_exception(error)
+            return send(rule, message)
         finally:
             _free.release()
 
-    threading.Thread(target=work, name=f"trial of {rule_id}", daemon=True).start()
     try:
-        return _shown(sent.result(SECONDS))
+        return _shown(run_within(SECONDS, work, f"trial of {rule_id}"))
     except TimeoutError:
         return _shown(Outcome(error=f"no answer within {SECONDS:.0f} seconds"))
 

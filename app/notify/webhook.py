@@ -9,8 +9,12 @@ import contextlib
 import re
 import socket
 import ssl
+import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, unquote
 
 from .. import clock
@@ -65,17 +69,35 @@ def send(rule: Row, message: Row) -> Outcome:
     return Outcome(status, f"the receiver answered {status}", is_final)
 
 
+def run_within(seconds: float, work: Callable[[], Any], name: str) -> Any:
+    """What the work returns or raises, in a thread of this name; `TimeoutError` after this time.
+
+    The thread goes on until the work ends: no look-up of a host can be interrupted.
+    """
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # the thread that waits for it gets it
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return done.result(seconds)
+
+
 def _connect(parts: SplitResult, until: float) -> socket.socket:
     """A connection to the host of the URL, under TLS where it says so."""
     host, is_secure = parts.hostname or "", parts.scheme.lower() == "https"
     port = parts.port or (443 if is_secure else 80)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = run_within(_left(until), look_up, "look-up of a host")
     failure: OSError = OSError("the host has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
+    for tried, (family, kind, protocol, _, address) in enumerate(found):
         connection = socket.socket(family, kind, protocol)
         try:
-            connection.settimeout(_left(until))
+            # An address that does not answer leaves time to the others.
+            connection.settimeout(_left(until) / (len(found) - tried))
             connection.connect(address)
             return _secured(connection, host, until) if is_secure else connection
         except OSError as error:
