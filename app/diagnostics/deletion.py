@@ -13,7 +13,7 @@ from ..storage.safe_open import FolderNotFound, OutsideBase, StorageNotAnswering
 from ..storage.scan import MAX_DEPTH, ask_entry, entries, is_housekeeping
 from .folder_access import service_user
 
-# The most folders of a camera that are looked at.
+# At most so many folders of a camera are checked.
 MOST_FOLDERS = 1000
 NOT_WRITABLE = (
     "{user} may not delete what is in {folder}. Retention needs that right; nothing else does. "
@@ -31,8 +31,8 @@ def check_deletion(base: str, folder_path: str, folders: Folders, has_limit: boo
     if remedy := unit.how_to_delete(base):
         return Check(status, remedy)
     try:
-        look = partial(_closed_folder, base, folder_path)
-        folder = folders.ask(look, base, folder_path)
+        find = partial(_closed_folder, base, folder_path)
+        folder = folders.ask(find, base, folder_path)
     except (FolderNotFound, OutsideBase, StorageNotAnswering):
         folder = None
     if folder is None:
@@ -42,7 +42,7 @@ def check_deletion(base: str, folder_path: str, folders: Folders, has_limit: boo
 
 
 def _closed_folder(base: str, folder_path: str) -> str | None:
-    """The first folder in which this process may not delete files, of `MOST_FOLDERS` or fewer."""
+    """The first of at most `MOST_FOLDERS` folders in which this process may not delete files."""
     root, pending, seen = safe_open.open_folder(base, folder_path), [list[str]()], 0
     try:
         while pending and seen < MOST_FOLDERS:
@@ -64,7 +64,7 @@ def _closed_folder(base: str, folder_path: str) -> str | None:
 
 
 def _may_delete(folder: int) -> bool:
-    """By unlink(2): who may write to the folder, and owns it where its sticky bit is set."""
+    """Whether the user may write here, and owns the folder if it has the sticky bit: unlink(2)."""
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
         return False
     status, user = os.fstat(folder), os.geteuid()

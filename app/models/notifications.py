@@ -1,4 +1,4 @@
-"""Who is told of what, and what was told last?"""
+"""Which rule tells whom of what, and what was told last?"""
 
 import json
 from typing import Any
@@ -27,17 +27,18 @@ class Notification(BaseModel):
 
     id = AutoIncrementField()
     name = TextField()
-    # An `http` or `https` URL is a webhook. It holds passwords: `notify.urls.redact` shows it.
+    # A webhook if it begins with http or https. It may hold passwords, which
+    # `notify.urls.redact` hides.
     url = TextField()
     # The key that a webhook is signed with; it is never shown again.
     secret = TextField()
-    # Lists as JSON; null for all.
+    # These three are lists as JSON; null stands for all.
     kinds = TextField()
     cameras = TextField(null=True)
     object_types = TextField(null=True)
     min_confidence = FloatField(null=True)
     min_risk_level = TextField(null=True)
-    # HH:MM in the box's time zone; both are null or none is.
+    # The quiet hours as HH:MM in the box's time zone; either both are null or none is.
     quiet_from = TextField(null=True)
     quiet_to = TextField(null=True)
     cooldown_seconds = IntegerField()

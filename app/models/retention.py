@@ -12,7 +12,7 @@ class RetentionFact(BaseModel):
     """A value that retention depends on, and when it was last changed."""
 
     name = TextField(primary_key=True)
-    # As JSON.
+    # The value as JSON.
     value = TextField()
     changed_at = TextField()
 
@@ -38,7 +38,7 @@ class RetentionFact(BaseModel):
 class PruningRun(BaseModel):
     """A run that deletes pictures, or one that was cut off before its audit entry was written."""
 
-    # Random.
+    # A random text that identifies the run.
     token = TextField(primary_key=True)
     # Who began it, what has been deleted so far, and which files are deleted next, as JSON.
     by = TextField()

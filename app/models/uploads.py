@@ -1,4 +1,4 @@
-"""When did a camera upload? Its pictures and clips as short rows, to read thousands of them."""
+"""When did a camera upload? Reads its pictures and clips as short rows, because they are many."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from ..db.base import BaseModel, Parameter, Row, compiled
 from .picture_folders import PictureCamera
 from .pictures import Key, Picture
 
-# A picture or a clip: its time, its tag, whether it is a clip (0 or 1), and its own time where
-# that is another one.
+# A picture or a clip: its time, its tag, whether it is a clip (0 or 1), and the time in its file
+# if that is a different one.
 Upload = tuple[int, bytes, int, int | None]
 
 
 class PictureHour(BaseModel):
-    """How many bytes of pictures and clips were taken in an hour, so that no response adds up."""
+    """The bytes of the pictures and clips of an hour, so that no request has to add them up."""
 
     # Hours since the epoch.
     hour = IntegerField()
@@ -36,18 +36,18 @@ class PictureHour(BaseModel):
 
     @classmethod
     def bytes_since(cls, hour: int) -> dict[int, int]:
-        """The bytes of each camera's number since this hour."""
+        """The bytes since this hour by the number of the `PictureCamera`."""
         return dict(_bytes_since().tuples(hour=hour))
 
     @classmethod
     def bytes_of(cls, camera: int, hour: int, hours: int) -> int:
-        """The bytes of a camera's number since this hour, and for so many hours after it."""
+        """The bytes of one `PictureCamera` in this hour and in so many hours after it."""
         names = {f"hour_{n}": hour + n for n in range(hours + 1)}
         return int(_bytes_of(hours + 1).scalar(camera=camera, **names) or 0)
 
     @classmethod
     def remove_all(cls, camera: int) -> None:
-        """Delete the hours of a camera's number; call it inside a change."""
+        """Delete the hours of one `PictureCamera`; call it inside a change."""
         _delete_hours().change(camera=camera)
 
 

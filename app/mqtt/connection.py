@@ -17,7 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 log = logging.getLogger(__name__)
 
-# The broker publishes the last will 1.5 times as many seconds after it has heard nothing.
+# If the broker receives nothing for 1.5 times as many seconds, it publishes the last will.
 KEEPALIVE_SECONDS = 20
 # How long the broker may take to accept a connection.
 ACCEPT_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""What was published of the box and its cameras, and what must be published again?"""
+"""What was published about the box and its cameras, and what must be published again?"""
 
 import re
 import time
@@ -17,7 +17,7 @@ from .pictures import MISSING, Pictures
 # Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
 # How many object types of a camera are published: the most frequent ones of a period. They are
-# counted again when there is a new type, but not more often than this where there are so many.
+# counted again when a new type is detected; if there are already so many, at most this often.
 MOST_TYPES, TYPES_PERIOD, RECOUNT_SECONDS = 32, timedelta(days=30), 3600.0
 MOST_COUNTED = 1000
 # After this many seconds the remaining cameras are left to the next call: counting the types of a
@@ -28,10 +28,11 @@ RETAINED = ("state", "picture")
 
 
 class Published(NamedTuple):
-    """What was published of a camera last; the times are by the monotonic clock.
+    """What was published of a camera last.
 
-    ``about``: its name and object types; ``picture``: its ETag; ``seen``: the time of the last
-    upload then.
+    ``about``: its name and object types; ``picture``: the ETag of its picture; ``seen``: the time
+    of its last upload when the picture was published; ``state_at`` and ``picture_at``: when they
+    were published, by the monotonic clock.
     """
 
     about: tuple[str, list[str]] | None = None
@@ -46,7 +47,7 @@ class Types:
     """The object types of one camera that are published."""
 
     def __init__(self, camera_id: str) -> None:
-        # The most frequent ones first, and in the order of the alphabet.
+        # `_ranked` has the most frequent ones first; `names` are in alphabetical order.
         self._ranked: list[str] = []
         self.names: list[str] = []
         # The keys and platforms of components that were published for other types before.
@@ -75,13 +76,13 @@ class Types:
         self.removed = {key: name for key, name in all_before.items() if key not in now}
 
     def is_count_due(self) -> bool:
-        """Whether a type that is not among them may have become one of the most frequent."""
+        """Whether to count again because a type that is not published may have become frequent."""
         is_old = time.monotonic() - self._counted_at >= RECOUNT_SECONDS
         return len(self.names) < MOST_TYPES or is_old
 
 
 class Devices:
-    """Publishes the box and each camera when they differ from what was published last."""
+    """Publishes the box and each camera if they differ from what was published last."""
 
     def __init__(self, topics: Topics, origin: Origin, pictures: Pictures, seconds: float) -> None:
         self._topics, self._origin = topics, origin

@@ -1,4 +1,4 @@
-"""Which picture of a camera is published? The one that its snapshot shows, as a limited JPEG."""
+"""Which picture of a camera is published? The one of its snapshot, as a JPEG of limited width."""
 
 from collections.abc import Callable
 

@@ -1,10 +1,10 @@
 """How does Apprise send one message? This script does it, in a process of its own.
 
-So a service without such a rule does not load Apprise, and a receiver that hangs can be given up
-by ending the process: Apprise itself limits only each single wait. The script reads a JSON object
-from stdin: ``url``; ``title`` and ``text``, without which the URL is only checked; ``picture``, in
-base64, and its ``name``. It writes one to stdout: ``ok``, and ``status``, the HTTP status where
-Apprise logs one.
+Therefore a service without such a rule does not load Apprise, and ending the process ends an
+attempt whose receiver hangs: Apprise itself limits only each single wait. The script reads a JSON
+object from stdin: ``url``; ``title`` and ``text``, without which the URL is only checked;
+``picture``, in base64, and its ``name``. It writes a JSON object to stdout: ``ok``, and as
+``status`` the HTTP status where Apprise logs one.
 """
 
 import base64

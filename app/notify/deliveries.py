@@ -102,9 +102,9 @@ class Deliveries:
     ) -> None:
         self.send, self._leads, self._jobs = send, leads, tuple(jobs)
         self._receivers: dict[int, Receiver] = {}
-        # The rules whose receivers have a thread now.
+        # The rules to whose receivers a thread delivers now.
         self._busy: set[int] = set()
-        # Those of them for which a message was committed while their thread worked.
+        # Those of the rules in `_busy` for which a message was committed meanwhile.
         self._woken: set[int] = set()
         self._lock = threading.Lock()
         self._is_running = False

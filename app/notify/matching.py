@@ -68,7 +68,7 @@ def _begin_cooldown(rule: Row, occurrence: Occurrence, now: datetime) -> bool:
 
 
 def _is_cooling(key: Row, seconds: int, level: str | None, now: datetime) -> bool:
-    """Whether the cool-down of the last message with this key forbids one of this risk level."""
+    """Whether the last message with this key is so recent that one of this level must wait."""
     last = NotificationCooldown.last(key)
     if last is None or has_risen(last["risk_level"], level):
         return False

@@ -1,4 +1,4 @@
-"""How are the rules of who is told what created, changed, shown and deleted?"""
+"""How are rules, which say who is told of what, created, changed, shown and deleted?"""
 
 from ..db import writer
 from ..models import Camera, ConflictError, Notification, Row
@@ -32,7 +32,7 @@ def show(rule: Row) -> Row:
 
 
 def create_rule(fields: Row, by: Caller) -> Row:
-    """Create a rule and return it, with its secret where that was made; raises `ConflictError`."""
+    """Create a rule and return it, with its secret if none was given; raises `ConflictError`."""
     made = {} if "secret" in fields else {"secret": signing.make_secret()}
     _check_url(fields["url"])
 

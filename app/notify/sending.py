@@ -28,8 +28,8 @@ MISSING = (
 WIDTH = 1280
 # Pictures that cannot be made smaller are attached up to this size, in bytes.
 MOST_BYTES = 1024 * 1024
-# How much older than the occurrence its picture may be, how long the service waits for it, and how
-# often it looks, in seconds.
+# How much older than the occurrence its picture may be; how long the service waits for it, and
+# after how long it looks again, both in seconds.
 BEFORE, WAIT_SECONDS, STEP_SECONDS = timedelta(seconds=30), 5.0, 0.25
 
 
@@ -87,7 +87,7 @@ class Sender:
 
 
 def _smaller(picture: Picture) -> bytes | None:
-    """The picture as a JPEG of at most `WIDTH`; where that cannot be made, a JPEG of few bytes."""
+    """The picture as a JPEG of at most `WIDTH`; else a JPEG up to `MOST_BYTES`."""
     try:
         return resize.to_jpeg(picture, MaxSize(WIDTH, None))
     except (resize.NotResizable, resize.NotInstalled):

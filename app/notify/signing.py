@@ -1,4 +1,4 @@
-"""How does a receiver know that a webhook comes from this service? By its signature.
+"""How does a receiver verify that a webhook comes from this service? By its signature.
 
 Source: Standard Webhooks (github.com/standard-webhooks/standard-webhooks), symmetric signatures.
 """

@@ -25,7 +25,7 @@ STATE = "storage"
 
 
 class StorageWatch:
-    """Checks the space twice a minute while an observer wants to know, and reports changes."""
+    """Checks the space twice a minute while a rule has one of these kinds, and reports changes."""
 
     def __init__(self, app: Flask) -> None:
         self._app, self._due_at = app, 0.0

@@ -8,7 +8,7 @@ from . import messages, signing
 from .deliveries import Send
 from .webhook import Outcome, run_within
 
-# For the whole test, looking up the host's name included. The API promises 15 s.
+# The limit for the whole test, the lookup of the host's name included. The API promises 15 s.
 SECONDS = 13.0
 # How many tests run at once: each occupies one of the threads that answer requests.
 MOST_AT_ONCE = 4

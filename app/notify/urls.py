@@ -8,7 +8,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 WEBHOOKS = ("http", "https")
 NO_PORT = "The host or the port in this URL cannot be used."
 NO_HOST = "Give a URL with a host, such as https://example.org/hook."
-# Only the host of these schemes is shown: with other schemes it is a token, or part of one.
+# The host is shown for these schemes only: in other schemes it is a token, or part of one.
 WITH_HOST = (*WEBHOOKS, "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos")
 
 
@@ -48,7 +48,8 @@ def redact(url: str) -> str:
     rest = url[len(scheme) + 3 :]
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     path, mark, _ = rest[len(authority) :].partition("?")
-    # Then the first part is probably the start of a password that holds such a character.
+    # Whether the authority is probably cut off within a password that contains one of these
+    # characters.
     is_cut = "@" in path and ("@" not in authority or path[0] in "#\\")
     if scheme not in WITH_HOST or (is_cut and scheme not in WEBHOOKS):
         return f"{scheme}://{HIDDEN}"

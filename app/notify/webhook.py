@@ -21,7 +21,7 @@ from .. import clock
 from ..models import Row
 from . import signing, urls
 
-# For everything: looking up the host, connecting, sending, and waiting for the status.
+# The limit for a whole attempt. A lookup of the host that takes longer is not interrupted.
 SECONDS = 10.0
 # A receiver that answers with one of these may take the message later (RFC 9110, 6585, 8470).
 TEMPORARY = (408, 409, 425, 429)
@@ -107,13 +107,13 @@ def _connect(parts: SplitResult, until: float) -> socket.socket:
 
 
 def _secured(connection: socket.socket, host: str, until: float) -> socket.socket:
-    """The connection under TLS; the time-out of its handshake counts for all of it."""
+    """The connection under TLS; the time-out limits the whole handshake."""
     connection.settimeout(_left(until))
     return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
 
 
 def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
-    """The request, its line and headers in ASCII without control characters."""
+    """The request; its first line and headers are ASCII without control characters."""
     host = (parts.hostname or "").encode("idna").decode()
     host = f"[{host}]" if ":" in host else host
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")

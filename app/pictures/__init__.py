@@ -1,1 +1,1 @@
-"""Which pictures and clips of each camera are there, by time, and which of them may go?"""
+"""Which pictures and clips does each camera have, by time, and which of them may be deleted?"""

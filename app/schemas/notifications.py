@@ -1,4 +1,4 @@
-"""What crosses the wire about who is told what, and about the deliveries?"""
+"""What crosses the wire about the rules of notifications and about deliveries?"""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ class _QuietHours(Schema):
             raise ValidationError(SAME_TIME, "to")
 
 
-# From one time of the day to another, in the time zone of the box; may pass midnight.
+# Two times of the day in the time zone of the box; the hours between them may pass midnight.
 QuietHoursSchema = _QuietHours.from_dict(
     {side: fields.String(required=True, validate=HOUR) for side in ("from", "to")},
     name="QuietHoursSchema",
@@ -94,21 +94,21 @@ class NotificationFieldsSchema(Schema):
         fields.String(validate=validate.OneOf(KINDS)),
         required=True,
         validate=validate.Length(1, len(KINDS)),
-        metadata={"description": "What is told"},
+        metadata={"description": "The kinds of occurrences that are told"},
     )
     cameras = BoundedList(
         UUIDString(),
         load_default=None,
         allow_none=True,
         validate=validate.Length(0, MOST_CAMERAS),
-        metadata={"description": "Only of these cameras; null: of all"},
+        metadata={"description": "Only these cameras; null: all"},
     )
     object_types = BoundedList(
         CleanString(validate=validate.Length(1, 50)),
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, MOST_TYPES),
-        metadata={"description": "Only detections and events of these types; null: of all"},
+        metadata={"description": "Only detections and events of these types; null: all"},
     )
     min_confidence = StrictFloat(
         load_default=None,
@@ -127,16 +127,16 @@ class NotificationFieldsSchema(Schema):
         load_default=None,
         allow_none=True,
         metadata={
-            "description": "When nothing is told, also not later; in the box's time zone, may "
-            "pass midnight"
+            "description": "What happens in these hours of the box's time zone is never told. "
+            "They may pass midnight"
         },
     )
     cooldown_seconds = StrictInteger(
         load_default=0,
         validate=validate.Range(0, MOST_SECONDS),
         metadata={
-            "description": "How long after a message nothing is told of the same camera, kind "
-            "and object type, but for an event of a higher risk level"
+            "description": "How long after a message nothing more is told of the same camera, "
+            "kind and object type, except an event of a higher risk level"
         },
     )
     with_picture = StrictBoolean(
@@ -150,7 +150,7 @@ class NotificationCreateSchema(NotificationFieldsSchema):
         validate=check_secret,
         metadata={
             "description": "Signs a webhook (Standard Webhooks): `whsec_` and the base64 of 24 to "
-            "64 bytes; made where none is given"
+            "64 bytes. The service makes one if none is given"
         },
     )
 
@@ -165,11 +165,11 @@ class NotificationSchema(ResponseSchema, NotificationFieldsSchema):
 
 class NotificationCreatedSchema(NotificationSchema):
     secret = fields.String(
-        metadata={"description": "Only where the service has made it, and only this once"}
+        metadata={"description": "Shown once, if the service has made the secret"}
     )
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Adapt a field: only the secret may be missing."""
+        """Make every field required except the secret."""
         super().on_bind_field(field_name, field_obj)
         field_obj.required = field_name != "secret"
 
@@ -180,11 +180,12 @@ class NotificationListSchema(ResponseSchema):
 
 
 class TrialSchema(ResponseSchema):
-    """Whether the test message was taken."""
+    """Whether the receiver took the test message."""
 
     ok = fields.Boolean()
     status = fields.Integer(
-        allow_none=True, metadata={"description": "Of HTTP, where the receiver answered by it"}
+        allow_none=True,
+        metadata={"description": "The HTTP status, where the receiver answered with one"},
     )
     error = fields.String(allow_none=True)
 

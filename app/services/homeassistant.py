@@ -17,11 +17,11 @@ from ..serialization import dump_yaml
 
 # How often Home Assistant asks for the status, and a Generic Camera for the picture, in seconds.
 STATUS_SECONDS, PICTURE_SECONDS = 30, 10
-# Any name is accepted: the service checks only the password, which is a token.
+# The service accepts any user name; it checks only the password, which is a token.
 USER = "homeassistant"
 # What follows the camera's name in the names of its entities.
 CONNECTION, LAST_UPLOAD, PICTURE = "connection", "last upload", "picture"
-# Of its id, in the name of a camera whose name is like that of another.
+# Where two cameras have the same name, so many characters of the id are added to it.
 ID_CHARACTERS = 8
 HEAD = """\
 # {title}, for Home Assistant 2024.1 or newer.
@@ -93,8 +93,11 @@ def tell_apart(cameras: list[Row]) -> dict[str, str]:
 def _configuration(
     title: str, names: dict[str, str], source: Source, resource: str, rows: dict[str, str]
 ) -> str:
-    """``rows``: a Jinja expression for each camera's row in the answer of ``resource``; the row is
-    empty if the answer has none, as an error, which has a ``status`` too.
+    """The YAML for these cameras.
+
+    ``names``: the name of each camera by its id; ``rows``: by its id a Jinja expression for its
+    row in the answer of ``resource``. The row is empty if the answer is an error, because an error
+    has a ``status`` too.
     """
     token = source.token
     rest = {
