@@ -7,7 +7,7 @@ import pytest
 
 from app import clock, create_app
 from app.db import writer
-from app.models import DELIVERY_DAYS, Delivery, Notification, NotificationCooldown
+from app.models import DELIVERY_DAYS, Delivery, MqttMessage, Notification, NotificationCooldown
 from app.notify import cleaning, matching, messages, outbox, rules
 from app.services import occurrences
 from app.services.audit import Caller
@@ -327,3 +327,15 @@ def test_health_and_metrics_tell_of_what_was_given_up(client, camera):
     assert 0 <= age < 600
     client.delete(f"/api/notifications/{rule}")
     assert "\nnvr_deliveries_oldest_waiting_age_seconds 0.0" in client.get("/metrics").text
+
+
+def test_the_messages_for_mqtt_are_limited_and_written_only_where_a_broker_is_named(
+    environ, client, camera, monkeypatch
+):
+    monkeypatch.setattr(outbox, "MOST_MQTT", 3)
+    detect(client, camera, "cat")
+    assert MqttMessage.after(0, 10) == []
+    publishing = create_app(environ | {"NVR_MQTT_URL": "mqtt://127.0.0.1:1"}).test_client()
+    ids = [detect(publishing, camera, "person")[0] for _ in range(5)]
+    stored = [json.loads(row["body"]) for row in MqttMessage.after(0, 10)]
+    assert [row["id"] for row in stored] == ids[2:]

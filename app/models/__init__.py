@@ -21,8 +21,10 @@ from .deliveries import (
     DELIVERY_DAYS,
     DELIVERY_STATES,
     GIVEN_UP,
+    NO_LEVEL,
     WAITING,
     Delivery,
+    MqttMessage,
 )
 from .events import (
     CONFIDENCE_BUCKETS,
@@ -50,6 +52,6 @@ INTERNAL = (
     *(CameraSettings, CameraEvidence, BoxSetting),
     *(PictureCamera, PictureFolder, PictureHour, Picture, KeptPicture),
     *(CameraRetention, RetentionFact, PruningRun),
-    *(Notification, Delivery, NotificationCooldown, BoxState),
+    *(Notification, Delivery, MqttMessage, NotificationCooldown, BoxState),
 )
 MODELS: Iterable[type[BaseModel]] = (Camera, Event, Detection, AuditEntry, *INTERNAL)

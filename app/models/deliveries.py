@@ -1,4 +1,4 @@
-"""Which messages wait, were delivered, or were given up? This table is the outbox."""
+"""Which messages wait, were delivered, or were given up? These tables are the outbox."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from .notifications import Notification
 
 # How long messages are kept, whatever became of them.
 DELIVERY_DAYS = 7
+# The event type, by MQTT, of an event without a score, which has no risk level.
+NO_LEVEL = "event"
 WAITING, DELIVERED, GIVEN_UP = DELIVERY_STATES = ("waiting", "delivered", "given_up")
 
 
@@ -97,6 +99,29 @@ Delivery.add_index(Delivery.notification, Delivery.id, where=SQL("state = 'waiti
 Delivery.add_index(Delivery.ended_at, where=SQL("state = 'given_up'"))
 
 
+class MqttMessage(BaseModel):
+    """A detection or an event that waits to be published by MQTT; the ids are in the order of the
+    commits.
+    """
+
+    id = AutoIncrementField()
+    created_at = TextField()
+    # Not a foreign key: a message about a deleted camera is left out when it is its turn.
+    camera_id = TextField()
+    kind = TextField()
+    # The message as JSON.
+    body = TextField()
+
+    @classmethod
+    def after(cls, row_id: int, limit: int) -> list[Row]:
+        """The oldest messages after this id."""
+        return _mqtt_after().rows(row_id=row_id, limit=limit)
+
+    @classmethod
+    def delete_up_to(cls, row_id: int) -> None:
+        _delete_mqtt().change(row_id=row_id)
+
+
 DELIVERIES = KeysetQuery(
     model=Delivery,
     moment=Delivery.created_at,
@@ -181,3 +206,14 @@ def _given_up_since() -> Any:
 @compiled
 def _oldest_waiting() -> Any:
     return Delivery.select(fn.MIN(Delivery.created_at)).where(_is_waiting())
+
+
+@compiled
+def _mqtt_after() -> Any:
+    query = MqttMessage.select().where(MqttMessage.id > Parameter("row_id"))
+    return query.order_by(MqttMessage.id).limit(Parameter("limit"))
+
+
+@compiled
+def _delete_mqtt() -> Any:
+    return MqttMessage.delete().where(MqttMessage.id <= Parameter("row_id"))

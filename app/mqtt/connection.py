@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -24,8 +26,10 @@ ACCEPT_SECONDS = 10.0
 # What a packet holds beside topic and payload: header, their lengths, packet id, no properties.
 OVERHEAD_BYTES = 12
 ONLINE, OFFLINE = "online", "offline"
-# While the broker has not acknowledged so many messages, the next ones wait.
-MOST_WAITING = 100
+# The broker may send packets of at most this size. What the service reads has less than 100 bytes.
+MOST_RECEIVED_BYTES = 1 << 16
+# While the broker has not acknowledged so many messages or bytes, the next ones wait.
+MOST_WAITING, MOST_WAITING_BYTES = 100, 1 << 20
 
 
 class Broker(NamedTuple):
@@ -39,12 +43,11 @@ class Broker(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message to publish; ``at``: since when it waits, by the monotonic clock."""
+    """A message that the broker has not acknowledged; ``row_id``: of its `MqttMessage`, if any."""
 
-    at: float
     topic: str
-    payload: bytes
-    retain: bool
+    size: int
+    row_id: int | None
 
 
 class Connection:
@@ -79,7 +82,9 @@ class Connection:
         if broker.context:
             client.tls_set_context(broker.context)
         try:
-            client.connect(broker.host, broker.port, KEEPALIVE_SECONDS)
+            limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            limits.MaximumPacketSize = MOST_RECEIVED_BYTES
+            client.connect(broker.host, broker.port, KEEPALIVE_SECONDS, properties=limits)
         except BaseException:  # raised again: the unused client must not keep its socket
             self.abandon()
             raise
@@ -87,7 +92,14 @@ class Connection:
     @property
     def has_room(self) -> bool:
         """Whether the broker has acknowledged most of what was published."""
-        return len(self._waiting) < MOST_WAITING
+        sizes = [message.size for message in self._waiting.values()]
+        return len(sizes) < MOST_WAITING and sum(sizes) < MOST_WAITING_BYTES
+
+    @property
+    def oldest_row(self) -> int | None:
+        """The id of the oldest `MqttMessage` that the broker has not acknowledged."""
+        ids = (message.row_id for message in self._waiting.values() if message.row_id)
+        return next(ids, None)
 
     def run_loop(self, seconds: float) -> None:
         """Receive and send for up to ``seconds``."""
@@ -105,14 +117,16 @@ class Connection:
         """Whether the broker takes a packet of this size."""
         return len(topic) + len(payload) + OVERHEAD_BYTES <= self._most_bytes
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool, at: float = 0.0) -> None:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool, row_id: int | None = None
+    ) -> None:
         """Publish with QoS 1; what is too large for the broker is logged once and left out."""
         if not self.fits(topic, payload):
             self._refuse(topic, f"has {len(payload)} bytes, more than the broker takes")
             return
         retain = retain and self._retains
         info = self._client.publish(topic, payload, self._qos, retain)
-        self._waiting[info.mid] = Message(at, topic, payload, retain)
+        self._waiting[info.mid] = Message(topic, len(payload), row_id)
 
     def close(self, seconds: float) -> None:
         """Publish ``offline``, wait at most ``seconds`` for its acknowledgement, disconnect."""
@@ -123,8 +137,8 @@ class Connection:
                 self.run_loop(0.05)
         self.abandon()
 
-    def abandon(self) -> list[Message]:
-        """Close the socket; return what was not acknowledged and is not retained, oldest first.
+    def abandon(self) -> None:
+        """Close the socket, however much is not acknowledged.
 
         The client's other descriptors are closed when it is deleted, so it must refer to nothing.
         """
@@ -133,7 +147,6 @@ class Connection:
         client.disconnect()
         if (socket := client.socket()) is not None:  # it did not take the last packet
             socket.close()
-        return [message for message in self._waiting.values() if not message.retain]
 
     def _note_connect(
         self, _client: Client, _data: Any, _flags: Any, code: ReasonCode, properties: Any

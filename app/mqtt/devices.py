@@ -16,15 +16,20 @@ from .pictures import MISSING, Pictures
 # Least seconds between two messages about the state of a camera whose status is the same: Home
 # Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
-# How many object types of a camera are published: the most frequent ones of a period. They are
-# counted again when a new type is detected; if there are already so many, at most this often.
-MOST_TYPES, TYPES_PERIOD, RECOUNT_SECONDS = 32, timedelta(days=30), 3600.0
-MOST_COUNTED = 1000
+# How many object types of a camera are published: the most frequent ones of a period.
+MOST_TYPES, TYPES_PERIOD, MOST_COUNTED = 32, timedelta(days=30), 1000
+# Where there are more, they are counted again when another one is seen, but not more often than
+# this, and so that counting takes at most a hundredth of the time.
+RECOUNT_SECONDS, RECOUNT_SHARE = 30.0, 100
+# How many components that a device no longer has are named as such, the latest ones.
+MOST_REMOVED = 2 * MOST_TYPES
 # After this many seconds the remaining cameras are left to the next call: counting the types of a
 # camera with millions of detections takes long.
 MOST_SECONDS = 0.2
 CAMERA_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RETAINED = ("state", "picture")
+# How many cameras are noted that the broker has retained messages of.
+MOST_RETAINED = 10_000
 
 
 class Published(NamedTuple):
@@ -53,32 +58,39 @@ class Types:
         # The keys and platforms of components that were published for other types before.
         self.removed: dict[str, str] = {}
         self._camera_id = camera_id
-        self._counted_at = float("-inf")
+        self._has_all, self._recount_at = False, float("-inf")
 
     def count(self, topics: Topics) -> None:
         """Read from the database which types are the most frequent."""
+        began = time.monotonic()
         since = clock.rfc3339(clock.now() - TYPES_PERIOD)
         counts = Detection.frequent_types(self._camera_id, since, MOST_COUNTED)
         # Of types that are as frequent, those that are published already stay.
         ranked = sorted(counts, key=lambda name: (-counts[name], name not in self.names, name))
         self._set(topics, ranked[:MOST_TYPES])
-        self._counted_at = time.monotonic()
+        self._has_all = len(ranked) <= MOST_TYPES
+        took = time.monotonic() - began
+        self._recount_at = began + max(RECOUNT_SECONDS, took * RECOUNT_SHARE)
 
     def halve(self, topics: Topics) -> None:
-        """Keep the more frequent half."""
-        self._set(topics, self._ranked[: len(self._ranked) // 2])
+        """Keep the more frequent half; without any type, what was removed before is forgotten."""
+        if self.names:
+            self._set(topics, self._ranked[: len(self._ranked) // 2])
+            self._has_all = False
+        else:
+            self.removed = {}
 
     def _set(self, topics: Topics, ranked: list[str]) -> None:
         before = components(topics, self._camera_id, self.names)
         self._ranked, self.names = ranked, sorted(ranked)
         now = components(topics, self._camera_id, self.names)
         all_before = self.removed | {key: row["platform"] for key, row in before.items()}
-        self.removed = {key: name for key, name in all_before.items() if key not in now}
+        removed = [(key, name) for key, name in all_before.items() if key not in now]
+        self.removed = dict(removed[-MOST_REMOVED:])
 
     def is_count_due(self) -> bool:
         """Whether to count again because a type that is not published may have become frequent."""
-        is_old = time.monotonic() - self._counted_at >= RECOUNT_SECONDS
-        return len(self.names) < MOST_TYPES or is_old
+        return self._has_all or time.monotonic() >= self._recount_at
 
 
 class Devices:
@@ -104,7 +116,7 @@ class Devices:
     def note_retained(self, topic: str) -> None:
         """Note the camera that a retained message is about; it may have been deleted."""
         found = re.fullmatch(f"{self._topics.prefix}/({CAMERA_ID})/state", topic)
-        if found:
+        if found and len(self._retained) < MOST_RETAINED:
             self._retained.add(found[1])
 
     def publish(self, connection: Connection) -> bool:
@@ -120,7 +132,8 @@ class Devices:
         cameras = {camera["id"]: camera for camera in camera_service.list_cameras()}
         self._cameras = cameras
         for camera_id in (self._published.keys() | self._retained) - cameras.keys():
-            self._remove(camera_id, connection)
+            if connection.has_room:
+                self._remove(camera_id, connection)
         deadline = time.monotonic() + MOST_SECONDS
         for camera in cameras.values():
             if connection.has_room and time.monotonic() < deadline:
@@ -130,10 +143,12 @@ class Devices:
             self._publish_picture(connection)
         return cameras.keys() == self._published.keys()
 
-    def announce_type(self, camera_id: str, object_type: str, connection: Connection) -> bool:
-        """Whether detections of this type are published; a new type is announced first."""
-        if camera_id not in self._published:  # it has been deleted
-            return False
+    def announce(self, camera_id: str, object_type: str | None, connection: Connection) -> bool:
+        """Whether a message about this camera is published, and about this object type where there
+        is one; a new type is announced first.
+        """
+        if camera_id not in self._published or object_type is None:
+            return camera_id in self._published  # it may have been deleted
         types = self._types[camera_id]
         if object_type not in types.names and types.is_count_due():
             types.count(self._topics)
@@ -150,7 +165,7 @@ class Devices:
         if about == published.about:
             return
         topic, body = self._topics.config(key), self._config_of(camera, types)
-        while types.names and not connection.fits(topic, body):
+        while (types.names or types.removed) and not connection.fits(topic, body):
             types.halve(self._topics)
             body = self._config_of(camera, types)
         connection.publish(topic, body, retain=True)

@@ -8,12 +8,10 @@ import hashlib
 import re
 from typing import Any, NamedTuple
 
-from ..models import RISK_LEVELS, Row
+from ..models import NO_LEVEL, RISK_LEVELS, Row
 from ..serialization import dump_json
 from ..services.homeassistant import jinja_text, literal
 
-# The event type of an event without a score, which has no risk level.
-NO_LEVEL = "event"
 # A detected object is shown as present for so many seconds.
 PRESENT_SECONDS = 10
 DIGEST_CHARACTERS = 6

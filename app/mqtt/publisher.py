@@ -1,23 +1,25 @@
-"""How are occurrences published? By a job that stays connected while this process leads."""
+"""How are messages published? By a job that stays connected while this process leads."""
 
+import json
 import logging
 import secrets
 import socket
 import ssl
 import time
-from collections import deque
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
 from flask import Flask
 from paho.mqtt.client import MQTTMessage
 
+from .. import clock
 from ..config import public_url
+from ..db import writer
 from ..images import resize
-from ..serialization import dump_json
-from ..services.occurrences import Observer, Occurrence, add_observer
-from .connection import ONLINE, Broker, Connection, Message
+from ..models import MqttMessage, Row
+from .connection import ONLINE, Broker, Connection
 from .devices import Devices
-from .discovery import NO_LEVEL, Origin, Topics
+from .discovery import Origin, Topics
 from .pictures import Pictures
 
 log = logging.getLogger(__name__)
@@ -26,47 +28,35 @@ log = logging.getLogger(__name__)
 TURN_SECONDS = 0.15
 # The pauses between two attempts to connect: the first, and the longest.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
+# After a connection that has lasted so long, the first pause is short again.
+STABLE_SECONDS = 60.0
 # A detection or event that has waited longer for the broker is not published any more.
-MOST_AGE_SECONDS = 60.0
-# If more wait, the oldest are dropped. It is enough for 200 detections a second for a minute.
-MOST_WAITING = 12_000
+MOST_AGE = timedelta(seconds=60)
+ROWS_AT_ONCE = 100
+# Published messages are deleted no more often than this, as each deletion writes to the disk.
+DELETE_SECONDS, DELETE_PATIENCE_SECONDS = 5.0, 0.5
+# Home Assistant's start is answered no more often than this, whoever says that it has started.
+BIRTH_SECONDS = 5.0
 CLOSE_SECONDS = 0.4
 
 
-class Waiting(NamedTuple):
-    """A detection or an event that is to be published; ``at``: since when, by the monotonic
-    clock; ``object_type``: of a detection.
-    """
-
-    at: float
-    camera_id: str
-    name: str
-    object_type: str | None
-    payload: bytes
-
-
-class Publisher(Observer):
-    """Publishes occurrences in the process that leads; a job calls `tick` again and again."""
+class Publisher:
+    """Publishes in the process that leads; a job calls `tick` again and again."""
 
     def __init__(self, broker: Broker, topics: Topics, devices: Devices, monitor: Any) -> None:
         self._broker, self._topics, self._monitor = broker, topics, monitor
         self._devices = devices
         self._connection: Connection | None = None
-        self._is_announced = False
+        # When the broker accepted the connection, by the monotonic clock; None before.
+        self._accepted_at: float | None = None
         self._retry_at, self._pause = 0.0, FIRST_PAUSE_SECONDS
-        self._waiting: deque[Waiting] = deque(maxlen=MOST_WAITING)
-        self._unacknowledged: list[Message] = []
+        self._is_born, self._born_at = False, float("-inf")
+        # The ids of the messages that were published and that were deleted last.
+        self._published_id, self._deleted_id, self._deleted_at = 0, 0, 0.0
 
     @property
     def is_connected(self) -> bool:
         return self._connection is not None and self._connection.is_ready
-
-    def wants(self, kind: str) -> bool:
-        return kind in ("detection", "event") and bool(self._monitor.leads)
-
-    def committed(self, occurrences: list[Occurrence]) -> None:
-        """Let the next `tick` publish them."""
-        self._waiting.extend(map(_waiting, occurrences))
 
     def tick(self) -> None:
         """Connect, or receive for a moment and publish what is due."""
@@ -78,20 +68,21 @@ class Publisher(Observer):
             return
         connection.run_loop(TURN_SECONDS)
         if connection.loss:
-            self._unacknowledged += connection.abandon()
-            self._connection = None
-            self._retry_later(connection.loss)
+            self._abandon(connection)
         elif connection.is_ready:
             self._publish(connection)
+            if time.monotonic() - self._deleted_at >= DELETE_SECONDS:
+                self._delete_published(connection)
 
     def close(self) -> None:
         """Publish that the service is offline, and disconnect."""
-        if self._connection:
-            self._connection.close(CLOSE_SECONDS)
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close(CLOSE_SECONDS)
+            self._delete_published(connection)
 
     def _connect(self) -> None:
-        self._is_announced = False
+        self._accepted_at = None
         client_id = f"nvr-cameras-{self._topics.prefix}"
         try:
             self._connection = Connection(
@@ -99,6 +90,16 @@ class Publisher(Observer):
             )
         except (OSError, ValueError) as error:
             self._retry_later(str(error))
+
+    def _abandon(self, connection: Connection) -> None:
+        connection.abandon()
+        # What was not acknowledged is published again.
+        if connection.oldest_row:
+            self._published_id = connection.oldest_row - 1
+        self._connection = None
+        if self._accepted_at and time.monotonic() - self._accepted_at >= STABLE_SECONDS:
+            self._pause = FIRST_PAUSE_SECONDS
+        self._retry_later(connection.loss)
 
     def _retry_later(self, reason: str) -> None:
         place = f"{self._broker.host}:{self._broker.port}"
@@ -110,34 +111,48 @@ class Publisher(Observer):
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def _publish(self, connection: Connection) -> None:
-        if not self._is_announced:
+        now = time.monotonic()
+        if self._accepted_at is None:
             log.info("connected to the MQTT broker %s:%s", self._broker.host, self._broker.port)
             connection.subscribe(self._topics.birth)
             connection.subscribe(self._topics.of("+", "state"))
             self._devices.forget()
-            self._is_announced, self._pause = True, FIRST_PAUSE_SECONDS
-        if not self._devices.publish(connection):
-            return
-        for message in self._unacknowledged:
-            self._publish_if_recent(message.at, message.topic, message.payload, connection)
-        self._unacknowledged = []
-        while self._waiting and connection.has_room:
-            at, camera_id, name, object_type, payload = self._waiting.popleft()
-            if object_type is None or self._devices.announce_type(
-                camera_id, object_type, connection
-            ):
-                self._publish_if_recent(at, self._topics.of(camera_id, name), payload, connection)
+            self._accepted_at = now
+        if self._is_born and now - self._born_at >= BIRTH_SECONDS:
+            self._is_born, self._born_at = False, now
+            self._devices.forget()
+        if self._devices.publish(connection):
+            self._publish_messages(connection)
 
-    def _publish_if_recent(
-        self, at: float, topic: str, payload: bytes, connection: Connection
-    ) -> None:
-        if time.monotonic() - at <= MOST_AGE_SECONDS:
-            connection.publish(topic, payload, retain=False, at=at)
+    def _publish_messages(self, connection: Connection) -> None:
+        oldest = clock.rfc3339(clock.now() - MOST_AGE)
+        while rows := MqttMessage.after(self._published_id, ROWS_AT_ONCE):
+            for row in rows:
+                if not connection.has_room:
+                    return
+                if row["created_at"] >= oldest:
+                    self._publish_message(row, connection)
+                self._published_id = row["id"]
+
+    def _publish_message(self, row: Row, connection: Connection) -> None:
+        key, is_detection = row["camera_id"], row["kind"] == "detection"
+        object_type = json.loads(row["body"])["event_type"] if is_detection else None
+        if self._devices.announce(key, object_type, connection):
+            topic = self._topics.of(key, row["kind"])
+            connection.publish(topic, row["body"].encode(), retain=False, row_id=row["id"])
+
+    def _delete_published(self, connection: Connection) -> None:
+        """Delete the messages that the broker has acknowledged, or that were left out."""
+        waiting = connection.oldest_row
+        done = waiting - 1 if waiting else self._published_id
+        if done > self._deleted_id:
+            self._deleted_at = time.monotonic()
+            writer.run(lambda: MqttMessage.delete_up_to(done), patience=DELETE_PATIENCE_SECONDS)
+            self._deleted_id = done
 
     def _receive(self, message: MQTTMessage) -> None:
         if message.topic == self._topics.birth:
-            if message.payload == ONLINE.encode() and not message.retain:
-                self._devices.forget()
+            self._is_born |= message.payload == ONLINE.encode() and not message.retain
         elif message.retain and message.payload:
             self._devices.note_retained(message.topic)
 
@@ -161,19 +176,4 @@ def init_app(app: Flask) -> None:
     origin = Origin(config["API_VERSION"], public_url(config), socket.gethostname())
     devices = Devices(topics, origin, pictures, config["NVR_MQTT_PICTURE_SECONDS"])
     broker = Broker(host, int(port), user, password, context)
-    publisher = Publisher(broker, topics, devices, app.extensions["monitor"])
-    app.extensions["mqtt"] = publisher
-    add_observer(publisher)
-
-
-def _waiting(occurrence: Occurrence) -> Waiting:
-    camera_id = (occurrence.camera or {})["id"]
-    row, object_type = occurrence.data[occurrence.kind], None
-    if occurrence.kind == "detection":
-        object_type = row["object_type"]
-        shown = {"event_type": object_type}
-        shown |= {name: row[name] for name in ("confidence", "detected_at", "id")}
-    else:
-        shown = {"event_type": row["risk_level"] or NO_LEVEL}
-        shown |= {name: row[name] for name in ("id", "started_at", "risk_score", "summary")}
-    return Waiting(time.monotonic(), camera_id, occurrence.kind, object_type, dump_json(shown))
+    app.extensions["mqtt"] = Publisher(broker, topics, devices, app.extensions["monitor"])

@@ -8,8 +8,9 @@ from flask import Flask
 from peewee import PeeweeException
 
 from .. import clock
-from ..models import WAITING, Delivery, Notification
+from ..models import NO_LEVEL, WAITING, Delivery, MqttMessage, Notification, Row
 from ..pictures.reading import first_upload
+from ..serialization import dump_json
 from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.occurrences import Observer, Occurrence, add_observer
 from ..services.settings import Settings
@@ -21,6 +22,9 @@ from .storage_watch import StorageWatch
 
 # How many messages of one rule may wait; the oldest are given up first.
 MOST_WAITING = 1000
+# How many messages wait for the MQTT broker at most; the oldest are dropped. It is enough for 200
+# detections a second for the minute after which they are too old to be published.
+MOST_MQTT = 12_000
 TOO_MANY = f"more than {MOST_WAITING} messages waited for this receiver"
 
 
@@ -34,6 +38,8 @@ def init_app(app: Flask) -> None:
     app.extensions["deliveries"] = deliveries
     address = partial(messages.public_address, app)
     add_observer(Outbox(app.extensions["settings"], address, deliveries.wake))
+    if app.config["NVR_MQTT_URL"]:
+        add_observer(MqttOutbox())
 
 
 def check_deliveries() -> Check:
@@ -100,3 +106,33 @@ class Outbox(Observer):
             }
         )
         Delivery.give_up_oldest(rule_id, MOST_WAITING, TOO_MANY, now)
+
+
+class MqttOutbox(Observer):
+    """Writes a message for the MQTT broker, which the process that leads publishes."""
+
+    def wants(self, kind: str) -> bool:
+        return kind in ("detection", "event")
+
+    def record(self, occurrences: list[Occurrence]) -> None:
+        """Write the messages, and drop the oldest ones beyond `MOST_MQTT`."""
+        now = clock.rfc3339(clock.now())
+        for occurrence in occurrences:
+            row_id = MqttMessage.insert_row(
+                {
+                    "created_at": now,
+                    "camera_id": (occurrence.camera or {})["id"],
+                    "kind": occurrence.kind,
+                    "body": dump_json(_mqtt_body(occurrence)).decode(),
+                }
+            )
+            MqttMessage.delete_up_to(row_id - MOST_MQTT)
+
+
+def _mqtt_body(occurrence: Occurrence) -> Row:
+    row = occurrence.data[occurrence.kind]
+    if occurrence.kind == "detection":
+        shown = {"event_type": row["object_type"]}
+        return shown | {name: row[name] for name in ("confidence", "detected_at", "id")}
+    shown = {"event_type": row["risk_level"] or NO_LEVEL}
+    return shown | {name: row[name] for name in ("id", "started_at", "risk_score", "summary")}

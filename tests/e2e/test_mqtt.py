@@ -12,6 +12,7 @@ import requests
 from PIL import Image
 
 from app import clock, create_app
+from app.models import MqttMessage
 from app.mqtt import publisher
 from tests.clips import H264, make_clip, needs_ffmpeg
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
@@ -310,6 +311,23 @@ def test_a_broker_that_restarts_gets_everything_again_and_what_happened_meanwhil
             assert all(not message.payload for message in reader.on(config_topic(other)))
 
 
+def test_what_another_process_is_sent_is_published(broker, box, reader, tmp_path):
+    shared = {"NVR_DATABASE_URL": f"sqlite:///{box.database}", "NVR_MQTT_URL": broker.url}
+    with Box(tmp_path, NVR_FOSCAM_BASE_PATH=str(box.base), **shared) as other:
+        camera = other.register("Shared")
+        found = other.detect(camera, "person", 0.5)
+        started = clock.rfc3339(clock.now())
+        event = other.api("POST", "/events", camera_id=camera, started_at=started)
+        assert reader.wait(f"nvr/{camera}/detection").json["id"] == found["id"]
+        assert reader.wait(f"nvr/{camera}/event").json["id"] == event["id"]
+        assert reader.wait(config_topic(camera)).json["device"]["name"] == "Shared"
+        assert "nvr_mqtt_connected 0.0" in requests.get(f"{other.url}/metrics").text
+        put(box.base / "Shared" / "a.jpg", picture())
+        other.api("PATCH", f"/cameras/{camera}", name="Renamed")
+        reader.wait(config_topic(camera), lambda m: m.json["device"]["name"] == "Renamed")
+        assert reader.wait(f"nvr/{camera}/picture").payload
+
+
 def test_a_camera_that_is_deleted_while_the_service_is_off_disappears_at_its_start(tmp_path):
     with Mosquitto(tmp_path) as broker:
         with Box(tmp_path, NVR_MQTT_URL=broker.url) as box, Reader(broker.port) as reader:
@@ -454,17 +472,48 @@ def test_what_has_waited_too_long_for_the_broker_is_not_published(own, base, mon
     seen = {"camera_id": made["id"], "object_type": "person"}
     mqtt.tick()
     client.post("/api/detections", json=seen | {"confidence": 0.1})
-    monkeypatch.setattr(publisher, "MOST_AGE_SECONDS", 0)
+    monkeypatch.setattr(publisher, "MOST_AGE", timedelta())
     with broker, Reader(broker.port) as reader:
         turn_until(app, lambda: reader.on(f"nvr/{made['id']}/state"))
         mqtt.tick()
-        monkeypatch.setattr(publisher, "MOST_AGE_SECONDS", 60)
+        monkeypatch.setattr(publisher, "MOST_AGE", timedelta(seconds=60))
         client.post("/api/detections", json=seen | {"confidence": 0.9})
         turn_until(app, lambda: reader.on(f"nvr/{made['id']}/detection"))
         shown = [
             message.json["confidence"] for message in reader.on(f"nvr/{made['id']}/detection")
         ]
     assert shown == [0.9]
+
+
+def test_a_message_is_stored_until_the_broker_has_acknowledged_it(own, base, monkeypatch):
+    broker, app = own
+    monkeypatch.setattr(publisher, "DELETE_SECONDS", 0.1)
+    client = app.test_client()
+    made = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"}).json
+    client.post(
+        "/api/detections",
+        json={"camera_id": made["id"], "object_type": "person", "confidence": 0.5},
+    )
+    app.extensions["mqtt"].tick()
+    assert len(MqttMessage.after(0, 10)) == 1
+    with broker, Reader(broker.port) as reader:
+        turn_until(app, lambda: not MqttMessage.after(0, 10))
+        reader.wait(f"nvr/{made['id']}/detection")
+
+
+def test_what_waits_for_the_broker_survives_a_restart(own, base, monkeypatch):
+    broker, app = own
+    monkeypatch.setattr(publisher, "MOST_AGE", timedelta(hours=1))
+    client = app.test_client()
+    made = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"}).json
+    seen = {"camera_id": made["id"], "object_type": "person", "confidence": 0.5}
+    ids = [client.post("/api/detections", json=seen).json["id"] for _ in range(3)]
+    app.extensions["mqtt"].tick()
+    publisher.init_app(app)
+    topic = f"nvr/{made['id']}/detection"
+    with broker, Reader(broker.port) as reader:
+        turn_until(app, lambda: len(reader.on(topic)) == 3)
+        assert [message.json["id"] for message in reader.on(topic)] == ids
 
 
 def test_a_process_that_does_not_lead_publishes_nothing(own):
