@@ -59,6 +59,9 @@ DIGEST_CHARACTERS = 16
 MOST_COLUMNS = 12
 ECHOED_CHARACTERS = 40
 
+# The name, the text and the error of a parameter that is not used.
+Unused = tuple[str, str, str]
+
 blp = Blueprint("web", __name__)
 
 
@@ -158,71 +161,47 @@ def init_app(app: Flask) -> None:
 def wall() -> Response:
     """The newest picture of every camera."""
     settings = current_app.extensions["settings"].box()
-    options, unused = read(WALL, request.args.to_dict(flat=False))
+    options, unused = _options(WALL)
     options["refresh"] = options["refresh"] or settings["wall_refresh_seconds"]
-    cameras = sorted(camera_service.list_cameras(), key=_natural_order)
-    if options["order"] == "age":  # roughly: the script knows the ages of the pictures
-        cameras.sort(key=lambda camera: camera["last_seen_at"] or "", reverse=True)
-    return _page(
-        "wall.html",
-        title=settings["wall_title"],
-        cameras=cameras,
-        options=options,
-        unused=unused,
-        resizes=resize.is_installed(),
-    )
+    cameras, title = _list_cameras(options["order"]), settings["wall_title"]
+    return _page("wall.html", options, unused, title=title, cameras=cameras)
 
 
 @blp.get("/events")
 def events() -> Response:
     """The list of events, for review."""
-    options, unused = read(EVENTS, request.args.to_dict(flat=False))
-    cameras = sorted(camera_service.list_cameras(), key=_natural_order)
-    return _page(
-        "events.html",
-        cameras=cameras,
-        options=options,
-        unused=unused,
-        levels=RISK_LEVELS,
-        resizes=resize.is_installed(),
-    )
+    return _page("events.html", *_options(EVENTS), cameras=_list_cameras(), levels=RISK_LEVELS)
 
 
 @blp.get("/storage")
 def storage() -> Response:
     """How long the disk lasts, and the limits of pictures and clips."""
-    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
-    return _page("storage.html", options=options, unused=unused)
+    return _page("storage.html", *_options(NO_OPTIONS))
 
 
 @blp.get("/notifications")
 def notifications() -> Response:
     """Who is told what, and what became of the last messages."""
-    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
-    return _page("notifications.html", options=options, unused=unused)
+    return _page("notifications.html", *_options(NO_OPTIONS))
 
 
 @blp.get("/homeassistant")
 def homeassistant() -> Response:
     """How the cameras get into Home Assistant: the address, and a token for it."""
-    options, unused = read(NO_OPTIONS, request.args.to_dict(flat=False))
     url = url_for("homeassistant.get_box", _external=True)
-    return _page("homeassistant.html", options=options, unused=unused, url=url, command=COMMAND)
+    return _page("homeassistant.html", *_options(NO_OPTIONS), url=url, command=COMMAND)
 
 
 @blp.get("/cameras/<uuid:camera_id>")
 def camera(camera_id: UUID) -> Response:
     """A day of a camera's pictures and clips."""
     settings = current_app.extensions["settings"].box()
-    options, unused = read(DAY, request.args.to_dict(flat=False))
     return _page(
         "day.html",
+        *_options(DAY),
         camera=Camera.one(str(camera_id)),
-        options=options,
-        unused=unused,
         zone=clock.zone_name(settings["timezone"]),
         refresh=settings["wall_refresh_seconds"],
-        resizes=resize.is_installed(),
     )
 
 
@@ -232,12 +211,12 @@ def asset(version: str, name: str) -> Response:
     return _assets().response(version, name)
 
 
-def read(schema: Schema, given: dict[str, list[str]]) -> tuple[Row, list[tuple[str, str, str]]]:
-    """The options of a page, and the name, text and error of each parameter that is not used.
+def _options(schema: Schema) -> tuple[Row, list[Unused]]:
+    """The options of the page that is asked for, and each parameter that is not used.
 
-    ``given``: parameter → its texts, in the order of the URL. A page is shown even if a value is
-    invalid, with a notice.
+    A page is shown even if a value is invalid, with a notice.
     """
+    given = request.args.to_dict(flat=False)
     first = {name: texts[0] for name, texts in given.items()}
     wrong = {name: messages[0] for name, messages in schema.validate(first).items()}
     wrong |= {name: "There is no such parameter." for name in given if name not in schema.fields}
@@ -256,8 +235,16 @@ def _natural_order(camera: Row) -> list[str | int]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def _page(template: str, **values: Any) -> Response:
-    text = render_template(template, asset=_assets().url, may_write=may_write(), **values)
+def _list_cameras(order: str = "name") -> list[Row]:
+    cameras = sorted(camera_service.list_cameras(), key=_natural_order)
+    if order == "age":  # roughly: the script knows the ages of the pictures
+        cameras.sort(key=lambda camera: camera["last_seen_at"] or "", reverse=True)
+    return cameras
+
+
+def _page(template: str, options: Row, unused: list[Unused], **values: Any) -> Response:
+    values |= {"asset": _assets().url, "may_write": may_write(), "resizes": resize.is_installed()}
+    text = render_template(template, options=options, unused=unused, **values)
     return Response(text, headers=HEADERS)
 
 

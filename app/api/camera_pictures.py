@@ -24,7 +24,7 @@ from ..storage.checks import Picture
 from ..storage.clips import CONTENT_TYPES as CLIP_TYPES
 from .blueprint import Blueprint
 from .clips import clip_response
-from .pictures import IMMUTABLE, client_has, picture_etag, picture_response
+from .pictures import IMMUTABLE, client_has, picture_response
 
 blp = Blueprint("pictures", __name__, url_prefix="/api/cameras", description=__doc__)
 
@@ -73,13 +73,9 @@ def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
     zone = clock.zone(current_app.extensions["settings"].box()["timezone"])
     name = saved_name(camera["name"], row.taken_us, row.name, zone)
     of = index().of(camera)
-    if not row.is_clip:
-        return _picture_response(query, name, partial(reading.read_picture, of, row))
-    if query["thumbnail"]:
-        return _picture_response(query, name, partial(_thumbnail, of, row))
-    clip = reading.open_clip(of, row)
-    modified = min(row.taken_us // 10**6, int(clock.now().timestamp()))
-    return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
+    if row.is_clip and not query["thumbnail"]:
+        return _clip_response(query, name, of, row)
+    return _picture_response(query, name, of, row)
 
 
 @blp.put("/<uuid:camera_id>/pictures/<string:picture_id>/keep")
@@ -122,15 +118,18 @@ def delete_picture(camera_id: UUID, picture_id: str) -> str:
     return ""
 
 
-def _picture_response(query: Row, name: str, take: Callable[[Known], Picture]) -> Response:
+def _picture_response(query: Row, name: str, of: CameraIndex, row: IndexedPicture) -> Response:
     now, most = clock.now(), MaxSize(query["width"], query["height"])
-    picture = take(partial(client_has, most=most, now=now))
-    tag = picture_etag(picture, most)
-    if picture.data is not None and any(most):
-        picture = current_app.extensions["resizer"].resize(picture, most)
-    suffix = os.path.splitext(picture.name)[1].lower()
-    picture = picture._replace(name=os.path.splitext(name)[0] + suffix)
-    return picture_response(picture, tag, now, query["disposition"], IMMUTABLE)
+    read = _thumbnail if row.is_clip else reading.read_picture
+    picture = read(of, row, partial(client_has, most=most, now=now))
+    stem = os.path.splitext(name)[0]
+    return picture_response(picture, most, now, query["disposition"], IMMUTABLE, stem)
+
+
+def _clip_response(query: Row, name: str, of: CameraIndex, row: IndexedPicture) -> Response:
+    clip = reading.open_clip(of, row)
+    modified = min(row.taken_us // 10**6, int(clock.now().timestamp()))
+    return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
 
 
 def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> Picture:

@@ -1,16 +1,16 @@
 """How is a clip sent? In pieces, so that one of any size takes little memory."""
 
 import os
+from contextlib import ExitStack
 
 from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.http import http_date
 from werkzeug.wsgi import wrap_file
 
 from .. import clock
 from ..access.headers import is_not_modified
 from ..storage.clips import CONTENT_TYPES, OpenClip
-from .pictures import CONTENT_SECURITY_POLICY, content_disposition, requested_range
+from .pictures import file_headers, requested_range
 
 # In bytes. A server without its own `wsgi.file_wrapper` (PEP 3333) reads this much at once.
 PIECE_BYTES = 128 * 1024
@@ -21,32 +21,22 @@ def clip_response(
 ) -> Response:
     """200 or 206 that sends the clip or a range of it, or 304. The clip is closed in any case.
 
-    ``tag``: its entity tag, without quotes; ``modified``: its time in seconds since the epoch;
-    ``name``: to save it by; ``disposition``: ``attachment`` or ``inline``. If the file changes
-    while it is sent, the connection is closed.
+    If the file changes while it is sent, the connection is closed. The other parameters are those
+    of `file_headers`.
 
     Raises `RequestedRangeNotSatisfiable` and `PreconditionFailed`.
     """
-    headers = {
-        "ETag": f'"{tag}"',
-        "Last-Modified": http_date(modified),
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": content_disposition(disposition, name),
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": cache_control,
-        "X-Snapshot-Age": str(max(0, int(clock.now().timestamp() - modified))),
-    }
-    is_sent = False
-    try:
+    headers = file_headers(tag, modified, name, disposition, cache_control)
+    headers["X-Snapshot-Age"] = str(max(0, int(clock.now().timestamp() - modified)))
+    with ExitStack() as unless_sent:
+        unless_sent.callback(clip.close)
         if is_not_modified(tag, modified):
             return Response(status=304, headers=headers)
         response = _in_pieces(clip, headers)
         response.mimetype = CONTENT_TYPES[os.path.splitext(name)[1].lower()]
-        is_sent = request.method != "HEAD"
+        if request.method != "HEAD":
+            unless_sent.pop_all()
         return response
-    finally:
-        if not is_sent:
-            clip.close()
 
 
 def _in_pieces(clip: OpenClip, headers: dict[str, str]) -> Response:

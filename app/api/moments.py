@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from itsdangerous import BadData
 
 from .. import clock
-from ..models import BadCursor, Camera, Row
-from ..models.keyset import cursor_signer
+from ..models import Camera, Row
+from ..models.keyset import cursor_signer, read_cursor
 from ..pictures.listing import Listing
 from ..pictures.moment_pages import Period, Source, page
 from ..pictures.moments import SECOND_US
@@ -81,21 +80,11 @@ def _moments(cameras: list[Row], query: Row) -> Row:
     start, end = query.get("start_date"), query.get("end_date")
     whose = cameras[0]["id"] if len(cameras) == 1 else "all"
     signer = cursor_signer(f"moments {whose} {start} {end}")
-    after = _after(signer, query["cursor"])
+    after = None if query["cursor"] is None else read_cursor(signer, query["cursor"])
     period = Period(_microseconds(start), _microseconds(end), after)
     zone = clock.zone(_settings().box()["timezone"])
     rows, following = page(sources, period, query["limit"], zone)
     return {"moments": rows, "next_cursor": following and signer.dumps(following)}
-
-
-def _after(signer: Any, cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        start_us, camera_id = signer.loads(cursor)
-    except BadData:
-        raise BadCursor from None
-    return start_us, camera_id
 
 
 def _listing(camera: Row) -> Listing:

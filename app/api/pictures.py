@@ -6,6 +6,7 @@ HTTP headers, conditions and ranges for the bytes that the storage found.
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, partial
+from os.path import splitext
 from unicodedata import category, combining, normalize
 from urllib.parse import quote
 
@@ -86,28 +87,29 @@ def snapshot_response(
         if not query["placeholder"]:
             raise
         return placeholder_response(camera["name"], missing, most, query["disposition"])
-    tag = picture_etag(picture, most)
-    if picture.data is not None and any(most):
-        picture = current_app.extensions["resizer"].resize(picture, most)
-    return picture_response(picture, tag, wanted.now, query["disposition"])
+    return picture_response(picture, most, wanted.now, query["disposition"])
 
 
 def picture_response(
-    picture: Picture, tag: str, now: datetime, disposition: str, cache_control: str = REVALIDATE
+    picture: Picture,
+    most: MaxSize,
+    now: datetime,
+    disposition: str,
+    cache_control: str = REVALIDATE,
+    stem: str | None = None,
 ) -> Response:
-    """200, 206, or 304 where the picture comes without data.
+    """The picture at most this large: 200, 206, or 304 where it comes without data.
 
-    Raises `RequestedRangeNotSatisfiable`.
+    ``stem``: the name to save it by, without its suffix; by default the name of its file.
+
+    Raises `RequestedRangeNotSatisfiable`, `resize.NotResizable` and `resize.NotInstalled`.
     """
-    headers = {
-        "ETag": f'"{tag}"',
-        "Last-Modified": http_date(_modified(picture, now)),
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": content_disposition(disposition, picture.name),
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": cache_control,
-        "X-Snapshot-Age": str(max(0, int(picture.age(now)))),
-    }
+    tag = picture_etag(picture, most)
+    if picture.data is not None and any(most):
+        picture = current_app.extensions["resizer"].resize(picture, most)
+    name = picture.name if stem is None else stem + splitext(picture.name)[1].lower()
+    headers = file_headers(tag, _modified(picture, now), name, disposition, cache_control)
+    headers["X-Snapshot-Age"] = str(max(0, int(picture.age(now))))
     if picture.data is None:
         return Response(status=304, headers=headers)
     data = picture.data
@@ -119,6 +121,24 @@ def picture_response(
         raise RequestedRangeNotSatisfiable(len(data))
     headers["Content-Range"] = str(wanted.make_content_range(len(data)))
     return Response(data[slice(*selected)], 206, headers, mimetype=picture.content_type)
+
+
+def file_headers(
+    tag: str, modified: int, name: str, disposition: str, cache_control: str
+) -> dict[str, str]:
+    """The headers of a picture or a clip, except its age and those of its body.
+
+    ``tag``: its entity tag, without quotes; ``modified``: its time in seconds since the epoch;
+    ``name``: to save it by; ``disposition``: ``attachment`` or ``inline``.
+    """
+    return {
+        "ETag": f'"{tag}"',
+        "Last-Modified": http_date(modified),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": content_disposition(disposition, name),
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Cache-Control": cache_control,
+    }
 
 
 def placeholder_response(

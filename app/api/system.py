@@ -57,6 +57,11 @@ def get_alive() -> Row:
 @blp.response(200, schemas.HealthSchema, example=schemas.EXAMPLE_HEALTH)
 def get_health() -> tuple[Row, int]:
     """Check everything that the service needs; 503 where it cannot do its work"""
+    found = _check_all() | {"timestamp": clock.rfc3339(clock.now())}
+    return found, 503 if found["status"] == health.UNHEALTHY else 200
+
+
+def _check_all() -> Row:
     pulse = current_app.extensions["monitor"].pulse()
     loop = current_app.extensions.get("event_loop")  # only `server` has one
     server = loop.pulse() if loop else health.OTHER_SERVER
@@ -65,9 +70,7 @@ def get_health() -> tuple[Row, int]:
         "deliveries": check_deliveries,
         "retention": partial(pruning.check, current_app),
     }
-    found = health.check_all(base_path(), folders(), pulse, guard, server, room, **others)
-    found |= {"timestamp": clock.rfc3339(clock.now())}
-    return found, 503 if found["status"] == health.UNHEALTHY else 200
+    return health.check_all(base_path(), folders(), pulse, guard, server, room, **others)
 
 
 @blp.get("/api/system/stats")

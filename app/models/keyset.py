@@ -64,7 +64,7 @@ class KeysetQuery:
 
         Raises `BadCursor`.
         """
-        after = None if cursor is None else self._read_cursor(cursor, given)
+        after = None if cursor is None else read_cursor(self._signer(given), cursor)
         found = self._rows(given, limit + 1, after)
         last = found[limit - 1] if len(found) > limit else None
         return found[:limit], self._signer(given).dumps(self._key(last)) if last else None
@@ -124,13 +124,6 @@ class KeysetQuery:
     def _key(self, row: Row) -> Key:
         return row[self.moment.column_name], row["id"]
 
-    def _read_cursor(self, cursor: str, given: Row) -> Key:
-        try:
-            moment, row_id = self._signer(given).loads(cursor)
-        except BadData:
-            raise BadCursor from None
-        return moment, row_id
-
     def _signer(self, given: Row) -> URLSafeSerializer:
         """The signer of cursors for this list with these filters; its key outlives a restart."""
         return cursor_signer(f"{self.name}{sorted(given.items())}")
@@ -139,6 +132,14 @@ class KeysetQuery:
 def cursor_signer(list_name: str) -> URLSafeSerializer:
     """The signer of one list's cursors; its key outlives a restart."""
     return URLSafeSerializer(_signing_key(database.path), list_name)
+
+
+def read_cursor(signer: URLSafeSerializer, cursor: str) -> Any:
+    """What the signer put into the cursor; raises `BadCursor` for one that it has not made."""
+    try:
+        return signer.loads(cursor)
+    except BadData:
+        raise BadCursor from None
 
 
 @cache

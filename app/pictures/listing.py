@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from itsdangerous import BadData
-
 from .. import clock
-from ..models import BadCursor, NotFound, Row
-from ..models.keyset import cursor_signer
+from ..models import NotFound, Row
+from ..models.keyset import cursor_signer, read_cursor
 from ..models.picture_folders import TOTALS
 from ..models.pictures import IndexedPicture, Key, Picture
 from ..models.uploads import count_changed
@@ -88,10 +86,7 @@ class Listing:
         signer = cursor_signer(f"pictures {self._camera_id} {filters}")
         is_backwards, key = False, None
         if cursor is not None:
-            try:
-                is_backwards, taken_us, tag = signer.loads(cursor)
-            except BadData:
-                raise BadCursor from None
+            is_backwards, taken_us, tag = read_cursor(signer, cursor)
             key = taken_us, bytes.fromhex(tag)
         elif around is not None:
             key = self._before_nearest(filters, around)
