@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import checks, folders, safe_open, snapshots, versions
+from app.storage import checks, folders, safe_open, scan, snapshots, versions
 from app.storage.formats import HALF, WHOLE, kind_of
 from app.storage.snapshots import (
     NoSnapshot,
@@ -191,11 +191,12 @@ def test_each_kind_of_wrong_folder_raises_its_exception(base, tmp_path, folder):
 
 
 def change_after_the_walk(monkeypatch, change):
-    walk = folders.walk
+    """Call ``change`` once, after the first walk."""
+    walk, changes = folders.walk, iter([change])
 
     def walk_then_change(*args):
         candidates = walk(*args)
-        change()
+        next(changes, lambda: None)()
         return candidates
 
     monkeypatch.setattr(folders, "walk", walk_then_change)
@@ -208,11 +209,37 @@ def test_a_file_that_vanishes_after_the_walk_is_skipped(base, monkeypatch):
     assert latest(base).name == "next.jpg"
 
 
+def test_pictures_that_were_completed_during_a_walk_are_found_by_another_walk(base, monkeypatch):
+    add(base, "older.jpg", picture(), 20)
+    rewritten = add(base, "newest.jpg", picture(), 10)
+
+    def upload():
+        rewritten.write_bytes(picture()[:-50])
+        add(base, "missed.jpg", picture(), 5)
+
+    change_after_the_walk(monkeypatch, upload)
+    assert latest(base).name == "missed.jpg"
+
+
 def test_a_folder_that_vanishes_after_the_walk_is_skipped(base, monkeypatch):
     add(base, "next.jpg", picture(), 20)
     add(base, "day/newest.jpg", picture(), 10)
-    change_after_the_walk(monkeypatch, lambda: (base / "day").rename(base / "moved"))
+    change_after_the_walk(monkeypatch, lambda: (base / "day").rename(base / ".hidden"))
     assert latest(base).name == "next.jpg"
+
+
+def test_a_folder_that_is_renamed_during_the_walk_is_found_by_another_walk(base, monkeypatch):
+    add(base, "older.jpg", picture(), 20)
+    add(base, "day/newest.jpg", picture(), 10)
+    entries, renames = scan.entries, iter([lambda: (base / "day").rename(base / "night")])
+
+    def list_then_rename(folder):
+        found = list(entries(folder))
+        next(renames, lambda: None)()
+        yield from found
+
+    monkeypatch.setattr(scan, "entries", list_then_rename)
+    assert latest(base).name == "newest.jpg"
 
 
 def test_the_last_file_that_vanishes_leaves_no_snapshot(base, monkeypatch):
@@ -382,6 +409,7 @@ def test_a_file_that_changes_behind_an_unchanged_time_and_size_is_read_again(bas
 def test_a_file_that_changes_during_each_read_loses_to_one_that_does_not(base, monkeypatch):
     path = add(base, "a.jpg", picture(), 60)
     add(base, "next.jpg", picture(), 100)
+    monkeypatch.setattr(snapshots, "MOST_WALKS", 1)
     reads = changing_reads(monkeypatch, path, checks.READ_ATTEMPTS, rewrite)
     assert latest(base).name == "next.jpg"
     assert len(reads) == checks.READ_ATTEMPTS + 1

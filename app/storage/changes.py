@@ -85,7 +85,8 @@ class Upload(NamedTuple):
 
 class Walked(NamedTuple):
     """What a walk found; ``uploads``: how many pictures and clips there are; ``folders``: the
-    ctime of each of the first `MOST_FOLDERS` folders by its path.
+    ctime of each of the first `MOST_FOLDERS` folders by its path; ``gone``: whether some file or
+    folder went after it was listed, so that what it became may have been missed.
     """
 
     newest: list[Candidate]
@@ -93,6 +94,7 @@ class Walked(NamedTuple):
     latest: Arrival | None
     uploads: int
     folders: dict[str, int]
+    gone: bool = False
 
 
 @dataclass(slots=True)

@@ -41,7 +41,8 @@ FolderKey = tuple[int, int, str | None]
 
 class FolderState(NamedTuple):
     """What is known of a folder: its newest pictures and clips, the last upload that was seen to
-    be completed, why it is polled, if it is, and what its storage's clock shows.
+    be completed, why it is polled, if it is, and what its storage's clock shows; ``gone``: as of
+    `Walked`.
     """
 
     newest: list[Candidate]
@@ -49,6 +50,7 @@ class FolderState(NamedTuple):
     upload: Upload | None
     polling: str | None
     clock: StorageClock
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ class Folders:
             if is_clip(path) or not examine(folder, path, clock)[1].is_being_written:
                 entry.upload = Upload(clock.box_ns, arrived.path, arrived.mtime_ns)
                 entry.arrivals.pending = None
-        return FolderState(found.newest, found.clips, entry.upload, reason, clock)
+        return FolderState(found.newest, found.clips, entry.upload, reason, clock, found.gone)
 
     def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
         """The state by the tree, or a new one; None if there is none or another thread reads."""

@@ -50,6 +50,7 @@ def walk(
     clips: Ranking[str] = Ranking(lambda path: path)
     is_upload, latest, uploads = upload_filter(file_pattern), None, 0
     folders = {"": os.fstat(folder).st_ctime_ns}
+    gone = list[str]()
 
     def enter(below: int, prefix: str, name: str) -> str:
         path = f"{prefix}{name}/"
@@ -57,7 +58,7 @@ def walk(
             folders[path] = os.fstat(below).st_ctime_ns
         return path
 
-    for prefix, name, status, readable in files(folder, "", enter, is_upload):
+    for prefix, name, status, readable in files(folder, "", enter, is_upload, gone.append):
         ranking, most = (clips, sys.maxsize) if is_clip(name) else (pictures, most_bytes)
         if not readable or not is_candidate(status, most):
             continue
@@ -66,15 +67,21 @@ def walk(
         changed_ns = status.st_ctime_ns
         if (latest is None or changed_ns > latest[0]) and clock.may_be(changed_ns):
             latest = Arrival(changed_ns, prefix + name, status.st_mtime_ns, status.st_size)
-    return Walked(pictures.answer(), clips.answer(), latest, uploads, folders)
+    return Walked(pictures.answer(), clips.answer(), latest, uploads, folders, bool(gone))
 
 
 def files(
-    folder: int, place: Place, enter: Enter[Place], is_upload: NameFilter, depth: int = 0
+    folder: int,
+    place: Place,
+    enter: Enter[Place],
+    is_upload: NameFilter,
+    note_gone: Callable[[str], None] = lambda _: None,
+    depth: int = 0,
 ) -> Iterator[Found[Place]]:
     """Every file whose name ``is_upload`` accepts, depth first.
 
-    Hidden files and housekeeping folders are skipped. ``depth``: how many folders lie above
+    Hidden files and housekeeping folders are skipped. ``note_gone`` is called with the name of
+    each file and folder that went after it was listed; ``depth``: how many folders lie above
     ``folder`` in the camera's folder.
     """
     subfolders = []
@@ -82,13 +89,17 @@ def files(
         note_progress()
         name = entry.name
         if is_upload(name) and ask_entry(entry.is_file):
-            if not name.startswith(".") and (status := ask_entry(entry.stat)):
+            if name.startswith("."):
+                continue
+            if status := ask_entry(entry.stat):
                 yield place, name, status, is_readable(folder, name, status)
+            else:
+                note_gone(name)
         elif not is_housekeeping(name) and ask_entry(entry.is_dir):
             subfolders.append(name)
     if depth < MAX_DEPTH:
         for name in subfolders:
-            yield from _files_in(folder, place, name, enter, is_upload, depth + 1)
+            yield from _files_in(folder, place, name, enter, is_upload, note_gone, depth + 1)
 
 
 def entries(folder: int) -> Iterator[os.DirEntry[str]]:
@@ -180,16 +191,24 @@ def may_enter(folder: int) -> bool:
 
 
 def _files_in(
-    parent: int, place: Place, name: str, enter: Enter[Place], is_upload: NameFilter, depth: int
+    parent: int,
+    place: Place,
+    name: str,
+    enter: Enter[Place],
+    is_upload: NameFilter,
+    note_gone: Callable[[str], None],
+    depth: int,
 ) -> Iterator[Found[Place]]:
     try:
         folder = safe_open.open_below(parent, [name])
-    except (safe_open.OutsideBase, safe_open.FolderNotFound):
+    except (safe_open.OutsideBase, safe_open.FolderNotFound) as error:
+        if isinstance(error, safe_open.FolderNotFound) and error.reason == errno.ENOENT:
+            note_gone(name)
         return  # gone, replaced by a link, or closed to the service
     try:
         below = enter(folder, place, name)
         if below is not None:
-            yield from files(folder, below, enter, is_upload, depth)
+            yield from files(folder, below, enter, is_upload, note_gone, depth)
     except safe_open.FolderNotFound:
         return  # it cannot be listed
     finally:

@@ -19,6 +19,9 @@ from .formats import CONTENT_TYPES, FOREIGN, HALF
 from .newest_files import EMPTY
 from .versions import CheckedFile, Search
 
+# How often a folder that is not watched is walked for one answer at the most.
+MOST_WALKS = 4
+
 
 class NoSnapshot(Exception):
     """The folder holds no picture that can be served."""
@@ -65,14 +68,9 @@ def latest(request: SnapshotRequest) -> Picture:
     `safe_open.OutsideBase`, `safe_open.FolderNotFound` and `safe_open.StorageNotAnswering`.
     """
     with _opened(request) as folder:
-        state = request.folders.query(folder, request.now, request.file_pattern)
-        key = folder_key(folder, request.file_pattern)
-        search = Search(
-            request.folders.versions, folder, key, state.clock, request.is_not_modified
-        )
-        picture = search.newest_whole(state.newest)
+        picture, checked = _search(folder, request)
         if picture is None:
-            return _incomplete(folder, search.checked, request)
+            return _incomplete(folder, checked, request)
     _refuse_old(picture, request)
     return picture._replace(data=None) if request.is_not_modified(picture) else picture
 
@@ -129,6 +127,28 @@ def _opened(request: SnapshotRequest) -> Iterator[int]:
         yield folder
     finally:
         os.close(folder)
+
+
+def _search(folder: int, request: SnapshotRequest) -> tuple[Picture | None, list[CheckedFile]]:
+    """The newest whole picture, if there is one, and the files that were read to find it.
+
+    A walk may miss files that are completed while it runs. So where others went meanwhile or are
+    being written, the folder is walked again, until the result is the same twice.
+    """
+    key = folder_key(folder, request.file_pattern)
+    picture: Picture | None = None
+    checked: list[CheckedFile] = []
+    for _ in range(MOST_WALKS):
+        before = picture
+        state = request.folders.query(folder, request.now, request.file_pattern)
+        search = Search(
+            request.folders.versions, folder, key, state.clock, request.is_not_modified
+        )
+        picture, checked = search.newest_whole(state.newest), search.checked
+        is_same = before and picture and before.facts == picture.facts
+        if is_same or state.polling is None or not (state.gone or search.is_disturbed):
+            break
+    return picture, checked
 
 
 def _incomplete(folder: int, checked: list[CheckedFile], request: SnapshotRequest) -> Picture:

@@ -185,6 +185,11 @@ class Search:
         self._clock, self._is_not_modified = clock, is_not_modified
         self.checked: list[CheckedFile] = []
 
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether a file that was read is gone since the folder was listed, or being written."""
+        return any(file.picture is None or file.check.is_being_written for file in self.checked)
+
     def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
         """The newest whole one of the candidates, None where none is whole.
 

@@ -178,7 +178,7 @@ class WatchedTree:
     def _read(self, folder: int, node: FolderNode) -> None:
         """Watch, and only then list, every folder from here down."""
         depth = len(node.components())
-        found = files(folder, node, self._enter, self._is_upload, depth)
+        found = files(folder, node, self._enter, self._is_upload, depth=depth)
         for place, name, status, readable in found:
             self._rank((place, name), status, readable)
 

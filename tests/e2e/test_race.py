@@ -51,11 +51,13 @@ def renamed(path: Path, data: bytes) -> None:
     path.with_suffix(".tmp").rename(path)
 
 
-def write(folder: Path, number: int, closed, until: float) -> int:
+def write(folder: Path, number: int, closed, started) -> int:
     """One picture after the other over the writer's own oldest; ``closed[number]``: the time of
     the newest, told once it is closed, in nanoseconds. How many there were.
     """
     source, turn = random.Random(number), 0
+    started.wait()
+    until = time.time() + SECONDS + 1
     while time.time() < until:
         day, turn = folder / f"{number}" / f"{turn // PICTURES_PER_FOLDER}", turn + 1
         day.mkdir(parents=True, exist_ok=True)
@@ -68,10 +70,14 @@ def write(folder: Path, number: int, closed, until: float) -> int:
     return turn
 
 
-def read(url: str, closed, until: float) -> tuple[int, list[str]]:
+def read(url: str, closed, started) -> tuple[int, list[str]]:
     """How often the snapshot was requested, and each response that was older or not whole."""
     parts, count, wrong = urlsplit(url), 0, []
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    started.wait()
+    while 0 in closed:
+        time.sleep(0.01)
+    until = time.time() + SECONDS - 1
     while time.time() < until:
         least = max(closed)
         connection.request("GET", parts.path)
@@ -92,14 +98,12 @@ def race(server, processes, meanwhile=time.sleep) -> tuple[int, int]:
     url = f"{server.url}/api/cameras"
     camera = requests.post(url, json={"name": "Front", "folder_path": "front"}).json()["id"]
     with processes.Manager() as manager, processes.Pool(WRITERS + READERS) as pool:
-        closed, until = manager.list([0] * WRITERS), time.time() + SECONDS
+        closed, started = manager.list([0] * WRITERS), manager.Barrier(WRITERS + READERS)
         writing = [
-            pool.apply_async(write, (server.base / "front", number, closed, until + 1))
+            pool.apply_async(write, (server.base / "front", number, closed, started))
             for number in range(WRITERS)
         ]
-        while 0 in closed:
-            time.sleep(0.01)
-        asked = [(f"{url}/{camera}/snapshot", closed, until)] * READERS
+        asked = [(f"{url}/{camera}/snapshot", closed, started)] * READERS
         reading = pool.starmap_async(read, asked, chunksize=1)
         while not reading.ready():
             meanwhile(0.5)
