@@ -23,7 +23,7 @@ PATTERN = "testsrc2=duration=2:size=320x240:rate=10"
 NOISE = "nullsrc=size=640x360:rate=10:duration=2,geq=random(1)*255:128:128"
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 H265 = ("-c:v", "libx265", "-pix_fmt", "yuv420p", "-tag:v", "hvc1")
-# A browser without H.265 may play the sound of such a clip, which has some.
+# With sound, because a browser without H.265 may still play the sound.
 H265_WITH_SOUND = ("-f", "lavfi", "-i", "sine=duration=2", *H265, "-c:a", "aac")
 MPEG4 = ("-c:v", "mpeg4")
 

@@ -104,7 +104,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="module")
 def processes() -> SpawnContext:
-    """How more processes are started; what keeps track of them stays until the end."""
+    """Starts more processes; the tracker of their resources runs until the tests end."""
     resource_tracker.ensure_running()
     return multiprocessing.get_context("spawn")
 
@@ -171,5 +171,5 @@ def root(tmp_path: Path) -> Iterator[Watched]:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that could not be watched is tried again at the next question."""
+    """A folder that could not be watched is tried again at the next query."""
     monkeypatch.setattr(folders, "RETRY_SECONDS", 0)

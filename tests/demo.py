@@ -1,6 +1,6 @@
 """What does the service do? Two cameras upload by FTP, and curl fetches their pictures.
 
-Then it looks back at a night, asks what retention would delete, and is told of an event by a
+Then it looks back at a night, asks what retention would delete, and reports an event by a
 webhook and, where mosquitto is installed, by MQTT.
 """
 
@@ -145,7 +145,7 @@ def ask_retention(shell: Shell) -> None:
 
 
 def tell(shell: Shell, reader: Reader | None) -> None:
-    """Post an event, and show the webhook and the MQTT message that tell of it."""
+    """Post an event, and show the webhook and the MQTT message that report it."""
     print("# somebody is at the door: who is told, and what?")
     camera_id = shell.environ["FRONT"]
     with receiving() as receiver:

@@ -15,8 +15,8 @@ def writer_connection():
 def on_each_connection(use):
     """What ``use`` returns for the connection of this thread and for that of the writer thread.
 
-    Each is used by its own thread: SQLite lets a second one wait for the first, and if the second
-    holds the interpreter meanwhile, a callback of the first waits for ever.
+    Each connection is used by its own thread. If one thread used both, SQLite would let it wait
+    for the other thread while it holds the interpreter, and a callback there would wait for ever.
     """
     return use(database.connection()), writer.run(lambda: use(database.connection()))
 

@@ -1,8 +1,8 @@
 """Random operations on an upload folder, like those of cameras, FTP servers and people.
 
-Three things are left out of them, because no event tells of them to who watches folders only:
+Three things are left out, because inotify reports them to nobody who watches only folders:
 link(2) from a watched name to one that is not watched, hiding the second name before the first
-question after link(2), and writing on through a descriptor whose name was deleted while the file
+query after link(2), and writing on through a descriptor whose name was deleted while the file
 has another one (inotify(7) names the event after the descriptor's own name, which is gone).
 """
 

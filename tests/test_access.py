@@ -73,7 +73,7 @@ def urls(app):
 
 def ask(client, path, method, **headers):
     with warnings.catch_warnings():
-        # werkzeug leaves the file behind an answer to HEAD to be closed with its last reference.
+        # Werkzeug closes the file of an answer to HEAD only with the last reference to it.
         warnings.simplefilter("ignore", ResourceWarning)
         sent = {"headers": headers, "data": "{}", "content_type": JSON}
         with client.open(path, method=method, **sent) as answer:
@@ -82,7 +82,7 @@ def ask(client, path, method, **headers):
 
 
 def is_refused(answer):
-    """The authorizer refuses it, not the view."""
+    """The code of the problem if the authorizer, not the view, refuses the request."""
     assert answer.status_code < 500
     if answer.status_code == 401:
         challenges = answer.headers.getlist("WWW-Authenticate")
@@ -93,7 +93,10 @@ def is_refused(answer):
 
 
 def expected(who, method, endpoint):
-    """What ``who`` may do: the token that they send, and their rights."""
+    """The code of the problem that is expected, or None.
+
+    ``who``: the token that is sent, and the rights that it gives.
+    """
     shows, may = who
     needed = "read" if method in READING else "write"
     if endpoint == "system.get_alive" and needed == "read":

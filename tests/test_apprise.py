@@ -1,4 +1,4 @@
-"""Do services that Apprise knows get words, a smaller picture, and no secret into a log?"""
+"""Do services of Apprise get a text and a smaller picture, and does no secret reach a log?"""
 
 import base64
 import email
@@ -82,7 +82,7 @@ def in_process(monkeypatch):
     return asked
 
 
-def test_a_mail_has_words_and_the_picture(mailbox, in_process):
+def test_a_mail_has_a_text_and_the_picture(mailbox, in_process):
     found, port = mailbox
     url = f"mailto://127.0.0.1:{port}?from=nvr@example.org&to=joe@example.org"
     assert apprise_sender.send(url, "Tür: person", "person 93%", picture()).ok
@@ -95,7 +95,7 @@ def test_a_mail_has_words_and_the_picture(mailbox, in_process):
     assert parts["image/jpeg"].get_content() == picture()
 
 
-def test_ntfy_gets_words_and_the_picture(in_process):
+def test_ntfy_gets_a_text_and_the_picture(in_process):
     with receiving(lambda _: status(200)) as receiver:
         url = NTFY.format(port=receiver.server_port)
         assert apprise_sender.send(url, "Tür", "person", None) == Outcome()
@@ -117,7 +117,7 @@ def test_a_service_that_refuses_is_not_asked_again(in_process, code, is_final):
     assert outcome.error == f"the service answered {code}"
 
 
-def test_only_urls_that_apprise_knows_are_taken(client, in_process):
+def test_only_urls_that_apprise_knows_are_accepted(client, in_process):
     for url in ("nothing://x", "mailto://"):
         problem = assert_problem(
             client.post(URL, json=LEAST | {"url": url}), 422, *["validation_failed"]
@@ -133,7 +133,7 @@ def test_only_urls_that_apprise_knows_are_taken(client, in_process):
     assert len(entries_of(str(rule.json["id"]))) == 2
 
 
-def test_without_the_extra_only_webhooks_are_taken(client, monkeypatch):
+def test_without_the_extra_only_webhooks_are_accepted(client, monkeypatch):
     def fail(request, seconds):
         raise NotInstalled
 
@@ -147,7 +147,7 @@ def test_without_the_extra_only_webhooks_are_taken(client, monkeypatch):
 
 
 @pytest.mark.slow
-def test_apprise_runs_in_a_process_of_its_own_and_only_so_long(client, monkeypatch, capfd):
+def test_apprise_runs_in_a_process_of_its_own_and_within_a_time_limit(client, monkeypatch, capfd):
     with receiving(lambda _: status(200)) as receiver:
         url = NTFY.format(port=receiver.server_port)
         rule = client.post(URL, json=LEAST | {"url": url}).json
@@ -192,7 +192,7 @@ def test_the_service_imports_nothing_of_apprise_and_mqtt():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_exit_status_of_the_script_is_the_one_that_is_looked_for():
+def test_the_exit_status_of_the_script_is_the_one_that_the_sender_knows():
     assert apprise_process.NOT_INSTALLED == apprise_sender.NOT_INSTALLED
 
 
@@ -255,7 +255,7 @@ def test_the_exit_status_of_the_script_is_the_one_that_is_looked_for():
         ),
     ],
 )
-def test_words_name_the_camera_and_the_local_time(kind, data, title, text):
+def test_the_text_names_the_camera_and_the_local_time(kind, data, title, text):
     message = {"type": kind, "timestamp": AT, "data": data}
     found = words.title_and_text(message, clock.zone("Europe/Berlin"))
     assert found[0] == title

@@ -41,7 +41,7 @@ def run(app):
 
 @pytest.fixture
 def kept(client, run, tmp_path):
-    """A backup with one camera, of a database that has another one now; nothing is open."""
+    """A backup with one camera; its database has a second one now and no open connection."""
     post_camera(client, "Before")
     assert run("backup", str(tmp_path / "kept.db")).exit_code == 0
     post_camera(client, "After")

@@ -295,7 +295,7 @@ def test_a_folder_that_is_too_large_to_count_is_not_walked(context, front, monke
     assert [problem["code"] for problem in seen["problems"]] == ["silent", "polling"]
 
 
-def test_a_wrong_clock_is_told_of_a_polled_folder_that_is_too_large_to_count(
+def test_a_wrong_clock_is_reported_though_a_polled_folder_is_too_large_to_count(
     base, front, monkeypatch
 ):
     context = DiagnosticsContext(str(base), Folders(2**20, watch=False), 2**20, Settings())

@@ -96,7 +96,7 @@ def test_every_change_of_this_process_shows_at_once(work):
     "sql",
     [
         f"INSERT INTO camera {COLUMNS} VALUES ('b', 'b', 'b', 'error', '')",
-        # Their conflict clause holds for what a trigger does, too.
+        # The conflict clause of a statement applies to the actions of its triggers too.
         f"INSERT OR IGNORE INTO camera {COLUMNS} VALUES ('b', 'b', 'b', 'error', '')",
         f"INSERT OR REPLACE INTO camera {COLUMNS} SELECT id, 'x', '', 'error', '' FROM camera",
         f"INSERT INTO camera {COLUMNS} SELECT id, '', '', 'error', '' FROM camera WHERE 1 "

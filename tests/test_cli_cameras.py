@@ -22,8 +22,8 @@ def run(app):
 
 
 @pytest.fixture
-def roster(tmp_path):
-    """Writes a file of cameras and says where."""
+def camera_file(tmp_path):
+    """Writes a file of cameras and returns its path."""
 
     def write(content, name="cameras.yaml"):
         path = tmp_path / name
@@ -74,11 +74,13 @@ def test_add_and_rm_answer_as_json(run):
     assert removed == {"removed": camera, "detections": 0, "events": 0}
 
 
-def test_a_folder_that_cannot_be_listed_is_named_when_a_camera_is_added(run, roster, base, camera):
+def test_a_folder_that_cannot_be_listed_is_named_when_a_camera_is_added(
+    run, camera_file, base, camera
+):
     outside = run("cameras", "add", "Garden", "/srv/other")
     assert outside.exit_code == 0
     assert outside.stderr.startswith("Warning: Garden (/srv/other): The folder is not inside the")
-    missing = run("cameras", "import", roster({"cameras": [entry("Pool", "pool")]}))
+    missing = run("cameras", "import", camera_file({"cameras": [entry("Pool", "pool")]}))
     assert f"Warning: Pool (pool): There is no folder {base}/pool. Create it" in missing.stderr
     moved = run("cameras", "set", camera["id"], "folder_path=../other")
     assert "Warning: Front Door (../other): The folder is not inside the base" in moved.stderr
@@ -131,22 +133,22 @@ def test_printed_names_move_no_cursor(run, client):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["yaml", "json"])
-def test_an_import_of_an_export_restores_the_same_cameras(run, client, roster, options):
+def test_an_import_of_an_export_restores_the_same_cameras(run, client, camera_file, options):
     for number, name in enumerate(HOSTILE):
         client.post("/api/cameras", json=entry(name, f"f{number}", status="offline"))
     before = facts()
     exported = run("cameras", "export", *options).stdout.encode()
     for camera in Camera.listing():
         run("cameras", "rm", camera["id"], "--yes")
-    result = run("cameras", "import", roster(exported))
+    result = run("cameras", "import", camera_file(exported))
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         *(0, f"{len(HOSTILE)} added, 0 changed, 0 unchanged"),
     )
     assert facts() == before
 
 
-def test_importing_twice_changes_nothing(run, roster):
-    file = roster({"cameras": [entry("Front", "front"), entry("Garden", "garden")]})
+def test_importing_twice_changes_nothing(run, camera_file):
+    file = camera_file({"cameras": [entry("Front", "front"), entry("Garden", "garden")]})
     assert run("cameras", "import", file).stdout == (
         "+ Front (front)\n+ Garden (garden)\n2 added, 0 changed, 0 unchanged\n"
     )
@@ -156,8 +158,8 @@ def test_importing_twice_changes_nothing(run, roster):
     assert (Camera.listing(), audited()) == (before, log)
 
 
-def test_a_camera_is_known_by_its_folder_however_that_is_written(run, roster, base, camera):
-    file = roster({"cameras": [entry("Door", f"{base}//x/../front/", status="error")]})
+def test_a_camera_is_known_by_its_folder_however_that_is_written(run, camera_file, base, camera):
+    file = camera_file({"cameras": [entry("Door", f"{base}//x/../front/", status="error")]})
     result = run("cameras", "import", file)
     assert (
         result.stdout == "- Front Door (front)\n+ Door (front)\n0 added, 1 changed, 0 unchanged\n"
@@ -166,11 +168,11 @@ def test_a_camera_is_known_by_its_folder_however_that_is_written(run, roster, ba
     assert audited()[-1] == ("camera_updated", "cli", "Door")
 
 
-def test_cameras_that_share_a_folder_are_told_apart_by_name(run, roster, client):
+def test_cameras_that_share_a_folder_are_told_apart_by_name(run, camera_file, client):
     for name in ("A", "B", "C"):
         client.post("/api/cameras", json=entry(name, "shared"))
     names = ["C", "B", "D", "E"]
-    file = roster({"cameras": [entry(name, "shared") for name in names]})
+    file = camera_file({"cameras": [entry(name, "shared") for name in names]})
     assert run("cameras", "import", file).stdout == (
         "+ E (shared)\n- A (shared)\n+ D (shared)\n1 added, 1 changed, 2 unchanged\n"
     )
@@ -178,8 +180,8 @@ def test_cameras_that_share_a_folder_are_told_apart_by_name(run, roster, client)
     assert run("cameras", "import", file).stdout == "0 added, 0 changed, 4 unchanged\n"
 
 
-def test_a_dry_run_shows_the_difference_and_makes_none(run, roster, camera):
-    file = roster({"cameras": [entry("Door", "front"), entry("Garden", "garden")]})
+def test_a_dry_run_shows_the_difference_and_makes_none(run, camera_file, camera):
+    file = camera_file({"cameras": [entry("Door", "front"), entry("Garden", "garden")]})
     shown = run("cameras", "import", "--dry-run", file)
     assert shown.stdout == (
         "+ Garden (garden)\n- Front Door (front)\n+ Door (front)\n"
@@ -200,13 +202,13 @@ def test_a_dry_run_shows_the_difference_and_makes_none(run, roster, camera):
     assert done == promised | {"dry_run": False}
 
 
-def test_cameras_that_the_file_does_not_list_stay(run, roster, camera):
-    run("cameras", "import", roster({"cameras": [entry("Garden", "garden")]}))
+def test_cameras_that_the_file_does_not_list_stay(run, camera_file, camera):
+    run("cameras", "import", camera_file({"cameras": [entry("Garden", "garden")]}))
     assert [name for name, *_ in facts()] == ["Front Door", "Garden"]
 
 
-def test_all_errors_are_reported_at_once_and_nothing_is_changed(run, roster):
-    file = roster(
+def test_all_errors_are_reported_at_once_and_nothing_is_changed(run, camera_file):
+    file = camera_file(
         {
             "cameras": [
                 entry("Good", "good"),
@@ -254,24 +256,24 @@ def test_all_errors_are_reported_at_once_and_nothing_is_changed(run, roster):
         b'{"cameras": NaN}',
     ],
 )
-def test_a_file_that_lists_no_cameras_is_refused_on_a_few_lines(run, roster, data):
-    refused = run("cameras", "import", roster(data))
+def test_a_file_that_lists_no_cameras_is_refused_in_a_few_lines(run, camera_file, data):
+    refused = run("cameras", "import", camera_file(data))
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith("Error: ")
     assert len(refused.stderr.splitlines()) <= 3
     assert facts() == []
 
 
-def test_it_is_read_from_stdin_too(run):
+def test_an_import_reads_stdin_too(run):
     result = run("cameras", "import", "-", input='{"cameras": []}')
     assert result.stdout == "0 added, 0 changed, 0 unchanged\n"
 
 
-def test_a_missing_file_is_reported(run):
+def test_a_missing_file_to_import_is_reported(run):
     assert run("cameras", "import", "/nowhere.yaml").exit_code == 2
 
 
-def test_if_one_cannot_be_stored_none_is(run, roster, monkeypatch):
+def test_if_one_camera_cannot_be_stored_none_is(run, camera_file, monkeypatch):
     add = Camera.add
 
     def fail_at_last(created_at, fields):
@@ -280,7 +282,7 @@ def test_if_one_cannot_be_stored_none_is(run, roster, monkeypatch):
         return add(created_at, fields)
 
     monkeypatch.setattr(Camera, "add", fail_at_last)
-    file = roster({"cameras": [entry("Good", "good"), entry("Bad", "bad")]})
+    file = camera_file({"cameras": [entry("Good", "good"), entry("Bad", "bad")]})
     assert run("cameras", "import", file).exit_code == 1
     assert facts() == audited() == []
 
@@ -333,7 +335,7 @@ def test_settings_of_the_box_are_shown_and_set(run, client, environ):
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_an_export_carries_the_settings_and_an_import_brings_them_back(
-    run, client, roster, options
+    run, client, camera_file, options
 ):
     chosen = {"file_pattern": "CH01_*: #", "offline_after_seconds": 60, "prune_existing": True}
     body = entry("One", "recorder"), entry("Two", "recorder")
@@ -346,7 +348,7 @@ def test_an_export_carries_the_settings_and_an_import_brings_them_back(
             body[1] | {"status": "online"},
         ]
     }
-    file = roster(exported)
+    file = camera_file(exported)
     assert run("cameras", "import", file).stdout == "0 added, 0 changed, 2 unchanged\n"
     client.patch(f"/api/cameras/{one['id']}/settings", json={"file_pattern": None, "group": "G"})
     shown = run("cameras", "import", "--dry-run", file).stdout.splitlines()
@@ -362,9 +364,9 @@ def test_an_export_carries_the_settings_and_an_import_brings_them_back(
     assert again == again | chosen
 
 
-def test_an_import_with_a_bad_setting_changes_nothing(run, roster):
+def test_an_import_with_a_bad_setting_changes_nothing(run, camera_file):
     bad = {"cameras": [entry("A", "a"), entry("B", "b", settings={"keep_days": -1, "x": 1})]}
-    refused = run("cameras", "import", roster(bad))
+    refused = run("cameras", "import", camera_file(bad))
     assert refused.exit_code == 1
     assert "cameras.1.settings.keep_days" in refused.stderr
     assert facts() == []

@@ -78,7 +78,7 @@ def test_a_period_is_given_in_local_time_or_with_an_offset(run, night, options, 
 
 
 @pytest.mark.parametrize("moment", ["", "yesterday", "12:00"])
-def test_a_time_that_is_none_is_refused(run, night, moment):
+def test_an_invalid_time_is_refused(run, night, moment):
     result = run("pictures", "list", night["id"], "--from", moment)
     assert result.exit_code == 2
     assert "2026-11-27T03:12" in result.stderr
@@ -94,7 +94,7 @@ def test_a_camera_that_is_unknown_or_not_the_only_one_of_its_name_is_refused(cli
     assert names(run("pictures", "list", night["id"].upper(), "--json"))
 
 
-def test_a_folder_that_is_missing_is_said(run, client):
+def test_a_missing_folder_is_reported(run, client):
     camera = post_camera(client, "Gone", "gone")
     result = run("pictures", "list", camera["id"])
     assert (result.exit_code, result.stdout) == (1, "")
@@ -135,7 +135,7 @@ def test_files_are_copied_under_their_local_times_and_keep_their_own(run, base, 
 
 
 @pytest.mark.parametrize("target", ["copies", "copies.ZIP"])
-def test_files_of_the_same_second_all_get_names(run, base, camera, tmp_path, target):
+def test_files_of_the_same_second_get_different_names(run, base, camera, tmp_path, target):
     for name in ("a/1.jpg", "b/1.jpg", "c/1.JPG", "c/1.png"):
         upload(base, name)
     upload(base, "d/1.jpg", data=b"another")
@@ -194,7 +194,7 @@ def test_a_second_export_copies_only_what_is_new(run, base, night, tmp_path):
     assert len(os.listdir(target)) == 6
 
 
-def test_files_that_go_meanwhile_are_counted(run, base, night, tmp_path, monkeypatch):
+def test_files_that_are_deleted_meanwhile_are_counted(run, base, night, tmp_path, monkeypatch):
     class Listing(exporting.Listing):
         def iterate(self, filters):
             for row in super().iterate(filters):
@@ -211,7 +211,7 @@ def test_files_that_go_meanwhile_are_counted(run, base, night, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("target", ["copies", "copies.zip"])
-def test_a_clip_that_changes_while_it_is_copied_leaves_nothing(
+def test_a_clip_that_changes_while_it_is_copied_leaves_no_copy(
     run, base, night, tmp_path, monkeypatch, target
 ):
     monkeypatch.setattr(exporting, "PIECE_BYTES", 1000)
@@ -231,7 +231,9 @@ def test_a_clip_that_changes_while_it_is_copied_leaves_nothing(
 
 
 @pytest.mark.parametrize("target", ["copies", "copies.zip"])
-def test_a_full_disk_is_said_and_nothing_half_is_left(run, night, tmp_path, monkeypatch, target):
+def test_a_full_disk_is_reported_and_leaves_no_incomplete_copy(
+    run, night, tmp_path, monkeypatch, target
+):
     def fail(self):
         if self.end == 4000:
             raise OSError(28, "No space left on device")
@@ -260,7 +262,7 @@ def test_a_file_system_without_links_takes_copies_too(run, night, tmp_path, monk
 
 
 @pytest.mark.parametrize("target", ["front/copies", "copies/of/all", "out.zip", "."])
-def test_a_target_among_the_uploads_is_refused(run, base, night, target):
+def test_a_target_below_the_base_path_is_refused(run, base, night, target):
     result = run("pictures", "export", night["id"], base / target)
     assert result.exit_code == 1
     assert "below the base path" in result.stderr

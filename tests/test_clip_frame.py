@@ -164,7 +164,7 @@ def test_the_samples_of_another_file_are_not_shown(tmp_path):
 @needs_ffmpeg
 @pytest.mark.slow
 def test_ffmpeg_opens_nothing_besides_the_clip(tmp_path, monkeypatch):
-    """Its options allow every protocol and reference here, so that only the limit holds it."""
+    """Here its options allow every protocol and reference; only the limit of open files holds."""
     other = make(tmp_path / "other.mov", "-c:v", "mjpeg")
     clip = tmp_path / "clip.mov"
     clip.write_bytes(with_reference(other.read_bytes(), other))
@@ -191,7 +191,7 @@ def test_a_broken_clip_and_a_huge_one_have_no_frame(tmp_path):
 def test_a_clip_that_takes_too_long_has_no_frame_and_no_process_of_ffmpeg_stays(
     tmp_path, monkeypatch
 ):
-    alive = tmp_path / "alive"  # ends for who reads it when no process holds it open
+    alive = tmp_path / "alive"  # its reader gets an end of file once no process has it open
     os.mkfifo(alive)
     reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
     fake_ffmpeg(tmp_path / "bin", monkeypatch, f"exec 3>{alive}; sleep 1000 & wait")
@@ -217,7 +217,7 @@ def test_a_frame_without_end_is_not_kept_in_memory(tmp_path, monkeypatch):
     assert not is_shown(clip)
 
 
-def test_a_frame_is_made_once_for_all_who_ask_and_few_may_wait(tmp_path, monkeypatch):
+def test_simultaneous_requests_share_one_frame_and_few_may_wait(tmp_path, monkeypatch):
     go = tmp_path / "go"
     fake_ffmpeg(
         *(tmp_path / "bin", monkeypatch),

@@ -83,7 +83,7 @@ def test_the_zone_of_the_system_is_that_of_tz_or_else_of_its_file(monkeypatch, v
     assert clock.zone("Europe/Berlin").utcoffset(moment) == timedelta(hours=1)
 
 
-def test_a_zone_without_a_name_is_told_by_its_offset(monkeypatch):
+def test_a_zone_without_a_name_is_shown_by_its_offset(monkeypatch):
     assert clock.zone_name("Europe/Berlin") == "Europe/Berlin"
     monkeypatch.setattr(clock, "zone", lambda name: timezone(timedelta(hours=5, minutes=30)))
     monkeypatch.setattr("os.path.realpath", lambda path: "/etc/localtime")

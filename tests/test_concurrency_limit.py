@@ -27,7 +27,7 @@ def test_a_folder_gets_no_more_threads_than_the_limit(limit, monkeypatch):
         pass
 
 
-def test_a_failure_gives_the_thread_back(limit):
+def test_a_query_that_fails_gives_its_thread_back(limit):
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), limit.slot("a"):
             raise ZeroDivisionError
@@ -50,7 +50,7 @@ def test_a_short_query_waits_for_the_one_before_it(limit):
     assert answers == ["in time"]
 
 
-def test_after_one_that_waited_in_vain_the_next_is_refused_at_once(limit):
+def test_after_a_query_that_waited_in_vain_the_next_is_refused_at_once(limit):
     def seconds_until_refused():
         began = time.monotonic()
         with pytest.raises(FolderBusy), limit.slot("a"):

@@ -1,4 +1,4 @@
-"""Is a restored database told, and another file in its place?"""
+"""Is it noticed that a database was restored, or that another file is in its place?"""
 
 import json
 import os
@@ -73,7 +73,7 @@ def put(copy, path):
     shutil.copy(copy, path)
 
 
-def test_a_new_database_is_not_told_as_restored(service):
+def test_a_new_database_does_not_count_as_restored(service):
     assert reason(service) is None
     assert reason(service) is None
 
@@ -93,7 +93,7 @@ def test_a_process_that_does_not_lead_writes_no_number_by_itself(client, path):
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_a_restored_backup_is_told(service, used, path, tmp_path, by_hand):
+def test_a_restored_backup_is_noticed(service, used, path, tmp_path, by_hand):
     copy = str(tmp_path / "backup.db")
     with service() as app:
         assert app.test_cli_runner().invoke(args=["backup", copy]).exit_code == 0
@@ -111,7 +111,7 @@ def create_app_and_run(service, words):
 
 
 @pytest.mark.parametrize("while_it_runs", [False, True])
-def test_an_older_copy_of_the_database_is_told(service, used, path, tmp_path, while_it_runs):
+def test_an_older_copy_of_the_database_is_noticed(service, used, path, tmp_path, while_it_runs):
     copy = str(tmp_path / "copy.db")
     if while_it_runs:
         with service():
@@ -123,7 +123,7 @@ def test_an_older_copy_of_the_database_is_told(service, used, path, tmp_path, wh
     assert reason(service) == "restored"
 
 
-def test_a_copy_from_before_a_limit_was_named_is_told_also_after_a_crash(service, path, tmp_path):
+def test_a_copy_from_before_a_limit_was_set_is_noticed_also_after_a_crash(service, path, tmp_path):
     copy = str(tmp_path / "copy.db")
     with service(ends_in_order=False) as app:
         copied(path, copy)
@@ -132,7 +132,7 @@ def test_a_copy_from_before_a_limit_was_named_is_told_also_after_a_crash(service
     assert reason(service) == "restored"
 
 
-def test_a_copy_from_before_a_run_is_told_also_after_a_crash(service, used, path, tmp_path):
+def test_a_copy_from_before_a_run_is_noticed_also_after_a_crash(service, used, path, tmp_path):
     copy = str(tmp_path / "copy.db")
     with service(ends_in_order=False) as app:
         copied(path, copy)
@@ -169,7 +169,7 @@ def keep_url(client, base):
 
 
 @pytest.mark.parametrize("is_kept_before", [False, True])
-def test_a_copy_from_before_a_picture_was_kept_or_released_is_told_also_after_a_crash(
+def test_a_copy_from_before_a_picture_was_kept_or_released_is_noticed_also_after_a_crash(
     service, used, path, tmp_path, base, is_kept_before
 ):
     copy = str(tmp_path / "copy.db")
@@ -199,13 +199,13 @@ def no_space(*_, **__):
     raise OSError(28, "No space left on device")
 
 
-def test_a_database_that_begins_anew_beside_the_old_number_is_told(service, used, path):
+def test_a_new_database_beside_the_old_number_is_noticed(service, used, path):
     os.unlink(path)
     assert reason(service) == "restored"
 
 
 @pytest.mark.parametrize("text", [None, "", "nonsense\n", "\xff"])
-def test_a_number_file_that_is_gone_or_damaged_is_told(service, used, path, text):
+def test_a_missing_or_damaged_number_file_is_noticed(service, used, path, text):
     os.unlink(f"{path}.number")
     if text is not None:
         with open(f"{path}.number", "w", encoding="latin-1") as file:
@@ -213,7 +213,7 @@ def test_a_number_file_that_is_gone_or_damaged_is_told(service, used, path, text
     assert [reason(service), reason(service)] == ["restored", "restored"]
 
 
-def test_a_backup_is_told_on_a_new_box_too(service, used, path, tmp_path):
+def test_a_backup_that_is_restored_on_a_new_box_is_noticed(service, used, path, tmp_path):
     copy = str(tmp_path / "backup.db")
     with service() as app:
         app.test_cli_runner().invoke(args=["backup", copy])
@@ -223,7 +223,9 @@ def test_a_backup_is_told_on_a_new_box_too(service, used, path, tmp_path):
     assert reason(service) == "restored"
 
 
-def test_a_data_directory_on_another_box_goes_on(service, used, path, environ, tmp_path):
+def test_a_data_directory_that_moved_to_another_box_does_not_count_as_restored(
+    service, used, path, environ, tmp_path
+):
     (tmp_path / "other").mkdir()
     for suffix in ("", ".number"):
         shutil.copy(path + suffix, tmp_path / f"other/nvr.db{suffix}")
@@ -233,7 +235,9 @@ def test_a_data_directory_on_another_box_goes_on(service, used, path, environ, t
 
 @pytest.mark.parametrize("of_camera", [False, True])
 @pytest.mark.parametrize("limit", [{"keep_days": 30}, {"keep_bytes": 0}])
-def test_naming_a_limit_resumes_also_its_present_value(service, used, path, limit, of_camera):
+def test_setting_a_limit_resumes_retention_even_to_its_present_value(
+    service, used, path, limit, of_camera
+):
     os.unlink(f"{path}.number")
     with service() as app:
         client = app.test_client()
@@ -258,7 +262,7 @@ def test_a_refused_limit_does_not_resume(service, used, path):
         assert suspension.reason(app) == "restored"
 
 
-def test_prune_resumes_where_it_is_told_to(service, used, path):
+def test_prune_resumes_retention_with_its_option_only(service, used, path):
     os.unlink(f"{path}.number")
     with service() as app:
         runner = app.test_cli_runner()
@@ -273,7 +277,9 @@ def test_prune_resumes_where_it_is_told_to(service, used, path):
 
 @pytest.mark.parametrize("writes", [0, 1, 2, 3])
 @pytest.mark.parametrize("is_new", [False, True])
-def test_a_crash_while_the_number_changes_is_not_told(service, path, monkeypatch, writes, is_new):
+def test_a_crash_while_the_number_changes_does_not_count_as_a_restore(
+    service, path, monkeypatch, writes, is_new
+):
     """It ends before or after each of the writes: file, database, file."""
     if not is_new:
         reason(service)
@@ -285,7 +291,7 @@ def test_a_crash_while_the_number_changes_is_not_told(service, path, monkeypatch
 
 
 @pytest.mark.parametrize("writes", [0, 1])
-def test_a_crash_before_a_resumption_is_stored_leaves_it_told(
+def test_a_crash_before_a_resumption_is_stored_does_not_resume(
     service, used, path, monkeypatch, writes
 ):
     os.unlink(f"{path}.number")

@@ -1,4 +1,4 @@
-"""Is each message delivered once at least, in order, and by itself?"""
+"""Is each message delivered at least once, in order, without delaying others?"""
 
 import threading
 import time

@@ -135,7 +135,9 @@ def test_a_clock_of_1970_is_a_problem(monkeypatch, entry):
 
 
 @pytest.mark.parametrize(("synchronised", "status"), [(False, UNHEALTHY), (True, DEGRADED)])
-def test_an_audit_entry_of_the_future_may_be_what_is_wrong(monkeypatch, synchronised, status):
+def test_an_audit_entry_of_the_future_is_named_as_a_possible_cause(
+    monkeypatch, synchronised, status
+):
     synchronise(monkeypatch, synchronised)
     check = doctor.check_clock(NOW, "2026-01-01T00:00:00.000001Z")
     assert check.status == status

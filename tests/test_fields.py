@@ -53,7 +53,7 @@ ALLOWED = (
 )
 
 
-def test_rfc_3339_times_are_taken():
+def test_rfc_3339_times_are_accepted():
     for sent, kept in ALLOWED:
         assert fields.RFC3339DateTime().deserialize(sent) == kept
 

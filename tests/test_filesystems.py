@@ -88,7 +88,7 @@ def test_links_on_the_way_are_resolved(tmp_path):
     assert table.without_links(f"{tmp_path}/loop/z") == f"{tmp_path}/loop/z"
 
 
-def test_links_on_what_may_not_answer_are_not_read(tmp_path):
+def test_links_on_a_file_system_that_may_hang_are_not_read(tmp_path):
     os.symlink("/", tmp_path / "link")
     table = MountTable(f"1 0 8:1 / / rw - ext4 x rw\n2 1 0:9 / {tmp_path} rw - nfs nas:/ rw")
     assert table.without_links(f"{tmp_path}/link/x") == f"{tmp_path}/link/x"

@@ -133,7 +133,7 @@ def test_little_free_space_is_degraded_with_the_number_of_mebibytes(base, monkey
         (5_100, None, False, HEALTHY),
     ],
 )
-def test_storage_is_judged_by_the_days_left_then_by_the_free_share(
+def test_the_check_of_storage_uses_the_days_left_or_else_the_free_share(
     base, monkeypatch, free_mib, days_left, has_limit, status
 ):
     fields = list(os.statvfs(base))
@@ -199,7 +199,7 @@ def test_folders_that_are_not_watched_are_degraded_with_the_reasons(monkeypatch)
     )
 
 
-def test_watching_that_is_switched_off_is_reported_and_no_fault():
+def test_watching_that_is_switched_off_is_reported_and_is_no_fault():
     check = health.check_watcher(Folders(1, watch=False))
     assert check == (HEALTHY, "NVR_WATCH=off: the folders are read instead of watched.")
 

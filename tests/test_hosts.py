@@ -1,4 +1,4 @@
-"""Does the box answer to its own names only, and know a foreign page by what a browser says?"""
+"""Does the box answer to its own names only, and recognise foreign pages by their headers?"""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_many_unknown_hosts_are_all_refused(names):
         (None, "http://[::1]:8000", "[::1]:8000"),
     ],
 )
-def test_the_boxs_own_pages_and_what_is_no_browser_may_change_things(site, origin, host):
+def test_the_boxs_own_pages_and_clients_other_than_browsers_may_change_data(site, origin, host):
     assert not is_foreign(site, origin, host)
 
 
@@ -90,7 +90,7 @@ def test_the_boxs_own_pages_and_what_is_no_browser_may_change_things(site, origi
         *((None, origin) for origin in ("localhost:8000", "ftp://localhost:8000", "file://")),
     ],
 )
-def test_a_page_of_another_origin_may_not(site, origin):
+def test_a_page_of_another_origin_may_not_change_data(site, origin):
     assert is_foreign(site, origin, "localhost:8000")
 
 

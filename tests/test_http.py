@@ -74,7 +74,7 @@ def test_head_has_the_header_of_get_and_no_body(client, urls, monkeypatch):
             assert found == expected, url
 
 
-def test_a_request_for_a_websocket_leaves_the_url_to_the_others(client):
+def test_a_request_for_a_websocket_does_not_affect_later_requests_for_the_url(client):
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     statuses = [client.get("/health", headers=each).status_code for each in (upgrade, {}) * 2]
     assert statuses[1::2] == [200, 200]

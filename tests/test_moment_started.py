@@ -1,4 +1,4 @@
-"""Is the first upload after a pause told at once, and is low space told once?"""
+"""Is the first upload after a pause reported at once, and is low space reported once?"""
 
 from datetime import timedelta
 
@@ -100,7 +100,7 @@ def test_space_is_enough_again_only_beyond_higher_limits(known, check, room, fre
     assert decide(known, check, room, free, 100 * GIB) == now
 
 
-def test_low_space_is_told_once_and_then_that_there_is_enough(app, client, monkeypatch):
+def test_low_space_is_reported_once_and_then_that_there_is_enough(app, client, monkeypatch):
     rule = add_rule(client, "storage_low", "storage_ok")
 
     def look():
@@ -127,7 +127,7 @@ def test_low_space_is_told_once_and_then_that_there_is_enough(app, client, monke
     assert [body["type"] for body in written(rule)] == ["storage_low", "storage_ok"]
 
 
-def test_without_a_rule_the_space_is_not_looked_at(app, client, monkeypatch):
+def test_without_a_rule_the_space_is_not_checked(app, client, monkeypatch):
     monkeypatch.setattr(health, "LITTLE_SPACE", 2**62)
     add_rule(client, "storage_low", enabled=False)
     StorageWatch(app).run_if_due()

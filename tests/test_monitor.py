@@ -547,7 +547,7 @@ def test_an_upload_replaces_a_time_in_the_future(watch, base, camera):
     assert Camera.one(camera["id"])["last_seen_at"] <= clock.rfc3339(clock.now())
 
 
-def test_a_clock_that_is_behind_for_a_moment_moves_no_status(watch, base, camera, later):
+def test_a_clock_that_is_behind_for_a_moment_changes_no_status(watch, base, camera, later):
     put(base / "front" / "a.jpg", picture())
     watch.tick()
     seen = Camera.one(camera["id"])

@@ -83,7 +83,7 @@ def test_a_task_runs_in_the_context_of_the_thread_that_asks(threads):
     assert threads.ask(known.get) == "request"
 
 
-def test_the_first_waits_a_while_and_the_next_are_refused_at_once(threads, hang):
+def test_the_first_request_waits_a_while_and_the_next_are_refused_at_once(threads, hang):
     assert 0.5 <= seconds_until_refused(threads, hang) < 15
     assert min(seconds_until_refused(threads, hang) for _ in range(10)) < 0.3
     hang.set()
@@ -94,7 +94,7 @@ def test_the_first_waits_a_while_and_the_next_are_refused_at_once(threads, hang)
     assert threads.ask(lambda: 7) == 7
 
 
-def test_only_a_few_wait_for_long(threads, hang):
+def test_only_a_few_requests_wait_for_long(threads, hang):
     with ThreadPoolExecutor(4) as pool:
         waits = sorted(
             pool.map(lambda _: seconds_until_refused(threads, hang), range(4)),

@@ -1,4 +1,4 @@
-"""Is Home Assistant told of entities that no name can spoil, and does nothing run without MQTT?"""
+"""Can no name spoil Home Assistant's entities, and does nothing of MQTT run without a broker?"""
 
 import json
 import socket

@@ -82,14 +82,14 @@ def test_a_name_too_long_in_utf_8_is_found_in_gbk(base):
     assert opened(base, "门" * 100) == path
 
 
-def test_the_folder_of_the_very_bytes_comes_first(base):
+def test_the_folder_named_by_exactly_these_bytes_comes_first(base):
     paths = {text: make(base, text) for text in (NFC, NFD)}
     make(base, NFC.encode("latin-1"))
     for text, path in paths.items():
         assert opened(base, text) == path
 
 
-def test_several_that_read_alike_are_not_found(base):
+def test_several_folders_that_read_alike_are_not_found(base):
     for name in (NFD, NFC.encode("latin-1")):
         make(base, name, "1")
     for folder_path in (NFC, f"{NFC}/1"):
@@ -98,7 +98,7 @@ def test_several_that_read_alike_are_not_found(base):
         assert (raised.value.depth, raised.value.reason) == (0, errno.ENOTUNIQ)
 
 
-def test_links_and_files_that_read_alike_do_not_count(base, tmp_path):
+def test_links_and_files_whose_names_read_alike_do_not_count(base, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (base / NFD).symlink_to(tmp_path / "elsewhere")
     os.close(os.open(os.fsencode(base) + b"/" + NFC.encode("latin-1"), os.O_CREAT))
@@ -117,7 +117,7 @@ def test_a_missing_folder_is_not_looked_for_where_its_name_is_ascii(base, monkey
     assert folders_that_read("missing", 0) == []
 
 
-def test_where_the_parent_may_not_be_listed_the_very_bytes_are_needed():
+def test_where_the_parent_may_not_be_listed_the_exact_bytes_are_needed():
     with base_of_nobody() as base:
         os.makedirs(os.path.join(base, "above", NFD))
         os.chmod(os.path.join(base, "above"), 0o711)

@@ -49,7 +49,7 @@ def written(rule_id):
     return [json.loads(row.body) for row in rows]
 
 
-def test_a_detection_is_told_with_its_camera_and_count(client, camera):
+def test_the_message_of_a_detection_has_its_camera_and_count(client, camera):
     rule = add_rule(client, "detection")
     (surest, _) = detect(client, camera, "person", "person")
     (body,) = written(rule)
@@ -70,7 +70,7 @@ def test_a_detection_is_told_with_its_camera_and_count(client, camera):
     assert list(body["data"]["detection"]) == [*shown, "count"]
 
 
-def test_a_moved_status_is_told_with_the_one_before(client, camera):
+def test_the_message_of_a_new_status_has_the_one_before(client, camera):
     rule = add_rule(client, "camera_offline")
     client.patch(f"/api/cameras/{camera['id']}", json={"status": "offline"})
     client.patch(f"/api/cameras/{camera['id']}", json={"status": "online"})
@@ -80,7 +80,7 @@ def test_a_moved_status_is_told_with_the_one_before(client, camera):
     assert told["previous_status"] == camera["status"]
 
 
-def test_events_are_told_as_the_api_shows_them(client, camera):
+def test_the_message_of_an_event_has_the_event_as_the_api_shows_it(client, camera):
     rule = add_rule(client, "event", "event_reviewed")
     event = {"camera_id": camera["id"], "started_at": NOW, "risk_score": 20}
     url = f"/api/events/{client.post('/api/events', json=event).json['id']}"
@@ -92,7 +92,7 @@ def test_events_are_told_as_the_api_shows_them(client, camera):
     assert [body["data"]["event"] for body in told] == shown
 
 
-def test_filters_decide_what_is_told(client, camera):
+def test_filters_decide_which_messages_are_written(client, camera):
     assert detect(client, camera, "person")
     of_dogs = add_rule(client, "detection", object_types=["dog", "cat"])
     of_others = add_rule(client, "detection", cameras=[])
@@ -155,7 +155,7 @@ def test_quiet_hours_are_those_of_the_box(client):
 
 
 def take(rule, kind="event", level=None, types=(), camera=CAMERA, after=0.0):
-    """Whether the rule tells an occurrence this many seconds after noon."""
+    """Whether the rule reports an occurrence that happens this many seconds after noon."""
     data = {kind: {"risk_level": level, "confidence": 1.0}}
     occurrence = Occurrence(kind, NOW, camera, data, frozenset(types))
     now = NOON + timedelta(seconds=after)
@@ -189,7 +189,7 @@ def test_an_event_of_a_higher_risk_level_passes_the_cooldown(client):
     assert take(rule, level="critical")
 
 
-def test_an_event_is_told_while_one_of_its_object_types_has_no_cooldown(client):
+def test_an_event_is_reported_while_one_of_its_object_types_has_no_cooldown(client):
     rule = Notification.one(add_rule(client, "event", cooldown_seconds=60))
     assert take(rule, types=["person"])
     assert take(rule, types=["person", "dog"])
@@ -226,7 +226,7 @@ def test_a_change_that_is_undone_writes_no_message(client, camera):
     assert written(rule) == []
 
 
-def test_the_messages_of_a_deleted_rule_go_with_it(client, camera):
+def test_deleting_a_rule_deletes_its_messages(client, camera):
     rule = add_rule(client, "detection", cooldown_seconds=60)
     detect(client, camera, "person")
     assert client.get("/api/deliveries").json["count"] == 1
@@ -308,7 +308,7 @@ def test_nothing_is_deleted_while_the_clock_is_implausible(client, caplog):
     assert ran == [1]
 
 
-def test_health_and_metrics_tell_of_what_was_given_up(client, camera):
+def test_health_and_metrics_report_messages_that_were_given_up(client, camera):
     rule = add_rule(client, "detection")
     detect(client, camera, "person", "dog", "cat")
     health = client.get("/api/system/health").json["checks"]["deliveries"]

@@ -348,7 +348,7 @@ def later(service, monkeypatch):
         ("file there", False),
     ],
 )
-def test_a_mark_is_forgotten_30_days_after_its_file_went(
+def test_a_mark_is_forgotten_30_days_after_its_file_was_deleted(
     service, base, tmp_path, later, monkeypatch, state, is_forgotten
 ):
     picture, other = base / "root/day/a.jpg", base / "other"
@@ -382,7 +382,7 @@ def test_a_mark_is_forgotten_30_days_after_its_file_went(
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
-def test_the_days_of_a_mark_count_from_the_last_time_that_its_file_went(service, base, later):
+def test_the_30_days_of_a_mark_begin_when_its_file_was_deleted_last(service, base, later):
     (base / "root").mkdir()
     (base / "root/a.jpg").write_bytes(b"GIF89a")
     service.set_kept("a.jpg", True)

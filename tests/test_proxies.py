@@ -7,7 +7,7 @@ from app.access.headers import PROXY_HOST, ProxyMiddleware, address_of
 PROXIES = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
 
 
-def told(peer, **headers):
+def environ_behind_proxies(peer, **headers):
     """The WSGI environment that the application gets behind the trusted `PROXIES`."""
     seen = {}
     fields = {f"HTTP_{name}": value for name, value in headers.items()}
@@ -40,23 +40,27 @@ def told(peer, **headers):
     ],
 )
 def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(peer, chain, client):
-    assert told(peer, X_FORWARDED_FOR=chain)["REMOTE_ADDR"] == client
+    assert environ_behind_proxies(peer, X_FORWARDED_FOR=chain)["REMOTE_ADDR"] == client
 
 
 def test_scheme_and_host_are_those_that_the_nearest_proxy_sent():
-    seen = told("10.1.1.1", X_FORWARDED_PROTO="http, HTTPS", X_FORWARDED_HOST="evil.com, nvr.lan")
+    seen = environ_behind_proxies(
+        "10.1.1.1", X_FORWARDED_PROTO="http, HTTPS", X_FORWARDED_HOST="evil.com, nvr.lan"
+    )
     assert (seen["wsgi.url_scheme"], seen["HTTP_HOST"]) == ("https", "nvr.lan")
     assert seen[PROXY_HOST] == "nvr"
 
 
 @pytest.mark.parametrize("scheme", ["", "ftp", "https,", "https x"])
 def test_a_scheme_other_than_http_and_https_is_ignored(scheme):
-    assert told("10.1.1.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
+    assert (
+        environ_behind_proxies("10.1.1.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
+    )
 
 
 def test_the_headers_of_an_untrusted_peer_are_ignored():
     headers = {"X_FORWARDED_PROTO": "https", "X_FORWARDED_HOST": "nvr.lan"}
-    seen = told("192.0.2.1", X_FORWARDED_FOR="192.0.2.7", **headers)
+    seen = environ_behind_proxies("192.0.2.1", X_FORWARDED_FOR="192.0.2.7", **headers)
     assert (seen["REMOTE_ADDR"], seen["wsgi.url_scheme"]) == ("192.0.2.1", "http")
     assert seen["HTTP_HOST"] == "nvr"
     assert PROXY_HOST not in seen

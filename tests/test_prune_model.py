@@ -202,12 +202,12 @@ def assert_exact(world):
 
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(WORLD)
-def test_exactly_what_the_rules_say_goes(world):
+def test_exactly_the_files_that_the_model_names_are_deleted(world):
     assert_exact(world)
 
 
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WORLD)
-def test_exactly_what_the_rules_say_goes_in_many_boxes(world):
+def test_exactly_the_files_that_the_model_names_are_deleted_in_many_boxes(world):
     assert_exact(world)

@@ -161,7 +161,7 @@ def week(base, camera, client):
     return camera
 
 
-def test_what_is_too_old_goes_and_everything_else_stays(client, week, base):
+def test_files_that_are_too_old_are_deleted_and_all_others_stay(client, week, base):
     body = prune(client)
     assert files(base) == [f"{n}.{kind}" for n in range(3) for kind in ("jpg", "mp4")]
     oldest, newest = (clock.parse(body["cameras"][0].pop(n)) for n in ("oldest", "newest"))
@@ -171,14 +171,14 @@ def test_what_is_too_old_goes_and_everything_else_stays(client, week, base):
     assert body == {"dry_run": False, "suspended": None, **counts, "cameras": [camera | counts]}
 
 
-def test_without_a_limit_nothing_goes(client, week, base):
+def test_without_a_limit_nothing_is_deleted(client, week, base):
     keep(client, keep_days=0)
     before = files(base)
     assert prune(client)["pictures"] == 0
     assert files(base) == before
 
 
-def test_a_run_has_one_audit_entry_if_something_went(client, week):
+def test_a_run_has_one_audit_entry_if_it_deleted_something(client, week):
     body = prune(client)
     (entry,) = entries_of("retention")
     assert (entry["action"], entry["resource_type"]) == ("pictures_pruned", "system")
@@ -188,7 +188,7 @@ def test_a_run_has_one_audit_entry_if_something_went(client, week):
     assert len(entries_of("retention")) == 1
 
 
-def test_folders_that_become_empty_go_but_not_the_cameras(client, camera, base):
+def test_folders_that_become_empty_are_deleted_except_the_cameras_own(client, camera, base):
     for name in ("2025/11/01/a.jpg", "2025/12/01/b.jpg", "other/c.jpg", "2025/12/notes.txt"):
         upload(base, name)
     (base / "front/empty").mkdir()
@@ -201,7 +201,7 @@ def test_folders_that_become_empty_go_but_not_the_cameras(client, camera, base):
     assert files(base) == left
 
 
-def test_the_keep_days_of_a_camera_go_before_those_of_the_box(client, week, base):
+def test_the_keep_days_of_a_camera_override_those_of_the_box(client, week, base):
     keep_of(client, week, keep_days=5)
     prune(client)
     assert files(base) == [f"{n}.{kind}" for n in range(5) for kind in ("jpg", "mp4")]
@@ -209,7 +209,7 @@ def test_the_keep_days_of_a_camera_go_before_those_of_the_box(client, week, base
     assert prune(client)["bytes"] == 0
 
 
-def test_the_oldest_go_until_a_camera_keeps_its_bytes(client, week, base):
+def test_the_oldest_files_are_deleted_until_a_camera_is_within_its_bytes(client, week, base):
     keep(client, keep_days=0)
     keep_of(client, week, keep_bytes=37)  # of 77
     prune(client)
@@ -217,7 +217,9 @@ def test_the_oldest_go_until_a_camera_keeps_its_bytes(client, week, base):
     assert files(base) == [*stays, "3.mp4"]
 
 
-def test_the_oldest_of_all_cameras_go_until_the_box_keeps_its_bytes(client, week, base):
+def test_the_oldest_files_of_all_cameras_are_deleted_until_the_box_is_within_its_bytes(
+    client, week, base
+):
     other = post_camera(client)
     for days in range(9):
         upload(base, f"{days}.jpg", days + 0.5, folder="garden")
@@ -273,7 +275,7 @@ def test_the_picture_that_the_snapshot_shows_stays(client, camera, base):
     assert files(base) == ["3.jpg", "whole.jpg"]
 
 
-def test_a_picture_stays_that_the_snapshot_shows_when_it_is_to_be_deleted(
+def test_a_picture_stays_if_the_snapshot_shows_it_just_before_its_deletion(
     client, camera, base, monkeypatch
 ):
     for days in range(5, 8):
@@ -403,7 +405,7 @@ def test_files_from_before_the_camera_stay(client, base):
     assert body["cameras"][0]["existing"] == 3
 
 
-def test_files_from_before_the_camera_go_if_it_is_told_so(client, base):
+def test_files_from_before_the_camera_are_deleted_with_prune_existing(client, base):
     for n in range(3):
         upload(base, f"film{n}.mp4", 400 + n)
     camera = post_camera(client, "Front", "front")
@@ -413,7 +415,7 @@ def test_files_from_before_the_camera_go_if_it_is_told_so(client, base):
     assert body["cameras"][0]["existing"] == 0
 
 
-def test_files_stay_that_were_in_a_folder_when_a_camera_was_given_it(client, camera, base):
+def test_files_that_were_in_a_folder_before_a_camera_got_it_stay(client, camera, base):
     upload(base, "film.jpg", 99, folder="films")
     upload(base, "other.jpg", 99, folder="films")
     client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "films"})
@@ -424,7 +426,7 @@ def test_files_stay_that_were_in_a_folder_when_a_camera_was_given_it(client, cam
     assert files(base, "films") == ["film.jpg", "newer.jpg", "other.jpg"]
 
 
-def test_files_stay_that_were_below_another_base_path(environ, client, week, base, tmp_path):
+def test_files_that_were_below_another_base_path_stay(environ, client, week, base, tmp_path):
     """The folder of the same name below it is another one."""
     client.post(URL)
     other = tmp_path / "other"
@@ -507,7 +509,7 @@ def test_a_file_that_was_replaced_meanwhile_stays(client, week, base, monkeypatc
     assert "5.jpg" not in files(base)
 
 
-def test_nothing_goes_while_the_clock_is_implausible(client, week, base, monkeypatch):
+def test_a_run_deletes_nothing_while_the_clock_is_implausible(client, week, base, monkeypatch):
     monkeypatch.setattr(ClockGuard, "why_implausible", lambda _: "it jumped by 2 hours")
     before = files(base)
     body = prune(client)
@@ -588,7 +590,7 @@ def test_the_bytes_of_a_file_of_several_cameras_count_once(client, camera, base)
 
 @pytest.mark.parametrize("when", [before_deletion, while_hidden])
 @pytest.mark.parametrize("folder", ["front", "front/inner", "."])
-def test_files_stay_that_a_new_camera_is_given_meanwhile(
+def test_files_in_the_folder_of_a_camera_that_is_created_meanwhile_stay(
     app, client, camera, base, monkeypatch, when, folder
 ):
     for days in (9, 8):
@@ -627,7 +629,7 @@ class Disk:
         )
 
 
-def test_the_oldest_go_until_so_many_bytes_are_free(client, week, base, monkeypatch):
+def test_the_oldest_files_are_deleted_until_enough_bytes_are_free(client, week, base, monkeypatch):
     upload(base, "young.jpg", 0.9)
     disk = Disk(monkeypatch, free=100)
     keep(client, keep_days=0, keep_free_bytes=120)
@@ -638,7 +640,7 @@ def test_the_oldest_go_until_so_many_bytes_are_free(client, week, base, monkeypa
     assert files(base) == ["0.jpg", "0.mp4", "young.jpg"]
 
 
-def test_what_goes_by_another_limit_counts_for_the_free_space(client, week, base, monkeypatch):
+def test_files_deleted_by_another_limit_count_for_the_free_space(client, week, base, monkeypatch):
     Disk(monkeypatch, free=100)
     keep(client, keep_days=5, keep_free_bytes=125)  # two days make 22 bytes
     body = prune(client)
@@ -756,7 +758,7 @@ def test_a_changed_limit_of_a_camera_does_not_count_for_ten_minutes(
     assert_counts_later(app, base)
 
 
-def test_films_do_not_go_before_ten_minutes_have_passed(app, client, base):
+def test_prune_existing_has_an_effect_only_after_ten_minutes(app, client, base):
     for n in range(3):
         upload(base, f"film{n}.mp4", 400 + n)
     camera = post_camera(client, "Front", "front")
@@ -807,7 +809,7 @@ def test_the_newest_picture_stays_though_newer_ones_vanish_in_the_same_batch(
     assert files(base) == ["3.jpg"]
 
 
-def test_a_file_stays_that_another_camera_does_not_know_yet(client, camera, base, monkeypatch):
+def test_a_file_that_another_camera_does_not_know_yet_stays(client, camera, base, monkeypatch):
     inner = post_camera(client, "Inner", "front/inner")
     upload(base, "inner/a.jpg")
     upload(base, "inner/now.jpg", 0)
@@ -825,7 +827,7 @@ def test_a_file_stays_that_another_camera_does_not_know_yet(client, camera, base
     assert files(base) == ["inner", "inner/now.jpg"]
 
 
-def test_a_file_stays_that_only_the_index_calls_a_picture(app, client, week, base):
+def test_a_file_that_only_the_index_calls_a_picture_stays(app, client, week, base):
     """A row of the index that no scan has written."""
     client.get(f"/api/cameras/{week['id']}/pictures")
     app.extensions["pictures"].flush()
@@ -841,7 +843,7 @@ def test_a_file_stays_that_only_the_index_calls_a_picture(app, client, week, bas
     assert path.exists()
 
 
-def test_storage_that_does_not_answer_costs_no_other_camera_its_turn(
+def test_storage_that_does_not_answer_does_not_stop_the_run_for_other_cameras(
     client, week, base, monkeypatch
 ):
     post_camera(client)

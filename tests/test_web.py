@@ -51,7 +51,7 @@ def test_a_page_is_html_that_no_cache_keeps_and_no_page_frames(client, path):
     assert client.head(path).status_code == 200
 
 
-def test_the_policy_lets_nothing_inline_and_no_other_host():
+def test_the_policy_forbids_inline_code_and_other_hosts():
     directives = dict(directive.strip().split(" ", 1) for directive in POLICY.split(";"))
     assert directives.pop("default-src") == "'none'"
     assert directives.pop("img-src") == "'self' blob:"
@@ -234,7 +234,7 @@ def test_the_events_page_begins_with_the_filters_of_its_address(client, camera):
     assert page.attributes("input")[0]["value"] == "2025-12-23"
 
 
-def test_a_camera_that_is_gone_is_not_all_cameras(client, camera):
+def test_the_filter_of_a_deleted_camera_does_not_select_all_cameras(client, camera):
     gone = "6753c09e-c4ba-4ab4-8458-c3f3b4c12b3a"
     page = Markup(client.get(f"/events?camera_id={gone}").text)
     assert [a["value"] for a in page.attributes("option") if "selected" in a] == [gone]

@@ -37,7 +37,7 @@ def answering(handle):
     thread.join()
 
 
-def test_the_projects_own_library_verifies_the_signature():
+def test_the_library_of_standard_webhooks_verifies_the_signature():
     for length in (24, 32, 64):
         secret = signing.PREFIX + base64.b64encode(bytes(range(length))).decode()
         with receiving() as receiver:
@@ -59,7 +59,7 @@ def test_a_request_is_json_and_names_its_host():
     assert "authorization" not in received.headers
 
 
-def test_user_and_password_of_the_url_are_sent_as_basic():
+def test_user_and_password_of_the_url_are_sent_as_basic_authentication():
     with receiving() as receiver:
         assert send(receiver.url.replace("127", "joe:a%40b@127")).ok
     sent = receiver.received[0].headers["authorization"]
@@ -74,7 +74,7 @@ def test_user_and_password_of_the_url_are_sent_as_basic():
         *[(code, False, True) for code in (400, 401, 404, 410, 418, 499)],
     ],
 )
-def test_the_status_decides(code, ok, is_final):
+def test_the_status_decides_whether_an_attempt_succeeded(code, ok, is_final):
     with receiving(lambda _: status(code)) as receiver:
         outcome = send(receiver.url)
     assert (outcome.status, outcome.ok, outcome.is_final) == (code, ok, is_final)
@@ -88,7 +88,7 @@ def test_no_redirect_is_followed():
     assert (outcome.status, outcome.ok, target.received) == (307, False, [])
 
 
-def test_an_interim_answer_is_no_answer():
+def test_an_interim_answer_is_skipped():
     answer = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 500 Oh\r\n\r\n"
     with receiving(lambda _: answer) as receiver:
         assert send(receiver.url).status == 500
@@ -97,7 +97,7 @@ def test_an_interim_answer_is_no_answer():
 @pytest.mark.parametrize(
     "answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n"]
 )
-def test_what_is_no_answer_of_http_is_a_failure(answer):
+def test_an_answer_that_is_not_http_is_a_failure(answer):
     def handle(connection):
         connection.recv(65536)
         connection.sendall(answer)
@@ -119,7 +119,7 @@ def test_an_answer_without_end_is_a_failure():
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nX: "])
-def test_a_receiver_that_hangs_or_trickles_is_left_after_the_time(monkeypatch, answer):
+def test_a_receiver_that_hangs_or_sends_slowly_is_given_up_in_time(monkeypatch, answer):
     monkeypatch.setattr(webhook, "SECONDS", 0.3)
     ended = threading.Event()
 
@@ -165,7 +165,7 @@ def test_an_address_that_does_not_answer_leaves_time_to_the_next(monkeypatch):
         assert send("http://nvr.lan/hook").ok
 
 
-def test_tls_that_never_begins_is_left_after_the_time(monkeypatch):
+def test_a_tls_handshake_that_never_begins_is_given_up_in_time(monkeypatch):
     monkeypatch.setattr(webhook, "SECONDS", 0.3)
     ended = threading.Event()
     with answering(lambda _: ended.wait(30)) as url:
@@ -174,7 +174,7 @@ def test_tls_that_never_begins_is_left_after_the_time(monkeypatch):
     assert not outcome.ok
 
 
-def test_failures_say_nothing_of_the_url():
+def test_failures_do_not_show_the_url():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     outcomes = [

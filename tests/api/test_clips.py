@@ -88,7 +88,7 @@ def test_a_range_beyond_the_end_is_refused(ask):
 
 
 @pytest.mark.parametrize("given", ["bytes=1-2,4-5", "lines=1-2", "bytes=x", "bytes=9-2"])
-def test_what_is_no_single_range_is_ignored(ask, given):
+def test_anything_but_a_single_range_is_ignored(ask, given):
     assert (ask(Range=given).status_code, ask(Range=given).data) == (200, DATA)
 
 

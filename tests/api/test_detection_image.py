@@ -81,7 +81,7 @@ def test_the_base_may_be_a_link_and_be_named_either_way(base, front, client, app
     assert image("20251223/120000.jpg", who=real).status_code == 200
 
 
-def test_outside_the_cameras_folder_is_403_there_or_not(base, front, image):
+def test_a_path_outside_the_cameras_folder_is_403_whether_it_exists_or_not(base, front, image):
     for outside in ("side/a.jpg", "frontier/a.jpg", "../secret.jpg"):
         put(base / outside, picture())
     for path in (

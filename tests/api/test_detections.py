@@ -80,7 +80,7 @@ def test_a_batch_is_answered_with_its_ids_in_its_order(client, camera):
     assert [row["object_type"] for row in found] == types
 
 
-def test_a_batch_takes_one_to_a_thousand(client, camera):
+def test_a_batch_takes_one_to_a_thousand_detections(client, camera):
     bodies = [detection(camera)] * 1001
     assert refused(client, {"detections": bodies}) == ["detections"]
     assert refused(client, {"detections": []}) == ["detections"]
@@ -241,7 +241,7 @@ def test_a_batch_takes_nothing_beside_its_detections(client, camera):
     assert refused(client, body) == ["camera_id"]
 
 
-def test_the_longest_texts_and_the_outermost_numbers_are_taken(client, camera):
+def test_the_longest_texts_and_the_outermost_numbers_are_accepted(client, camera):
     widest = {
         "object_type": "ü" * 50,
         "external_id": "ü" * 100,

@@ -118,7 +118,7 @@ def test_all_bad_fields_of_an_event_are_named_at_once(client):
     assert sorted(refused(answer)) == ["camera_id", "reviewed", "risk_score", "started_at", "x"]
 
 
-def test_the_longest_texts_and_an_end_at_the_start_are_taken(client, camera):
+def test_the_longest_texts_and_an_end_at_the_start_are_accepted(client, camera):
     widest = {"summary": "ü" * 2000, "reasoning": "ü" * 10000, "notes": "ü" * 2000}
     stored = post_event(client, camera, ended_at=NOON, **widest)
     assert stored | widest | {"ended_at": NOON} == stored

@@ -92,7 +92,9 @@ def test_a_detection_between_two_moments_belongs_to_the_nearest(client, camera, 
     assert (early["object_types"], late["object_types"]) == (["49", "50"], ["51"])
 
 
-def test_many_detections_between_moments_are_at_none(client, camera, base, of_camera, monkeypatch):
+def test_many_detections_between_moments_belong_to_none(
+    client, camera, base, of_camera, monkeypatch
+):
     monkeypatch.setattr(moment_pages, "MOST_TOGETHER", 3)
     kinds = ["person", "cat", "car"]
     for number, kind in enumerate(kinds):
@@ -158,7 +160,7 @@ def test_a_timeline_counts_only_what_lies_in_the_period(client, camera, base, of
     assert whole == {**empty, "start": iso(0), "pictures": 3, "clips": 1, "events": 1}
 
 
-def test_a_day_is_that_of_the_zone_which_is_the_boxs_by_default(client, base, of_camera):
+def test_days_are_those_of_the_given_zone_or_else_of_the_boxs(client, base, of_camera):
     upload(base, "a.jpg", NIGHT)
     period = {"start_date": iso(0), "end_date": iso(23 * 3600), "bucket": "1d"}
     client.patch("/api/settings", json={"timezone": "Asia/Kolkata"})
@@ -177,13 +179,13 @@ def test_a_day_is_that_of_the_zone_which_is_the_boxs_by_default(client, base, of
         ({"bucket": "1m", "start_date": "yesterday"}, "start_date"),
     ],
 )
-def test_a_timeline_that_cannot_be_is_refused(client, of_camera, query, field):
+def test_a_timeline_with_an_invalid_parameter_is_refused(client, of_camera, query, field):
     period = {"start_date": iso(0), "end_date": iso(60)}
     answer = client.get(f"{of_camera}/timeline", query_string=period | query)
     assert list(assert_problem(answer, 422, "validation_failed")["errors"]["query"]) == [field]
 
 
-def test_moments_and_timelines_answer_whatever_state_the_folder_is_in(client, make_camera):
+def test_moments_and_timelines_are_served_whatever_state_the_folder_is_in(client, make_camera):
     for folder_path in ("/etc", "missing"):
         camera = make_camera(folder_path=folder_path)
         of_camera = f"/api/cameras/{camera['id']}"
@@ -193,7 +195,7 @@ def test_moments_and_timelines_answer_whatever_state_the_folder_is_in(client, ma
 
 
 @pytest.mark.parametrize("path", ["moments", "timeline?start_date={0}&end_date={0}&bucket=1m"])
-def test_an_unknown_camera_has_no_past(client, path):
+def test_an_unknown_camera_has_no_moments_and_no_timeline(client, path):
     url = f"/api/cameras/{'0' * 8}-0000-4000-8000-{'0' * 12}/{path.format(iso(0))}"
     assert_problem(client.get(url), 404, "camera_not_found")
 

@@ -1,4 +1,4 @@
-"""The rules of who is told what, over HTTP: the contract, then hostile input."""
+"""The rules of notifications over HTTP: the contract, then hostile input."""
 
 import base64
 import re
@@ -118,7 +118,7 @@ def test_a_patch_without_a_change_is_not_audited(client, rule):
     assert len(entries_of(str(rule["id"]))) == 1
 
 
-def test_a_deleted_camera_leaves_every_rule(client, camera):
+def test_a_deleted_camera_is_removed_from_every_rule(client, camera):
     fields = LEAST | {"cameras": [camera["id"]]}
     rule = client.post(URL, json=fields).json
     client.delete(f"/api/cameras/{camera['id']}")
@@ -156,7 +156,7 @@ def test_a_value_that_cannot_be_used_is_refused(client, rule, field, values):
             assert fields == {field}, value
 
 
-def test_unknown_cameras_are_refused_by_their_place(client, camera):
+def test_unknown_cameras_are_refused_by_their_place_in_the_list(client, camera):
     unknown = "123e4567-e89b-12d3-a456-426614174000"
     answer = client.post(URL, json=LEAST | {"cameras": [camera["id"], unknown]})
     assert assert_problem(answer, 422, "validation_failed")["errors"]["json"].keys() == {

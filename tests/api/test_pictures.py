@@ -97,7 +97,7 @@ def test_cursors_lead_both_ways(client, night, order, limit):
         ({"kept": "false", "kind": "clip"}, ["clip.mp4"]),
     ],
 )
-def test_filters(client, night, query, expected):
+def test_each_filter_lists_only_what_matches(client, night, query, expected):
     body = ask(client, night, **query)
     assert names(body) == expected
     assert body["count"] == (7 if "limit" in query else len(expected))
@@ -114,7 +114,9 @@ def test_filters(client, night, query, expected):
     ],
 )
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-def test_around_begins_at_the_nearest_of_two_the_older(client, night, moment, nearest, order):
+def test_around_begins_at_the_nearest_picture_and_of_two_at_the_older(
+    client, night, moment, nearest, order
+):
     everything = names(ask(client, night, order=order))
     query = {"order": order, "limit": 2}
     page = ask(client, night, around=f"2025-12-23T{moment}Z", **query)
@@ -164,7 +166,7 @@ def test_what_changes_shows_in_the_very_next_request(client, camera, base):
     "name",
     [".hidden.jpg", "@eaDir/a.jpg", "#recycle/a.jpg", ".tmp/a.jpg", "note.txt", "empty.jpg"],
 )
-def test_what_is_no_picture_is_not_listed(client, camera, base, name):
+def test_files_that_are_no_pictures_are_not_listed(client, camera, base, name):
     upload(base, name, data=b"" if name == "empty.jpg" else b"GIF89a")
     assert ask(client, camera)["pictures"] == []
 
@@ -258,7 +260,7 @@ def test_a_clip_is_sent_in_part(client, camera, base):
         ("Tür", "UTC", "Tür_20251223T031200+0000.jpg"),
     ],
 )
-def test_it_is_saved_by_the_name_of_the_camera_and_local_time(
+def test_a_picture_is_saved_by_the_name_of_the_camera_and_local_time(
     client, camera, base, name, zone, saved
 ):
     client.patch(f"/api/cameras/{camera['id']}", json={"name": name})
@@ -313,7 +315,7 @@ def test_the_id_survives_the_loss_of_the_index(client, camera, base, app):
 def test_the_thumbnail_of_a_clip_is_the_picture_nearest_before_its_end(
     client, camera, base, seconds, found
 ):
-    """The clip is none that ffmpeg could decode."""
+    """ffmpeg could not decode this clip."""
     upload(base, "a.mp4")
     upload(base, "far.jpg", NIGHT - 10_000)
     upload(base, "a.png", NIGHT - seconds, b"\x89PNG\r\n\x1a\n")
@@ -412,7 +414,7 @@ def test_a_picture_is_deleted(client, camera, base):
     assert (entry["resource_name"], entry["details"]["camera_id"]) == ("day/a.jpg", camera["id"])
 
 
-def test_a_file_that_has_come_to_the_place_of_another_is_not_deleted(client, camera, base):
+def test_a_file_that_has_replaced_another_is_not_deleted(client, camera, base):
     path = upload(base, "a.jpg")
     url = picture_url(client, camera)
     path.unlink()
@@ -421,7 +423,7 @@ def test_a_file_that_has_come_to_the_place_of_another_is_not_deleted(client, cam
     assert path.exists()
 
 
-def test_what_may_not_be_deleted_stays(client, camera, base, monkeypatch):
+def test_a_file_that_may_not_be_deleted_stays(client, camera, base, monkeypatch):
     path = upload(base, "a.jpg")
     url = picture_url(client, camera)
     monkeypatch.setattr("app.storage.removal.os.rename", fail(errno.EROFS))
@@ -431,7 +433,7 @@ def test_what_may_not_be_deleted_stays(client, camera, base, monkeypatch):
     assert audited(client, "picture_deleted") == []
 
 
-def test_folders_that_a_deletion_emptied_go_except_those_of_cameras(client, camera, base):
+def test_folders_that_a_deletion_emptied_are_deleted_except_those_of_cameras(client, camera, base):
     for name in ("2025/12/a.jpg", "side/b.jpg", "c.jpg"):
         upload(base, name)
     client.post("/api/cameras", json={"name": "Side", "folder_path": "front/side"})

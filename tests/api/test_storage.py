@@ -107,7 +107,7 @@ def test_a_camera_without_files_has_no_times(client, camera):
     assert body["days_left"] is None
 
 
-def test_the_rate_of_a_camera_that_began_lately_is_that_since_its_beginning(client, base, camera):
+def test_the_rate_of_a_new_camera_is_that_since_its_first_picture(client, base, camera):
     upload(base / "front", "first.jpg", 4000, 2)
     upload(base / "front", "second.jpg", 4000, 0)
     assert storage(client)["cameras"][0]["bytes_per_day"] == pytest.approx(4000, abs=2)

@@ -1,4 +1,4 @@
-"""How is a real MQTT broker started, and how is it asked what it has been told?"""
+"""How is a real MQTT broker started, and how are the messages read that it gets?"""
 
 import json
 import shutil

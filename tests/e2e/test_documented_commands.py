@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from tests.e2e.broker import MOSQUITTO, Mosquitto, Reader
+from tests.e2e.documented_receivers import receivers
 from tests.e2e.forked import ForkedServer
 from tests.e2e.server import PROJECT
-from tests.e2e.told import receivers
 from tests.pictures import picture, put
 
 DEADLINE_SECONDS = 60

@@ -1,4 +1,4 @@
-"""Does a byte from outside ever get out, whoever swaps names with links meanwhile?"""
+"""Is a byte from outside the cameras' folders ever sent while names are swapped with links?"""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""What does a real MQTT broker get to hear, message by message?"""
+"""Which messages does a real MQTT broker get?"""
 
 import io
 import shutil
@@ -22,7 +22,7 @@ from tests.pictures import picture, put
 pytestmark = [pytest.mark.slow, needs_mosquitto]
 
 
-class Box(Server):
+class PublishingServer(Server):
     """A service that publishes on a broker, and its API."""
 
     def api(self, method, path, **body):
@@ -50,7 +50,7 @@ def broker(tmp_path_factory):
 def box(broker, tmp_path_factory):
     settings = {"NVR_MQTT_URL": broker.url, "NVR_MQTT_PICTURE_SECONDS": "1"}
     settings |= {"NVR_MQTT_PICTURE_WIDTH": "64", "NVR_PUBLIC_URL": "http://nvr.local:8000"}
-    with Box(tmp_path_factory.mktemp("box"), **settings) as box:
+    with PublishingServer(tmp_path_factory.mktemp("box"), **settings) as box:
         with Reader(broker.port) as reader:
             reader.wait("nvr/status")
         yield box
@@ -216,7 +216,7 @@ def test_the_detections_of_a_post_are_one_message_per_type_with_the_surest(broke
     }
     assert dog.json["id"] == ids[2]
     assert person.qos == 1
-    # Home Assistant drops an event of a type that it was not told of before.
+    # Home Assistant drops an event of a type that was not announced before.
     order = [message.topic for message in reader.messages if camera in message.topic]
     announced = [
         number
@@ -259,7 +259,7 @@ def test_an_event_is_published_when_it_is_posted_and_when_its_risk_rises(box, re
     assert [row["event_type"] for row in shown] == ["event", "medium", "critical"]
 
 
-def test_at_most_32_types_are_told_of_and_none_replaces_a_component(box, reader):
+def test_at_most_32_types_are_published_and_none_replaces_a_component(box, reader):
     camera = box.register("Types")
     hostile = ["status", "camera", "'}} {{ x }}", '"', "人", "Person", "per son"]
     for kind in (*hostile, *hostile, *(f"type {number}" for number in range(40))):
@@ -293,7 +293,7 @@ def test_everything_is_published_again_when_home_assistant_starts(box, reader):
 
 
 def test_a_broker_that_restarts_gets_everything_again_and_what_happened_meanwhile(tmp_path):
-    with Mosquitto(tmp_path) as broker, Box(tmp_path, NVR_MQTT_URL=broker.url) as box:
+    with Mosquitto(tmp_path) as broker, PublishingServer(tmp_path, NVR_MQTT_URL=broker.url) as box:
         camera, other = box.register("Front Door", "front"), box.register("Deleted")
         put(box.base / "front" / "a.jpg", picture())
         with Reader(broker.port) as reader:
@@ -313,7 +313,7 @@ def test_a_broker_that_restarts_gets_everything_again_and_what_happened_meanwhil
 
 def test_what_another_process_is_sent_is_published(broker, box, reader, tmp_path):
     shared = {"NVR_DATABASE_URL": f"sqlite:///{box.database}", "NVR_MQTT_URL": broker.url}
-    with Box(tmp_path, NVR_FOSCAM_BASE_PATH=str(box.base), **shared) as other:
+    with PublishingServer(tmp_path, NVR_FOSCAM_BASE_PATH=str(box.base), **shared) as other:
         camera = other.register("Shared")
         found = other.detect(camera, "person", 0.5)
         started = clock.rfc3339(clock.now())
@@ -330,12 +330,15 @@ def test_what_another_process_is_sent_is_published(broker, box, reader, tmp_path
 
 def test_a_camera_that_is_deleted_while_the_service_is_off_disappears_at_its_start(tmp_path):
     with Mosquitto(tmp_path) as broker:
-        with Box(tmp_path, NVR_MQTT_URL=broker.url) as box, Reader(broker.port) as reader:
+        with (
+            PublishingServer(tmp_path, NVR_MQTT_URL=broker.url) as box,
+            Reader(broker.port) as reader,
+        ):
             camera = box.register("Front Door")
             reader.wait(f"nvr/{camera}/state")
-        with Box(tmp_path) as box:
+        with PublishingServer(tmp_path) as box:
             box.api("DELETE", f"/cameras/{camera}")
-        with Reader(broker.port) as reader, Box(tmp_path, NVR_MQTT_URL=broker.url):
+        with Reader(broker.port) as reader, PublishingServer(tmp_path, NVR_MQTT_URL=broker.url):
             for topic in (config_topic(camera), f"nvr/{camera}/state"):
                 reader.wait(topic, lambda message: message.payload == b"")
 
@@ -343,7 +346,7 @@ def test_a_camera_that_is_deleted_while_the_service_is_off_disappears_at_its_sta
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_service_that_ends_is_offline(tmp_path, signal_number):
     with Mosquitto(tmp_path) as broker, Reader(broker.port) as reader:
-        with Box(tmp_path, NVR_MQTT_URL=broker.url) as box:
+        with PublishingServer(tmp_path, NVR_MQTT_URL=broker.url) as box:
             reader.wait("nvr/status", lambda message: message.payload == b"online")
             box.process.send_signal(signal_number)
             box.process.wait(DEADLINE_SECONDS)
@@ -357,7 +360,7 @@ def test_the_largest_packet_of_the_broker_is_obeyed(tmp_path):
     Image.effect_noise((1280, 720), 90).save(noise, "JPEG")
     with (
         Mosquitto(tmp_path, "max_packet_size 20000") as broker,
-        Box(tmp_path, NVR_MQTT_URL=broker.url) as box,
+        PublishingServer(tmp_path, NVR_MQTT_URL=broker.url) as box,
         Reader(broker.port) as reader,
     ):
         camera = box.register("Front Door", "front")
@@ -382,7 +385,7 @@ def test_a_prefix_of_its_own_lets_two_boxes_share_a_broker(tmp_path):
     with (
         Mosquitto(tmp_path) as broker,
         Reader(broker.port) as reader,
-        Box(tmp_path, NVR_MQTT_URL=broker.url, **settings) as box,
+        PublishingServer(tmp_path, NVR_MQTT_URL=broker.url, **settings) as box,
     ):
         camera = box.register("Stable")
         config = reader.wait(f"ha/here/device/barn_{camera}/config").json
@@ -413,12 +416,12 @@ def test_a_broker_with_a_password_and_tls(tmp_path):
             client.tls_set(str(certificate))
 
         with (
-            Box(tmp_path, NVR_MQTT_URL=login, **settings),
+            PublishingServer(tmp_path, NVR_MQTT_URL=login, **settings),
             Reader(broker.port, prepare) as reader,
         ):
             assert reader.wait("nvr/status").payload == b"online"
         for url, trust in ((wrong, settings), (login, {})):
-            with Box(tmp_path, NVR_MQTT_URL=url, **trust) as box:
+            with PublishingServer(tmp_path, NVR_MQTT_URL=url, **trust) as box:
                 eventually(lambda: "is lost: " in box.log_file.read_text())
                 assert "nvr_mqtt_connected 0.0" in requests.get(f"{box.url}/metrics").text
             log = box.log_file.read_text()
@@ -432,7 +435,9 @@ def test_without_the_extra_the_start_stops_with_the_command_that_installs_it(tmp
     (tmp_path / "hidden" / package).mkdir(parents=True)
     hidden = tmp_path / "hidden" / package / "__init__.py"
     hidden.write_text(f"raise ModuleNotFoundError('No module named {package}')")
-    box = Box(tmp_path, NVR_MQTT_URL="mqtt://127.0.0.1:1", PYTHONPATH=str(tmp_path / "hidden"))
+    box = PublishingServer(
+        tmp_path, NVR_MQTT_URL="mqtt://127.0.0.1:1", PYTHONPATH=str(tmp_path / "hidden")
+    )
     with pytest.raises(NotStarted, match=r"pip install -e .*\[mqtt\]"):
         box.__enter__()
 
@@ -440,7 +445,7 @@ def test_without_the_extra_the_start_stops_with_the_command_that_installs_it(tmp
 def test_a_ca_file_that_cannot_be_read_stops_the_start(tmp_path):
     settings = {"NVR_MQTT_URL": "mqtts://127.0.0.1:1", "NVR_MQTT_CA_FILE": "/nothing.pem"}
     with pytest.raises(NotStarted, match=r"NVR_MQTT_CA_FILE=/nothing\.pem cannot be used"):
-        Box(tmp_path, **settings).__enter__()
+        PublishingServer(tmp_path, **settings).__enter__()
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_each_change_is_delivered_at_least_once_in_order(
 
 
 @pytest.mark.slow
-def test_the_first_upload_of_each_watched_folder_is_told_at_once(tmp_path):
+def test_the_first_upload_of_each_watched_folder_is_reported_at_once(tmp_path):
     names = ("front", "back", "yard")
     with receiving() as receiver, Server(tmp_path) as server:
         for name in names:

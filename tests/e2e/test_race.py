@@ -52,8 +52,9 @@ def renamed(path: Path, data: bytes) -> None:
 
 
 def write(folder: Path, number: int, closed, started) -> int:
-    """One picture after the other over the writer's own oldest; ``closed[number]``: the time of
-    the newest, told once it is closed, in nanoseconds. How many there were.
+    """Write pictures, each over the writer's own oldest one; return how many there were.
+
+    ``closed[number]`` is set to the time of each picture, in nanoseconds, once it is closed.
     """
     source, turn = random.Random(number), 0
     started.wait()
@@ -71,7 +72,7 @@ def write(folder: Path, number: int, closed, started) -> int:
 
 
 def read(url: str, closed, started) -> tuple[int, list[str]]:
-    """How often the snapshot was requested, and each response that was older or not whole."""
+    """Request the snapshot; return how often, and each response that was older or not whole."""
     parts, count, wrong = urlsplit(url), 0, []
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
     started.wait()
@@ -91,7 +92,7 @@ def read(url: str, closed, started) -> tuple[int, list[str]]:
 
 
 def race(server, processes, meanwhile=time.sleep) -> tuple[int, int]:
-    """Read while pictures are written; how many responses and how many pictures there were.
+    """Read while pictures are written; return how many responses and pictures there were.
 
     ``meanwhile`` is called again and again with a number of seconds.
     """

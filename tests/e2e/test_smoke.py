@@ -22,7 +22,7 @@ FIELDS = ["id", "name", "folder_path", "status", "created_at", "last_seen_at"]
 DEADLINE_SECONDS = 10
 
 
-class Box(NamedTuple):
+class Target(NamedTuple):
     """What is tested: its address, and the base path where that is within reach."""
 
     url: str
@@ -45,17 +45,17 @@ class Box(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The running service that NVR_SMOKE_URL names, or a new one."""
     if url := os.environ.get("NVR_SMOKE_URL"):
-        yield Box(url.rstrip("/"), None)
+        yield Target(url.rstrip("/"), None)
         return
     with Server(tmp_path_factory.mktemp("smoke")) as server:
-        yield Box(server.url, server.base)
+        yield Target(server.url, server.base)
 
 
 @pytest.fixture
-def camera(box: Box) -> Iterator[dict[str, str]]:
+def camera(box: Target) -> Iterator[dict[str, str]]:
     """A camera of this test's own, in a folder that nobody else uses."""
     body = {"name": "Smoke test", "folder_path": f"smoke-{uuid.uuid4()}"}
     made = box.ask("POST", json=body).json()

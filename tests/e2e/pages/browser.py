@@ -125,9 +125,9 @@ class Visit:
         self.page.goto("about:blank")
         self.page.set_viewport_size(VIEWPORT)
         self.page.emulate_media(color_scheme="light")
-        self.judge()
+        self.check()
 
-    def judge(self) -> None:
+    def check(self) -> None:
         """Check that there was no error, no request to another host, and never two requests about
         one camera at once.
         """

@@ -12,10 +12,10 @@ import requests
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route
 
+from tests.e2e.documented_receivers import receivers
 from tests.e2e.pages.browser import Visit, chromium
 from tests.e2e.pages.wall import Wall
 from tests.e2e.server import PROJECT, Server
-from tests.e2e.told import receivers
 from tests.pictures import put
 
 FOLDER = PROJECT / "docs"
@@ -87,7 +87,7 @@ def scene(seed: int) -> bytes:
 
 
 def furnish(wall: Wall) -> str:
-    """Hang the cameras; the id of the first, which has detections and an event."""
+    """Add the cameras; return the id of the first, which has detections and an event."""
     ids = []
     for seed, (name, age) in enumerate(AGES.items()):
         folder = wall.server.base / name

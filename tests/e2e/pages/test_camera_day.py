@@ -143,7 +143,7 @@ def test_the_arrow_keys_go_through_the_pictures_over_the_end_of_a_day(page, box)
     expect(caption(page)).to_contain_text("22 18:11:40")
 
 
-def test_a_time_is_gone_to_in_the_time_zone_of_the_box(page, box):
+def test_an_entered_time_is_one_of_the_boxs_time_zone(page, box):
     page.goto(f"{box.front}?day=2025-12-26")
     expect(caption(page)).to_contain_text("26 00:14:29")
     page.get_by_label("Day").fill("2025-12-23")
@@ -184,7 +184,7 @@ def test_a_day_without_uploads_says_so_and_leads_to_its_neighbours(page, box):
     expect(page.locator("#viewer")).to_contain_text("has not uploaded a picture or a clip yet")
 
 
-def test_what_fails_is_said_and_can_be_tried_again(page, box):
+def test_a_failure_is_shown_and_can_be_tried_again(page, box):
     page.goto(box.front.replace(box.front[-6:], "000000"))
     expect(page.locator("body")).to_contain_text("There is no camera")
     page.route("**/api/**", lambda route: route.abort())

@@ -26,7 +26,7 @@ WENT = {
 }
 
 
-class Box:
+class StoragePage:
     """A box with cameras, whose figures and retention a test decides."""
 
     def __init__(self, wall):
@@ -72,7 +72,7 @@ class Box:
 @pytest.fixture
 def box(wall):
     url = f"{wall.server.url}/api/settings"
-    yield Box(wall)
+    yield StoragePage(wall)
     requests.patch(url, json=dict.fromkeys(LIMITS), timeout=30)
 
 
@@ -129,7 +129,7 @@ def test_a_saved_limit_shows_what_it_would_delete_and_can_be_taken_back(box):
     assert box.runs == ["retention?dry_run=true"] * 2
 
 
-def test_a_value_that_cannot_be_is_refused_beside_its_field(box):
+def test_an_invalid_value_is_refused_beside_its_field(box):
     dialog = dialog_of(box.open(), "Change the limits")
     field = dialog.get_by_label("Greatest age in days")
     field.fill("-1")
@@ -180,7 +180,7 @@ def test_a_camera_has_limits_of_its_own(box):
         ("restored", "the database was restored or replaced"),
     ],
 )
-def test_why_nothing_is_deleted_is_said_with_the_remedy(box, reason, said):
+def test_the_page_says_why_nothing_is_deleted_and_what_to_do(box, reason, said):
     box.checks["retention"] = {"status": "degraded", "message": "Retention is suspended."}
     box.run = RUN | {"suspended": reason}
     page = box.open()

@@ -1,4 +1,6 @@
-"""What do receivers get that the transcripts of docs/ notify? Each at an address of its own."""
+"""What do the receivers get to which the transcripts in docs/ send notifications?
+
+Each receiver has an address of its own."""
 
 import email
 import email.policy
