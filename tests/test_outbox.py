@@ -154,6 +154,54 @@ def test_quiet_hours_are_those_of_the_box(client):
         assert writer.run(lambda zone=zone: matching.takes(rule, event, NOON, zone)) is told
 
 
+@pytest.mark.parametrize(
+    ("zone", "hours", "quiet", "loud"),
+    [
+        # The clock goes from 02:00 CET to 03:00 CEST at 01:00 UTC, and back at 01:00 UTC.
+        (
+            "Europe/Berlin",
+            ("22:00", "02:30"),
+            ["2026-03-28T21:00", "2026-03-29T00:59", "2026-10-25T00:29", "2026-10-25T01:29"],
+            ["2026-03-28T20:59", "2026-03-29T01:00", "2026-10-25T00:30", "2026-10-25T01:30"],
+        ),
+        (
+            "Europe/Berlin",
+            ("02:15", "02:45"),
+            ["2026-03-28T01:15", "2026-10-25T00:15", "2026-10-25T01:44"],
+            ["2026-03-29T00:59", "2026-03-29T01:00", "2026-10-25T00:45", "2026-10-25T01:45"],
+        ),
+        # By half an hour: from 02:00 to 02:30 at 15:30 UTC, and back from 02:00 to 01:30 at 15:00.
+        (
+            "Australia/Lord_Howe",
+            ("23:30", "01:45"),
+            ["2026-10-03T13:00", "2026-10-03T15:14", "2026-04-04T14:44", "2026-04-04T15:14"],
+            ["2026-10-03T12:59", "2026-10-03T15:15", "2026-04-04T14:45", "2026-04-04T15:15"],
+        ),
+    ],
+)
+def test_quiet_hours_are_local_times_also_where_clocks_change(client, zone, hours, quiet, loud):
+    hours = dict(zip(("from", "to"), hours, strict=True))
+    rule = Notification.one(add_rule(client, "event", quiet_hours=hours))
+    event = Occurrence("event", NOW, CAMERA, {"event": {"risk_level": None}})
+
+    def told(moment):
+        now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        return writer.run(lambda: matching.takes(rule, event, now, clock.zone(zone)))
+
+    assert [moment for moment in quiet if told(moment)] == []
+    assert [moment for moment in loud if not told(moment)] == []
+
+
+def test_quiet_hours_move_with_the_time_zone_of_the_box(client, camera):
+    hour = timedelta(hours=1)
+    sides = (f"{clock.now() + away:%H:%M}" for away in (-hour, hour))
+    rule = add_rule(client, "detection", quiet_hours=dict(zip(("from", "to"), sides, strict=True)))
+    for zone, number in (("UTC", 0), ("Asia/Tokyo", 1), ("UTC", 1)):
+        assert client.patch("/api/settings", json={"timezone": zone}).status_code == 200
+        detect(client, camera, "person")
+        assert len(written(rule)) == number
+
+
 def take(rule, kind="event", level=None, types=(), camera=CAMERA, after=0.0):
     """Whether the rule reports an occurrence that happens this many seconds after noon."""
     data = {kind: {"risk_level": level, "confidence": 1.0}}

@@ -95,7 +95,28 @@ def test_an_interim_answer_is_skipped():
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n"]
+    "answer",
+    [
+        b"HTTP/1.0 200\r\n\r\n",
+        b"HTTP/1.1 200 OK\nServer: a\n\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
+    ],
+)
+def test_whatever_follows_the_head_a_2xx_is_taken(answer):
+    with receiving(lambda _: answer) as receiver:
+        assert send(receiver.url) == webhook.Outcome(200)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\r\n",
+    ],
 )
 def test_an_answer_that_is_not_http_is_a_failure(answer):
     def handle(connection):

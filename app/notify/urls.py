@@ -5,6 +5,8 @@ from urllib.parse import SplitResult, urlsplit
 
 HIDDEN = "***"
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# An IPv6 address, whose zone follows a percent sign, or a name.
+HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|[\w.~-]*)(:[0-9]*)?")
 WEBHOOKS = ("http", "https")
 NO_PORT = "The host or the port in this URL cannot be used."
 NO_HOST = "Give a URL with a host, such as https://example.org/hook."
@@ -47,15 +49,16 @@ def redact(url: str) -> str:
     scheme = scheme_of(url)
     rest = url[len(scheme) + 3 :]
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    path, mark, _ = rest[len(authority) :].partition("?")
+    path, mark, query = rest[len(authority) :].partition("?")
     # Whether the authority is probably cut off within a password that contains one of these
     # characters.
     is_cut = "@" in path and ("@" not in authority or path[0] in "#\\")
+    is_cut = is_cut or "@" in query.partition("=")[0]
     if scheme not in WITH_HOST or (is_cut and scheme not in WEBHOOKS):
         return f"{scheme}://{HIDDEN}"
     user, at, host = authority.rpartition("@")
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(:[0-9]*)?", host):
-        return f"{scheme}://{HIDDEN}"  # what follows the colon is not a port
+    if not HOST_AND_PORT.fullmatch(host):
+        return f"{scheme}://{HIDDEN}"  # a user and a password may be part of it
     shown_user = ":".join(HIDDEN for _ in user.split(":", 1)) + at if at else ""
     shown_path = f"/{HIDDEN}" if path.strip("/") else path
     return f"{scheme}://{shown_user}{host}{shown_path}{f'?{HIDDEN}' if mark else ''}"

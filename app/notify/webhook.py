@@ -27,7 +27,9 @@ SECONDS = 10.0
 TEMPORARY = (408, 409, 425, 429)
 # The status must come within this many bytes.
 MOST_HEAD = 65536
-STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?:[ \r]|$)")
+# A single LF may end a line (RFC 9112, section 2.2).
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?:\s|$)")
 USER_AGENT = "nvr-cameras"
 
 
@@ -139,14 +141,13 @@ def _status(connection: socket.socket, until: float) -> int:
     """The status of the answer once its headers are complete; interim answers are skipped."""
     received = b""
     while True:
-        head, end, rest = received.partition(b"\r\n\r\n")
-        if end:
-            found = STATUS_LINE.match(head)
+        if end := HEAD_END.search(received):
+            found = STATUS_LINE.match(received)
             if not found:
                 raise ValueError("not HTTP")
             if int(found[1]) >= 200:
                 return int(found[1])
-            received = rest
+            received = received[end.end() :]
             continue
         if len(received) > MOST_HEAD:
             raise ValueError("not HTTP")

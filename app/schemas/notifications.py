@@ -87,7 +87,8 @@ class NotificationFieldsSchema(Schema):
         validate=validate.Length(1, 2000),
         metadata={
             "description": "The receiver: http:// or https:// for a webhook, else a URL of "
-            "Apprise. Shown with `***` for user, password, path and query"
+            "Apprise. Shown with `***` for user, password, path and query, and for the host of "
+            "most URLs of Apprise"
         },
     )
     kinds = BoundedList(
