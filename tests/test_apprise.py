@@ -269,10 +269,11 @@ def send(app, in_process, monkeypatch):
     monkeypatch.setattr(sending, "STEP_SECONDS", 0.01)
     sender = sending.Sender(app)
 
-    def attach(data, url="ntfy://127.0.0.1:{port}/a"):
+    def attach(data, url="ntfy://127.0.0.1:{port}/a", age=0.0):
         with receiving(lambda _: status(200)) as receiver:
             rule = {"url": url.format(port=receiver.server_port), "with_picture": True}
-            body = {"type": "detection", "timestamp": clock.rfc3339(clock.now()), "data": data}
+            at = clock.rfc3339(clock.now() - timedelta(seconds=age))
+            body = {"type": "detection", "timestamp": at, "data": data}
             assert sender(rule, {"body": sending.json.dumps(body)}).ok
         (received,) = receiver.received
         return received.body if "filename" in received.path else None
@@ -305,3 +306,14 @@ def test_the_picture_of_a_detection_is_attached_where_it_names_one(base, camera,
     assert send(seen(camera, file_path="gone.jpg")) == picture(size=(4, 4))
     assert send(seen(camera, file_path="../../etc/passwd")) == picture(size=(4, 4))
     assert send(seen(camera | {"id": "unknown"})) is None
+
+
+def test_a_late_attempt_attaches_no_picture_that_is_newer_than_the_message(base, camera, send):
+    put(base / "front" / "before.jpg", picture(size=(2, 2)), age=3700)
+    put(base / "front" / "now.jpg", picture(size=(8, 8)))
+    for named in (None, "now.jpg"):
+        assert send(seen(camera, age=3600, file_path=named), age=3600) is None
+    put(base / "front" / "of_the_moment.jpg", picture(size=(4, 4)), age=3610)
+    for named in (None, "now.jpg"):
+        assert send(seen(camera, age=3600, file_path=named), age=3600) == picture(size=(4, 4))
+    assert send(seen(camera, age=3600), age=0) == picture(size=(8, 8))

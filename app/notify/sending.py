@@ -12,6 +12,8 @@ from .. import clock
 from ..images import resize
 from ..images.resize import JPEG_SIGNATURE, MaxSize
 from ..models import Camera, CameraSettings, NotFound, Row
+from ..pictures.listing import KINDS, Filters, Listing
+from ..pictures.reading import read_picture
 from ..storage import safe_open, snapshots
 from ..storage.checks import Picture
 from ..storage.mount_threads import FolderBusy
@@ -32,6 +34,9 @@ MOST_BYTES = 1024 * 1024
 # after how long it looks again, both in seconds.
 BEFORE, WAIT_SECONDS, STEP_SECONDS = timedelta(seconds=30), 5.0, 0.25
 
+# From one time to another.
+Period = tuple[datetime, datetime]
+
 
 class Sender:
     """Sends messages: to webhooks by HTTP, to all other receivers by Apprise."""
@@ -39,6 +44,7 @@ class Sender:
     def __init__(self, app: Flask) -> None:
         self._base = app.config["NVR_FOSCAM_BASE_PATH"]
         self._folders, self._settings = app.extensions["folders"], app.extensions["settings"]
+        self._pictures = app.extensions["pictures"]
 
     def __call__(self, rule: Row, row: Row) -> Outcome:
         """Make one attempt to send the message of a row of `Delivery`."""
@@ -51,24 +57,28 @@ class Sender:
         return apprise_sender.send(rule["url"], title, text, picture)
 
     def _picture(self, message: Row) -> bytes | None:
-        """The picture of the occurrence, made smaller; None where there are only older ones."""
+        """The picture of the occurrence, made smaller; None where all are older, or too new."""
         data = message["data"]
         if "camera" not in data:
             return None
         detection, event = data.get("detection", {}), data.get("event", {})
         happened_at = detection.get("detected_at") or event.get("started_at")
         happened_at = happened_at or data.get("moment", {}).get("start") or message["timestamp"]
-        since, until = clock.parse(happened_at) - BEFORE, time.monotonic() + WAIT_SECONDS
+        # What came later shows another moment: an attempt may be hours late.
+        last = clock.parse(message["timestamp"]) + timedelta(seconds=WAIT_SECONDS)
+        period = clock.parse(happened_at) - BEFORE, last
+        left = min(WAIT_SECONDS, (last - clock.now()).total_seconds())
+        until = time.monotonic() + left
         while True:
             with suppress(*MISSING):
                 camera = Camera.one(data["camera"]["id"])
-                return _smaller(self._take(camera, detection.get("file_path"), since))
+                return _smaller(self._take(camera, detection.get("file_path"), period))
             if time.monotonic() >= until:
                 return None
             time.sleep(STEP_SECONDS)
 
-    def _take(self, camera: Row, file_path: str | None, since: datetime) -> Picture:
-        """The picture at this path, or else the newest one since a time. Raises `MISSING`."""
+    def _take(self, camera: Row, file_path: str | None, period: Period) -> Picture:
+        """The picture at this path, or else the newest one of the period. Raises `MISSING`."""
         folder_path = camera["folder_path"]
         pattern = CameraSettings.of(camera["id"])["file_pattern"]
         request = SnapshotRequest(
@@ -78,12 +88,25 @@ class Sender:
             with suppress(snapshots.PictureNotFound, safe_open.OutsideFolder):
                 take = partial(snapshots.open_by_path, request, file_path)
                 named: Picture = self._folders.ask(take, self._base, folder_path)
-                return named
+                if _taken_at(named) <= period[1]:  # else it was overwritten meanwhile
+                    return named
         take = partial(snapshots.latest, request)
         picture: Picture = self._folders.ask(take, self._base, folder_path)
-        if clock.from_ns(picture.time_ns - picture.ahead_ns) < since:
+        if _taken_at(picture) < period[0]:
             raise snapshots.NoSnapshot
-        return picture
+        return picture if _taken_at(picture) <= period[1] else self._indexed(camera, period)
+
+    def _indexed(self, camera: Row, period: Period) -> Picture:
+        """The newest picture of the period, by the index. Raises `MISSING`."""
+        index = self._pictures.follow(camera)
+        start_us, end_us = (clock.microseconds(clock.rfc3339(each)) for each in period)
+        for row in Listing(index).page(Filters(start_us, end_us, kind=KINDS[False]), 1).rows:
+            return read_picture(index, row, lambda _: False)
+        raise snapshots.NoSnapshot
+
+
+def _taken_at(picture: Picture) -> datetime:
+    return clock.from_ns(picture.time_ns - picture.ahead_ns)
 
 
 def _smaller(picture: Picture) -> bytes | None:
