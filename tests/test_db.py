@@ -371,3 +371,22 @@ def test_a_migration_that_rebuilds_a_table_deletes_no_other_rows(app, forgetful,
     db.migrate()
     assert (Camera.select().count(), Detection.select().count()) == (1, 1)
     assert pragma("foreign_keys") == 1
+
+
+def test_a_connection_that_a_thread_still_uses_at_the_end_stays_open(app):
+    answers, asked, closed = [], threading.Event(), threading.Event()
+
+    def read():
+        pragma("user_version")
+        asked.set()
+        closed.wait(30)
+        answers.append(pragma("foreign_keys"))
+        database.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert asked.wait(30)
+    db.close_all(are_threads_over=False)
+    closed.set()
+    reader.join()
+    assert answers == [1]

@@ -557,3 +557,18 @@ def test_a_hidden_file_comes_back_once_no_other_file_is_being_deleted(service, b
     service.index.tick()
     assert os.listdir(root) == ["a.jpg"]
     os.close(folder)
+
+
+@pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
+def test_a_stop_ends_a_turn_after_the_camera_that_is_followed(service, base, monkeypatch):
+    followed = []
+
+    def follow(self):
+        followed.append(self)
+        service.index.stop()
+        return False
+
+    monkeypatch.setattr(camera_index.CameraIndex, "follow_in_steps", follow)
+    add_camera(name="Back", folder_path="back")
+    service.index.tick()
+    assert len(followed) == 1

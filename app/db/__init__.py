@@ -18,14 +18,18 @@ def init_app(app: Flask) -> None:
     atexit.register(close_all)
 
 
-def close_all() -> None:
+def close_all(are_threads_over: bool = True) -> None:
     """End the writer thread, close every connection, and let other processes restore the file.
 
     Does not wait for a writer whose change takes long or waits for another process.
+    ``are_threads_over``: whether no thread uses a connection any more; where one does, that stays
+    open until the process ends.
     """
     if database.deferred:
         return
-    if writer.close():
+    if not are_threads_over:
+        atexit.unregister(close_all)
+    if writer.close() and are_threads_over:
         database.close_all()
     else:
         database.close()

@@ -69,6 +69,7 @@ class PictureIndex:
         self._tasks: dict[str, tuple[MountThreads, Task[bool]]] = {}
         self._failing: set[str] = set()
         self._is_following = False
+        self._is_stopping = threading.Event()
         self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
         # When no change waited, by the monotonic clock.
         self._nothing_waited_at = time.monotonic()
@@ -120,6 +121,10 @@ class PictureIndex:
         finally:
             self._monitor.close()
 
+    def stop(self) -> None:
+        """Let `tick` end after the camera that it follows."""
+        self._is_stopping.set()
+
     def tick(self) -> None:
         """Follow every folder for a limited time, and write the changes that are due."""
         if not self._monitor.leads:
@@ -136,7 +141,7 @@ class PictureIndex:
                     index.check_all_again()
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
-            busy = [each for each in busy if not self._advance_or_log(*each)]
+            busy = [each for each in busy if self._is_left(*each)]
             self._flush_if_due()
         self._delete_detached()
 
@@ -228,6 +233,10 @@ class PictureIndex:
                 batches.append((index, index.lookups.overlay.batch(most)))
                 most -= sum(map(len, batches[-1][1].changes.values()))
         return batches
+
+    def _is_left(self, camera: Row, index: CameraIndex) -> bool:
+        """Follow a camera for a while, until `stop`; return whether it must be followed on."""
+        return not (self._is_stopping.is_set() or self._advance_or_log(camera, index))
 
     def _advance_or_log(self, camera: Row, index: CameraIndex) -> bool:
         """Follow a camera for a while; return whether that is all until the next tick."""

@@ -94,11 +94,12 @@ def main(app: Flask) -> None:
     for job in jobs:
         job.ask_to_stop()
     app.extensions["pruner"].stop()
+    app.extensions["pictures"].stop()
     loop.close(ANSWER_SECONDS)
     deadline = time.monotonic() + STOP_JOBS_SECONDS
     for job in jobs:
         job.stop(max(0.0, deadline - time.monotonic()))
-    db.close_all()
+    db.close_all(are_threads_over=not any(job.is_alive() for job in jobs))
     log.info("stopped")
     faulthandler.cancel_dump_traceback_later()
 
