@@ -569,6 +569,6 @@ def test_a_stop_ends_a_turn_after_the_camera_that_is_followed(service, base, mon
         return False
 
     monkeypatch.setattr(camera_index.CameraIndex, "follow_in_steps", follow)
-    add_camera(name="Back", folder_path="back")
+    add_camera("Back")
     service.index.tick()
     assert len(followed) == 1
