@@ -1,14 +1,16 @@
 """Is each message delivered at least once, in order, without delaying others?"""
 
+import sqlite3
 import threading
 import time
 from collections import defaultdict
+from datetime import timedelta
 
 import pytest
 
 from app import clock
 from app.db import writer
-from app.models import WAITING, Delivery
+from app.models import DELIVERY_DAYS, WAITING, Delivery
 from app.notify import deliveries
 from app.notify.deliveries import Deliveries
 from app.notify.webhook import Outcome
@@ -191,6 +193,44 @@ def test_after_a_day_of_failing_a_message_is_given_up(client, sent, delivering):
     wait_until(ended(ids))
     row = Delivery.one(ids[0])
     assert (row["state"], row["error"]) == ("given_up", "failed")
+
+
+def test_no_message_is_given_up_because_the_clock_was_set(client, sent, delivering, monkeypatch):
+    rule = add_rule(client, "detection")
+    sent.outcome = lambda _, row: FAILED
+    (row,) = add_messages(rule, 1)
+    real = clock.now
+    for days in (0, 300, -300):
+        monkeypatch.setattr(clock, "now", lambda days=days: real() + timedelta(days=days))
+        attempts = len(sent.by_rule[rule]) + 3
+        wait_until(lambda attempts=attempts: len(sent.by_rule[rule]) >= attempts)
+    assert states([row]) == ["waiting"]
+
+
+def test_a_message_is_not_sent_again_while_its_outcome_cannot_be_stored(
+    client, sent, delivering, monkeypatch
+):
+    rule, faults, end = add_rule(client, "detection"), [1, 2, 3], Delivery.end
+
+    def fail(*values):
+        if faults:
+            raise sqlite3.OperationalError(faults.pop())
+        return end(*values)
+
+    monkeypatch.setattr(Delivery, "end", fail)
+    ids = add_messages(rule, 2)
+    wait_until(ended(ids))
+    assert (sent.by_rule[rule], faults) == (ids, [])
+
+
+def test_a_message_of_an_old_backup_is_not_sent(client, sent, delivering):
+    rule = add_rule(client, "detection", enabled=False)
+    old, new = add_messages(rule, 2)
+    at = clock.rfc3339(clock.now() - timedelta(days=DELIVERY_DAYS, seconds=1))
+    writer.run(lambda: Delivery.change(old, {"created_at": at}))
+    client.patch(f"/api/notifications/{rule}", json={"enabled": True})
+    wait_until(ended([old, new]))
+    assert (sent.by_rule[rule], states([old])) == ([new], ["given_up"])
 
 
 def test_a_failure_of_the_service_itself_delays_only_this_receiver(

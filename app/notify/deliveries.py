@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from .. import clock
 from ..db import database, writer
-from ..models import DELIVERED, GIVEN_UP, Delivery, Notification, Row
+from ..models import DELIVERED, DELIVERY_DAYS, GIVEN_UP, Delivery, Notification, Row
 from .webhook import Outcome
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 600.0
 # After so many failures in a row the receiver is taken to refuse every message, not just one.
 MOST_PROBES = 3
 GIVE_UP_AFTER = timedelta(hours=24)
+# Of a message that should be deleted already, as in a backup that was restored.
+TOO_OLD = Outcome(error=f"it is older than {DELIVERY_DAYS} days", is_final=True)
 # How many attempts run at the same time. Receivers that failed last may have only a part of them,
 # so that those which hang leave threads to the others. Each needs a file descriptor.
 MOST_THREADS, MOST_FAILING = 256, 128
@@ -46,6 +48,9 @@ class Receiver:
     ``passed_id``: the next probe is the first message after this id, None while nothing is probed;
     ``probes``: how many probes failed in a row; ``probed_id``: the last probe before probing was
     given up.
+
+    ``unrecorded``: the id of a message that was sent, and the outcome that could not be stored, as
+    while the disk is full; it is not sent again until that is stored.
     """
 
     failures: int = 0
@@ -55,6 +60,7 @@ class Receiver:
     passed_id: int | None = None
     probes: int = 0
     probed_id: int = 0
+    unrecorded: tuple[int, Outcome] | None = None
 
     def is_ready(self, is_new: bool = True) -> bool:
         """Whether a message may be tried now.
@@ -107,6 +113,7 @@ class Deliveries:
         # Those of the rules in `_busy` for which a message was committed meanwhile.
         self._woken: set[int] = set()
         self._lock = threading.Lock()
+        self._started = clock.read()
         self._is_running = False
 
     def start(self) -> None:
@@ -192,8 +199,12 @@ class Deliveries:
             receiver.probed_id = 0
             return False
         database.close()  # a receiver that hangs must not keep a connection
-        outcome = self.send(rule, row)
+        if receiver.unrecorded is None or receiver.unrecorded[0] != row["id"]:
+            is_old = self._age(row["created_at"]) >= timedelta(days=DELIVERY_DAYS)
+            receiver.unrecorded = row["id"], TOO_OLD if is_old else self.send(rule, row)
+        outcome = receiver.unrecorded[1]
         self._record(row, outcome)
+        receiver.unrecorded = None
         done = outcome.ok or outcome.is_final
         if not is_oldest:
             receiver.note_probe(row["id"], done)
@@ -204,15 +215,21 @@ class Deliveries:
         return receiver.is_ready()
 
     def _record(self, row: Row, outcome: Outcome) -> None:
-        now = clock.now()
-        first = clock.parse(row["first_tried_at"]) if row["first_tried_at"] else now
+        now = clock.rfc3339(clock.now())
         ended = None
         if outcome.ok:
             ended = DELIVERED
-        elif outcome.is_final or now - first >= GIVE_UP_AFTER:
+        elif outcome.is_final or self._age(row["first_tried_at"] or now) >= GIVE_UP_AFTER:
             ended = GIVEN_UP
-        values = row["id"], outcome.error or "", clock.rfc3339(now)
         if ended:
-            writer.run(lambda: Delivery.end(row["id"], ended, outcome.error, values[2]))
+            writer.run(lambda: Delivery.end(row["id"], ended, outcome.error, now))
         else:
-            writer.run(lambda: Delivery.note_failure(*values))
+            writer.run(lambda: Delivery.note_failure(row["id"], outcome.error or "", now))
+
+    def _age(self, first: str) -> timedelta:
+        """How long ago this was, also where the clock was set since: by the clock as it is, or as
+        it was when this process started, whichever is less.
+        """
+        reading, then = clock.read(), clock.parse(first)
+        ages = [now - then for now in (reading.now, self._started.at(reading.uptime))]
+        return min((age for age in ages if age >= timedelta()), default=timedelta())
