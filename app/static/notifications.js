@@ -3,7 +3,7 @@
 import { read, send } from "./api.js";
 import { closeDialog, formOf, guarded, opened } from "./dialog.js";
 import { announce, el, mayWrite, moment, words } from "./element.js";
-import { bodyOf, byField, fieldsOf, KINDS, NEW } from "./rules.js";
+import { bodyOf, byField, fieldsOf, KINDS, NEW, termsOf } from "./rules.js";
 
 const STATES = { waiting: "Waiting", delivered: "Delivered", given_up: "Given up" };
 // How many of the last messages of each rule are shown.
@@ -18,7 +18,9 @@ const path = (rule) => `/api/notifications/${rule.id}`;
 async function show() {
   try {
     const { notifications } = await read("/api/notifications");
-    const cards = await Promise.all(notifications.map(card));
+    const { cameras } = await read("/api/cameras");
+    const names = Object.fromEntries(cameras.map(({ id, name }) => [id, name]));
+    const cards = await Promise.all(notifications.map((rule) => card(rule, names)));
     part("trouble").replaceChildren();
     part("rules").replaceChildren(...cards);
     if (!cards.length) part("rules").append(el("li", {}, "Nobody is told anything yet."));
@@ -28,14 +30,13 @@ async function show() {
   }
 }
 
-async function card(rule) {
+async function card(rule, names) {
   const { deliveries } = await read(
     `/api/deliveries?notification_id=${rule.id}&limit=${LAST}&count=false`);
-  const kinds = rule.kinds.map((kind) => KINDS[kind]).join(", ");
   return el("li", {},
     el("h3", {}, words(rule.name)),
     el("p", {}, rule.enabled ? "" : "Switched off. ", words(rule.url)),
-    el("p", {}, `${kinds}.`),
+    termsOf(rule, names),
     deliveries.length ? el("ul", {}, ...deliveries.map(message)) : el("p", {}, "No message yet."),
     mayWrite && choices(rule));
 }

@@ -1,7 +1,7 @@
-/** Which fields has the form of a notification, and which values do they give the API? */
+/** What does a notification's rule say, and how do the fields of its form change it? */
 
 import { Problem } from "./api.js";
-import { el } from "./element.js";
+import { el, many, words } from "./element.js";
 
 export const KINDS = {
   camera_online: "A camera is online",
@@ -21,6 +21,25 @@ const ALL = "";
 export const NEW = { name: "", url: "", kinds: [], cameras: null, object_types: null,
   min_confidence: null, min_risk_level: null, quiet_hours: null, cooldown_seconds: 0,
   with_picture: false };
+
+/** What a rule says, as the terms of a list; ``names`` are those of the cameras by their ids. */
+export function termsOf(rule, names) {
+  const { cameras, object_types: types, min_confidence: least, quiet_hours: quiet } = rule;
+  const listed = (all) => all.flatMap((text, at) => [at ? ", " : "", words(text)]);
+  const terms = [
+    ["Told", [rule.kinds.map((kind) => KINDS[kind]).join(", ")]],
+    ["Cameras", cameras && (cameras.length ? listed(cameras.map((id) => names[id] ?? id))
+      : ["none"])],
+    ["Object types", types && listed(types)],
+    ["Detections", least != null && [`at least ${least} sure`]],
+    ["Events", rule.min_risk_level && [`of at least ${rule.min_risk_level} risk`]],
+    ["Quiet hours", quiet && [`${quiet.from} to ${quiet.to}`]],
+    ["Cool-down", rule.cooldown_seconds > 0 && [many(rule.cooldown_seconds, "second")]],
+    ["Picture", rule.with_picture && ["attached where Apprise can"]],
+  ];
+  return el("dl", {}, ...terms.filter(([, value]) => value).flatMap(([name, value]) => [
+    el("dt", {}, name), el("dd", {}, ...value)]));
+}
 
 /** The fields of the form, with the values of ``rule``. */
 export function fieldsOf(rule, cameras) {

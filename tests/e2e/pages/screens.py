@@ -147,7 +147,7 @@ def shoot(browser: Browser, server: Server, name: str, shot: dict[str, Any], cam
         rule = visit.page.locator("#rules > li").filter(has_text=shot["change"])
         rule.get_by_role("button", name="Change").click()
     if "press" in shot:
-        visit.page.get_by_role("button", name=shot["press"]).click()
+        visit.page.get_by_role("button", name=shot["press"]).last.click()
         visit.page.mouse.move(0, 0)
     visit.page.locator(shot.get("ready", "main")).first.wait_for()
     visit.page.wait_for_load_state("networkidle")

@@ -104,10 +104,19 @@ def test_the_filters_of_a_rule_are_set_and_taken_away(wall, page):
     dialog.get_by_label("Quiet hours to").fill("06:30")
     dialog.get_by_role("button", name="Save").click()
     hours = {"from": "22:00", "to": "06:30"}
+    shown = page.locator("#rules dd")
+    expect(shown).to_have_text(
+        [
+            "A camera is offline, Something is detected",
+            *("Front Door", "person, car", "at least 0.6 sure", "of at least high risk"),
+            "22:00 to 06:30",
+        ]
+    )
     assert stored() == [[camera], ["person", "car"], 0.6, "high", hours]
     change.click()
     dialog.get_by_label("Seconds without a message").fill("60")
     dialog.get_by_role("button", name="Save").click()
     assert stored() == [[camera], ["person", "car"], 0.6, "high", hours]
+    expect(shown.last).to_have_text("60 seconds")
     fill("", "", "", "", ("", ""))
     assert stored() == [None] * 5
