@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.storage.newest_files import StorageClock, UntrustedTimes
+from app.storage.storage_clock import StorageClock, UntrustedTimes
 
 
 def storage_clock(

@@ -12,6 +12,7 @@ import pytest
 
 from app.storage import folders, mount_threads, watched_tree, watches
 from app.storage.filesystems import MountTable, mounts
+from app.storage.folder_entry import NOT_YET, folder_key
 from app.storage.folders import Folders
 from app.storage.mount_threads import FolderBusy
 from tests.inotify import overflow, watches_of
@@ -92,7 +93,7 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
         assert names(root.known.query(other, datetime.now(UTC))) == ["b.jpg"]
         assert root.names() == ["a.jpg"]
         assert root.known.polling() == []
-        root.known.retain([folders.folder_key(other)])
+        root.known.retain([folder_key(other)])
         go_on.set()
         assert names(first.result()) == ["a.jpg"]
     os.close(other)
@@ -125,7 +126,7 @@ def test_a_folder_that_nobody_asks_about_is_dropped_when_a_new_one_comes(
     other = os.open(tmp_path / "other", os.O_RDONLY)
     root.known.query(other, datetime.now(UTC))
     assert watches_of(os.getpid()) == 1
-    assert root.known.remembered(root.folder) == (folders.NOT_YET, None)
+    assert root.known.remembered(root.folder) == (NOT_YET, None)
     assert root.known.remembered(other) == (None, None)
     os.close(other)
 

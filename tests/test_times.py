@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.storage import folders, newest_files
+from app.storage import folders
 from app.storage.changes import Arrival, Upload, Walked
 from app.storage.folders import Folders
-from app.storage.newest_files import EMPTY, FUTURE, TRUSTED, Ranking, StorageClock, UntrustedTimes
+from app.storage.newest_files import Ranking
 from app.storage.scan import walk
+from app.storage.storage_clock import EMPTY, FUTURE, TRUSTED, StorageClock, UntrustedTimes
 from tests.clocks import storage_clock
 from tests.pictures import put
 
@@ -32,7 +33,7 @@ def status(mtime: float, ctime: float, inode: int = 1, size: int = 9) -> os.stat
 def monotonic(monkeypatch):
     """The monotonic clock, in seconds; move it by setting its only item."""
     at = [5000.0]
-    monkeypatch.setattr(newest_files.time, "monotonic_ns", lambda: round(at[0] * NS))
+    monkeypatch.setattr("app.storage.storage_clock.time.monotonic_ns", lambda: round(at[0] * NS))
     return at
 
 
@@ -111,7 +112,7 @@ def test_a_picture_keeps_its_own_time_where_the_clock_was_behind(monotonic):
 def test_the_pictures_whose_time_is_not_believed_are_remembered_in_bounded_memory(
     monotonic, monkeypatch
 ):
-    monkeypatch.setattr(newest_files, "MOST_UNTRUSTED", 10)
+    monkeypatch.setattr("app.storage.storage_clock.MOST_UNTRUSTED", 10)
     untrusted = UntrustedTimes()
     clock = storage_clock(NOW, untrusted)
     for inode in range(20):

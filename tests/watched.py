@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.storage.folders import Folders, FolderState
+from app.storage.folder_entry import FolderState
+from app.storage.folders import Folders
 from app.storage.scan import walk
 from tests.clocks import storage_clock
 

@@ -11,8 +11,9 @@ from ..models import Row
 from ..services.settings import EffectiveSettings
 from ..storage.changes import Upload
 from ..storage.folders import Folders
-from ..storage.newest_files import Candidate, StorageClock
+from ..storage.newest_files import Candidate
 from ..storage.safe_open import StorageNotAnswering
+from ..storage.storage_clock import StorageClock
 from ..storage.watches import REMEDIES
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path, not_answering

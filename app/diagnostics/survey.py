@@ -11,7 +11,7 @@ from ..storage import safe_open
 from ..storage.checks import FileChecks
 from ..storage.formats import EMPTY, FOREIGN, WHOLE
 from ..storage.names import as_text
-from ..storage.newest_files import Candidate, StorageClock
+from ..storage.newest_files import Candidate
 from ..storage.scan import (
     MAX_DEPTH,
     SUFFIXES,
@@ -24,6 +24,7 @@ from ..storage.scan import (
     is_readable,
     name_filter,
 )
+from ..storage.storage_clock import StorageClock
 
 # Why an upload counts as unfinished: its name, an open writer, or a missing end mark.
 TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "cut_short"

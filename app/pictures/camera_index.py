@@ -14,7 +14,8 @@ from ..models.pictures import Picture
 from ..storage import safe_open
 from ..storage.changes import Changes
 from ..storage.clips import OpenClip
-from ..storage.folders import NOT_YET, FolderKey, Folders, folder_key
+from ..storage.folder_entry import NOT_YET, FolderKey, folder_key
+from ..storage.folders import Folders
 from ..storage.mount_threads import Answer, is_asked_directly
 from ..storage.removal import bring_back_left
 from .comparison import Comparison, now_us

@@ -11,8 +11,8 @@ from ..clock import EARLIEST_SECONDS, LATEST_SECONDS, from_ns
 from ..models.pictures import IndexedPicture
 from ..storage import clips, formats, safe_open
 from ..storage.filesystems import mounts
-from ..storage.newest_files import TRUSTED, StorageClock
 from ..storage.scan import NameFilter, is_candidate, is_clip, is_readable, upload_filter
+from ..storage.storage_clock import TRUSTED, StorageClock
 
 TYPES = formats.CONTENT_TYPES | clips.CONTENT_TYPES
 TAG_BYTES = 10

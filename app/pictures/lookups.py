@@ -8,7 +8,7 @@ from ..models import KeptPicture, Row
 from ..models.pictures import IndexedPicture, Picture
 from ..storage import safe_open
 from ..storage.folder_tree import STALLED_SECONDS
-from ..storage.newest_files import StorageClock
+from ..storage.storage_clock import StorageClock
 from .files import Finder, described, facts_of, is_listed
 from .overlay import Change, FolderFacts, Overlay
 

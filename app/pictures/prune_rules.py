@@ -18,7 +18,7 @@ from ..models import Event, KeptPicture, Row
 from ..models.pictures import IndexedPicture
 from ..storage import safe_open, snapshots
 from ..storage.filesystems import mounts
-from ..storage.folders import folder_key
+from ..storage.folder_entry import folder_key
 from ..storage.scan import is_housekeeping
 from .camera_index import CameraIndex
 from .event_window import AFTER_US, BEFORE_US, CLIP_AFTER_US

@@ -13,7 +13,7 @@ from .. import clock
 from ..models import Camera, CameraRetention, CameraSettings, RetentionFact, Row
 from ..models.pictures import IndexedPicture
 from ..services.settings import EffectiveSettings
-from ..storage.folders import folder_key
+from ..storage.folder_entry import folder_key
 from .index import UNREADABLE, PictureIndex
 from .listing import Filters
 from .prune_rules import NEVER_US, Limits, PrunedCamera

@@ -15,9 +15,10 @@ from .. import clock
 from ..db import acquire_leader_lock
 from ..models import Camera, CameraEvidence, Row
 from ..storage import safe_open
-from ..storage.folders import FolderKey, Folders, FolderState, folder_key
+from ..storage.folder_entry import FolderKey, FolderState, folder_key
+from ..storage.folders import Folders
 from ..storage.mount_threads import MountThreads, Task
-from ..storage.newest_files import TRUSTED
+from ..storage.storage_clock import TRUSTED
 from ..storage.versions import CheckedFile, Search
 from . import occurrences
 from .camera_status import Decision, Evidence, Observation, decide, pending_updates

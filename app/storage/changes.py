@@ -4,7 +4,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .newest_files import Candidate, StorageClock
+from .newest_files import Candidate
+from .storage_clock import StorageClock
 
 # With more paths than this, the whole folder is compared instead.
 MOST_PATHS = 20_000

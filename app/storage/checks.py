@@ -13,8 +13,8 @@ from typing import NamedTuple
 from . import safe_open
 from .formats import CONTENT_TYPES, EMPTY, HALF, WHOLE, kind_of
 from .mount_threads import is_asked_directly, note_progress
-from .newest_files import StorageClock
 from .scan import require_listing
+from .storage_clock import StorageClock
 
 # A file that begins like a picture, or is empty, counts as being written for this long after its
 # last change, in seconds, because cameras resume uploads.

@@ -3,23 +3,20 @@ a walk.
 """
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from flask import Flask
 
 from . import safe_open
-from .changes import Arrivals, Changes, Followers, Upload
+from .changes import Changes, Upload
 from .checks import FileChecks
-from .filesystems import Mount, MountTable, mounts
+from .folder_entry import NOT_YET, FolderEntry, FolderKey, FolderState, folder_key
 from .mount_threads import SILENT_SECONDS, Answer, ConcurrencyLimit, FolderBusy, StorageThreads
-from .newest_files import JUMP_NS, Candidate, StorageClock, UntrustedTimes
 from .scan import is_clip, walk
+from .storage_clock import JUMP_NS, StorageClock, UntrustedTimes
 from .versions import Versions
 from .watched_tree import WatchedTree
 from .watches import NOT_LOCAL, REPLACED, Watches, WatchLost
@@ -32,47 +29,6 @@ RETRY_SECONDS, PATIENCE_SECONDS, IDLE_SECONDS = 60, 0.05, 600
 # thousands that is deleted, and for uploads that come in many small writes.
 DRAIN_SECONDS = 0.1
 OFF = "watching is switched off by NVR_WATCH"
-NOT_YET = "the folder has not been read yet"
-
-# A folder by device and inode, so that a folder that replaces it is another one, and the
-# `file_pattern` of the camera whose pictures are searched for in it.
-FolderKey = tuple[int, int, str | None]
-
-
-class FolderState(NamedTuple):
-    """What is known of a folder: its newest pictures and clips, the last upload that was seen to
-    be completed, why it is polled, if it is, and what its storage's clock shows; ``gone``: as of
-    `Walked`.
-    """
-
-    newest: list[Candidate]
-    clips: list[Candidate]
-    upload: Upload | None
-    polling: str | None
-    clock: StorageClock
-    gone: bool = False
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One folder and pattern: its tree, or why it cannot be watched and when to try again.
-
-    ``mounts``: the one that it lies on and those in it, by the ``table`` that was read last.
-    """
-
-    file_pattern: str | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    tree: WatchedTree | None = None
-    reason: str = NOT_YET
-    retry_at: float = 0.0
-    upload: Upload | None = None
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    jumps: int = 0
-    table: MountTable | None = None
-    mounts: tuple[Mount, ...] = ()
-    asked_at: float = field(default_factory=time.monotonic)
-    retained: bool = True
-    followers: Followers = field(default_factory=Followers)
 
 
 def init_app(app: Flask) -> None:
@@ -98,7 +54,7 @@ class Folders:
         self._untrusted = UntrustedTimes()
         self.watch = watch
         self._watches = Watches()
-        self._entries: dict[FolderKey, _Entry] = {}
+        self._entries: dict[FolderKey, FolderEntry] = {}
         self._lock = threading.Lock()
         self._slots = ConcurrencyLimit(max(1, threads // 2))
         self.threads = StorageThreads(max(1, threads // 2))
@@ -127,7 +83,7 @@ class Folders:
         """What is below the descriptor ``folder`` now; never an older state."""
         entry = self._entry(folder_key(folder, file_pattern))
         if not self.watch:
-            _check_mounts(entry, folder)
+            entry.check_mounts(folder)
             return self._walk(entry, folder, now, OFF)
         return self._ask(entry, folder, now) or self._walk(entry, folder, now, entry.reason)
 
@@ -135,7 +91,7 @@ class Folders:
         """The clock of the folder's storage, as far as it is known."""
         entry = self._entry(folder_key(folder, file_pattern))
         if entry.table is None:
-            _check_mounts(entry, folder)
+            entry.check_mounts(folder)
         return self._clock(entry, now)
 
     def remembered(
@@ -145,7 +101,7 @@ class Folders:
 
         Reads nothing.
         """
-        entry = self._entries.get(folder_key(folder, file_pattern), _Entry())
+        entry = self._entries.get(folder_key(folder, file_pattern), FolderEntry())
         reason = entry.reason if self.watch else OFF
         return None if entry.tree else reason, entry.upload
 
@@ -182,34 +138,34 @@ class Folders:
         retained = set(keys)
         self._drop(lambda key, _: key not in retained)
 
-    def _drop(self, is_needless: Callable[[FolderKey, _Entry], bool]) -> None:
+    def _drop(self, is_needless: Callable[[FolderKey, FolderEntry], bool]) -> None:
         with self._lock:
             gone = [known for known, entry in self._entries.items() if is_needless(known, entry)]
             entries = [self._entries.pop(known) for known in gone]
         for entry in entries:
             entry.retained = False
-            _release(entry)
+            entry.release()
 
-    def _entry(self, key: FolderKey) -> _Entry:
+    def _entry(self, key: FolderKey) -> FolderEntry:
         now = time.monotonic()
         with self._lock:
             is_new = key not in self._entries
             if is_new:
-                self._entries[key] = _Entry(key[-1])
+                self._entries[key] = FolderEntry(key[-1])
             entry = self._entries[key]
             entry.asked_at = now
         if is_new:  # where `retain` is never called, the watches of deleted cameras must end too
             self._drop(lambda _, known: known.asked_at < now - IDLE_SECONDS)
         return entry
 
-    def _clock(self, entry: _Entry, now: datetime) -> StorageClock:
+    def _clock(self, entry: FolderEntry, now: datetime) -> StorageClock:
         is_local = all(mount.is_local for mount in entry.mounts)
         now_ns, arrivals = self._untrusted.notice(now), entry.arrivals
         return StorageClock(
             *(now_ns, arrivals.ahead_ns, is_local, self._untrusted, arrivals.was_set)
         )
 
-    def _walk(self, entry: _Entry, folder: int, now: datetime, reason: str) -> FolderState:
+    def _walk(self, entry: FolderEntry, folder: int, now: datetime, reason: str) -> FolderState:
         """Walk the folder; once more if its files show that the storage's clock is another one."""
         for _ in range(2):
             clock = self._clock(entry, now)
@@ -224,7 +180,7 @@ class Folders:
                 entry.arrivals.pending = None
         return FolderState(found.newest, found.clips, entry.upload, reason, clock, found.gone)
 
-    def _ask(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
+    def _ask(self, entry: FolderEntry, folder: int, now: datetime) -> FolderState | None:
         """The state by the tree, or a new one; None if there is none or another thread reads."""
         if not entry.lock.acquire(timeout=PATIENCE_SECONDS):
             return None
@@ -233,13 +189,13 @@ class Folders:
         finally:
             entry.lock.release()
             if not entry.retained:
-                _release(entry)
+                entry.release()
 
-    def _from_tree(self, entry: _Entry, folder: int, now: datetime) -> FolderState | None:
-        _check_mounts(entry, folder)
+    def _from_tree(self, entry: FolderEntry, folder: int, now: datetime) -> FolderState | None:
+        entry.check_mounts(folder)
         clock = self._clock(entry, now)
         if entry.jumps != self._untrusted.jumps:
-            _close(entry)
+            entry.close()
             entry.jumps = self._untrusted.jumps
         for _ in range(2):  # once more with a new tree, where events are incomplete
             try:
@@ -249,9 +205,9 @@ class Folders:
                 entry.reason = str(lost)
                 if entry.reason == REPLACED:  # a new folder may have the inode of a deleted one
                     entry.upload = None
-                _close(entry)
+                entry.close()
             except BaseException:  # raised again: the queued events are applied in part
-                _close(entry)
+                entry.close()
                 raise
             else:
                 entry.upload = tree.upload or entry.upload
@@ -260,7 +216,7 @@ class Folders:
                 return FolderState(newest, clips, entry.upload, None, clock)
         return None
 
-    def _read(self, entry: _Entry, folder: int, clock: StorageClock) -> WatchedTree:
+    def _read(self, entry: FolderEntry, folder: int, clock: StorageClock) -> WatchedTree:
         """A new tree; raises `WatchLost` until watching is to be tried again."""
         if time.monotonic() < entry.retry_at:
             raise WatchLost(entry.reason)
@@ -275,36 +231,3 @@ class Folders:
         entry.tree, entry.reason = tree, NOT_YET
         entry.followers.note(Changes(lost=True))
         return tree
-
-
-def folder_key(folder: int, file_pattern: str | None = None) -> FolderKey:
-    """What the folder is, whatever its name, and which pictures in it are meant."""
-    status = os.fstat(folder)
-    return status.st_dev, status.st_ino, file_pattern
-
-
-def _check_mounts(entry: _Entry, folder: int) -> None:
-    """Have the folder read anew where something was mounted or unmounted."""
-    table = mounts.table()
-    if table is not entry.table:
-        around = table.around(safe_open.real_path(folder))
-        if around != entry.mounts:
-            _close(entry)
-            entry.reason, entry.retry_at = NOT_YET, 0.0
-        entry.table, entry.mounts = table, around
-
-
-def _release(entry: _Entry) -> None:
-    """Stop watching, unless a question is being answered: that one does it when it has ended."""
-    if entry.lock.acquire(blocking=False):
-        try:
-            _close(entry)
-        finally:
-            entry.lock.release()
-
-
-def _close(entry: _Entry) -> None:
-    if entry.tree:
-        entry.tree.close()
-        entry.tree = None
-        entry.followers.note(Changes(lost=True))

@@ -16,7 +16,8 @@ from . import safe_open
 from .changes import MOST_FOLDERS, Arrival, Walked
 from .mount_threads import Answer, note_progress
 from .names import reading
-from .newest_files import Ranking, StorageClock
+from .newest_files import Ranking
+from .storage_clock import StorageClock
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")

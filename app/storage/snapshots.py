@@ -14,9 +14,10 @@ from typing import NamedTuple
 from . import safe_open
 from .checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
 from .clips import OpenClip
-from .folders import Folders, folder_key
+from .folder_entry import folder_key
+from .folders import Folders
 from .formats import CONTENT_TYPES, FOREIGN, HALF
-from .newest_files import EMPTY
+from .storage_clock import EMPTY
 from .versions import CheckedFile, Search
 
 # How often a folder that is not watched is walked for one answer at the most.

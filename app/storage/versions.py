@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from .checks import WRITING_SECONDS, Check, FileChecks, Picture
 from .formats import HALF, WHOLE
-from .newest_files import Candidate, StorageClock
+from .newest_files import Candidate
+from .storage_clock import StorageClock
 
 MOST_BYTES = 64 * 1024 * 1024
 # A camera that closes this many versions in a row without an end mark never writes one.

@@ -15,7 +15,7 @@ from inotify_simple import Event, flags
 from . import safe_open, watches
 from .changes import Changes, Upload
 from .folder_tree import Entry, FolderNode, FolderTree, Uploads, path_of
-from .newest_files import KEPT, Candidate, StorageClock
+from .newest_files import KEPT, Candidate
 from .scan import (
     MAX_DEPTH,
     files,
@@ -26,6 +26,7 @@ from .scan import (
     may_enter,
     upload_filter,
 )
+from .storage_clock import StorageClock
 from .watches import Watches, WatchLost
 
 GONE = flags.DELETE | flags.MOVED_FROM
