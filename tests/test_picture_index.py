@@ -15,7 +15,7 @@ from app.db import backup as backup_files
 from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, NAMES_AT_ONCE, Picture
-from app.pictures import camera_index, index, marks
+from app.pictures import camera_index, comparison, index, marks
 from app.pictures.files import facts_of, id_of
 from app.pictures.index import PictureIndex
 from app.pictures.keeping import set_kept
@@ -142,8 +142,8 @@ def other(service, base):
 
 @pytest.fixture
 def service(app, base, request, monkeypatch, at_once):
-    monkeypatch.setattr(camera_index, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(camera_index, "SHORT_SECONDS", 10.0)
+    monkeypatch.setattr(comparison, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(comparison, "SHORT_SECONDS", 10.0)
     camera = {"id": add_camera(), "folder_path": "root"}
     Camera.change(camera["id"], {"folder_path": "root"})
     service = Service(base, camera, request.param)

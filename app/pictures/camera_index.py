@@ -17,7 +17,6 @@ from ..storage.clips import OpenClip
 from ..storage.folder_entry import NOT_YET, FolderKey, folder_key
 from ..storage.folders import Folders
 from ..storage.mount_threads import Answer, is_asked_directly
-from ..storage.removal import bring_back_left
 from .comparison import Comparison, now_us
 from .files import Finder, inodes_last
 from .lookups import Lookups, Opened
@@ -28,18 +27,9 @@ from .overlay import Batch, Corrections
 STEP_SECONDS, PAUSE_SECONDS = 0.002, 0.004
 # The longest turn of a camera that has much to compare, in seconds.
 TURN_SECONDS = 0.05
-# How many changed files are checked before a response; the background job checks the rest.
-MOST_LOOKED_AT = 1000
-# How often polled folders are compared, in seconds, and for which share of the time at most.
-POLL_SECONDS, POLL_SHARE = 0.9, 50
-# A polled folder whose comparison takes less than `SHORT_SECONDS` is compared before each
-# response. Until that is measured, it is estimated with `FILE_SECONDS` for each file.
-SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
 # Every file is looked at again after so many seconds: one that was overwritten in its place while
 # the service was down did not change its folder.
 LOOK_AGAIN_SECONDS = 20 * 3600
-# How often files that are open for writing are checked again, in seconds.
-WRITING_SECONDS = 60
 
 
 class CameraIndex:
@@ -58,14 +48,12 @@ class CameraIndex:
         self.lookups = Lookups(finder)
         self.comparison = Comparison(self.lookups)
         self._marks = Marks(self.lookups, base, is_plausible)
-        self._waiting: dict[str, None] = {}
         self._is_new = True
         # When the last comparison began that checked every file, stored over restarts; and whether
         # every file must be checked, whatever is stored.
         self._compared_us, self.must_check_all = 0, False
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
-        self._compare_at, self._compare_all_at, self._check_writing_at = 0.0, 0.0, 0.0
 
     @property
     def found_by(self) -> tuple[str, str | None]:
@@ -107,7 +95,7 @@ class CameraIndex:
                     is_done = self.compare(STEP_SECONDS)
                     if is_done:
                         self._marks.follow()
-                        self._bring_back_left()
+                        self.lookups.bring_back_left()
             except safe_open.FolderNotFound:
                 with _own_connection(), self._looking:
                     self._marks.follow(has_folder=False)
@@ -140,11 +128,11 @@ class CameraIndex:
         elif reason == NOT_YET:
             return  # the monitor is about to read it
         if reason is not None:
-            self._compare_if_due(is_asked)
+            self.comparison.begin_if_due(is_asked)
         if not self.comparison.is_busy and self._is_long_ago(now_us()):
             self.comparison.begin(is_full=True)
         self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
-        self._compare_waiting()
+        self.lookups.compare_waiting()
 
     def compare(self, seconds: float) -> bool:
         """Continue a comparison for ``seconds``, inside `opened`; return whether it is done."""
@@ -161,17 +149,6 @@ class CameraIndex:
     def _is_long_ago(self, at_us: int) -> bool:
         """Whether every file is to be checked again; also where the clock was set back by much."""
         return abs(at_us - self._compared_us) >= LOOK_AGAIN_SECONDS * 10**6
-
-    def _bring_back_left(self) -> None:
-        folders, self.lookups.left_hidden = self.lookups.left_hidden, {}
-        for path in folders:
-            folder = self.lookups.reach(path)
-            if folder is not None:
-                try:
-                    if not bring_back_left(folder):
-                        self.lookups.left_hidden[path] = None
-                finally:
-                    os.close(folder)
 
     @contextmanager
     def state(self) -> Iterator[tuple[Row, Corrections]]:
@@ -218,7 +195,7 @@ class CameraIndex:
         folders, lookups.changed_folders = lookups.changed_folders, {}
         facts = {path: lookups.facts_of(path) for path in folders}
         self.catch_up(is_asked=True)
-        if self.comparison.is_busy or self._waiting:
+        if self.comparison.is_busy or lookups.waiting:
             lookups.changed_folders |= folders
             return
         for path, known in facts.items():
@@ -231,9 +208,7 @@ class CameraIndex:
         lookups.has_marks = KeptPicture.find(camera_id=lookups.finder.camera_id) is not None
         row = self.row()
         if self._is_new or lookups.number not in (0, row["id"]):
-            estimate = (row["pictures"] + row["clips"]) * FILE_SECONDS
-            self.comparison.seconds = {True: estimate, False: 0.0}
-            self._compare_all_at = time.monotonic() + estimate * POLL_SHARE
+            self.comparison.estimate(row["pictures"] + row["clips"])
             lookups.number = row["id"]
             lookups.overlay.clear(row["version"])
             self._compared_us = 0 if self.must_check_all else row["compared_us"]
@@ -249,52 +224,21 @@ class CameraIndex:
         if is_same or lookups.number not in (0, row["id"]):
             return
         lookups.number = row["id"]
+        changes = overlay.all_changes().items()
         overlay.rebase(
-            row["version"],
-            {
-                folder: lookups.stored(folder, changes)
-                for folder, changes in overlay.all_changes().items()
-            },
+            row["version"], {path: lookups.stored(path, each) for path, each in changes}
         )
-
-    def _compare_if_due(self, is_asked: bool) -> None:
-        """Compare a polled folder if that is due; the longer it takes, the less often."""
-        now, seconds = time.monotonic(), self.comparison.seconds
-        if self.comparison.is_busy:
-            return
-        if now >= self._compare_all_at or (is_asked and seconds[True] < SHORT_SECONDS):
-            self.comparison.begin(is_full=True)
-            self._compare_all_at = now + max(POLL_SECONDS, seconds[True] * POLL_SHARE)
-        elif now >= self._compare_at:
-            self.comparison.begin(is_full=False)
-            self._compare_at = now + max(POLL_SECONDS, seconds[False] * POLL_SHARE)
 
     def _note(self, changes: Changes) -> None:
         """Queue the changed files for a check, and the changed folders for a comparison."""
-        lookups, now = self.lookups, time.monotonic()
-        over = lookups.being_written - changes.being_written
-        if lookups.being_written and now >= self._check_writing_at:
-            self._check_writing_at = now + WRITING_SECONDS
-            over |= lookups.being_written
-        lookups.being_written = changes.being_written
-        self._waiting |= dict.fromkeys(over) | changes.files
-        key = folder_key(lookups.opened.folder)
+        self.lookups.note(changes)
+        key = folder_key(self.lookups.opened.folder)
         if (changes.lost or key != self._key) and not self._is_new:
             self.comparison.begin(is_full=True)
         self._key = key
         self._is_new = False
         for folder in changes.folders:
             self.comparison.add(folder)
-
-    def _compare_waiting(self) -> None:
-        by_folder: dict[str, list[str]] = {}
-        for path in list(self._waiting)[:MOST_LOOKED_AT]:
-            del self._waiting[path]
-            folder, _, name = path.rpartition("/")
-            by_folder.setdefault(folder, []).append(name)
-        for folder, names in by_folder.items():
-            self.lookups.note_changed(folder)
-            self.lookups.compare_files(folder, names)
 
 
 @contextmanager

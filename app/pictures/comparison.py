@@ -20,6 +20,11 @@ from .overlay import FolderFacts
 # The most names of one folder that are kept in memory; with more, each row is checked again.
 MOST_NAMES = 20_000
 FOLDERS_AT_ONCE = 50
+# How often polled folders are compared, in seconds, and for which share of the time at most.
+POLL_SECONDS, POLL_SHARE = 0.9, 50
+# A polled folder whose comparison takes less than `SHORT_SECONDS` is compared before each
+# response. Until that is measured, it is estimated with `FILE_SECONDS` for each file.
+SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
 
 
 def now_us() -> int:
@@ -40,6 +45,8 @@ class Comparison:
         self._parts: list[Iterator[None]] = []
         self._is_full, self._took = False, 0.0
         self.seconds = {True: 0.0, False: 0.0}
+        # When a polled folder is compared again, by the monotonic clock: fully, or its changes.
+        self._due_at = {True: 0.0, False: 0.0}
         self.files, self.compared_us, self._began_us = 0, 0, 0
 
     @property
@@ -52,6 +59,24 @@ class Comparison:
         self._is_full = is_full or (self.is_busy and self._is_full)
         self._took, self._parts = 0.0, [self._compare("", self._is_full)]
         self.compared_us, self._began_us = 0, now_us()
+
+    def begin_if_due(self, is_asked: bool) -> None:
+        """Begin to compare a polled folder if that is due; the longer it takes, the less often.
+
+        ``is_asked``: by a request.
+        """
+        if self.is_busy:
+            return
+        now = time.monotonic()
+        is_full = now >= self._due_at[True] or (is_asked and self.seconds[True] < SHORT_SECONDS)
+        if is_full or now >= self._due_at[False]:
+            self.begin(is_full)
+            self._due_at[is_full] = now + max(POLL_SECONDS, self.seconds[is_full] * POLL_SHARE)
+
+    def estimate(self, files: int) -> None:
+        """Estimate how long a full comparison of so many files takes, until that is measured."""
+        self.seconds = {True: files * FILE_SECONDS, False: 0.0}
+        self._due_at[True] = time.monotonic() + self.seconds[True] * POLL_SHARE
 
     def add(self, folder: str) -> None:
         """Compare everything below a folder that was added, moved or removed."""

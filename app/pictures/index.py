@@ -6,15 +6,11 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from flask import Flask
 
-from ..db import mark_followed, writer
+from ..db import mark_followed
 from ..models import Camera, CameraSettings, Row
-from ..models.picture_folders import PictureCamera, PictureFolder
-from ..models.pictures import Picture
-from ..models.uploads import PictureHour
 from ..services import database_number
 from ..services.clock_guard import ClockGuard
 from ..services.monitor import Monitor
@@ -23,7 +19,8 @@ from ..storage.folders import Folders
 from ..storage.mount_threads import FolderBusy, MountThreads, Task
 from .camera_index import CameraIndex
 from .files import Finder
-from .overlay import Batch, FolderFacts, add_to_hours, add_to_totals, is_same
+from .overlay import Batch
+from .writing import delete_detached, write
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +140,7 @@ class PictureIndex:
         while busy and time.monotonic() < until:
             busy = [each for each in busy if self._is_left(*each)]
             self._flush_if_due()
-        self._delete_detached()
+        delete_detached(ROWS_AT_ONCE)
 
     def flush(self) -> None:
         """Write the changes that wait, about `ROWS_AT_ONCE`, and those of the monitor."""
@@ -224,12 +221,13 @@ class PictureIndex:
                 self._monitor.flush(lambda: None)
 
     def _batches(self) -> list[tuple[CameraIndex, Batch]]:
-        """What a flush writes."""
+        """What a flush writes; without the facts of folders on storage that may hang."""
         batches, most = [], ROWS_AT_ONCE
         for index in list(self._cameras.values()):
             if len(index.lookups.overlay) and most > 0:
-                with suppress(*UNREADABLE):
-                    self._prepare(index)
+                if self._folders.threads.find(self.base, index.found_by[0]) is None:
+                    with suppress(*UNREADABLE), index.opened():
+                        index.prepare_flush()
                 batches.append((index, index.lookups.overlay.batch(most)))
                 most -= sum(map(len, batches[-1][1].changes.values()))
         return batches
@@ -271,64 +269,3 @@ class PictureIndex:
             asked[1].future.result()
         self._tasks[camera["id"]] = threads, threads.begin(index.follow_in_steps)
         return True
-
-    def _prepare(self, index: CameraIndex) -> None:
-        """Prepare the writing; on storage that may hang without the facts of folders."""
-        if self._folders.threads.find(self.base, index.found_by[0]) is None:
-            with index.opened():
-                index.prepare_flush()
-
-    def _delete_detached(self) -> None:
-        """Delete some rows of cameras that were deleted, or have another folder or pattern now."""
-        for number in PictureCamera.detached()[:1]:
-            writer.run(partial(_delete_some, number), alone=True)
-
-
-def write(index: CameraIndex, batch: Batch) -> Row | None:
-    """Write the changes, and then the facts of folders; return the camera's row before that.
-
-    Returns None, and writes nothing, if the table now belongs to another index. Where its rows
-    have changed since the batch was taken, those of the same files stay.
-    """
-    known, row = index.lookups.number, index.row()
-    if not known and not row["id"]:
-        row = PictureCamera.begin(index.lookups.finder.camera_id, *index.found_by)
-    if known not in (0, row["id"]):
-        return None
-    number = row["id"]
-    totals: Row = {}
-    hours: dict[int, int] = {}
-    for folder, changes in batch.changes.items():
-        folder_id = _folder_id(number, folder)
-        rows = {name: change.now for name, change in changes.items() if change.now is not None}
-        for stored in Picture.in_folder(folder_id, changes):
-            add_to_totals(totals, stored, -1)
-            add_to_hours(hours, stored, -1)
-            if row["version"] != batch.version and is_same(stored, rows.get(stored.name)):
-                rows[stored.name] = stored
-        for now in rows.values():
-            add_to_totals(totals, now, 1)
-            add_to_hours(hours, now, 1)
-        Picture.remove_named(folder_id, changes.keys() - rows.keys())
-        Picture.put(number, folder_id, [*rows.values()])
-    for folder, facts in batch.folders.items():
-        if facts is None and not Picture.names_in(number, folder, "", 1):
-            PictureFolder.remove(_folder_id(number, folder))
-        else:  # one that is gone but has rows has come back
-            PictureFolder.change(_folder_id(number, folder), (facts or FolderFacts())._asdict())
-    PictureCamera.add(number, totals)
-    PictureHour.add(number, {hour: size for hour, size in hours.items() if size})
-    if batch.compared_us:
-        PictureCamera.change(number, {"compared_us": batch.compared_us})
-    return row
-
-
-def _folder_id(number: int, path: str) -> int:
-    known = PictureFolder.at(number, path)
-    return int(known["id"]) if known else PictureFolder.begin(number, path)
-
-
-def _delete_some(number: int) -> None:
-    if not Picture.remove_some(number, ROWS_AT_ONCE):
-        PictureHour.remove_all(number)
-        PictureCamera.remove(number)

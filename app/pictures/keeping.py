@@ -16,9 +16,10 @@ from ..storage.names import as_text, reading
 from ..storage.removal import remove_empty, removing
 from .camera_index import CameraIndex
 from .files import facts_of, id_of
-from .index import PictureIndex, write
+from .index import PictureIndex
 from .overlay import Batch, Change
 from .reading import find, reached
+from .writing import write
 
 
 class PictureKept(Exception):

@@ -1,13 +1,16 @@
 """Which row does a file have in the index, and which one should it have?"""
 
 import os
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..models import KeptPicture, Row
 from ..models.pictures import IndexedPicture, Picture
 from ..storage import safe_open
+from ..storage.changes import Changes
 from ..storage.folder_tree import STALLED_SECONDS
+from ..storage.removal import bring_back_left
 from ..storage.storage_clock import StorageClock
 from .files import Finder, described, facts_of, is_listed
 from .overlay import Change, FolderFacts, Overlay
@@ -17,6 +20,10 @@ from .overlay import Change, FolderFacts, Overlay
 CERTAIN_NS = 2 * 10**9
 # How many folders are kept as changed, or as folders with files that are overwritten in place.
 MOST_FOLDERS = 10_000
+# How many changed files are checked before a response; the background job checks the rest.
+MOST_CHECKED = 1000
+# How often files that are open for writing are checked again, in seconds.
+WRITING_SECONDS = 60
 
 
 class Opened(NamedTuple):
@@ -34,7 +41,8 @@ class Lookups:
     folder.
 
     ``number``: the camera's number in the table, 0 while it has none; ``being_written``: the files
-    that are known to be open for writing; ``changed_folders``: those whose facts are not stored;
+    that are known to be open for writing; ``waiting``: the paths of changed files that are not
+    checked yet; ``changed_folders``: those whose facts are not stored;
     ``rewritten``: those with files that are overwritten in place.
     """
 
@@ -43,6 +51,8 @@ class Lookups:
         self.number = 0
         self.opened = Opened(-1, None, False)  # type: ignore[arg-type] # before the first use
         self.being_written: frozenset[str] = frozenset()
+        self._check_writing_at = 0.0
+        self.waiting: dict[str, None] = {}
         self.changed_folders: dict[str, None] = {}
         self.rewritten: set[str] = set()
         # Whether any picture of the camera is kept.
@@ -51,6 +61,38 @@ class Lookups:
         self.left_hidden: dict[str, None] = {}
         # Where the files of marks were found that have another path or inode, by the marks' ids.
         self.moved: dict[int, Row] = {}
+
+    def note(self, changes: Changes) -> None:
+        """Queue the changed files for a check, and those that are no longer being written."""
+        over, now = self.being_written - changes.being_written, time.monotonic()
+        if self.being_written and now >= self._check_writing_at:
+            self._check_writing_at = now + WRITING_SECONDS
+            over |= self.being_written
+        self.being_written = changes.being_written
+        self.waiting |= dict.fromkeys(over) | changes.files
+
+    def compare_waiting(self) -> None:
+        """Check the changed files that wait, at most `MOST_CHECKED`."""
+        by_folder: dict[str, list[str]] = {}
+        for path in list(self.waiting)[:MOST_CHECKED]:
+            del self.waiting[path]
+            folder, _, name = path.rpartition("/")
+            by_folder.setdefault(folder, []).append(name)
+        for folder, names in by_folder.items():
+            self.note_changed(folder)
+            self.compare_files(folder, names)
+
+    def bring_back_left(self) -> None:
+        """Bring back the files that a crash left hidden, unless their folder is locked."""
+        folders, self.left_hidden = self.left_hidden, {}
+        for path in folders:
+            folder = self.reach(path)
+            if folder is not None:
+                try:
+                    if not bring_back_left(folder):
+                        self.left_hidden[path] = None
+                finally:
+                    os.close(folder)
 
     def compare_files(self, folder: str, names: Iterable[str]) -> None:
         """Compare files in a folder with the index, and add their changes to the overlay."""
