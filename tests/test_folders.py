@@ -77,10 +77,10 @@ def test_a_folder_that_cannot_be_watched_is_tried_again_later(root, monkeypatch)
 def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch):
     reading, go_on, files = threading.Event(), threading.Event(), watched_tree.files
 
-    def slow(*args):
+    def slow(*args, **options):
         reading.set()
         assert go_on.wait(10)
-        yield from files(*args)
+        yield from files(*args, **options)
 
     put(root.path / "a.jpg", b"x")
     put(tmp_path / "other" / "b.jpg", b"x")
@@ -146,9 +146,9 @@ def test_the_reason_is_reported_while_a_folder_is_read_anew(root, monkeypatch):
     reasons, files = [], watched_tree.files
     overflow(root.path)
 
-    def note_reason(*args):
+    def note_reason(*args, **options):
         reasons.append(root.known.polling())
-        return files(*args)
+        return files(*args, **options)
 
     monkeypatch.setattr(watched_tree, "files", note_reason)
     assert root.query().polling is None

@@ -181,8 +181,8 @@ def test_a_folder_that_moves_while_it_is_read_counts_once(root, monkeypatch):
     put(root.path / "new" / "b.jpg", b"x", age=60)
     files, moved = watched_tree.files, []
 
-    def move_meanwhile(*args):
-        for found in files(*args):
+    def move_meanwhile(*args, **options):
+        for found in files(*args, **options):
             yield found
             if found[1] == "a.jpg" and not moved:
                 moved.append((root.path / "day").rename(root.path / "new" / "day"))
