@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.db import database
-from app.models import AuditEntry, Camera, Detection, Event, NotFound, events
+from app.models import AuditEntry, Camera, Detection, Event, NotFound, children
 from app.services import audit
 from app.services import cameras as camera_service
 from app.services.audit import Caller
@@ -61,7 +61,7 @@ def test_an_update_without_a_difference_writes_nothing(fields):
 
 
 def test_deleting_a_camera_counts_its_rows_and_reports_progress(monkeypatch):
-    monkeypatch.setattr(events, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(children, "ROWS_AT_ONCE", 4)
     one, other = add_camera("One"), add_camera("Other")
     add_many(one, detections=7, events=3)
     add_many(other, detections=5, events=2)

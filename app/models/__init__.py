@@ -15,6 +15,7 @@ from .cameras import (
     CameraSettings,
     Progress,
 )
+from .children import child_counts, delete_children
 from .deliveries import (
     DELIVERED,
     DELIVERIES,
@@ -31,10 +32,8 @@ from .events import (
     RISK_LEVELS,
     Detection,
     Event,
-    child_counts,
     confidence_bucket,
     decode_types,
-    delete_children,
     encode_types,
 )
 from .keyset import BadCursor, KeysetQuery

@@ -16,7 +16,7 @@ from ..db.base import (
     generated,
     indexed_by,
 )
-from .cameras import Camera, Progress
+from .cameras import Camera
 
 RISK_LEVELS = ("low", "medium", "high", "critical")
 RISK_LEVEL = (
@@ -25,9 +25,10 @@ RISK_LEVEL = (
 )
 # Twentieths of the confidence: 0 is from 0 to below 0.05, 20 is 1 itself.
 CONFIDENCE_BUCKETS = range(21)
+# The columns of an index in which each bucket has the order of the list.
+BY_CONFIDENCE = ("confidence_bucket", "detected_at", "id", "confidence")
 # Before and after every name in `Event.object_types`; no name contains it (`schemas.common`).
 SEPARATOR = "\n"
-ROWS_AT_ONCE = 100_000
 # An event without an end counts as ended so many seconds after its start.
 OPEN_SECONDS = 3600
 # The columns of an event that only filters and retention use.
@@ -161,16 +162,10 @@ class Detection(BaseModel):
         indexes = (
             (("camera", "external_id"), True),
             (("detected_at", "id"), False),
-            (("confidence_bucket", "detected_at", "id", "confidence"), False),
-            (("camera", "confidence_bucket", "detected_at", "id", "confidence"), False),
-            (("object_type", "confidence_bucket", "detected_at", "id", "confidence"), False),
-            (
-                (
-                    *("camera", "object_type", "confidence_bucket"),
-                    *("detected_at", "id", "confidence"),
-                ),
-                False,
-            ),
+            (BY_CONFIDENCE, False),
+            (("camera", *BY_CONFIDENCE), False),
+            (("object_type", *BY_CONFIDENCE), False),
+            (("camera", "object_type", *BY_CONFIDENCE), False),
         )
 
     @classmethod
@@ -209,29 +204,6 @@ Detection.add_index(
     *(Detection.event, Detection.detected_at, Detection.id, Detection.object_type),
     where=SQL("event_id IS NOT NULL"),
 )
-# The tables whose rows are deleted with a camera. Detections come first: otherwise the deletion of
-# an event would look up and update each detection that it claims.
-CHILDREN: dict[str, type[BaseModel]] = {"detections": Detection, "events": Event}
-
-
-def child_counts(camera_id: str) -> Row:
-    return {
-        name: int(_count_children(model).scalar(camera_id=camera_id))
-        for name, model in CHILDREN.items()
-    }
-
-
-def delete_children(camera_id: str, progress: Progress) -> Row:
-    """Delete the camera's detections and events, `ROWS_AT_ONCE` at a time; return the numbers."""
-    return {name: _delete_all(model, camera_id, progress) for name, model in CHILDREN.items()}
-
-
-def _delete_all(model: type[BaseModel], camera_id: str, progress: Progress) -> int:
-    total = 0
-    while deleted := _delete_children(model).change(camera_id=camera_id, limit=ROWS_AT_ONCE):
-        total += deleted
-        progress(deleted)
-    return total
 
 
 @compiled
@@ -276,14 +248,3 @@ def _select_known(names: int) -> Any:
     of_camera = Detection.camera == Parameter("camera_id")
     query = Detection.select(Detection.external_id, Detection.id)
     return query.where(of_camera, Detection.external_id.in_(asked))
-
-
-@compiled
-def _count_children(model: type[Any]) -> Any:
-    return model.select(fn.COUNT(SQL("*"))).where(model.camera == Parameter("camera_id"))
-
-
-@compiled
-def _delete_children(model: type[Any]) -> Any:
-    some = model.select(model.id).where(model.camera == Parameter("camera_id"))
-    return model.delete().where(model.id.in_(some.limit(Parameter("limit"))))
