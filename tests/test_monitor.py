@@ -10,7 +10,7 @@ import pytest
 from app import clock
 from app.db import database, writer
 from app.models import AUDIT, Camera, NotFound
-from app.services import camera_status, monitor
+from app.services import camera_status, folder_observer, monitor
 from app.services import cameras as camera_service
 from app.services.audit import Caller
 from app.services.camera_status import SILENCE, Decision, pending_updates
@@ -587,7 +587,7 @@ def test_a_folder_whose_storage_does_not_answer_for_a_minute_is_lost(
         patched.setattr(safe_open, "open_folder", fail)
         watch.tick()
         assert Camera.one(camera["id"])["status"] == "online"
-        patched.setattr(monitor, "UNANSWERED_SECONDS", 0)
+        patched.setattr(folder_observer, "UNANSWERED_SECONDS", 0)
         watch.tick()
         assert Camera.one(camera["id"])["status"] == "error"
     put(base / "front" / "b.jpg", picture())

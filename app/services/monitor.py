@@ -3,10 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TypeVar
 
 from flask import Flask
@@ -14,14 +12,10 @@ from flask import Flask
 from .. import clock
 from ..db import acquire_leader_lock
 from ..models import Camera, CameraEvidence, Row
-from ..storage import safe_open
-from ..storage.folder_entry import FolderKey, FolderState, folder_key
 from ..storage.folders import Folders
-from ..storage.mount_threads import MountThreads, Task
-from ..storage.storage_clock import TRUSTED
-from ..storage.versions import CheckedFile, Search
 from . import occurrences
-from .camera_status import Decision, Evidence, Observation, decide, pending_updates
+from .camera_status import Decision, Evidence, decide, pending_updates
+from .folder_observer import CameraState, FolderObserver
 from .health import Pulse
 from .settings import EffectiveSettings, Settings
 
@@ -31,35 +25,8 @@ T = TypeVar("T")
 TICK_SECONDS = 1.0
 # The same while somebody wants to be told of the first upload after a pause within a second.
 FAST_TICK_SECONDS = 0.25
-# A folder that must be walked is checked in every tick too, so that an upload shows within two
-# seconds, but walks take at most a fiftieth of the time.
-POLL_SECONDS, POLL_SHARE = 0.9, 50
-# A folder counts as unreadable once its storage has not answered for this long, in seconds.
-UNANSWERED_SECONDS = 60
 # After each `PAUSE_CAMERAS` the loop sleeps, so that requests come first.
 PAUSE_CAMERAS, PAUSE_SECONDS = 16, 0.0005
-
-
-@dataclass(slots=True)
-class CameraState:
-    """What the loop keeps of a camera from one tick to the next.
-
-    ``lost_at``: since when the folder cannot be read, by the monotonic clock, None while it can;
-    ``seen_before``: when the stored last_seen_at was first found to lie in the future, None while
-    it does not; the camera was last seen at this time or earlier; ``next_check``: when to check
-    the folder again, by the monotonic clock; ``key``: the folder that was read last; ``asked``:
-    the threads that read it, and their task, where it lies on storage that may hang;
-    ``failing_since``: when storage began to report that it does not answer.
-    """
-
-    folder_path: str
-    file_pattern: str | None
-    lost_at: float | None = None
-    next_check: float = 0.0
-    seen_before: str | None = None
-    key: FolderKey | None = None
-    asked: tuple[MountThreads, Task[Observation]] | None = None
-    failing_since: float | None = None
 
 
 def init_app(app: Flask) -> None:
@@ -79,7 +46,7 @@ class Monitor:
     def __init__(
         self, base: str, folders: Folders, settings: Settings, flush_seconds: float
     ) -> None:
-        self._base, self._folders = base, folders
+        self._folders, self._observer = folders, FolderObserver(base, folders)
         self._settings, self._flush_seconds = settings, flush_seconds
         self._states: dict[str, CameraState] = {}
         self._failing: set[str] = set()
@@ -133,7 +100,7 @@ class Monitor:
         overwritten = self._folders.drain()
         for state in list(self._states.values()):
             if state.key in overwritten:
-                self._read(state)
+                self._observer.read(state)
 
     def may_flush(self) -> bool:
         """Whether NVR_LAST_SEEN_FLUSH_SECONDS have passed since the last `flush`."""
@@ -190,7 +157,7 @@ class Monitor:
         self, camera: Row, evidence: Evidence, settings: EffectiveSettings, now: datetime
     ) -> None:
         state = self._state_of(camera, settings.file_pattern)
-        seen = self._look(state)
+        seen = self._observer.observe(state)
         if seen is None:
             return
         camera = camera | {"last_seen_at": _last_seen(camera, state, now)}
@@ -217,70 +184,6 @@ class Monitor:
         if state is None or (state.folder_path, state.file_pattern) != observed:
             state = self._states[camera["id"]] = CameraState(*observed)
         return state
-
-    def _look(self, state: CameraState) -> Observation | None:
-        """What was found in the folder; None if no check is due or no result is there yet.
-
-        Storage that may hang is read by threads of its own, and their result used in a later tick.
-        Without a result for a minute, the folder counts as unreadable.
-        """
-        threads = self._folders.threads.find(self._base, state.folder_path)
-        task = state.asked[1] if state.asked and state.asked[0] is threads else None
-        if threads and task and not task.future.done():
-            return _unanswered(threads.silence(task))
-        state.asked, is_due = None, time.monotonic() >= state.next_check
-        if threads and is_due:
-            state.asked = threads, threads.begin(partial(self._read, state))
-        try:
-            if task:
-                return task.future.result()
-            return self._read(state) if is_due and not threads else None
-        except safe_open.StorageNotAnswering:
-            state.failing_since = state.failing_since or time.monotonic()
-            return _unanswered(time.monotonic() - state.failing_since)
-
-    def _read(self, state: CameraState) -> Observation:
-        """Whether the folder can be read, and when its newest upload was completed."""
-        began = time.monotonic()
-        try:
-            folder = safe_open.open_folder(self._base, state.folder_path)
-            try:
-                state.key = folder_key(folder, state.file_pattern)
-                found = self._folders.query(folder, clock.now(), state.file_pattern)
-                search = Search(self._folders.versions, folder, state.key, found.clock)
-                search.newest_whole(found.newest)
-                uploaded_at = _newest_upload(found, search.checked)
-            finally:
-                os.close(folder)
-        except (safe_open.OutsideBase, safe_open.FolderNotFound):
-            state.key, state.failing_since = None, None
-            state.lost_at = state.lost_at or began
-            return Observation(None, False, began - state.lost_at)
-        took, state.lost_at, state.failing_since = time.monotonic() - began, None, None
-        state.next_check = began + max(POLL_SECONDS, took * POLL_SHARE) if found.polling else 0.0
-        return Observation(uploaded_at)
-
-
-def _unanswered(seconds: float) -> Observation | None:
-    """What is found after storage has not answered for this long."""
-    return Observation(None, False, seconds) if seconds >= UNANSWERED_SECONDS else None
-
-
-def _newest_upload(state: FolderState, checked: Iterable[CheckedFile]) -> str | None:
-    """When the newest upload was completed: when that was seen, or else the time of its file.
-
-    By the box's clock, and never later than now. Times that are not trusted are ignored, and so
-    are those of files that are still being uploaded.
-    """
-    until = state.clock.box_ns
-    pictures = (candidate for candidate, check, _ in checked if not check.is_being_written)
-    newest = (
-        next((each.time_ns for each in files if each.idle and each.rank == TRUSTED), 0)
-        for files in (pictures, state.clips)
-    )
-    seen_ns = state.upload.seen_ns if state.upload and state.upload.seen_ns <= until else 0
-    completed_ns = max(min(max(newest) - state.clock.ahead_ns, until), seen_ns)
-    return clock.rfc3339(clock.from_ns(completed_ns)) if completed_ns > 0 else None
 
 
 def _last_seen(camera: Row, state: CameraState, now: datetime) -> str | None:
