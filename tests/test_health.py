@@ -4,13 +4,13 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app import create_app, db
 from app.db import files, migrations
 from app.services import health
-from app.services.clock_guard import ClockGuard
 from app.services.health import DEGRADED, HEALTHY, UNHEALTHY, Pulse, ServerPulse
 from app.storage.filesystems import Mount
 from app.storage.folders import Folders
@@ -30,13 +30,20 @@ def test_a_database_that_can_be_written_is_healthy(app):
     assert health.check_database() == (HEALTHY, "The database can be written.")
 
 
-def test_the_checks_write_nothing_to_the_disk(app, path):
+@pytest.fixture
+def seen(app, client, monkeypatch):
+    """Returns the response of a service whose monitor works."""
+    monkeypatch.setattr(app.extensions["monitor"], "pulse", lambda: WELL)
+    return lambda: client.get("/api/system/health").get_json()
+
+
+def test_the_checks_write_nothing_to_the_disk(seen, path):
     health.check_database()
     files = [path, Path(f"{path}-wal")]
     before = [(file.stat().st_mtime_ns, file.stat().st_size) for file in files]
     changes = effort.changes()
     for _ in range(3):
-        health.check_all(app.config["NVR_FOSCAM_BASE_PATH"], Folders(1), WELL, ClockGuard())
+        seen()
     assert [(file.stat().st_mtime_ns, file.stat().st_size) for file in files] == before
     assert effort.changes() == changes
 
@@ -159,15 +166,16 @@ def test_free_space_is_unknown_without_the_base_path(base):
         ((HEALTHY, UNHEALTHY, HEALTHY), UNHEALTHY),
     ],
 )
-def test_the_overall_status_is_the_worst_of_the_checks(app, monkeypatch, statuses, worst):
+def test_the_overall_status_is_the_worst_of_the_checks(seen, monkeypatch, statuses, worst):
     parts = ("database", "base_path", "storage")
     for part, status in zip(parts, statuses, strict=True):
         check = health.Check(status, "why")
         monkeypatch.setattr(health, f"check_{part}", lambda *_, check=check: check)
-    seen = health.check_all("/base", Folders(1), WELL, ClockGuard())
-    assert seen["status"] == worst
-    assert list(seen["checks"]) == [*parts, "storage_answering", "watcher", "clock"]
-    assert seen["checks"]["storage"] == {"status": statuses[2], "message": "why"}
+    body = seen()
+    others = ["storage_answering", "watcher", "clock", "deliveries", "retention"]
+    assert body["status"] == worst
+    assert list(body["checks"]) == [*parts, *others]
+    assert body["checks"]["storage"] == {"status": statuses[2], "message": "why"}
 
 
 def test_storage_that_does_not_answer_is_degraded_and_named():
@@ -177,14 +185,15 @@ def test_storage_that_does_not_answer_is_degraded_and_named():
     assert "does not answer: /export/nas, /export/usb." in check.message
 
 
-def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app, monkeypatch):
-    loop, folders = ServerPulse(answers=False), Folders(1)
+def test_a_loop_that_fails_and_storage_that_hangs_show_in_health(app, seen, monkeypatch):
+    loop = SimpleNamespace(pulse=lambda: ServerPulse(answers=False))
+    monkeypatch.setitem(app.extensions, "event_loop", loop)
     nas = Mount(2, 1, "/export/nas", "nfs4")
-    monkeypatch.setattr(folders.threads, "not_answering", lambda: [nas])
-    seen = health.check_all("/base", folders, WELL, ClockGuard(), loop)["checks"]
-    assert "no worker thread answers" in seen["watcher"]["message"]
-    assert seen["watcher"]["status"] == seen["storage_answering"]["status"] == DEGRADED
-    assert "/export/nas (nfs4)" in seen["storage_answering"]["message"]
+    monkeypatch.setattr(app.extensions["folders"].threads, "not_answering", lambda: [nas])
+    checks = seen()["checks"]
+    assert "no worker thread answers" in checks["watcher"]["message"]
+    assert checks["watcher"]["status"] == checks["storage_answering"]["status"] == DEGRADED
+    assert "/export/nas (nfs4)" in checks["storage_answering"]["message"]
 
 
 def test_folders_that_are_not_watched_are_degraded_with_the_reasons(monkeypatch):

@@ -1,7 +1,6 @@
 """The box: its health, its row counts, its storage, its audit log and all settings."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
@@ -62,15 +61,27 @@ def get_health() -> tuple[Row, int]:
 
 
 def _check_all() -> Row:
-    pulse = current_app.extensions["monitor"].pulse()
-    loop = current_app.extensions.get("event_loop")  # only `server` has one
+    """All checks, and the worst of their statuses."""
+    extensions, base, threads = current_app.extensions, base_path(), folders().threads
+    loop = extensions.get("event_loop")  # only `server` has one
     server = loop.pulse() if loop else health.OTHER_SERVER
-    guard, room = current_app.extensions["clock_guard"], partial(find_room, current_app)
-    others: dict[str, Callable[[], health.Check]] = {
-        "deliveries": check_deliveries,
-        "retention": partial(pruning.check, current_app),
+    mounts = [f"{mount.point} ({mount.kind})" for mount in threads.not_answering()]
+    checks = {
+        "database": health.check_database(),
+        "base_path": health.check_base_path(base, threads),
+        "storage": health.check_storage(base, threads, partial(find_room, current_app)),
+        "storage_answering": health.check_storage_answering(mounts),
+        "watcher": health.combine(
+            health.check_server(server),
+            health.check_watcher(folders()),
+            health.check_monitor(extensions["monitor"].pulse()),
+        ),
+        "clock": health.check_clock(extensions["clock_guard"]),
+        "deliveries": check_deliveries(),
+        "retention": pruning.check(current_app),
     }
-    return health.check_all(base_path(), folders(), pulse, guard, server, room, **others)
+    shown = {name: check._asdict() for name, check in checks.items()}
+    return {"status": health.worst(*checks.values()), "checks": shown}
 
 
 @blp.get("/api/system/stats")

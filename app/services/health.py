@@ -8,7 +8,7 @@ import peewee
 
 from .. import db, unit
 from ..layout import START
-from ..models import Row, Secret
+from ..models import Secret
 from ..storage import safe_open
 from ..storage.folders import Folders
 from ..storage.mount_threads import StorageThreads
@@ -75,36 +75,6 @@ class ServerPulse(NamedTuple):
 
 # For any other WSGI server, whose state is unknown.
 OTHER_SERVER = ServerPulse()
-
-
-def check_all(
-    base: str,
-    folders: Folders,
-    pulse: Pulse,
-    guard: ClockGuard,
-    server_pulse: ServerPulse = OTHER_SERVER,
-    find_room: Callable[[], Room] = Room,
-    **others: Callable[[], Check],
-) -> Row:
-    """All checks, those of ``others`` last, and the worst of their statuses."""
-    threads = folders.threads
-    checks = {
-        "database": check_database(),
-        "base_path": check_base_path(base, threads),
-        "storage": check_storage(base, threads, find_room),
-        "storage_answering": check_storage_answering(
-            [f"{mount.point} ({mount.kind})" for mount in threads.not_answering()]
-        ),
-        "watcher": combine(
-            check_server(server_pulse), check_watcher(folders), check_monitor(pulse)
-        ),
-        "clock": check_clock(guard),
-        **{name: check() for name, check in others.items()},
-    }
-    return {
-        "status": worst(*checks.values()),
-        "checks": {name: check._asdict() for name, check in checks.items()},
-    }
 
 
 def check_database() -> Check:
