@@ -41,19 +41,9 @@ NAMES = (
     *("api.js", "element.js", "lookout.js", "part.js", "state.js", "tile.js", "wall.js"),
     *("silence.js", "sizes.js"),
     *("boxes.js", "camera.js", "columns.js", "facts.js", "forms.js", "events.js"),
-    *("dialog.js", "limits.js", "retention.js", "storage.js", "notifications.js"),
-    "rules.js",
-    *(
-        "address.js",
-        "around.js",
-        "day.js",
-        "follow.js",
-        "moments.js",
-        "pages.js",
-        "steps.js",
-        "strip.js",
-    ),
-    *("thumb.js", "viewer.js", "zone.js"),
+    *("dialog.js", "limits.js", "retention.js", "storage.js", "notifications.js", "rules.js"),
+    *("address.js", "around.js", "day.js", "follow.js", "moments.js", "pages.js", "steps.js"),
+    *("strip.js", "thumb.js", "viewer.js", "zone.js"),
 )
 DIGEST_CHARACTERS = 16
 MOST_COLUMNS = 12

@@ -112,15 +112,19 @@ def picture_response(
     headers["X-Snapshot-Age"] = str(max(0, int(picture.age(now))))
     if picture.data is None:
         return Response(status=304, headers=headers)
-    data = picture.data
+    return _body_response(picture.data, picture.content_type, headers)
+
+
+def _body_response(data: bytes, content_type: str, headers: dict[str, str]) -> Response:
+    """200 with the data, or 206 with the range that is asked for."""
     wanted = requested_range(len(data), headers)
     if wanted is None:
-        return Response(data, headers=headers, mimetype=picture.content_type)
+        return Response(data, headers=headers, mimetype=content_type)
     selected = wanted.range_for_length(len(data))
     if selected is None:
         raise RequestedRangeNotSatisfiable(len(data))
     headers["Content-Range"] = str(wanted.make_content_range(len(data)))
-    return Response(data[slice(*selected)], 206, headers, mimetype=picture.content_type)
+    return Response(data[slice(*selected)], 206, headers, mimetype=content_type)
 
 
 def file_headers(
