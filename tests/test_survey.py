@@ -5,8 +5,8 @@ import os
 import pytest
 
 from app import clock
-from app.diagnostics.survey import MOST_LISTED, Bounds, is_temporary, survey
-from app.storage.scan import MAX_DEPTH
+from app.diagnostics.survey import MOST_LISTED, Bounds, survey
+from app.storage.scan import MAX_DEPTH, is_temporary
 from tests.clocks import storage_clock
 from tests.pictures import put
 from tests.unprivileged import as_nobody, base_of_nobody

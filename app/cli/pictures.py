@@ -89,10 +89,8 @@ def export(
     """
     found, index = _followed(camera)
     _refuse_inside(target)
-    filters, done = (
-        Filters(_microseconds(from_), _microseconds(to_), newest_first=False),
-        exporting.Exported(),
-    )
+    filters = Filters(_microseconds(from_), _microseconds(to_), newest_first=False)
+    done = exporting.Exported()
     try:
         with (
             progress_bar(Listing(index).count(filters)) as bar,

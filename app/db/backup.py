@@ -54,9 +54,8 @@ def restore(
 ) -> str | None:
     """Replace the database ``path`` by the backup ``source``; return the old one's path, if any.
 
-    ``known``: the migrations of this version. ``progress`` as with `backup`. Raises
-    `files.InUse` while any process uses the database, `InvalidDatabaseFile` where the backup
-    cannot be used, and what `backup` raises.
+    ``known``: the migrations of this version. Raises `files.InUse` while any process uses the
+    database, `InvalidDatabaseFile` where the backup cannot be used, and what `backup` raises.
     """
     seen = examine(source, thoroughly=True)
     if not seen:
@@ -70,7 +69,7 @@ def restore(
         files.remove(fresh)
         backup(source, fresh, progress)
         _copy_owner(fresh, path)
-        # Backups from before migration 0010 have no number that tells them.
+        # Backups from before migration 0010 have no number that identifies them.
         files.replace_text(f"{path}{files.NUMBER_SUFFIX}", secrets.token_hex(16), like=fresh)
         kept = _set_aside(path)
         files.rename_durably(fresh, path)

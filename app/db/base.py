@@ -16,8 +16,7 @@ from .connection import database
 Row = dict[str, Any]
 P = ParamSpec("P")
 
-# Unicode's categories Cc and Cs: UTF-8 has no bytes for a lone surrogate, and SQLite's own
-# functions end a text at NUL.
+# Unicode's categories Cc and Cs: UTF-8 has no lone surrogates, SQLite ends a text at NUL.
 UNCLEAN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Compiled queries that are kept; clients combine far fewer sets of filters.
 MOST_KEPT = 500
@@ -227,7 +226,7 @@ def _count(model: type[BaseModel]) -> Any:
 
 
 def generated(expression: str) -> SQL:
-    """A column that the database computes, so that it can stand in an index.
+    """A column that the database computes, so that an index can hold it.
 
     SQL, because peewee cannot express it (sqlite.org/gencol.html).
     """

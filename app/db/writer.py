@@ -187,12 +187,7 @@ class Writer:
                 database.execute_sql(f"PRAGMA busy_timeout = {LOCK_MILLISECONDS}")
             with database.atomic("IMMEDIATE"):
                 writes = self._take()
-                changes = database.connection().total_changes
-                for write in writes:
-                    self._running = write
-                    write.run() if len(writes) == 1 else write.run_in_savepoint()
-                if database.connection().total_changes > changes:
-                    self._write_companion()
+                self._run(writes)
         except BaseException as error:  # whatever it is, the callers get it
             if writes or not is_busy(error):
                 for write in writes or self._take():
@@ -204,6 +199,14 @@ class Writer:
             write.answer()
         for write in writes:
             write.call_back()
+
+    def _run(self, writes: list[Write[Any]]) -> None:
+        changes = database.connection().total_changes
+        for write in writes:
+            self._running = write
+            write.run() if len(writes) == 1 else write.run_in_savepoint()
+        if database.connection().total_changes > changes:
+            self._write_companion()
 
     def _write_companion(self) -> None:
         if time.monotonic() < self._companion_at:

@@ -21,6 +21,11 @@ from .survey import BEING_WRITTEN, STALE_SECONDS, CandidateChecks, Survey
 
 # The time of an upload may differ from that of its arrival by this much, in seconds.
 WRONG_CLOCK_SECONDS = 600
+NOTHING_UPLOADED = (
+    "Nothing is in the folder yet. Check in the camera that FTP upload is switched on and has "
+    "this box's address, the right user and password, and the right folder. Then let it upload a "
+    "test picture; the FTP server's log shows whether it arrives."
+)
 # By the codes of skipped files and folders in `Survey.skipped`; ``n`` is their number.
 SKIPPED = {
     "empty_files": "Empty files with a picture's name: {n}. The upload broke off at once, or the "
@@ -111,11 +116,7 @@ def no_picture(facts: Facts) -> str | None:
             "Compare it with the names of the files in the folder, and change it or remove it "
             "(null) in the camera's settings."
         )
-    return (
-        "Nothing is in the folder yet. Check in the camera that FTP upload is switched on and has "
-        "this box's address, the right user and password, and the right folder. Then let it "
-        "upload a test picture; the FTP server's log shows whether it arrives."
-    )
+    return NOTHING_UPLOADED
 
 
 def skipped(code: str, facts: Facts) -> str | None:

@@ -14,14 +14,15 @@ from ..storage.names import as_text
 from ..storage.newest_files import Candidate
 from ..storage.scan import (
     MAX_DEPTH,
-    SUFFIXES,
     ask_entry,
     entries,
+    final_name,
     has_suffix,
     is_candidate,
     is_clip,
     is_housekeeping,
     is_readable,
+    is_temporary,
     name_filter,
 )
 from ..storage.storage_clock import StorageClock
@@ -32,11 +33,6 @@ TEMPORARY_NAME, BEING_WRITTEN, CUT_SHORT = "temporary_name", "being_written", "c
 STALE_SECONDS = 60
 # The most unfinished uploads, and the most suffixes of other files, that are listed.
 MOST_LISTED = 20
-# Suffixes and the prefix that FTP servers and cameras give to the name of an incomplete upload.
-# ProFTPD's HiddenStores and rsync put a dot before the picture's name; `is_temporary` recognises
-# that by itself.
-TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".filepart", ".upload", ".uploading")
-TEMPORARY_PREFIX = ".pureftpd-upload."
 
 
 class Bounds(NamedTuple):
@@ -114,21 +110,6 @@ def survey(
     while counting.pending and counting.survey.complete:
         counting.read(root, counting.pending.pop())
     return counting.survey
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file of this name is an upload that is renamed when it is complete."""
-    lower = name.lower()
-    if lower.endswith(TEMPORARY_SUFFIXES) or lower.startswith(TEMPORARY_PREFIX):
-        return True
-    return lower.startswith(".") and any(suffix in lower for suffix in SUFFIXES)
-
-
-def final_name(name: str) -> str:
-    """The name that an upload with this temporary name will get, as far as that is known."""
-    plain = name.removeprefix(TEMPORARY_PREFIX).removeprefix(".in.").strip(".")
-    stem, suffix = os.path.splitext(plain)
-    return stem if suffix.lower() in TEMPORARY_SUFFIXES else plain
 
 
 def check_candidates(
@@ -209,13 +190,7 @@ class _Counting:
 
     def _count(self, folder: int, components: list[str], entry: os.DirEntry[str]) -> None:
         if entry.is_file(follow_symlinks=False) and is_temporary(entry.name):
-            is_listed = len(self.survey.temporary) < MOST_LISTED
-            if (
-                is_listed
-                and self._matches(final_name(entry.name))
-                and (status := ask_entry(entry.stat))
-            ):
-                self.survey.temporary.append(self._file(components, entry, status))
+            self._list_temporary(components, entry)
         elif entry.is_symlink():
             self._count_link(folder, entry.name)
         elif entry.is_dir(follow_symlinks=False):
@@ -234,6 +209,13 @@ class _Counting:
             suffix, others = os.path.splitext(entry.name)[1].lower(), self.survey.others
             if suffix in others or len(others) < MOST_LISTED:
                 others[suffix] += 1
+
+    def _list_temporary(self, components: list[str], entry: os.DirEntry[str]) -> None:
+        is_listed = len(self.survey.temporary) < MOST_LISTED
+        if not is_listed or not self._matches(final_name(entry.name)):
+            return
+        if status := ask_entry(entry.stat):
+            self.survey.temporary.append(self._file(components, entry, status))
 
     def _count_link(self, folder: int, name: str) -> None:
         """Count a link, unless it points to a picture of the same folder (as motion's

@@ -33,9 +33,8 @@ BYTES_PER_PIXEL = {"1": 2, "L": 1, "I;16": 4, "RGB": 4, "CMYK": 4}
 SUBSAMPLED = {1: 2, 2: 1.5}
 # The bytes that a text in a PNG may have after decompression.
 MOST_TEXT = 1024 * 1024
-# The decoder goes over the whole picture for each scan of a JPEG. Ten or so are usual; many tiny
-# ones would keep it busy for minutes. The marker occurs nowhere within a scan (ITU-T T.81,
-# B.1.1.5).
+# The decoder goes over the whole picture for each scan of a JPEG. Ten are usual; many tiny ones
+# would take minutes. The marker occurs nowhere within a scan (ITU-T T.81, B.1.1.5).
 SCAN_MARKER, MOST_SCANS = b"\xff\xda", 64
 CACHE_BYTES = 4 * 1024 * 1024
 # The format of the result by that of the picture. A GIF becomes a PNG of its first frame: scaling

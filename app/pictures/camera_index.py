@@ -235,8 +235,7 @@ class CameraIndex:
         key = folder_key(self.lookups.opened.folder)
         if (changes.lost or key != self._key) and not self._is_new:
             self.comparison.begin(is_full=True)
-        self._key = key
-        self._is_new = False
+        self._key, self._is_new = key, False
         for folder in changes.folders:
             self.comparison.add(folder)
 

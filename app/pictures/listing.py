@@ -79,9 +79,7 @@ class Listing:
         self, filters: Filters, limit: int, cursor: str | None = None, around: int | None = None
     ) -> Page:
         """At most ``limit`` rows: those of the cursor, or those from the row nearest to ``around``
-        on (of two, the older), or the first ones.
-
-        Raises `BadCursor`.
+        on (of two, the older), or the first ones. Raises `BadCursor`.
         """
         signer = cursor_signer(f"pictures {self._camera_id} {filters}")
         is_backwards, key = False, None
@@ -90,20 +88,17 @@ class Listing:
             key = taken_us, bytes.fromhex(tag)
         elif around is not None:
             key = self._before_nearest(filters, around)
-        if is_backwards:
-            rows = self._rows(filters, key, limit, not filters.newest_first)[::-1]
-        else:
-            rows = self._rows(filters, key, limit, filters.newest_first)
+        rows = self._rows(filters, key, limit, filters.newest_first != is_backwards)
         if not rows:
             return Page([], None, None)
-        ends = ((rows[-1], filters.newest_first), (rows[0], not filters.newest_first))
-        following, preceding = (
-            signer.dumps([newest_first != filters.newest_first, row.taken_us, row.tag.hex()])
-            if self._rows(filters, row.key, 1, newest_first)
-            else None
-            for row, newest_first in ends
-        )
-        return Page(rows, following, preceding)
+        rows = rows[::-1] if is_backwards else rows
+
+        def cursor_at(row: IndexedPicture, is_backwards: bool) -> str | None:
+            if not self._rows(filters, row.key, 1, filters.newest_first != is_backwards):
+                return None
+            return str(signer.dumps([is_backwards, row.taken_us, row.tag.hex()]))
+
+        return Page(rows, cursor_at(rows[-1], False), cursor_at(rows[0], True))
 
     def count(self, filters: Filters) -> int:
         """How many rows match; without bounds and marks that is stored, not counted."""

@@ -118,20 +118,18 @@ def _rows_of_camera(placed: list[Placed]) -> Iterator[tuple[tuple[int, str], Row
     for each in placed:
         order, moment = each.order, each.moment
         clips = moment.clips
-        yield (
-            order,
-            {
-                "camera_id": order[1],
-                "start": _text(moment.start_us),
-                "end": _text(moment.end_us),
-                "pictures": len(moment.uploads) - clips,
-                "clips": clips,
-                "cover": _id_of(_cover(moment, surest.get(order), named)),
-                "object_types": sorted({d["object_type"] for d in detections.get(order, ())}),
-                "event_ids": sorted({event["id"] for event in events.get(order, ())}),
-                "continuous": moment.continuous,
-            },
-        )
+        row = {
+            "camera_id": order[1],
+            "start": _text(moment.start_us),
+            "end": _text(moment.end_us),
+            "pictures": len(moment.uploads) - clips,
+            "clips": clips,
+            "cover": _id_of(_cover(moment, surest.get(order), named)),
+            "object_types": sorted({d["object_type"] for d in detections.get(order, ())}),
+            "event_ids": sorted({event["id"] for event in events.get(order, ())}),
+            "continuous": moment.continuous,
+        }
+        yield order, row
 
 
 def _by_moment(

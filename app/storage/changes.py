@@ -116,10 +116,7 @@ class Arrivals:
     _jumps: int = 0
 
     def note(self, found: Walked, clock: StorageClock, jumps: int) -> None:
-        """Compare the results of a walk with those of the walk before.
-
-        ``jumps``: how often the box's clock was set.
-        """
+        """Compare a walk with the one before; ``jumps``: how often the box's clock was set."""
         if jumps != self._jumps:
             self._latest, self._folders, self.was_set = None, {}, False
         known, latest = self._latest, found.latest

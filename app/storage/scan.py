@@ -22,6 +22,11 @@ from .storage_clock import StorageClock
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif")
 CLIP_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".ts")
 UPLOAD_SUFFIXES = SUFFIXES + CLIP_SUFFIXES
+# Suffixes and the prefix that FTP servers and cameras give to the name of an incomplete upload.
+# ProFTPD's HiddenStores and rsync put a dot before the picture's name; `is_temporary` recognises
+# that by itself.
+TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".filepart", ".upload", ".uploading")
+TEMPORARY_PREFIX = ".pureftpd-upload."
 # Each level holds one descriptor open while it is walked; deeper folders are skipped.
 MAX_DEPTH = 100
 # Folders in which storage systems keep thumbnails, deleted files and their own data: names that
@@ -50,8 +55,7 @@ def walk(
     pictures: Ranking[str] = Ranking(lambda path: path)
     clips: Ranking[str] = Ranking(lambda path: path)
     is_upload, latest, uploads = upload_filter(file_pattern), None, 0
-    folders = {"": os.fstat(folder).st_ctime_ns}
-    gone = list[str]()
+    folders, gone = {"": os.fstat(folder).st_ctime_ns}, list[str]()
 
     def enter(below: int, prefix: str, name: str) -> str:
         path = f"{prefix}{name}/"
@@ -101,6 +105,21 @@ def files(
     if depth < MAX_DEPTH:
         for name in subfolders:
             yield from _files_in(folder, place, name, enter, is_upload, note_gone, depth + 1)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is an upload that is renamed when it is complete."""
+    lower = name.lower()
+    if lower.endswith(TEMPORARY_SUFFIXES) or lower.startswith(TEMPORARY_PREFIX):
+        return True
+    return lower.startswith(".") and any(suffix in lower for suffix in SUFFIXES)
+
+
+def final_name(name: str) -> str:
+    """The name that an upload with this temporary name will get, as far as that is known."""
+    plain = name.removeprefix(TEMPORARY_PREFIX).removeprefix(".in.").strip(".")
+    stem, suffix = os.path.splitext(plain)
+    return stem if suffix.lower() in TEMPORARY_SUFFIXES else plain
 
 
 def entries(folder: int) -> Iterator[os.DirEntry[str]]:
