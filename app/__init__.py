@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
-from . import api, cli, config, db, errors, telemetry, web
+from . import api, cli, db, environment, errors, telemetry, web
 from .access import authorize, headers
 from .diagnostics import camera as diagnosis
 from .notify import outbox
@@ -83,8 +83,8 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """
     app = App(__name__, static_folder=None)
     environ = os.environ if environ is None else environ
-    app.config.update(config.read_settings(environ))
-    app.config["SET_BY_ENVIRONMENT"] = config.given_settings(environ)
+    app.config.update(environment.read_settings(environ))
+    app.config["SET_BY_ENVIRONMENT"] = environment.given_settings(environ)
     app.config["API_VERSION"] = __version__
     for part in PARTS:
         part.init_app(app)

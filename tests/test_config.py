@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from app.config import SETTINGS, BadSetting, read_settings
+from app.config import SETTINGS, BadSetting
+from app.environment import read_settings
 from app.layout import PROJECT
 
 MIB = 1024 * 1024

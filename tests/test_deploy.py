@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SETTINGS, BadSetting, read_settings
+from app.config import SETTINGS, BadSetting
+from app.environment import read_settings
 from app.server.tasks import WRITERS
 from app.storage.mount_threads import MOUNT_THREADS
 from app.unit import DELETION, how_to_show

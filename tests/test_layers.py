@@ -32,6 +32,7 @@ ROOM_OF_FILE = {
     "foundations": {
         "clock",
         "config",
+        "environment",
         "installation",
         "layout",
         "logs",

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app import config, layout
-from app.config import BadSetting, read_settings
+from app import environment, layout
+from app.config import BadSetting
+from app.environment import read_settings
 from app.layout import PROJECT, data_folder
 
 HOME = {"HOME": "/home/nvr"}
@@ -40,7 +41,7 @@ def test_without_a_home_folder_the_database_must_be_named(monkeypatch):
     def no_home(_):
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(config.layout, "data_folder", no_home)
+    monkeypatch.setattr(environment.layout, "data_folder", no_home)
     with pytest.raises(BadSetting, match=r"^NVR_DATABASE_URL must be set: Could not"):
         read_settings({})
     assert read_settings({"NVR_DATABASE_URL": "sqlite:////nvr.db"})

@@ -11,7 +11,8 @@ import pytest
 from jinja2 import Environment
 
 from app import clock
-from app.config import BadSetting, public_url, read_settings
+from app.config import BadSetting, public_url
+from app.environment import read_settings
 from app.mqtt import connection
 from app.mqtt.connection import Broker, Connection
 from app.mqtt.devices import MOST_TYPES, Types
