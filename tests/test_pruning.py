@@ -17,11 +17,11 @@ from app.models import (
     CameraRetention,
     Event,
     KeptPicture,
-    Picture,
     PictureFolder,
     PruningRun,
     RetentionFact,
 )
+from app.models.picture_writing import put_pictures
 from app.pictures import prune_record, prune_rules, prune_steps, pruning, suspension
 from app.pictures.camera_index import CameraIndex
 from app.pictures.files import facts_of
@@ -838,7 +838,7 @@ def test_a_file_that_only_the_index_calls_a_picture_stays(app, client, week, bas
     row = row._replace(name="tax.pdf", tag=facts.tag, taken_us=facts.own_us, own_us=None)
     number = index.row()["id"]
     folder = PictureFolder.at(number, "")["id"]
-    writer.run(lambda: Picture.put(number, folder, [row]))
+    writer.run(lambda: put_pictures(number, folder, [row]))
     client.post(URL)
     assert path.exists()
 

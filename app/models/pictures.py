@@ -130,7 +130,7 @@ class Picture(BaseModel):
     def in_folder(cls, folder_id: int, names: Iterable[str]) -> list[IndexedPicture]:
         """The same by the folder's id."""
         rows: list[Row] = []
-        for some in _batches([os.fsencode(name) for name in names]):
+        for some in batches([os.fsencode(name) for name in names]):
             values = {f"name_{n}": name for n, name in enumerate(some)}
             rows += _select_named(len(some)).rows(folder=folder_id, **values)
         return [_indexed(row) for row in rows]
@@ -141,30 +141,6 @@ class Picture(BaseModel):
         found = PictureFolder.at(camera, folder)
         values = {"folder": found["id"] if found else 0, "after": os.fsencode(after)}
         return [os.fsdecode(row["name"]) for row in _select_names().rows(limit=limit, **values)]
-
-    @classmethod
-    def put(cls, camera: int, folder_id: int, pictures: list[IndexedPicture]) -> None:
-        """Write the rows, and replace those of the same names; call it inside a change."""
-        for some in _batches(pictures):
-            values: Row = {}
-            for n, picture in enumerate(some):
-                row = picture._asdict() | {"folder": folder_id, "camera": camera}
-                row["name"] = os.fsencode(picture.name)
-                values |= {f"{name}_{n}": value for name, value in row.items()}
-            _replace(len(some)).insert(**values)
-
-    @classmethod
-    def remove_named(cls, folder_id: int, names: Iterable[str]) -> None:
-        """Delete the rows with these names in a folder; call it inside a change."""
-        for some in _batches([os.fsencode(name) for name in names]):
-            values = {f"name_{n}": name for n, name in enumerate(some)}
-            _delete_named(len(some)).change(folder=folder_id, **values)
-
-    @classmethod
-    def remove_some(cls, camera: int, limit: int) -> int:
-        """Delete rows of a camera's number, those of folders last; return their number."""
-        values = {"camera": camera, "limit": limit}
-        return _delete_some().change(**values) or _delete_folders().change(**values)
 
 
 Picture.add_index(
@@ -179,7 +155,7 @@ def _indexed(row: Row) -> IndexedPicture:
     return IndexedPicture(**row)
 
 
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
+def batches(items: list[Any]) -> Iterator[list[Any]]:
     """Parts of the list for one query each; a query that is larger takes megabytes of memory."""
     for start in range(0, len(items), NAMES_AT_ONCE):
         yield from chunks(items[start : start + NAMES_AT_ONCE])
@@ -268,32 +244,3 @@ def _select_names() -> Any:
     of_folder = Picture.folder == Parameter("folder")
     query = Picture.select(Picture.name).where(of_folder, Picture.name > Parameter("after"))
     return query.order_by(Picture.name).limit(Parameter("limit"))
-
-
-@compiled
-def _replace(rows: int) -> Any:
-    names = Picture._meta.sorted_field_names
-    values = [{name: Parameter(f"{name}_{n}") for name in names} for n in range(rows)]
-    return Picture.insert_many(values).on_conflict_replace()
-
-
-@compiled
-def _delete_named(names: int) -> Any:
-    asked = [Parameter(f"name_{n}") for n in range(names)]
-    return Picture.delete().where(Picture.folder == Parameter("folder"), Picture.name.in_(asked))
-
-
-@compiled
-def _delete_folders() -> Any:
-    some = PictureFolder.select(PictureFolder.id).where(
-        PictureFolder.camera == Parameter("camera")
-    )
-    return PictureFolder.delete().where(PictureFolder.id.in_(some.limit(Parameter("limit"))))
-
-
-@compiled
-def _delete_some() -> Any:
-    key = (Picture.is_clip, Picture.taken_us, Picture.tag)
-    some = Picture.select(*key).where(Picture.camera == Parameter("camera"))
-    some = some.limit(Parameter("limit"))
-    return Picture.delete().where(Picture.camera == Parameter("camera"), Tuple(*key).in_(some))

@@ -5,6 +5,7 @@ from functools import partial
 from ..db import writer
 from ..models import Row
 from ..models.picture_folders import PictureCamera, PictureFolder
+from ..models.picture_writing import put_pictures, remove_named, remove_some
 from ..models.pictures import IndexedPicture, Picture
 from ..models.uploads import PictureHour
 from .camera_index import CameraIndex
@@ -57,8 +58,8 @@ def _write_files(
     for stored in before:
         if keeps_stored and is_same(stored, rows.get(stored.name)):
             rows[stored.name] = stored
-    Picture.remove_named(folder_id, changes.keys() - rows.keys())
-    Picture.put(number, folder_id, [*rows.values()])
+    remove_named(folder_id, changes.keys() - rows.keys())
+    put_pictures(number, folder_id, [*rows.values()])
     return [*((stored, -1) for stored in before), *((now, 1) for now in rows.values())]
 
 
@@ -76,6 +77,6 @@ def _folder_id(number: int, path: str) -> int:
 
 
 def _delete_some(number: int, most_rows: int) -> None:
-    if not Picture.remove_some(number, most_rows):
+    if not remove_some(number, most_rows):
         PictureHour.remove_all(number)
         PictureCamera.remove(number)
