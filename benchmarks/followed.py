@@ -135,7 +135,7 @@ def follow(folder: Path) -> dict[str, set[str]]:
         followed[name] = recorder.record(request)
     followed["an upload that turns a camera online"] = service.come_online(recorder)
     sys.setprofile(None)
-    # The view of /health itself is nobody else's.
+    # The view of /health itself runs for no other request.
     followed[EVERY_REQUEST] -= {"api/system.py"}
     return followed
 

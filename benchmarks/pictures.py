@@ -24,7 +24,7 @@ TURNS, PAGE = 21, 100
 PAGES, SMALL_PAGE = 1000, 60
 CALM_SECONDS, SETTLE_SECONDS = 20, 10
 TOTAL = "SELECT coalesce(sum(pictures + clips), 0) FROM picture_camera"
-# Follows all folders as a service does that was restarted, and prints how many files it looked at.
+# Follows all folders as a service does that was restarted, and prints how many files it checked.
 RESTART = """
 from app import create_app
 from app.models import Camera

@@ -315,7 +315,7 @@ def test_a_file_that_may_not_be_read_is_not_found(tree, front, monkeypatch, numb
 @pytest.mark.parametrize("number", EXHAUSTED)
 @pytest.mark.parametrize("at", ["base", "front", "deep", "."])
 def test_without_descriptors_a_folder_is_not_reported_missing(tree, monkeypatch, number, at):
-    """As deep as all of the way is gone; one component alone is opened at once."""
+    """The last case opens every component of the path; a path of one component is opened alone."""
     refuse_opening(monkeypatch, str(tree) if at == "base" else at, number)
     with pytest.raises(OSError, match=os.strerror(number)):
         safe_open.open_folder(str(tree), "front" if at == "front" else "front/deep")

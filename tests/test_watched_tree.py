@@ -247,7 +247,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(root, tmp_path):
     put(root.path / "day" / "a.jpg", b"x")
     put(root.path / "day" / "b.jpg", b"x", age=60)
     root.query()
-    (root.path / "day" / "b.jpg").unlink()  # its change waits when the folder is gone
+    (root.path / "day" / "b.jpg").unlink()  # this event is still queued when the folder is gone
     (root.path / "day").rename(tmp_path / "away")
     put(tmp_path / "elsewhere" / "b.jpg", b"x")
     (root.path / "day").symlink_to(tmp_path / "elsewhere")
@@ -280,7 +280,7 @@ def test_a_folder_with_a_hard_link_is_walked_until_the_link_is_gone(root, at_onc
 def test_a_hard_link_to_the_newest_picture_from_elsewhere_is_noticed(root, tmp_path, at_once):
     put(root.path / "a.jpg", b"x", age=60)
     root.query()
-    os.link(root.path / "a.jpg", tmp_path / "second.jpg")  # no event tells of it
+    os.link(root.path / "a.jpg", tmp_path / "second.jpg")  # inotify reports nothing
     assert "hard link" in root.query().polling
     (tmp_path / "second.jpg").write_bytes(b"longer")
     assert root.names() == root.walked()

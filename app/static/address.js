@@ -1,6 +1,6 @@
 /** Which day, moment and picture does the address of the page name? */
 
-// Not of the first and the last year of the API, whose first and last day have no neighbour.
+// Without the first and the last year of the API, because its first and last day have no neighbour.
 const DAY = /^(?!000[01]|9999)\d{4}-\d\d-\d\d$/;
 const MOMENT = /^(?!000[01]|9999)\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)$/i;
 

@@ -32,7 +32,7 @@ export async function ask(path, options = {}) {
     throw new Problem(0, UNREACHABLE);
   });
   if (response.ok || response.status === 304) return response;
-  throw new Problem(response.status, await said(response));
+  throw new Problem(response.status, await problemOf(response));
 }
 
 /** The JSON value of a GET. */
@@ -61,7 +61,7 @@ export function inTurn(cameraId, work) {
   return turn;
 }
 
-async function said(response) {
+async function problemOf(response) {
   const fallback = { code: "unreadable", detail: `The service answered ${response.status}.` };
   return response.json().then((problem) => ({ ...fallback, ...problem }), () => fallback);
 }

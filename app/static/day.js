@@ -46,7 +46,7 @@ async function open() {
   const attempt = (work) => work().catch((problem) => problems.push(problem));
   await attempt(async () => {
     await pages.open(period, at ?? period.end);
-    await land(at ?? period.end, picture);
+    await choosePlace(at ?? period.end, picture);
   });
   if (problems.length) show(problems[0].detail ?? `${problems[0]}`);
   await attempt(() => moments.open(period));
@@ -55,7 +55,7 @@ async function open() {
 }
 
 /** Chooses the picture of the address, or what is nearest to its moment. */
-async function land(at, picture) {
+async function choosePlace(at, picture) {
   const row = pages.find(picture) ?? pages.nearest(at);
   if (row) choose(row);
   if (picture && row?.id !== picture) {
@@ -73,7 +73,7 @@ function show(sentence) {
   viewer.say(sentence);
 }
 
-/** Shows a picture; ``how`` its address goes into the history. */
+/** Shows a picture; ``how``: the method of `history` that takes its address. */
 function choose(row, how) {
   paint();
   part("gone").textContent = "";
@@ -131,7 +131,7 @@ async function update() {
   await pages.again();
   const row = pages.find(viewer.row?.id);
   if (row) choose(row);
-  else if (!viewer.row) await land(period.end);
+  else if (!viewer.row) await choosePlace(period.end);
   else {
     paint();
     part("gone").textContent = GONE;

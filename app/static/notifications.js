@@ -52,7 +52,7 @@ function choices(rule) {
     click: (event) => guarded(event.currentTarget, failed, work) }, text);
   const toggle = async () => {
     await send(path(rule), "PATCH", { enabled: !rule.enabled });
-    return told(`${rule.name} is switched ${rule.enabled ? "off" : "on"}.`);
+    return showAndAnnounce(`${rule.name} is switched ${rule.enabled ? "off" : "on"}.`);
   };
   const test = async () => {
     const to = `${path(rule)}/test`;
@@ -66,7 +66,7 @@ function choices(rule) {
     button("Delete", () => askToDelete(rule))), failed);
 }
 
-async function told(text) {
+async function showAndAnnounce(text) {
   await show();
   announce(text);
 }
@@ -80,7 +80,7 @@ async function ask(title, rule) {
     const answer = await send(to, method, body).catch((problem) => { throw byField(problem); });
     const { secret } = JSON.parse(answer);
     dialog.close();
-    await told(`${body.name} is saved.`);
+    await showAndAnnounce(`${body.name} is saved.`);
     if (secret) showSecret(secret);
   };
   const { form } = formOf(fieldsOf(rule, cameras), "Save", save);
@@ -96,7 +96,7 @@ function showSecret(secret) {
 
 function askToDelete(rule) {
   const remove = () => send(path(rule), "DELETE").then(() => dialog.close())
-    .then(() => told(`${rule.name} is deleted.`));
+    .then(() => showAndAnnounce(`${rule.name} is deleted.`));
   const text = el("p", {}, words(rule.name), " and its messages will be deleted.");
   const dialog = opened("Delete this notification?", formOf([text], "Delete", remove).form);
 }

@@ -104,7 +104,7 @@ async function resume() {
   await send("/api/settings", "PATCH", { [name]: settings[name] });
 }
 
-/** Asks before it deletes. */
+/** Asks the person whether to delete, then deletes. */
 function ask(result, changed) {
   const { form } = formOf([
     el("p", {}, `${amount(result)} are deleted and cannot be brought back.`),

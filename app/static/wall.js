@@ -66,24 +66,26 @@ function adopt(cameras) {
     tiles.delete(id);
   }
   for (const camera of cameras) {
-    const tile = tiles.get(camera.id) ?? hang(camera);
+    const tile = tiles.get(camera.id) ?? addTile(camera);
     tile.camera = camera;
     tile.silence.hear();
     tile.show();
   }
-  for (const node of wall.querySelectorAll(".tile")) if (!ids.has(node.dataset.id)) drop(node);
+  for (const node of wall.querySelectorAll(".tile")) {
+    if (!ids.has(node.dataset.id)) removeTile(node);
+  }
   showEmpty(cameras.length === 0);
 }
 
 /** Removes a tile; if it had the focus, the focus moves to the top. */
-function drop(node) {
+function removeTile(node) {
   if (location.hash === `#${node.dataset.id}`) document.querySelector("#large")?.close();
   const wasHere = node.contains(document.activeElement);
   node.remove();
   if (wasHere) document.querySelector("#main").focus();
 }
 
-function hang(camera) {
+function addTile(camera) {
   const drawn = wall.querySelector(`[data-id="${CSS.escape(camera.id)}"]`);
   const node = drawn ?? document.querySelector("#tile").content.firstElementChild.cloneNode(true);
   node.dataset.id = camera.id;

@@ -1,4 +1,4 @@
-"""Does the real process send large clips in little memory, whoever reads and changes them?"""
+"""Does the real process send large clips in little memory while they are read and changed?"""
 
 import hashlib
 import os

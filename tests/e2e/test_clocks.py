@@ -133,7 +133,7 @@ def test_the_storages_own_clock_counts_where_the_boxs_is_another_one(tmp_path, o
             assert front.snapshot().content == picture(shade=number)
             time.sleep(1)
         assert int(front.snapshot().headers["X-Snapshot-Age"]) < 60
-        # A polled folder is looked at once in 50 times as long as reading it takes.
+        # A polled folder is read for at most a fiftieth of the time.
         deadline = time.monotonic() + 60
         while camera(front)["status"] != "online":
             assert time.monotonic() < deadline

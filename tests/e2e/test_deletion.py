@@ -1,4 +1,4 @@
-"""Who must wait while a camera with a million detections goes, or another program writes?"""
+"""Who must wait while a camera with a million detections is deleted, or another program writes?"""
 
 import sqlite3
 import statistics

@@ -1,4 +1,4 @@
-"""Are clients served whatever fails in the event loop, and does the service say so?"""
+"""Are clients served after a failure in the event loop, and does the health report it?"""
 
 import pytest
 import requests

@@ -136,7 +136,7 @@ class Viewer:
 
 
 class Pruned:
-    """A camera whose pictures retention deletes; ``stays``: those that may not go."""
+    """A camera whose pictures retention deletes; ``stays``: those that must not be deleted."""
 
     def __init__(self, root: Path, chance: random.Random) -> None:
         self.root, self.chance = root, chance
@@ -180,7 +180,7 @@ class Pruned:
         return answer.json().get("pictures", 0)
 
     def check(self) -> None:
-        """Nothing is gone that may not go."""
+        """Check that nothing was deleted that must stay."""
         assert not [path for path in self.stays if not path.exists()]
 
 

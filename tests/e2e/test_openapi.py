@@ -72,9 +72,10 @@ def schema(described: Flask) -> OpenApiSchema:
 
 
 def _schema(described: Flask, examples: int) -> OpenApiSchema:
-    """What is generated from it is the same every time."""
+    """The schema; the requests that are generated from it are the same in every run."""
     generation = GenerationConfig(deterministic=True, max_examples=examples, database="none")
-    # Else an operation's examples end with the first that is refused for what no schema can say.
+    # Otherwise the first example that is refused for a rule that no schema can express would end
+    # the examples of its operation.
     project = ProjectConfig(generation=generation, continue_on_failure=True)
     projects = ProjectsConfig(default=project)
     config = SchemathesisConfig(projects=projects, seed=1)

@@ -16,10 +16,10 @@ SEED = 20261127
 MOST_WAITING = 1000
 # Beyond this many waiting messages the test waits, so that none is given up.
 MANY = 600
-# One of the last answers takes longer than an attempt may.
+# A receiver that waits this long, in seconds, exceeds the time limit of an attempt.
 HANG_SECONDS = 11
-# A busy machine may take longer than the second that is promised; evidence that nobody waits for
-# is committed every 30 seconds.
+# A busy machine may take longer than the promised second. What no rule asks for is committed only
+# every 30 seconds, so this still shows the difference.
 SOON_SECONDS = 8
 
 

@@ -1,4 +1,4 @@
-"""Which requests are refused below the app, and do they cost nobody else anything?
+"""Which requests are refused before they reach the app, and do they delay no other client?
 
 Each request is sent as bytes to the real process. RFC 9112 says what is a request.
 """

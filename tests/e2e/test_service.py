@@ -86,7 +86,7 @@ def test_the_system_may_place_the_threads_where_the_setting_says_so(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_and_leaves_the_database_whole(server, how):
-    with ThreadPoolExecutor(8) as pool:  # every thread of the server gets to open the database
+    with ThreadPoolExecutor(8) as pool:  # so that every thread opens the database
         posted = [
             pool.submit(requests.post, server.url + "/api/cameras", json=CAMERA) for _ in range(32)
         ]

@@ -40,7 +40,7 @@ SERVERS = {
     ),
     "wsgiref": ("-c", WSGIREF, "{port}"),
 }
-# The two that differ most: one closes each connection, the other does little by itself.
+# The two that differ most: one closes each connection, the other adds almost nothing to WSGI.
 ALWAYS = ("gunicorn sync", "wsgiref")
 
 
