@@ -71,9 +71,7 @@ function adopt(cameras) {
     tile.silence.hear();
     tile.show();
   }
-  for (const node of wall.querySelectorAll(".tile")) {
-    if (!ids.has(node.dataset.id)) removeTile(node);
-  }
+  wall.querySelectorAll(".tile").forEach((node) => ids.has(node.dataset.id) || removeTile(node));
   showEmpty(cameras.length === 0);
 }
 
