@@ -8,6 +8,7 @@ by relative names, so all of them share this part of the URL.
 import re
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from gzip import compress
 from hashlib import sha256
 from typing import Any
@@ -113,10 +114,10 @@ NO_OPTIONS = Schema()
 class Assets:
     """The files of app/static in memory, by name, also compressed, and the digest of them all."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self) -> None:
         self.files: dict[str, Any] = {}
         for name in NAMES:
-            with app.open_resource(f"static/{name}") as file:
+            with blp.open_resource(f"static/{name}") as file:
                 self.files[name] = file.read()
         self.version = sha256(repr(self.files).encode()).hexdigest()[:DIGEST_CHARACTERS]
         self.compressed = {name: compress(data, mtime=0) for name, data in self.files.items()}
@@ -143,7 +144,8 @@ class Assets:
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["assets"] = Assets(app)
+    """Register the pages, and read the files that they load."""
+    assets()
     app.register_blueprint(blp)
 
 
@@ -198,7 +200,7 @@ def camera(camera_id: UUID) -> Response:
 @blp.get("/static/<version>/<name>")
 def asset(version: str, name: str) -> Response:
     """A file that a page loads."""
-    return _assets().response(version, name)
+    return assets().response(version, name)
 
 
 def _options(schema: Schema) -> tuple[Row, list[Unused]]:
@@ -233,11 +235,12 @@ def _list_cameras(order: str = "name") -> list[Row]:
 
 
 def _page(template: str, options: Row, unused: list[Unused], **values: Any) -> Response:
-    values |= {"asset": _assets().url, "may_write": may_write(), "resizes": resize.is_installed()}
+    values |= {"asset": assets().url, "may_write": may_write(), "resizes": resize.is_installed()}
     text = render_template(template, options=options, unused=unused, **values)
     return Response(text, headers=HEADERS)
 
 
-def _assets() -> Assets:
-    assets: Assets = current_app.extensions["assets"]
-    return assets
+@cache
+def assets() -> Assets:
+    """The files, read once for all applications of the process."""
+    return Assets()

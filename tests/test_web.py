@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from app import web
 from app.layout import PROJECT
 from app.web import NAMES, POLICY, TYPES
 from tests.posting import post_camera
@@ -99,7 +100,7 @@ def test_the_table_names_every_file_and_each_is_short():
 
 
 def test_a_file_is_kept_for_ever_under_the_address_of_its_version(client):
-    version = client.application.extensions["assets"].version
+    version = web.assets().version
     for name in NAMES:
         answer = client.get(f"/static/{version}/{name}")
         assert answer.data == (STATIC / name).read_bytes()
@@ -110,7 +111,7 @@ def test_a_file_is_kept_for_ever_under_the_address_of_its_version(client):
 
 
 def test_a_file_is_compressed_for_a_client_that_accepts_gzip(client):
-    version = client.application.extensions["assets"].version
+    version = web.assets().version
     for name in NAMES:
         url = f"/static/{version}/{name}"
         packed = client.get(url, headers={"Accept-Encoding": "gzip, deflate, br"})
@@ -126,7 +127,7 @@ def test_a_file_is_compressed_for_a_client_that_accepts_gzip(client):
     "path", ["0123456789abcdef/wall.js", "VERSION/nothing.js", "VERSION/..%2fweb.py", "wall.js"]
 )
 def test_another_version_or_name_is_not_found(client, path):
-    version = client.application.extensions["assets"].version
+    version = web.assets().version
     answer = client.get(f"/static/{path.replace('VERSION', version)}")
     assert_problem(answer, 404, "not_found")
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..access.authorize import OPEN_ENDPOINTS, QUERY_TOKEN_ENDPOINTS, anonymous_
 from ..access.headers import is_not_modified
 from ..problems import CONTENT_TYPE, PROBLEMS
 from ..schemas.common import ProblemSchema
+from .responses import ROW_ID, RowId
 
 DESCRIPTION = "The cameras of a home network video recorder, and what each one sees right now."
 WRITING = ("post", "put", "patch", "delete")
@@ -87,8 +88,8 @@ class Api(flask_smorest.Api):
 class CommonDescription(BasePlugin):
     """Adds to each operation the problems and the security that its method and access imply."""
 
-    def __init__(self, app: Flask) -> None:
-        self._anonymous = anonymous_rights(app)
+    def __init__(self, anonymous: tuple[str, ...]) -> None:
+        self._anonymous = anonymous
 
     def init_spec(self, spec: APISpec) -> None:
         """Name the schema that every problem refers to."""
@@ -119,13 +120,13 @@ class CommonDescription(BasePlugin):
 
 class Description:
     """The OpenAPI description of ``blueprints`` as ``app`` serves them, built at the first
-    request.
+    request and kept.
 
     flask-smorest builds it while it registers blueprints, which takes two thirds of the time to
     create an application. So a second application, which serves no request, registers them.
     """
 
-    def __init__(self, app: Flask, blueprints: Iterable[flask_smorest.Blueprint]) -> None:
+    def __init__(self, app: Flask, blueprints: tuple[flask_smorest.Blueprint, ...]) -> None:
         self._app, self._blueprints = app, blueprints
 
     def init_app(self, app: Flask) -> None:
@@ -141,18 +142,26 @@ class Description:
     def print(self) -> None:
         click.echo(self.text)
 
-    @cached_property
+    @property
     def text(self) -> str:
-        described = Flask(self._app.import_name, static_folder=None)
-        described.url_map.converters.update(self._app.url_map.converters)
-        described.config.update(self._app.config, **CONFIG)
-        plugins = [CommonDescription(self._app)]
-        api = Api(described, spec_kwargs={"extra_plugins": plugins})
-        # Of flask-smorest's own paging by headers, which no operation uses.
-        api.spec.components.schemas.pop("PaginationMetadata", None)
-        for blueprint in self._blueprints:
-            api.register_blueprint(blueprint)
-        return json.dumps(api.spec.to_dict(), indent=2)
+        version = self._app.config["API_VERSION"]
+        return describe(self._blueprints, version, anonymous_rights(self._app))
+
+
+@cache
+def describe(
+    blueprints: tuple[flask_smorest.Blueprint, ...], version: str, anonymous: tuple[str, ...]
+) -> str:
+    """The description of ``blueprints`` where a request without a token has these rights."""
+    described = Flask(__name__, static_folder=None)
+    described.url_map.converters[ROW_ID] = RowId
+    described.config.update(CONFIG, API_VERSION=version)
+    api = Api(described, spec_kwargs={"extra_plugins": [CommonDescription(anonymous)]})
+    # Of flask-smorest's own paging by headers, which no operation uses.
+    api.spec.components.schemas.pop("PaginationMetadata", None)
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+    return json.dumps(api.spec.to_dict(), indent=2)
 
 
 @docs_blp.get("")
