@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,27 +126,50 @@ def parsed(path):
     return Absolute(package).visit(ast.parse(path.read_bytes()))
 
 
-TREES = {module_of(path): parsed(path) for path in PROJECT.glob("app/**/*.py")}
+@cache
+def trees():
+    """The syntax tree of each module of the app, by its name."""
+    return {module_of(path): parsed(path) for path in PROJECT.glob("app/**/*.py")}
 
 
-def imports(tree):
+@cache
+def nodes(module):
+    """Every node of the module's tree."""
+    return list(ast.walk(trees()[module]))
+
+
+@cache
+def code(module):
+    """The module without its comments."""
+    return ast.unparse(trees()[module])
+
+
+@cache
+def imports(module):
     """The full name of everything that is imported, ``from a import b`` as ``a.b``."""
-    for node in ast.walk(tree):
+    names = set()
+    for node in nodes(module):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def packages(module):
+    """The packages that ``module`` imports from."""
+    return {name.split(".")[0] for name in imports(module)}
 
 
 def own_imports(module):
     """The app's modules that ``module`` imports from."""
-    for name in imports(TREES[module]):
+    for name in imports(module):
         if name.split(".")[0] == "app":
-            yield name if name in TREES else name.rpartition(".")[0]
+            yield name if name in trees() else name.rpartition(".")[0]
 
 
-def called(tree):
-    for node in ast.walk(tree):
+def called(found):
+    for node in found:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield node.func.id
         elif isinstance(node, ast.Attribute):
@@ -165,59 +189,57 @@ def rank(module):
 
 
 def test_every_module_is_in_a_room():
-    assert {room_of(module) for module in TREES} == set(ROOMS)
+    assert {room_of(module) for module in trees()} == set(ROOMS)
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_imports_point_one_way(module):
-    upwards = [other for other in own_imports(module) if rank(other) > rank(module)]
-    assert upwards == []
+def test_imports_point_one_way():
+    for module in trees():
+        upwards = [other for other in own_imports(module) if rank(other) > rank(module)]
+        assert upwards == [], module
 
 
 def test_the_modules_of_the_storage_import_only_from_those_listed_above_them():
     text = (PROJECT / "docs/architecture.md").read_text().partition("modules of `app/storage/`")[2]
     rows = re.findall(r"^\| (`.*`) \|", text.partition("\n\nA file is")[0], re.MULTILINE)
     listed = [f"app.storage.{name}" for row in rows for name in re.findall(r"`(\w+)\.py`", row)]
-    in_storage = {module for module in TREES if module.startswith("app.storage.")}
+    in_storage = {module for module in trees() if module.startswith("app.storage.")}
     assert sorted(listed) == sorted(in_storage), "the table in docs/architecture.md is incomplete"
     for place, module in enumerate(listed):
         assert set(own_imports(module)) & in_storage <= set(listed[:place]), module
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_imports_stand_at_the_top(module):
-    tree = TREES[module]
-    everywhere = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert tree.body[1 : 1 + len(top)] == top
-    optional = OPTIONAL_IMPORTS.get(module, [])
-    assert [ast.unparse(node) for node in everywhere if node not in top] == optional
-    assert "__import__" not in called(tree)
-    assert module in LAZY_IMPORTERS or "importlib" not in list(imports(tree))
+def test_imports_stand_at_the_top():
+    for module, tree in trees().items():
+        kinds = ast.Import | ast.ImportFrom
+        top = [node for node in tree.body if isinstance(node, kinds)]
+        assert tree.body[1 : 1 + len(top)] == top, module
+        below = [node for node in nodes(module) if isinstance(node, kinds) and node not in top]
+        optional = OPTIONAL_IMPORTS.get(module, [])
+        assert [ast.unparse(node) for node in below] == optional, module
+        assert "__import__" not in called(nodes(module)), module
+        assert module in LAZY_IMPORTERS or "importlib" not in imports(module), module
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_the_lower_rooms_do_not_know_http(module):
-    if rank(module) < ROOMS.index("schemas"):
-        web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress"}
-        known = {name for name in imports(TREES[module]) if name.split(".")[0] in web}
-        assert known <= FLASK
+def test_the_lower_rooms_do_not_know_http():
+    web = {"flask", "werkzeug", "flask_smorest", "webargs", "waitress"}
+    for module in trees():
+        if rank(module) < ROOMS.index("schemas"):
+            known = {name for name in imports(module) if name.split(".")[0] in web}
+            assert known <= FLASK, module
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_only_the_room_of_the_database_knows_that_it_is_sqlite(module):
-    if room_of(module) != "db":
-        known = {name.split(".")[0] for name in imports(TREES[module])}
-        assert not known & {"playhouse", "sqlite3"}
-        code = ast.unparse(TREES[module])
-        assert [word for word in SQLITE_WORDS if word in code] == []
+def test_only_the_room_of_the_database_knows_that_it_is_sqlite():
+    for module in trees():
+        if room_of(module) != "db":
+            assert not packages(module) & {"playhouse", "sqlite3"}, module
+            assert [word for word in SQLITE_WORDS if word in code(module)] == [], module
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_only_the_data_layer_knows_the_database(module):
-    if room_of(module) in ("foundations", "storage", "images", "schemas", "access", "web", "api"):
-        known = {name.split(".")[0] for name in imports(TREES[module])}
-        assert not known & {"peewee", "playhouse", "sqlite3"}
+def test_only_the_data_layer_knows_the_database():
+    others = ("foundations", "storage", "images", "schemas", "access", "web", "api")
+    for module in trees():
+        if room_of(module) in others:
+            assert not packages(module) & {"peewee", "playhouse", "sqlite3"}, module
 
 
 @pytest.mark.parametrize(
@@ -225,31 +247,31 @@ def test_only_the_data_layer_knows_the_database(module):
     ["app.storage.safe_open", "app.storage.scan", "app.storage.formats", "app.storage.snapshots"],
 )
 def test_the_choice_of_the_picture_needs_only_the_standard_library(module):
-    packages = {name.split(".")[0] for name in imports(TREES[module])}
-    assert packages <= sys.stdlib_module_names | {"app"}
+    assert packages(module) <= sys.stdlib_module_names | {"app"}
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - OPEN_FILES))
-def test_only_safe_open_opens_files(module):
-    code = ast.unparse(TREES[module]).replace(IN_MEMORY, "Image(io.BytesIO(")
-    assert not OPENERS & set(called(ast.parse(code)))
+def test_only_safe_open_opens_files():
+    for module in set(trees()) - OPEN_FILES:
+        tree = ast.parse(code(module).replace(IN_MEMORY, "Image(io.BytesIO("))
+        assert not OPENERS & set(called(ast.walk(tree))), module
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - FOLLOW_NAMES))
-def test_nobody_else_follows_names(module):
-    own = {"walk"} if "app.storage.scan.walk" in imports(TREES[module]) else set()
-    assert not (FOLLOWERS - own) & set(called(TREES[module]))
+def test_nobody_else_follows_names():
+    for module in set(trees()) - FOLLOW_NAMES:
+        own = {"walk"} if "app.storage.scan.walk" in imports(module) else set()
+        assert not (FOLLOWERS - own) & set(called(nodes(module))), module
 
 
 def test_the_search_for_openers_finds_them():
     code = "open(a); io.open(a); os.open(a); Path(a).open(); opener = os.open; p.read_bytes()"
-    assert [name for name in called(ast.parse(code)) if name in OPENERS].count("open") == 5
-    assert "open" in set(called(TREES["app.storage.safe_open"]))
+    found = called(ast.walk(ast.parse(code)))
+    assert [name for name in found if name in OPENERS].count("open") == 5
+    assert "open" in set(called(nodes("app.storage.safe_open")))
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_every_module_says_what_it_is_for(module):
-    assert ast.get_docstring(TREES[module]).splitlines()[0].strip()
+def test_every_module_says_what_it_is_for():
+    for module, tree in trees().items():
+        assert ast.get_docstring(tree).splitlines()[0].strip(), module
 
 
 def test_importing_the_app_creates_no_file(tmp_path, environ):
