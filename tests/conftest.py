@@ -4,7 +4,9 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import re
 import shutil
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -19,10 +21,11 @@ from hypothesis import HealthCheck, settings
 
 from app import App, create_app, db
 from app.storage import filesystems, folders
-from tests.routes import SharedRule
+from tests.shared import SharedRule, SharedTemplates
 from tests.watched import Watched
 
 JSON = "application/json"
+CLOSING_SECONDS = 5
 HAS_FAILED = pytest.StashKey[bool]()
 # How long an example takes says as much about the machine as about the service.
 settings.register_profile(
@@ -36,6 +39,7 @@ settings.register_profile(
 )
 settings.load_profile("quick")
 App.url_rule_class = SharedRule
+App.jinja_options = {"bytecode_cache": SharedTemplates()}
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +51,13 @@ def no_leaked_descriptors(request: pytest.FixtureRequest) -> Iterator[None]:
     db.close_all()
     if len(open_descriptors()) > len(before):
         gc.collect()
-    after = open_descriptors()
-    leaked = [name for fd, name in after.items() if before.get(fd) != name]
     if request.node.stash.get(HAS_FAILED, False):
         return  # its traceback may hold what it had open
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while len(after := open_descriptors()) > len(before) and time.monotonic() < deadline:
+        time.sleep(0.01)  # a thread closes what it has read
+        gc.collect()
+    leaked = [name for fd, name in after.items() if before.get(fd) != name]
     assert len(after) <= len(before), f"left open: {', '.join(leaked)}"
 
 
@@ -61,6 +68,15 @@ def open_descriptors() -> dict[str, str]:
         with contextlib.suppress(FileNotFoundError):  # the one that lists them
             names[fd] = os.readlink(f"/proc/self/fd/{fd}")
     return names
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import files where no test would run, which takes each process a second."""
+    if config.option.markexpr == "not slow" and collection_path.suffix == ".py":
+        only_slow = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", re.MULTILINE)
+        if "pages" in collection_path.parts or only_slow.search(collection_path.read_text()):
+            return True
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 import io
 import os
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -9,6 +10,7 @@ from PIL import Image
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF"}
 
 
+@cache
 def picture(suffix: str = ".jpg", shade: int = 0, size: tuple[int, int] = (320, 240)) -> bytes:
     """The bytes of a picture of one format; another ``shade`` (0 to 255) is another picture."""
     gradient = Image.linear_gradient("L").resize(size)

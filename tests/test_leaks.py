@@ -9,7 +9,12 @@ import pytest
 
 from app.layout import PROJECT
 
-CONFTEST = "from tests.conftest import no_leaked_descriptors, pytest_runtest_makereport\n"
+CONFTEST = """
+from tests import conftest
+from tests.conftest import no_leaked_descriptors, pytest_runtest_makereport
+
+conftest.CLOSING_SECONDS = 0
+"""
 TESTS = """
 import os, socket
 

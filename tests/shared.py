@@ -1,10 +1,12 @@
-"""How do many apps in one process share the work of compiling the same routes?
+"""How do many apps in one process share the work of compiling the same routes and templates?
 
-Compiling them is half of what `create_app` takes, and most tests make an app of their own.
+Most tests make an app of their own. Compiling the routes is half of what `create_app` takes.
 """
 
 from typing import Any
 
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 
@@ -25,3 +27,16 @@ class SharedRule(Rule):
                 if value is not before.get(name) or name == "arguments"
             }
         vars(self).update(self.compiled[key])
+
+
+class SharedTemplates(BytecodeCache):
+    """Templates that are compiled once for all apps."""
+
+    compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
