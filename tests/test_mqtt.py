@@ -15,8 +15,8 @@ from app.config import BadSetting, public_url
 from app.environment import read_settings
 from app.mqtt import connection
 from app.mqtt.connection import Broker, Connection
-from app.mqtt.devices import MOST_TYPES, Types
 from app.mqtt.discovery import Origin, Topics, camera_config, components, slug
+from app.mqtt.object_types import MOST_TYPES, Types
 from tests.e2e.server import PROJECT
 
 TOPICS = Topics("nvr", "homeassistant")

@@ -113,15 +113,15 @@ class Connection:
         """Receive what others publish on the topic."""
         self._client.subscribe(topic, options=SubscribeOptions(qos=1, noLocal=True))
 
-    def fits(self, topic: str, payload: bytes) -> bool:
-        """Whether the broker takes a packet of this size."""
-        return len(topic) + len(payload) + OVERHEAD_BYTES <= self._most_bytes
+    def most_payload(self, topic: str) -> int:
+        """The bytes of the largest payload that the broker takes on this topic."""
+        return self._most_bytes - len(topic) - OVERHEAD_BYTES
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool, row_id: int | None = None
     ) -> None:
         """Publish with QoS 1; what is too large for the broker is logged once and left out."""
-        if not self.fits(topic, payload):
+        if len(payload) > self.most_payload(topic):
             self._refuse(topic, f"has {len(payload)} bytes, more than the broker takes")
             return
         retain = retain and self._retains

@@ -2,27 +2,22 @@
 
 import re
 import time
-from datetime import timedelta
 from typing import NamedTuple
 
-from .. import clock
-from ..models import Detection, Row
+from ..models import Row
 from ..serialization import dump_json
 from ..services import cameras as camera_service
 from .connection import ONLINE, Connection
-from .discovery import Origin, Topics, box_config, camera_config, components
-from .pictures import MISSING, Pictures
+from .discovery import Origin, Topics, box_config, camera_config
+from .object_types import Types
+from .pictures import Pictures, Reading
 
 # Least seconds between two messages about the state of a camera whose status is the same: Home
 # Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
-# How many object types of a camera are published: the most frequent ones of a period.
-MOST_TYPES, TYPES_PERIOD, MOST_COUNTED = 32, timedelta(days=30), 1000
-# Where there are more, they are counted again when another one is seen, but not more often than
-# this, and so that counting takes at most a hundredth of the time.
-RECOUNT_SECONDS, RECOUNT_SHARE = 30.0, 100
-# How many components that a device no longer has are named as such, the latest ones.
-MOST_REMOVED = 2 * MOST_TYPES
+# After so many seconds a picture is read again although there was no upload: its file may have
+# been deleted, or the camera's file_pattern may have changed.
+REREAD_SECONDS = 60.0
 # After this many seconds the remaining cameras are left to the next call: counting the types of a
 # camera with millions of detections takes long.
 MOST_SECONDS = 0.2
@@ -44,53 +39,8 @@ class Published(NamedTuple):
     state: Row | None = None
     state_at: float = float("-inf")
     picture: str | None = None
-    seen: str | None = None
+    source: tuple[str, str] | None = None
     picture_at: float = float("-inf")
-
-
-class Types:
-    """The object types of one camera that are published."""
-
-    def __init__(self, camera_id: str) -> None:
-        # `_ranked` has the most frequent ones first; `names` are in alphabetical order.
-        self._ranked: list[str] = []
-        self.names: list[str] = []
-        # The keys and platforms of components that were published for other types before.
-        self.removed: dict[str, str] = {}
-        self._camera_id = camera_id
-        self._has_all, self._recount_at = False, float("-inf")
-
-    def count(self, topics: Topics) -> None:
-        """Read from the database which types are the most frequent."""
-        began = time.monotonic()
-        since = clock.rfc3339(clock.now() - TYPES_PERIOD)
-        counts = Detection.frequent_types(self._camera_id, since, MOST_COUNTED)
-        # Of types that are as frequent, those that are published already stay.
-        ranked = sorted(counts, key=lambda name: (-counts[name], name not in self.names, name))
-        self._set(topics, ranked[:MOST_TYPES])
-        self._has_all = len(ranked) <= MOST_TYPES
-        took = time.monotonic() - began
-        self._recount_at = began + max(RECOUNT_SECONDS, took * RECOUNT_SHARE)
-
-    def halve(self, topics: Topics) -> None:
-        """Keep the more frequent half; without any type, what was removed before is forgotten."""
-        if self.names:
-            self._set(topics, self._ranked[: len(self._ranked) // 2])
-            self._has_all = False
-        else:
-            self.removed = {}
-
-    def _set(self, topics: Topics, ranked: list[str]) -> None:
-        before = components(topics, self._camera_id, self.names)
-        self._ranked, self.names = ranked, sorted(ranked)
-        now = components(topics, self._camera_id, self.names)
-        all_before = self.removed | {key: row["platform"] for key, row in before.items()}
-        removed = [(key, name) for key, name in all_before.items() if key not in now]
-        self.removed = dict(removed[-MOST_REMOVED:])
-
-    def is_count_due(self) -> bool:
-        """Whether to count again because a type that is not published may have become frequent."""
-        return self._has_all or time.monotonic() >= self._recount_at
 
 
 class Devices:
@@ -104,6 +54,7 @@ class Devices:
         self._cameras: dict[str, Row] = {}
         self._published: dict[str, Published] = {}
         self._types: dict[str, Types] = {}
+        self._reading: Reading | None = None
         # The cameras of which the broker has retained messages from an earlier connection.
         self._retained: set[str] = set()
 
@@ -112,6 +63,7 @@ class Devices:
         self._is_box_published = False
         self._retained.update(self._published)
         self._published.clear()
+        self._reading = None
 
     def note_retained(self, topic: str) -> None:
         """Note the camera that a retained message is about; it may have been deleted."""
@@ -165,7 +117,8 @@ class Devices:
         if about == published.about:
             return
         topic, body = self._topics.config(key), self._config_of(camera, types)
-        while (types.names or types.removed) and not connection.fits(topic, body):
+        most = connection.most_payload(topic)
+        while (types.names or types.removed) and len(body) > most:
             types.halve(self._topics)
             body = self._config_of(camera, types)
         connection.publish(topic, body, retain=True)
@@ -190,29 +143,45 @@ class Devices:
             self._published[camera["id"]] = published._replace(state=state, state_at=now)
 
     def _publish_picture(self, connection: Connection) -> None:
-        """Publish the picture of the camera that has waited the longest, if one is due."""
-        now = time.monotonic()
-        due = [
-            (published.picture_at, camera["id"], camera)
-            for camera in self._cameras.values()
-            if (published := self._published.get(camera["id"]))
-            and camera["last_seen_at"] not in (None, published.seen)
-            and now - published.picture_at >= self._picture_seconds
-        ]
-        if not due:
+        """Publish the picture that was read, and begin to read the next one that is due."""
+        reading = self._reading
+        if reading and reading.is_alive():
             return
-        camera = min(due)[2]
-        key, topic = camera["id"], self._topics.of(camera["id"], "picture")
-        published = self._published[key]._replace(picture_at=now)
-        try:
-            tag, data = self._pictures.newest(
-                camera, published.picture, lambda data: connection.fits(topic, data)
+        if reading and reading.camera["id"] in self._published:
+            self._publish_reading(reading, connection)
+        self._reading = None
+        due = [
+            (published.picture_at, key)
+            for key, camera in self._cameras.items()
+            if (published := self._published.get(key)) and self._is_picture_due(camera, published)
+        ]
+        if due:
+            key = min(due)[1]
+            topic, published = self._topics.of(key, "picture"), self._published[key]
+            self._published[key] = published._replace(picture_at=time.monotonic())
+            most_bytes = connection.most_payload(topic)
+            self._reading = Reading(
+                self._pictures, self._cameras[key], published.picture, most_bytes
             )
-            published = published._replace(picture=tag, seen=camera["last_seen_at"])
-            if data:
-                connection.publish(topic, data, retain=True)
-        except MISSING:
-            pass  # it is tried again after the next pause
+
+    def _is_picture_due(self, camera: Row, published: Published) -> bool:
+        seconds = time.monotonic() - published.picture_at
+        return (
+            camera["last_seen_at"] is not None
+            and seconds >= self._picture_seconds
+            and (_source(camera) != published.source or seconds >= REREAD_SECONDS)
+        )
+
+    def _publish_reading(self, reading: Reading, connection: Connection) -> None:
+        """Publish what was read; if a new folder has no picture, remove that of the old one."""
+        key, source = reading.camera["id"], _source(reading.camera)
+        published = self._published[key]._replace(picture_at=time.monotonic())
+        is_moved = published.source is not None and published.source[0] != source[0]
+        data = b"" if reading.is_empty and is_moved else reading.data
+        if data is not None:
+            connection.publish(self._topics.of(key, "picture"), data, retain=True)
+        if reading.tag or data is not None:
+            published = published._replace(picture=reading.tag, source=source)
         self._published[key] = published
 
     def _remove(self, camera_id: str, connection: Connection) -> None:
@@ -224,3 +193,8 @@ class Devices:
         self._retained.discard(camera_id)
         self._published.pop(camera_id, None)
         self._types.pop(camera_id, None)
+
+
+def _source(camera: Row) -> tuple[str, str]:
+    """Where a camera's picture is read, and when the last upload was."""
+    return camera["folder_path"], camera["last_seen_at"]

@@ -1,8 +1,9 @@
 """Which picture of a camera is published? The one of its snapshot, as a JPEG of limited width."""
 
-from collections.abc import Callable
+import threading
 
 from .. import clock
+from ..db import database
 from ..images import resize
 from ..images.clip_frame import ClipFrames
 from ..images.resize import MaxSize
@@ -31,12 +32,10 @@ class Pictures:
         self._base, self._folders, self._frames = base, folders, frames
         self._width = width
 
-    def newest(
-        self, camera: Row, known: str | None, fits: Callable[[bytes], bool]
-    ) -> tuple[str, bytes | None]:
+    def newest(self, camera: Row, known: str | None, most_bytes: int) -> tuple[str, bytes | None]:
         """The ETag of the camera's picture, and its JPEG; None where the ETag is ``known``.
 
-        The JPEG is made smaller until it ``fits``. Raises `MISSING`.
+        The JPEG is made smaller until it has at most ``most_bytes``. Raises `MISSING`.
         """
         request = SnapshotRequest(
             self._base,
@@ -49,12 +48,39 @@ class Pictures:
         picture = self._frames.newest_picture(request, snapshots.latest)
         if picture.data is None:
             return picture.etag, None
-        return picture.etag, self._fitting(picture, fits)
+        return picture.etag, self._fitting(picture, most_bytes)
 
-    def _fitting(self, picture: Picture, fits: Callable[[bytes], bool]) -> bytes:
+    def _fitting(self, picture: Picture, most_bytes: int) -> bytes:
         data = b""
         for halving in range(HALVINGS + 1):
             data = resize.to_jpeg(picture, MaxSize(max(1, self._width >> halving), None))
-            if fits(data):
+            if len(data) <= most_bytes:
                 break
         return data
+
+
+class Reading(threading.Thread):
+    """Reads the newest picture of a camera, so that slow storage delays no message.
+
+    ``tag`` and ``data``: its ETag and the JPEG, as `Pictures.newest` returns them. Without a tag
+    there was no picture; ``is_empty``: because the folder holds none or does not exist.
+    """
+
+    def __init__(
+        self, pictures: Pictures, camera: Row, known: str | None, most_bytes: int
+    ) -> None:
+        super().__init__(name="mqtt picture", daemon=True)
+        self.camera = camera
+        self._pictures, self._arguments = pictures, (camera, known, most_bytes)
+        self.tag: str | None = None
+        self.data: bytes | None = None
+        self.is_empty = False
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.tag, self.data = self._pictures.newest(*self._arguments)
+        except MISSING as error:
+            self.is_empty = isinstance(error, snapshots.NoSnapshot | safe_open.FolderNotFound)
+        finally:
+            database.close()

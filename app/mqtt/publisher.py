@@ -45,11 +45,12 @@ class Publisher:
 
     def __init__(self, broker: Broker, topics: Topics, devices: Devices, monitor: Any) -> None:
         self._broker, self._topics, self._monitor = broker, topics, monitor
-        self._devices = devices
+        self.devices = devices
         self._connection: Connection | None = None
         # When the broker accepted the connection, by the monotonic clock; None before.
         self._accepted_at: float | None = None
         self._retry_at, self._pause = 0.0, FIRST_PAUSE_SECONDS
+        self._is_clash_logged = False
         self._is_born, self._born_at = False, float("-inf")
         # The ids of the messages that were published and that were deleted last.
         self._published_id, self._deleted_id, self._deleted_at = 0, 0, 0.0
@@ -98,8 +99,16 @@ class Publisher:
             self._published_id = connection.oldest_row - 1
         self._connection = None
         if self._accepted_at and time.monotonic() - self._accepted_at >= STABLE_SECONDS:
-            self._pause = FIRST_PAUSE_SECONDS
+            self._pause, self._is_clash_logged = FIRST_PAUSE_SECONDS, False
+        elif self._accepted_at and self._pause == LONGEST_PAUSE_SECONDS:
+            self._log_clash()
         self._retry_later(connection.loss)
+
+    def _log_clash(self) -> None:
+        if not self._is_clash_logged:
+            self._is_clash_logged = True
+            text = "each connection to the MQTT broker ends soon: does another service use %s=%s?"
+            log.warning(text, "NVR_MQTT_PREFIX", self._topics.prefix)
 
     def _retry_later(self, reason: str) -> None:
         place = f"{self._broker.host}:{self._broker.port}"
@@ -116,28 +125,27 @@ class Publisher:
             log.info("connected to the MQTT broker %s:%s", self._broker.host, self._broker.port)
             connection.subscribe(self._topics.birth)
             connection.subscribe(self._topics.of("+", "state"))
-            self._devices.forget()
+            self.devices.forget()
             self._accepted_at = now
         if self._is_born and now - self._born_at >= BIRTH_SECONDS:
             self._is_born, self._born_at = False, now
-            self._devices.forget()
-        if self._devices.publish(connection):
-            self._publish_messages(connection)
-
-    def _publish_messages(self, connection: Connection) -> None:
+            self.devices.forget()
+        # Read before the cameras, so that a message's camera is known unless it was deleted.
+        rows = MqttMessage.after(self._published_id, ROWS_AT_ONCE)
+        if not self.devices.publish(connection):
+            return
         oldest = clock.rfc3339(clock.now() - MOST_AGE)
-        while rows := MqttMessage.after(self._published_id, ROWS_AT_ONCE):
-            for row in rows:
-                if not connection.has_room:
-                    return
-                if row["created_at"] >= oldest:
-                    self._publish_message(row, connection)
-                self._published_id = row["id"]
+        for row in rows:
+            if not connection.has_room:
+                return
+            if row["created_at"] >= oldest:
+                self._publish_message(row, connection)
+            self._published_id = row["id"]
 
     def _publish_message(self, row: Row, connection: Connection) -> None:
         key, is_detection = row["camera_id"], row["kind"] == "detection"
         object_type = json.loads(row["body"])["event_type"] if is_detection else None
-        if self._devices.announce(key, object_type, connection):
+        if self.devices.announce(key, object_type, connection):
             topic = self._topics.of(key, row["kind"])
             connection.publish(topic, row["body"].encode(), retain=False, row_id=row["id"])
 
@@ -154,7 +162,7 @@ class Publisher:
         if message.topic == self._topics.birth:
             self._is_born |= message.payload == ONLINE.encode() and not message.retain
         elif message.retain and message.payload:
-            self._devices.note_retained(message.topic)
+            self.devices.note_retained(message.topic)
 
 
 def init_app(app: Flask) -> None:
