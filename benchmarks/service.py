@@ -107,7 +107,7 @@ class Service:
 
 @contextmanager
 def running(wrapper: Sequence[str] = (), **settings: str) -> Iterator[Service]:
-    """The service on an empty database and base path, which go when it has stopped.
+    """The service on an empty database and base path, which are deleted when it has stopped.
 
     ``wrapper``: a command that runs it and leaves it the process id.
     """

@@ -50,7 +50,6 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     open_database()
     if resume and not dry_run:
         database_number.resume()
-    pruner: Pruner = current_app.extensions["pruner"]
     limits = retention.limits_of(current_app.extensions["settings"].box())
     has_picture_limits = has_limits(current_app)
     if not limits and not has_picture_limits:
@@ -63,12 +62,8 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
         click.echo(f"Error: {implausible}", err=True)
     report: Row = {"pictures": 0, "clips": 0, "bytes": 0, "cameras": []}
     if has_picture_limits and not suspended:
-        report, not_deletable = _prune_pictures(pruner, dry_run)
+        report = _prune_pictures(dry_run)
         suspended = report["suspended"]
-        if suspended:
-            click.echo(f"Error: {suspension.MESSAGES[suspended]}", err=True)
-        if not_deletable:
-            click.echo(NOT_DELETABLE.format(not_deletable), err=True)
     if as_json:
         shown = {"dry_run": dry_run, "suspended": suspended}
         click.echo(json.dumps(shown | counts | report | shown, ensure_ascii=False))
@@ -91,14 +86,19 @@ def _prune_rows(limits: retention.Limits, dry_run: bool, believe_clock: bool) ->
         return retention.prune(limits, clock.now(), guard, bar.update)
 
 
-def _prune_pictures(pruner: Pruner, dry_run: bool) -> tuple[Row, int]:
-    """What was, or would be, deleted, and how many files may not be deleted."""
+def _prune_pictures(dry_run: bool) -> Row:
+    """What was, or would be, deleted; says on stderr why some or all files stay."""
+    pruner: Pruner = current_app.extensions["pruner"]
     with current_app.extensions["pictures"].followed(Camera.listing()):
         report, not_deletable = pruner.dry_run()
-        if dry_run or report["suspended"]:
-            return report, not_deletable
-        with progress_bar(report["pictures"] + report["clips"]) as bar:
-            return pruner.run(CLI, progress=bar.update)
+        if not dry_run and not report["suspended"]:
+            with progress_bar(report["pictures"] + report["clips"]) as bar:
+                report, not_deletable = pruner.run(CLI, progress=bar.update)
+    if report["suspended"]:
+        click.echo(f"Error: {suspension.MESSAGES[report['suspended']]}", err=True)
+    if not_deletable:
+        click.echo(NOT_DELETABLE.format(not_deletable), err=True)
+    return report
 
 
 def _show(counts: dict[str, int], report: Row, verb: str) -> None:

@@ -98,11 +98,7 @@ def _delete(
 
     def is_same(status: os.stat_result) -> bool:
         found.append(status)
-        inodes_last = lookups.opened.inodes_last
-        is_row = facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
-        if is_row and KeptPicture.is_any_of(status):
-            raise PictureKept  # as the picture of another camera
-        return is_row
+        return _is_free(index, camera, row, status)
 
     def change() -> None:
         if KeptPicture.of_file(camera["id"], row.path, found[-1]):
@@ -119,6 +115,15 @@ def _delete(
             raise NotFound("picture") from None
         finally:
             lookups.compare_files(row.folder, [row.name])
+
+
+def _is_free(index: CameraIndex, camera: Row, row: IndexedPicture, status: os.stat_result) -> bool:
+    """Whether the file is the one of the row; raises `PictureKept` if another camera keeps it."""
+    inodes_last = index.lookups.opened.inodes_last
+    is_row = facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
+    if is_row and KeptPicture.is_any_of(status):
+        raise PictureKept
+    return is_row
 
 
 def _record(action: str, camera: Row, row: IndexedPicture, by: Caller) -> None:

@@ -93,11 +93,8 @@ def tell_apart(cameras: list[Row]) -> dict[str, str]:
 def _configuration(
     title: str, names: dict[str, str], source: Source, resource: str, rows: dict[str, str]
 ) -> str:
-    """The YAML for these cameras.
-
-    ``names``: the name of each camera by its id; ``rows``: by its id a Jinja expression for its
-    row in the answer of ``resource``. The row is empty if the answer is an error, because an error
-    has a ``status`` too.
+    """``names``: the name of each camera by its id; ``rows``: a Jinja expression for its row in
+    the answer of ``resource``, empty if that is an error, because an error has a ``status`` too.
     """
     token = source.token
     rest = {
