@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cameras, folders, machine, pictures, records
+from benchmarks import cameras, folders, machine, pictures, pruning, records
 
 GROUPS = {
     "cameras": cameras.GROUP,
     "folders": folders.GROUP,
     "records": records.GROUP,
     "pictures": pictures.GROUP,
+    "pruning": pruning.GROUP,
 }
 
 

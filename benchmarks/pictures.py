@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import pruning, tree, uploads
+from benchmarks import tree, uploads
 from benchmarks.measurement import Group, Measurement
 from benchmarks.service import Client, Service, request, running
 from benchmarks.waiting import PICTURE, waiting
@@ -184,7 +184,6 @@ GROUP = Group(
         seen("files that a restart reads again", "percent", "again", 2),
         seen("idle memory with all of them, against none", "MiB RSS", "idle", 2),
         *uploads.MEASUREMENTS,
-        *pruning.MEASUREMENTS,
     ),
     METHOD,
 )

@@ -2,34 +2,42 @@
 
 import json
 import time
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from benchmarks import tree
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Group, Measurement
 from benchmarks.service import Service, request, running
-from benchmarks.waiting import PICTURE, waiting
+from benchmarks.waiting import PICTURE, Waits, waiting
 
-# Files older than `KEEP_DAYS` go: 100,000 of those that this many runs of uploads make.
-RUNS, KEEP_DAYS = 324, 1
-CALM_SECONDS, INDEX_SECONDS = 20, 1800
+# So many runs of uploads of each camera make a little more than 100,000 files.
+RUNS = 324
+CALM_SECONDS, SETTLE_SECONDS, INDEX_SECONDS = 5, 1, 1800
+METHOD = (
+    f"Pruning: {tree.CAMERAS * RUNS * tree.RUN:,} files of the same kind. `keep_days` is lowered "
+    "by a day at a time, and each time one run of retention deletes the files of that day. A "
+    "client asks for another camera and its snapshot of 200 KiB in turn, with pauses of 5 ms, "
+    f"during each run and for {CALM_SECONDS} s before it, so that other load on the machine "
+    "raises both figures. The percentiles are those of all runs together."
+)
 
 
 class Found(NamedTuple):
-    """``files``: how many were deleted, in so many ``seconds``; ``calm`` and ``busy``: the 99th
-    percentile of other requests before and meanwhile, in ms; ``grown``: MiB at the most.
+    """``files``: how many were deleted, in so many ``seconds``; ``calm`` and ``busy``: the waits
+    of other requests before each run and meanwhile; ``memory``: MiB before the first run.
     """
 
     files: int
     seconds: float
-    calm: float
-    busy: float
-    grown: float
+    calm: Waits
+    busy: Waits
+    memory: float
 
 
-@cache
-def prune() -> Found:
-    """What was found in one run of retention."""
+@contextmanager
+def stage() -> Iterator[Found]:
+    """What was found while all files but those of the last day were deleted."""
     with running() as service:
         (service.base / "other").mkdir()
         (service.base / "other" / "a.jpg").write_bytes(PICTURE)
@@ -37,32 +45,23 @@ def prune() -> Found:
         cameras = [tree.register(service, tree.folder(n)) for n in range(tree.CAMERAS)]
         tree.fill(service.base, time.time(), RUNS)
         _wait_for_index(service, cameras)
-        _ask(service, "PATCH", "/api/settings", {"keep_days": KEEP_DAYS})
-        with waiting(service, other) as calm:
+        yield _prune(service, other)
+
+
+def _prune(service: Service, other: str) -> Found:
+    files, seconds, calm, busy = 0, 0.0, Waits(), Waits()
+    memory = service.resident_mib()
+    for days in range(tree.DAYS - 1, 0, -1):
+        _ask(service, "PATCH", "/api/settings", {"keep_days": days})
+        time.sleep(SETTLE_SECONDS)
+        with waiting(service, other, calm):
             time.sleep(CALM_SECONDS)
-        memory, begun = service.resident_mib(), time.monotonic()
-        with waiting(service, other) as busy:
+        begun = time.monotonic()
+        with waiting(service, other, busy):
             report = _ask(service, "POST", "/api/system/retention", None)
-        seconds = time.monotonic() - begun
-        files = report["pictures"] + report["clips"]
-        waits = calm.percentile(99), busy.percentile(99)
-        return Found(files, seconds, *waits, busy.most_mib - memory)
-
-
-def measurement(name: str, unit: str, goal: float | None, value: Any) -> Measurement:
-    """One of the findings of `prune`."""
-    return Measurement(name, unit, goal, lambda _: float(value(prune())))
-
-
-MEASUREMENTS = (
-    measurement(
-        "retention of 100,000 files", "files a second", None, lambda f: f.files / f.seconds
-    ),
-    measurement("99th percentile of other requests before", "ms", None, lambda f: f.calm),
-    measurement("99th percentile of other requests meanwhile", "ms", None, lambda f: f.busy),
-    measurement("the same, against before", "times", 2, lambda f: f.busy / f.calm),
-    measurement("memory that the service grows by meanwhile", "MiB RSS", 20, lambda f: f.grown),
-)
+        seconds += time.monotonic() - begun
+        files += report["pictures"] + report["clips"]
+    return Found(files, seconds, calm, busy, memory)
 
 
 def _wait_for_index(service: Service, cameras: list[str]) -> None:
@@ -79,3 +78,31 @@ def _ask(service: Service, method: str, path: str, fields: dict[str, Any] | None
         status, _, answer = client.ask(request(method, path, body))
     assert status == 200, answer
     return json.loads(answer)
+
+
+GROUP = Group(
+    stage,
+    (
+        Measurement(
+            "retention of 100,000 files",
+            *("files a second", None, lambda found: found.files / found.seconds),
+        ),
+        Measurement(
+            "99th percentile of other requests before each run",
+            *("ms", None, lambda found: found.calm.percentile(99)),
+        ),
+        Measurement(
+            "99th percentile of other requests meanwhile",
+            *("ms", None, lambda found: found.busy.percentile(99)),
+        ),
+        Measurement(
+            "the same, against before",
+            *("times", 2, lambda found: found.busy.percentile(99) / found.calm.percentile(99)),
+        ),
+        Measurement(
+            "memory that the service grows by meanwhile",
+            *("MiB RSS", 20, lambda found: found.busy.most_mib - found.memory),
+        ),
+    ),
+    METHOD,
+)

@@ -25,7 +25,7 @@ class Waits:
         return sorted(self.ms)[int(len(self.ms) * percent / 100)]
 
     def ask(self, service: Service, camera: str, is_over: Callable[[], bool]) -> None:
-        """Ask without an end, with pauses in which the service is idle."""
+        """Ask until it is over, with pauses in which the service is idle."""
         asked = [request("GET", camera), request("GET", f"{camera}/snapshot")]
         with service.client() as client:
             while not is_over():
@@ -37,9 +37,9 @@ class Waits:
 
 
 @contextmanager
-def waiting(service: Service, camera: str) -> Iterator[Waits]:
-    """The waits in the block."""
-    waits, over = Waits(), threading.Event()
+def waiting(service: Service, camera: str, waits: Waits | None = None) -> Iterator[Waits]:
+    """The waits in the block, added to ``waits`` if there are some already."""
+    waits, over = waits or Waits(), threading.Event()
     thread = threading.Thread(target=waits.ask, args=(service, camera, over.is_set))
     thread.start()
     try:
