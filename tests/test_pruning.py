@@ -518,7 +518,7 @@ def test_a_run_deletes_nothing_while_the_clock_is_implausible(client, week, base
 
 
 def test_a_run_ends_when_the_clock_becomes_implausible(client, week, base, monkeypatch):
-    monkeypatch.setattr(pruning, "FILES_AT_ONCE", 1)
+    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
     reason = lambda _: "it jumped by 2 hours"  # noqa: E731
     before_deletion(
         monkeypatch, lambda: monkeypatch.setattr(ClockGuard, "why_implausible", reason)
@@ -527,6 +527,20 @@ def test_a_run_ends_when_the_clock_becomes_implausible(client, week, base, monke
     assert (body["suspended"], body["pictures"] + body["clips"]) == ("clock", 1)
     (entry,) = entries_of("retention")
     assert entry["details"]["bytes"] == body["bytes"]
+
+
+def test_the_pictures_of_an_event_stay_though_the_clock_jumps_during_the_run(
+    client, week, base, monkeypatch
+):
+    post_event(client, week, started_at=ago(6))
+    real = clock.now
+    before_deletion(
+        monkeypatch,
+        lambda: monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=4000)),
+    )
+    client.post(URL)
+    assert {"6.jpg", "6.mp4"} <= set(files(base))
+    assert "5.jpg" not in files(base)
 
 
 def test_nothing_goes_while_the_base_path_is_missing(client, week, base):
@@ -807,6 +821,18 @@ def test_the_newest_picture_stays_though_newer_ones_vanish_in_the_same_batch(
     keep(client, keep_days=2)
     client.post(URL)
     assert files(base) == ["3.jpg"]
+
+
+def test_the_newest_picture_stays_though_a_newer_one_becomes_the_oldest_meanwhile(
+    client, camera, base, monkeypatch
+):
+    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
+    for days in (3, 4, 5, 6):
+        upload(base, f"{days}.jpg", days)
+    while_hidden(monkeypatch, lambda: os.utime(base / "front/3.jpg", (0, 0)))
+    keep(client, keep_days=2)
+    client.post(URL)
+    assert "4.jpg" in files(base)
 
 
 def test_a_file_that_another_camera_does_not_know_yet_stays(client, camera, base, monkeypatch):

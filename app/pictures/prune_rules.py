@@ -1,13 +1,12 @@
 """Which files must stay, whatever the limits are? Those that any camera that has them needs.
 
-Nothing here deletes anything. A `PrunedCamera` reads each fact once; when the database has
-changed, the box makes new ones.
+A `PrunedCamera` reads each fact once; when the database has changed, the box makes new ones.
 """
 
 import os
 import stat
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from ..storage.folder_entry import folder_key
 from ..storage.scan import is_housekeeping
 from .camera_index import CameraIndex
 from .event_window import AFTER_US, BEFORE_US, CLIP_AFTER_US
+from .files import facts_of
 from .index import UNREADABLE
 from .listing import KINDS, Filters, Listing
 
@@ -66,13 +66,20 @@ class FolderFacts(NamedTuple):
 class PrunedCamera:
     """What is known of a camera at one moment: its folder, limits, and newest files.
 
-    ``since_us``: files that changed before are from before the camera, and must stay.
+    ``now``: when the run began, as the clock may be set in it; ``since_us``: files that changed
+    before are from before the camera, and must stay.
     """
 
     def __init__(
-        self, app: Flask, camera: Row, index: CameraIndex, limits: Limits, since_us: int
+        self,
+        app: Flask,
+        now: datetime,
+        camera: Row,
+        index: CameraIndex,
+        limits: Limits,
+        since_us: int,
     ) -> None:
-        self._app, self.camera, self.index = app, camera, index
+        self._app, self._now, self.camera, self.index = app, now, camera, index
         self.id, self.limits, self.since_us = camera["id"], limits, since_us
         self.listing = Listing(index)
         self._folder: tuple[str, FolderFacts | None] = ("/", None)
@@ -146,15 +153,19 @@ class PrunedCamera:
         for name in ("newest", "shown"):
             self.__dict__.pop(name, None)
 
-    def drop_missing_newest(self) -> None:
-        """Remove newest files that no longer exist from the index; call it inside `opened`."""
+    def check_newest(self) -> None:
+        """Update the index where the newest files have changed; call it inside `opened`.
+
+        Later files than those are needed too, so they are read again only after a change.
+        """
+        self.__dict__.pop("shown", None)
         for _ in range(NEAR_NEWEST):
-            self.forget_newest()
-            gone = [row for row in self.newest if self.status(row) is None]
-            for row in gone:
-                self.index.lookups.compare_files(row.folder, [row.name])
-            if not gone:
+            changed = [row for row in self.newest if not self._is_unchanged(row)]
+            if not changed:
                 return
+            for row in changed:
+                self.index.lookups.compare_files(row.folder, [row.name])
+            self.forget_newest()
 
     def may_delete(self, row: IndexedPicture) -> bool:
         """Whether the service may delete the file, by the rights of its folder."""
@@ -194,17 +205,13 @@ class PrunedCamera:
         *folders, name = path.split("/")
         return self.index.lookups.finder.is_upload(name) and not any(map(is_housekeeping, folders))
 
-    def is_existing(self, row: IndexedPicture) -> bool:
-        """Whether the file is from before the camera was given its folder, and must stay."""
-        return row.changed_us < self.since_us
-
     def needs(self, row: IndexedPicture, status: os.stat_result | None, events: bool) -> bool:
         """Whether the file must stay because of this camera; call it inside `opened`.
 
         ``status``: the file's status, None while it is not known; ``events``: whether one of the
         camera's events may need the file.
         """
-        if row.kept or self.is_existing(row) or any(row.tag == each.tag for each in self.newest):
+        if row.kept or row.changed_us < self.since_us or self._is_newest(row):
             return True
         if status is not None and KeptPicture.of_file(self.id, row.path, status):
             return True
@@ -215,10 +222,18 @@ class PrunedCamera:
         status = status or self.status(row)
         return status is None or (status.st_dev, status.st_ino) == self.shown
 
+    def _is_unchanged(self, row: IndexedPicture) -> bool:
+        status, inodes_last = self.status(row), self.index.lookups.opened.inodes_last
+        facts = status and facts_of(self.id, row.path, status, inodes_last)
+        return facts is not None and facts.tag == row.tag
+
+    def _is_newest(self, row: IndexedPicture) -> bool:
+        return any(row.is_clip == each.is_clip and row.key >= each.key for each in self.newest)
+
     def has_event(self, first_us: int, last_us: int, is_clip: bool) -> bool:
         """Whether an unreviewed event needs a picture of this period."""
         after_us = CLIP_AFTER_US if is_clip else AFTER_US
-        entered_after = clock.rfc3339(clock.now() - EVENT_AGE)
+        entered_after = clock.rfc3339(self._now - EVENT_AGE)
         period = first_us - after_us, last_us + BEFORE_US
         return Event.is_unreviewed_between(self.id, *period, entered_after)
 

@@ -16,8 +16,9 @@ from .prune_record import Record
 from .prune_rules import PrunedCamera
 from .pruned_box import File, PrunedBox
 
-# The CPU time of one step, and the pause after it, in which requests are answered, in seconds.
-STEP_SECONDS, PAUSE_SECONDS = 0.004, 0.004
+# How much CPU time a step has for deleting, in seconds, and how many times as long as the CPU time
+# of the whole step the pause after it is, in which requests are answered.
+STEP_SECONDS, PAUSE_TIMES = 0.002, 2
 # A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
 # A file to delete, and whether it is deleted to free space.
@@ -75,7 +76,6 @@ class Steps:
             except UNREADABLE:
                 is_awaited.clear()  # a thread that hangs in the step must delete no more
                 waiting = deque(each for each in waiting if each[0].owner is not camera)
-            time.sleep(PAUSE_SECONDS)
             yield
 
     def _step(
@@ -83,6 +83,7 @@ class Steps:
     ) -> None:
         """Delete the next files of a camera for a short time, and folders that became empty."""
         names: dict[str, list[str]] = {}
+        begun = time.thread_time()
         with camera.index.opened():
             lookups, stays = camera.index.lookups, partial(self._box.is_camera_folder, camera)
             camera.index.catch_up(is_asked=True)
@@ -97,6 +98,7 @@ class Steps:
             for folder, gone in names.items():
                 lookups.compare_files(folder, gone)
                 remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
+        time.sleep(PAUSE_TIMES * (time.thread_time() - begun))
 
     def _delete_and_count(self, file: File, is_free: bool, is_awaited: threading.Event) -> None:
         """Delete a file and count it.

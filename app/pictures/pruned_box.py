@@ -139,7 +139,7 @@ class PrunedBox:
     def find_newest_again(self, camera_id: str) -> None:
         """Read again which files of the camera, and of those that share files, are the newest."""
         if camera := self.cameras.get(camera_id):
-            camera.drop_missing_newest()
+            camera.check_newest()
             for other, _, _ in self._related.get(camera_id, ()):
                 other.forget_newest()
 
@@ -204,8 +204,8 @@ class PrunedBox:
 
     def _add(self, camera: Row, limits: Limits, since_us: int) -> None:
         pictures: PictureIndex = self._app.extensions["pictures"]
-        index = pictures.of(camera)
-        self.cameras[camera["id"]] = PrunedCamera(self._app, camera, index, limits, since_us)
+        facts = camera, pictures.of(camera), limits, since_us
+        self.cameras[camera["id"]] = PrunedCamera(self._app, self.now, *facts)
 
     def _is_recent(self, changed_at: str | None) -> bool:
         """Whether a limit was changed too lately. A time in the future is a wrong one."""

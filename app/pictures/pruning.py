@@ -139,10 +139,10 @@ class Pruner:
         """Delete the files of the plan; return why the run was suspended, if it was."""
         files, batch = plan.files(), list[Waiting]()
         while batch := batch or list(islice(files, FILES_AT_ONCE)):
-            if suspended := suspension.reason(self._app):
-                return suspended
             number = record.begin([file for file, _ in batch])
             for _ in steps.delete(batch[:number]):
+                if suspended := suspension.reason(self._app):
+                    return suspended
                 if self._is_stopping.is_set():
                     return None
             progress(number)

@@ -77,8 +77,9 @@ class NewestFiles(Generic[File]):
             self._floor = ordered[SLACK]
             self._keep(self._is_above_floor)
 
-    def drop(self, file: File) -> None:
-        self.times.pop(file, None)
+    def drop(self, file: File) -> bool:
+        """Note that ``file`` is gone; return whether it was one of those that are kept."""
+        return self.times.pop(file, None) is not None
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
         """Note that the files for which ``exists`` is false are gone."""
@@ -135,9 +136,9 @@ class Ranking(Generic[File]):
             due.append(heapq.heappop(self._due)[2])
         return due
 
-    def drop(self, file: File) -> None:
-        for newest in self._ranks.values():
-            newest.drop(file)
+    def drop(self, file: File) -> bool:
+        """Note that ``file`` is gone; return whether that may change the result."""
+        return any(newest.drop(file) for newest in self._ranks.values())
 
     def keep_where(self, exists: Callable[[File], bool]) -> None:
         """Note that the files for which ``exists`` is false are gone."""

@@ -238,14 +238,15 @@ class WatchedTree:
     def _check_file(self, file: Entry, completed: bool) -> None:
         uploads, path = self._of_kind(file[1]), path_of(file)
         self._changed[file] = None
-        uploads.newest = None
         try:
             status = os.stat(path, dir_fd=self._folder, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise WatchLost(watches.TOO_LONG) from None
-            uploads.ranking.drop(file)
+            if uploads.ranking.drop(file):
+                uploads.newest = None
             return
+        uploads.newest = None
         ranked = self._rank(file, status, is_readable(self._folder, path, status))
         if ranked and completed:
             self.upload = Upload(self._clock.box_ns, path, status.st_mtime_ns)
