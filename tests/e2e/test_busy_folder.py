@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.e2e.server import Server
+from tests.e2e.forked import ForkedServer
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
 CLIENTS, SLOW_SECONDS, WATCHED_SECONDS = 20, 2, 8
-# Python runs a module of this name at its start: the service's disk becomes slow.
+# Makes the disk of the service slow.
 SLOW_DISK = f"""
 import os, time
 scandir = os.scandir
@@ -28,9 +28,7 @@ os.scandir = slow
 
 @pytest.fixture
 def server(tmp_path):
-    put(tmp_path / "site" / "sitecustomize.py", SLOW_DISK.encode())
-    settings = {"NVR_THREADS": "4", "NVR_WATCH": "off", "PYTHONPATH": str(tmp_path / "site")}
-    with Server(tmp_path, **settings) as server:
+    with ForkedServer(tmp_path, SLOW_DISK, NVR_THREADS="4", NVR_WATCH="off") as server:
         yield server
 
 

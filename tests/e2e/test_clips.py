@@ -14,7 +14,7 @@ import requests
 
 from app.config import MIB
 from tests.e2e import process
-from tests.e2e.faulty import faulty_server
+from tests.e2e.forked import ForkedServer
 
 pytestmark = pytest.mark.slow
 PATIENCE = 2
@@ -31,7 +31,7 @@ app.PARTS = (*app.PARTS, clips)
 def server(tmp_path_factory):
     """The service with the view of `tests.clips`; a client may stand still for two seconds."""
     folder = tmp_path_factory.mktemp("clips")
-    with faulty_server(folder, WITH_CLIPS, NVR_CLIENT_SECONDS=str(PATIENCE)) as server:
+    with ForkedServer(folder, WITH_CLIPS, NVR_CLIENT_SECONDS=str(PATIENCE)) as server:
         yield server
 
 
@@ -209,7 +209,7 @@ def test_no_version_is_mixed_with_another_while_a_clip_is_rewritten_all_the_time
 
 
 def test_the_service_stops_in_time_while_clips_are_sent(tmp_path, crowd):
-    with faulty_server(tmp_path, WITH_CLIPS) as server:
+    with ForkedServer(tmp_path, WITH_CLIPS) as server:
         with (server.base / "a.mp4").open("wb") as file:
             file.truncate(SIZE)
         for _ in range(3):

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from tests.e2e import wire
-from tests.e2e.faulty import faulty_server
+from tests.e2e.forked import ForkedServer
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Fault: yes\r\n"
 # Each fails for one client, whose request names it.
@@ -60,7 +60,7 @@ QUICK = ("received", "limits")
     ],
 )
 def test_a_failure_costs_one_client_at_most(tmp_path, fault):
-    with faulty_server(tmp_path, fault) as server:
+    with ForkedServer(tmp_path, fault) as server:
         for _ in range(20):
             with wire.connect(server.url) as connection:
                 connection.sendall(REQUEST)  # half of it: the client is there to stay
@@ -75,7 +75,7 @@ def test_a_failure_costs_one_client_at_most(tmp_path, fault):
 
 
 def test_a_failure_of_the_loop_shows_in_health(tmp_path):
-    with faulty_server(tmp_path, FAULTS["limits"]) as server:
+    with ForkedServer(tmp_path, FAULTS["limits"]) as server:
         check = requests.get(server.url + "/api/system/health").json()["checks"]["watcher"]
         assert check["status"] == "degraded"
         assert "The event loop has failed" in check["message"]

@@ -46,8 +46,10 @@ def mounted(folder, script, **settings):
     """A server whose database is in ``folder``/disk, which ``script`` mounts in its namespace."""
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
-    wrapper = ["unshare", "--mount", "sh", "-c", script, "sh", str(disk)] if script else []
-    return Server(folder, wrapper, NVR_DATABASE_URL=f"sqlite:///{disk}/nvr.db", **settings)
+    settings |= {"NVR_DATABASE_URL": f"sqlite:///{disk}/nvr.db"}
+    if not script:
+        return ForkedServer(folder, **settings)
+    return Server(folder, ["unshare", "--mount", "sh", "-c", script, "sh", str(disk)], **settings)
 
 
 def post(server):
@@ -187,7 +189,7 @@ def test_a_read_only_database_can_still_be_read(tmp_path, how):
 
 def refused(tmp_path, **settings):
     """The line with which the service refuses to start."""
-    with pytest.raises(NotStarted) as error, Server(tmp_path, **settings):
+    with pytest.raises(NotStarted) as error, ForkedServer(tmp_path, **settings):
         pass
     lines = [line for line in str(error.value).splitlines() if not LOG_LINE.fullmatch(line)]
     assert len(lines) == 1, error.value

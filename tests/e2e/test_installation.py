@@ -109,6 +109,7 @@ def test_without_a_database_a_command_refuses_to_make_one(checkout, program):
     assert sorted(os.listdir(checkout.folder)) == before
 
 
+@pytest.mark.slow
 def test_commands_use_the_database_in_the_record_of_the_running_service(checkout, tmp_path):
     with checkout.service(tmp_path, NVR_RETENTION_DAYS="7") as server:
         record = checkout.folder / "instance" / "service.json"
@@ -153,6 +154,7 @@ def test_a_command_says_nothing_of_a_database_that_its_environment_names(checkou
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @needs_mount
 def test_commands_use_the_database_that_the_installed_unit_names(checkout, units, tmp_path):
     def used(**environ):

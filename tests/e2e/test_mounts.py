@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from tests.e2e.forked import ForkedServer
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.mounts import Bindfs, mounted, needs_bindfs, needs_loop, needs_mount, on_a_disk_of
 from tests.pictures import picture, put
@@ -135,7 +136,7 @@ def test_any_other_type_of_file_system_is_polled(tmp_path, kind):
 def test_a_database_that_is_not_on_a_local_disk_is_refused_with_the_remedy(tmp_path, hangs):
     with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
         os.symlink(share.point, tmp_path / "link")
-        server = Server(tmp_path, NVR_DATABASE_URL=f"sqlite:///{tmp_path}/link/nvr.db")
+        server = ForkedServer(tmp_path, NVR_DATABASE_URL=f"sqlite:///{tmp_path}/link/nvr.db")
         if hangs:
             share.hang()
         with pytest.raises(NotStarted) as refused, server:
@@ -160,6 +161,6 @@ def test_a_database_that_is_not_on_a_local_disk_is_refused_with_the_remedy(tmp_p
 def test_a_setting_allows_a_database_on_any_file_system(tmp_path):
     with Bindfs(tmp_path / "elsewhere", tmp_path / "share") as share:
         url = f"sqlite:///{share.point}/nvr.db"
-        with Server(tmp_path, NVR_DATABASE_URL=url, NVR_DATABASE_ANYWHERE="1") as server:
+        with ForkedServer(tmp_path, NVR_DATABASE_URL=url, NVR_DATABASE_ANYWHERE="1") as server:
             register(server, "front")
         assert (share.source / "nvr.db").exists()

@@ -9,8 +9,8 @@ import requests
 
 from app.server import event_loop, main
 from tests.e2e import wire
-from tests.e2e.faulty import HANG, faulty_server
-from tests.e2e.server import PROJECT, Server
+from tests.e2e.forked import ForkedServer
+from tests.e2e.server import PROJECT
 
 # systemd is notified often, and soon no longer.
 FAST_WATCHDOG = """
@@ -18,6 +18,21 @@ from app.server import event_loop, main
 main.WATCHDOG_SECONDS = 0.1
 main.TURN_SECONDS = 0.1
 event_loop.STUCK_SECONDS = 1.0
+"""
+# An app that never answers /hang.
+HANG = """
+import time
+from app.server import main
+serve = main.main
+def serve_with_hanging_path(app):
+    inner = app.wsgi_app
+    def answer(environ, start_response):
+        if environ["PATH_INFO"] == "/hang":
+            time.sleep(1000)
+        return inner(environ, start_response)
+    app.wsgi_app = answer
+    serve(app)
+main.main = serve_with_hanging_path
 """
 
 
@@ -27,7 +42,7 @@ def manager(tmp_path, request, monkeypatch):
     path = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as there:
         there.bind(path if request.param == "path" else f"\0{path}")
-        there.settimeout(10)
+        there.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", path if request.param == "path" else f"@{path}")
         yield there
 
@@ -45,7 +60,7 @@ def is_silent(manager, seconds):
 
 
 def test_the_manager_is_notified_of_the_start_of_answers_and_of_the_stop(manager, tmp_path):
-    with Server(tmp_path) as running:
+    with ForkedServer(tmp_path) as running:
         assert manager.recv(100) == b"READY=1"
         assert requests.get(running.url + "/health").status_code == 200
         assert manager.recv(100) == b"WATCHDOG=1"
@@ -70,7 +85,7 @@ def test_the_watchdog_is_notified_often_enough():
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
 def test_the_watchdog_is_not_notified_while_a_request_waits_in_vain(manager, tmp_path, method):
     with (
-        faulty_server(tmp_path, FAST_WATCHDOG + HANG, NVR_THREADS="1") as running,
+        ForkedServer(tmp_path, FAST_WATCHDOG + HANG, NVR_THREADS="1") as running,
         ExitStack() as clients,
     ):
         assert [manager.recv(100) for _ in range(3)] == [b"READY=1", *[b"WATCHDOG=1"] * 2]
@@ -88,14 +103,14 @@ def fail(self):
     raise RuntimeError("every time")
 limits.ConnectionLimits.apply = fail
 """
-    with faulty_server(tmp_path, FAST_WATCHDOG + fault):
+    with ForkedServer(tmp_path, FAST_WATCHDOG + fault):
         assert manager.recv(100) == b"READY=1"
         assert is_silent(manager, 2)
 
 
 @pytest.mark.parametrize("manager", ["path"], indirect=True)
 def test_the_watchdog_is_notified_while_no_request_comes(manager, tmp_path):
-    with faulty_server(tmp_path, FAST_WATCHDOG):
+    with ForkedServer(tmp_path, FAST_WATCHDOG):
         assert manager.recv(100) == b"READY=1"
         for _ in range(20):
             assert manager.recv(100) == b"WATCHDOG=1"

@@ -80,7 +80,7 @@ def test_all_threads_keep_to_one_processor(server):
 
 
 def test_the_system_may_place_the_threads_where_the_setting_says_so(tmp_path):
-    with Server(tmp_path, NVR_ONE_PROCESSOR="off") as server:
+    with ForkedServer(tmp_path, NVR_ONE_PROCESSOR="off") as server:
         assert os.sched_getaffinity(server.process.pid) == os.sched_getaffinity(0)
 
 
@@ -137,12 +137,12 @@ def test_a_wrong_setting_is_one_line(tmp_path, name):
 
 @pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1", "\x1b[31m"])
 def test_an_address_that_cannot_be_listened_on_is_one_line(tmp_path, host):
-    assert "NVR_HOST=" in refusal(Server(tmp_path, NVR_HOST=host))
+    assert "NVR_HOST=" in refusal(ForkedServer(tmp_path, NVR_HOST=host))
 
 
 def test_a_port_in_use_is_one_line(server, tmp_path):
     port = server.url.rpartition(":")[2]
-    line = refusal(Server(tmp_path / "second", NVR_PORT=port))
+    line = refusal(ForkedServer(tmp_path / "second", NVR_PORT=port))
     assert f"NVR_PORT={port} cannot be listened on" in line
     assert "in use" in line
 
@@ -153,12 +153,12 @@ def test_a_port_in_use_is_one_line(server, tmp_path):
 def test_a_database_that_cannot_be_used_is_one_line(tmp_path, path):
     (tmp_path / "junk").write_bytes(b"this is no database" * 1000)
     path = path.format(folder=tmp_path)
-    assert path in refusal(Server(tmp_path, NVR_DATABASE_URL=f"sqlite:///{path}"))
+    assert path in refusal(ForkedServer(tmp_path, NVR_DATABASE_URL=f"sqlite:///{path}"))
     assert (tmp_path / "junk").read_bytes() == b"this is no database" * 1000
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
-    with Server(tmp_path):
+    with ForkedServer(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "nvr.db")) as database, database:
         database.execute(
@@ -166,7 +166,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
             "FROM schema_migration WHERE id = 1"
         )
     before = (tmp_path / "nvr.db").read_bytes()
-    line = refusal(Server(tmp_path))
+    line = refusal(ForkedServer(tmp_path))
     assert "newer version" in line
     assert "9999_future" in line
     assert (tmp_path / "nvr.db").read_bytes() == before
@@ -174,7 +174,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path):
 
 def test_two_processes_that_start_at_once_on_a_new_database_both_serve(tmp_path):
     database = f"sqlite:///{tmp_path}/both/nvr.db"
-    servers = [Server(tmp_path / name, NVR_DATABASE_URL=database) for name in ("one", "two")]
+    servers = [ForkedServer(tmp_path / name, NVR_DATABASE_URL=database) for name in ("one", "two")]
     with ThreadPoolExecutor(2) as pool, ExitStack() as running:
         for future in [pool.submit(running.enter_context, server) for server in servers]:
             future.result()
@@ -187,7 +187,7 @@ def test_two_processes_that_start_at_once_on_a_new_database_both_serve(tmp_path)
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_a_client_writes_no_lines_of_its_own_into_the_log(tmp_path, level):
     hostile = f"x\n{FORGED}\r\n\x1b[2J\u202e\u2028{FORGED}"
-    with Server(tmp_path, NVR_LOG_LEVEL=level) as server:
+    with ForkedServer(tmp_path, NVR_LOG_LEVEL=level) as server:
         # Line feeds and escapes of C1: in a header waitress takes bytes above 0x7f only.
         agent = f"x\x85\x9b2J{FORGED}"
         path = "/api/cameras%0a%0d%1b%5b2J" + FORGED.replace(" ", "%20")
