@@ -23,7 +23,7 @@ MOST_FOLDERS = 10_000
 # How many changed files are checked before a response; the background job checks the rest.
 MOST_CHECKED = 1000
 # How often files that are open for writing are checked again, in seconds.
-WRITING_SECONDS = 60
+CHECK_WRITING_SECONDS = 60
 
 
 class Opened(NamedTuple):
@@ -66,7 +66,7 @@ class Lookups:
         """Queue the changed files for a check, and those that are no longer being written."""
         over, now = self.being_written - changes.being_written, time.monotonic()
         if self.being_written and now >= self._check_writing_at:
-            self._check_writing_at = now + WRITING_SECONDS
+            self._check_writing_at = now + CHECK_WRITING_SECONDS
             over |= self.being_written
         self.being_written = changes.being_written
         self.waiting |= dict.fromkeys(over) | changes.files
