@@ -12,7 +12,7 @@ from app.models import DETECTIONS, AuditEntry, ClockNote
 from app.services import audit, retention
 from app.services.audit import Caller
 from app.services.clock_guard import ClockGuard, ClockImplausible
-from app.services.retention import Limits
+from app.services.retention import RowLimits
 from tests.posting import detection, post_detections
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -255,12 +255,12 @@ def test_retention_stops_within_a_step_when_the_clock_jumps(box, client, camera,
     guard = box.start()
     post_detections(client, *[detection(camera)] * 3)
     with pytest.raises(ClockImplausible):
-        retention.prune(Limits(0, 1, 0), START, guard, lambda _: box.set_clock(DAY))
+        retention.prune(RowLimits(0, 1, 0), START, guard, lambda _: box.set_clock(DAY))
     assert DETECTIONS.count({}) == 2
     (entry,) = (e for e in audit_entries() if e["action"] == "retention_pruned")
     assert entry["details"]["detections"] == 1
     with pytest.raises(ClockImplausible):
-        retention.prune(Limits(0, 1, 0), START, guard)
+        retention.prune(RowLimits(0, 1, 0), START, guard)
     assert DETECTIONS.count({}) == 2
 
 

@@ -128,14 +128,14 @@ def prune(client):
 
 def before_deletion(monkeypatch, action):
     """Do something after files were chosen and before they are deleted."""
-    begin = prune_record.Record.begin
+    begin = prune_record.RunRecord.begin
 
     def act(self, chosen):
         number = begin(self, chosen)
         action()
         return number
 
-    monkeypatch.setattr(prune_record.Record, "begin", act)
+    monkeypatch.setattr(prune_record.RunRecord, "begin", act)
 
 
 def while_hidden(monkeypatch, action):
@@ -739,7 +739,7 @@ def test_a_run_that_was_cut_off_has_its_audit_entry(app, client, week, base, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(removal.os, "unlink", die)
-        patch.setattr(prune_record.Record, "end", lambda *_: None)
+        patch.setattr(prune_record.RunRecord, "end", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             app.extensions["pruner"].run(Caller("monitor"))
     assert entries_of("retention") == []

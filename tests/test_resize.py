@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from app.images import resize
 from app.images.resize import MaxSize, NotInstalled, NotResizable, Resizer
-from app.storage.checks import Picture
+from app.storage.checks import StoredPicture
 from tests.pictures import picture
 
 LARGE = (640, 480)
@@ -26,7 +26,7 @@ def large(suffix=".jpg"):
 
 def taken(data, name="a.jpg", number=1):
     """A picture as the storage reads it; another ``number`` is another file."""
-    return Picture(name, 1, number, len(data), number, number, number, 0, data)
+    return StoredPicture(name, 1, number, len(data), number, number, number, 0, data)
 
 
 def saved(image, form, **options):

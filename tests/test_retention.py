@@ -13,7 +13,7 @@ from app.db import writer
 from app.models import AUDIT, DETECTIONS, EVENTS, AuditEntry, Camera, Detection, Event
 from app.services import retention
 from app.services.clock_guard import ClockGuard
-from app.services.retention import Limits
+from app.services.retention import RowLimits
 from tests.effort import plans
 from tests.rows import add_many
 
@@ -51,7 +51,7 @@ def stored(camera):
 
 
 def test_without_a_limit_nothing_is_deleted(stored):
-    assert retention.prune(Limits(0, 0, 0), NOW, ClockGuard()) == {
+    assert retention.prune(RowLimits(0, 0, 0), NOW, ClockGuard()) == {
         "detections": 0,
         "events": 0,
         "audit_entries": 0,
@@ -63,11 +63,11 @@ def test_without_a_limit_nothing_is_deleted(stored):
 @pytest.mark.parametrize(
     ("limits", "left"),
     [
-        (Limits(10, 0, 0), 11),
-        (Limits(0, 7, 0), 7),
-        (Limits(10, 20, 0), 11),
-        (Limits(20, 10, 0), 10),
-        (Limits(0, 99, 0), 30),
+        (RowLimits(10, 0, 0), 11),
+        (RowLimits(0, 7, 0), 7),
+        (RowLimits(10, 20, 0), 11),
+        (RowLimits(20, 10, 0), 10),
+        (RowLimits(0, 99, 0), 30),
     ],
 )
 def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
@@ -80,7 +80,7 @@ def test_the_narrower_limit_decides_and_the_newest_stay(stored, limits, left):
 
 
 def test_one_audit_entry_says_how_much_was_deleted(stored):
-    retention.prune(Limits(10, 0, 0), NOW, ClockGuard())
+    retention.prune(RowLimits(10, 0, 0), NOW, ClockGuard())
     (entry,) = AUDIT.page({"action": "retention_pruned"}, 9, None)[0]
     assert entry["actor"] == "monitor"
     assert entry["details"] == {"detections": 19, "events": 19, "audit_entries": 0}
@@ -88,8 +88,8 @@ def test_one_audit_entry_says_how_much_was_deleted(stored):
 
 def test_audit_entries_have_a_limit_of_their_own(stored):
     AuditEntry.update(timestamp=rfc3339(NOW - timedelta(days=9))).execute()
-    assert retention.prune(Limits(0, 0, 10), NOW, ClockGuard())["audit_entries"] == 0
-    assert retention.prune(Limits(0, 0, 8), NOW, ClockGuard())["audit_entries"] == 1
+    assert retention.prune(RowLimits(0, 0, 10), NOW, ClockGuard())["audit_entries"] == 0
+    assert retention.prune(RowLimits(0, 0, 8), NOW, ClockGuard())["audit_entries"] == 1
     assert [entry["action"] for entry in AUDIT.iterate({})] == ["retention_pruned"]
 
 
@@ -104,12 +104,12 @@ def test_other_changes_are_committed_between_two_pieces(stored, monkeypatch):
     def progress(_):
         writer.run(write)
 
-    retention.prune(Limits(0, 10, 0), NOW, ClockGuard(), progress)
+    retention.prune(RowLimits(0, 10, 0), NOW, ClockGuard(), progress)
     assert seen[:4] == [25, 20, 15, 10]
 
 
 def test_rows_to_delete_are_found_by_an_index(stored):
-    for part in retention.excess(Limits(10, 0, 1), NOW):
+    for part in retention.excess(RowLimits(10, 0, 1), NOW):
         for work in (part.count, lambda part=part: part.rows.delete_up_to(part.key, 5)):
             for plan in plans(work).values():
                 found = [line for line in plan if not line.startswith("LIST SUBQUERY")]
@@ -144,8 +144,8 @@ def test_a_writer_waits_at_most_half_a_second_while_a_million_rows_are_pruned(ca
 
     thread = threading.Thread(target=write)
     thread.start()
-    went = retention.prune(Limits(0, 970_000, 0), NOW, ClockGuard())
-    events = retention.excess(Limits(0, 960, 0), NOW)[1]
+    went = retention.prune(RowLimits(0, 970_000, 0), NOW, ClockGuard())
+    events = retention.excess(RowLimits(0, 960, 0), NOW)[1]
     while count := writer.run(events.remove_some, alone=True):
         went["events"] += count
         time.sleep(PAUSE_SECONDS)

@@ -20,7 +20,7 @@ from ..pictures.files import saved_name
 from ..pictures.index import PictureIndex
 from ..pictures.listing import Filters, Listing, shown
 from ..schemas import pictures as schemas
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.clips import CONTENT_TYPES as CLIP_TYPES
 from .blueprint import Blueprint
 from .clips import clip_response
@@ -30,7 +30,7 @@ blp = Blueprint("pictures", __name__, url_prefix="/api/cameras", description=__d
 
 UNKNOWN = ("camera_not_found",)
 # Whether the client has a picture already.
-Known = Callable[[Picture], bool]
+Known = Callable[[StoredPicture], bool]
 UNREADABLE = ("folder_outside_base", "folder_not_found", "folder_busy", "storage_not_answering")
 
 
@@ -132,7 +132,7 @@ def _clip_response(query: Row, name: str, of: CameraIndex, row: IndexedPicture) 
     return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
 
 
-def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> Picture:
+def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> StoredPicture:
     """A frame of a clip, or the picture nearest to it; raises `reading.NoThumbnail`."""
     with suppress(clip_frame.NoFrame), closing(reading.open_clip(of, row)) as clip:
         picture = reading.facts_of_frame(row, clip)

@@ -22,7 +22,7 @@ from ..images.placeholder import Placeholder
 from ..images.resize import MaxSize
 from ..models import Row
 from ..storage import safe_open, snapshots
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.folders import Folders
 from ..storage.snapshots import SnapshotRequest
 
@@ -70,7 +70,7 @@ def folders() -> Folders:
 def snapshot_response(
     query: Row,
     camera: Row,
-    take: Callable[[SnapshotRequest], Picture],
+    take: Callable[[SnapshotRequest], StoredPicture],
     file_pattern: str | None = None,
 ) -> Response:
     """The picture that ``take`` finds for the query, or the placeholder if the query asks for it.
@@ -91,7 +91,7 @@ def snapshot_response(
 
 
 def picture_response(
-    picture: Picture,
+    picture: StoredPicture,
     most: MaxSize,
     now: datetime,
     disposition: str,
@@ -186,12 +186,12 @@ def _snapshot_request(
     )
 
 
-def client_has(picture: Picture, most: MaxSize, now: datetime) -> bool:
+def client_has(picture: StoredPicture, most: MaxSize, now: datetime) -> bool:
     """Whether the request says that the client has the picture at this size."""
     return is_not_modified(picture_etag(picture, most), _modified(picture, now))
 
 
-def picture_etag(picture: Picture, most: MaxSize) -> str:
+def picture_etag(picture: StoredPicture, most: MaxSize) -> str:
     """The ETag of the picture at this size; strong, like that of the file."""
     return f"{picture.etag}-{most.width or 0}x{most.height or 0}" if any(most) else picture.etag
 
@@ -231,6 +231,6 @@ def requested_range(size: int, headers: dict[str, str]) -> Range | None:
     return Range("bytes", [(max(start, -size), stop)])
 
 
-def _modified(picture: Picture, now: datetime) -> int:
+def _modified(picture: StoredPicture, now: datetime) -> int:
     """The picture's time since the epoch, never later than now, nor before the year 1."""
     return max(min(picture.time_ns // 10**9, int(now.timestamp())), -62135596800)

@@ -28,7 +28,7 @@ pictures = Group("pictures", help="List and copy the pictures and clips of a cam
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Moment(click.ParamType):  # type: ignore[type-arg] # of older versions of click
+class LocalTime(click.ParamType):  # type: ignore[type-arg] # of older versions of click
     """A time in ISO 8601; without an offset it is in the box's time zone."""
 
     name = "time"
@@ -46,7 +46,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg] # of older versions of 
 def period(command: Callable[..., None]) -> Callable[..., None]:
     """Give the command the options ``--from`` and ``--to``."""
     for name, text in (("to", "Only before this time."), ("from", "Only since this time.")):
-        command = click.option(f"--{name}", f"{name}_", type=Moment(), help=text)(command)
+        command = click.option(f"--{name}", f"{name}_", type=LocalTime(), help=text)(command)
     return command
 
 

@@ -72,7 +72,7 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     sys.exit(int(suspended is not None))
 
 
-def _prune_rows(limits: retention.Limits, dry_run: bool, believe_clock: bool) -> dict[str, int]:
+def _prune_rows(limits: retention.RowLimits, dry_run: bool, believe_clock: bool) -> dict[str, int]:
     """How many rows of each list were, or would be, deleted. Raises `ClockImplausible`."""
     guard = current_app.extensions["clock_guard"]
     if believe_clock and not dry_run:

@@ -17,7 +17,7 @@ from ..storage.storage_clock import StorageClock
 from ..storage.watches import REMEDIES
 from .advice import CHECKS, UNREAD, Contents, Facts
 from .folder_access import FolderAccess, access_folder, advice, canonical_path, not_answering
-from .survey import TEMPORARY_NAME, Bounds, File, check_candidates, survey
+from .survey import TEMPORARY_NAME, Bounds, SurveyedFile, check_candidates, survey
 
 # Limits of counting. In a watched folder the newest picture is known all the same.
 BOUNDS = Bounds(pictures=10_000, seconds=1.0)
@@ -159,7 +159,7 @@ def _contents_fields(contents: Contents, now: datetime) -> Row:
     }
 
 
-def _file(file: File) -> Row:
+def _file(file: SurveyedFile) -> Row:
     return {
         "name": sanitise(file.path_text),
         "modified_at": clock.rfc3339(clock.from_ns(file.time_ns)),
@@ -167,7 +167,7 @@ def _file(file: File) -> Row:
     }
 
 
-def _newest(file: File, now: datetime) -> Row:
+def _newest(file: SurveyedFile, now: datetime) -> Row:
     return _file(file) | {"age_seconds": int(now.timestamp() - file.time_ns / 1e9)}
 
 

@@ -42,7 +42,7 @@ class Bounds(NamedTuple):
     seconds: float
 
 
-class File(NamedTuple):
+class SurveyedFile(NamedTuple):
     """A file by its path below the folder; ``time_ns``: by the box's clock, since the epoch;
     ``size`` in bytes; ``place``: by `StorageClock.place`.
     """
@@ -72,8 +72,8 @@ class Survey:
     pictures: int = 0
     clips: int = 0
     complete: bool = True
-    newest: File | None = None
-    temporary: list[File] = field(default_factory=list)
+    newest: SurveyedFile | None = None
+    temporary: list[SurveyedFile] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
 
@@ -87,9 +87,9 @@ class CandidateChecks:
     ``broken``: how many are there but cannot be read.
     """
 
-    newest: File | None = None
-    unfinished: list[tuple[File, str]] = field(default_factory=list)
-    foreign: list[File] = field(default_factory=list)
+    newest: SurveyedFile | None = None
+    unfinished: list[tuple[SurveyedFile, str]] = field(default_factory=list)
+    foreign: list[SurveyedFile] = field(default_factory=list)
     broken: int = 0
 
 
@@ -123,7 +123,7 @@ def check_candidates(
             # Deleted, replaced or emptied since the folder was listed; else the disk fails.
             checks.broken += picture is None and _is_there(folder, candidate.path)
             continue
-        file = File(candidate.path, picture.time_ns - picture.ahead_ns, picture.size)
+        file = SurveyedFile(candidate.path, picture.time_ns - picture.ahead_ns, picture.size)
         first = first or file
         if check.kind == WHOLE:
             checks.newest = checks.newest or file
@@ -245,6 +245,6 @@ class _Counting:
 
     def _file(
         self, components: list[str], entry: os.DirEntry[str], status: os.stat_result
-    ) -> File:
+    ) -> SurveyedFile:
         path, place = "/".join([*components, entry.name]), self._times.place(status)
-        return File(path, place[1] - self._times.ahead_ns, status.st_size, place)
+        return SurveyedFile(path, place[1] - self._times.ahead_ns, status.st_size, place)

@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.mount_threads import ConcurrencyLimit, FolderBusy
 from ..storage.snapshots import NoSnapshot, SnapshotRequest, newest_clip
 
@@ -64,8 +64,8 @@ class ClipFrames:
         self._kept: OrderedDict[str, tuple[bytes | None, float]] = OrderedDict()
 
     def newest_picture(
-        self, request: SnapshotRequest, take: Callable[[SnapshotRequest], Picture]
-    ) -> Picture:
+        self, request: SnapshotRequest, take: Callable[[SnapshotRequest], StoredPicture]
+    ) -> StoredPicture:
         """What ``take`` finds; where that is no picture at all, a frame of the newest clip.
 
         Raises what ``take`` and `Folders.ask` do.
@@ -101,7 +101,7 @@ class ClipFrames:
             raise NoFrame
         return frame
 
-    def _newest_frame(self, request: SnapshotRequest) -> Picture:
+    def _newest_frame(self, request: SnapshotRequest) -> StoredPicture:
         """A frame of the newest clip, named after it; raises `NoFrame`."""
         place = request.base, request.folder_path
         facts, clip = request.folders.ask(partial(newest_clip, request), *place)

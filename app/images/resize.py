@@ -6,7 +6,7 @@ from collections import OrderedDict
 from os.path import splitext
 from typing import Any, NamedTuple
 
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.formats import CONTENT_TYPES
 
 try:  # an extra of the service (pip install -e '.[images]')
@@ -82,7 +82,7 @@ class Resizer:
 
     def __init__(self, most_bytes: int = CACHE_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._results: OrderedDict[Key, Picture] = OrderedDict()
+        self._results: OrderedDict[Key, StoredPicture] = OrderedDict()
         self._lock = threading.Lock()
         # Held while a picture is decoded, so that many requests at once need the memory of one,
         # and requests for the same picture share one result.
@@ -93,7 +93,7 @@ class Resizer:
         """The size of all results that are kept."""
         return sum(picture.size for picture in self._results.values())
 
-    def resize(self, picture: Picture, most: MaxSize) -> Picture:
+    def resize(self, picture: StoredPicture, most: MaxSize) -> StoredPicture:
         """The same as the function `resize`, from the kept results if possible."""
         key = (picture.etag, most)
         if result := self._find(key):
@@ -101,13 +101,13 @@ class Resizer:
         with self._decoding:
             return self._find(key) or self._make(key, picture, most)
 
-    def _find(self, key: Key) -> Picture | None:
+    def _find(self, key: Key) -> StoredPicture | None:
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)
             return self._results.get(key)
 
-    def _make(self, key: Key, picture: Picture, most: MaxSize) -> Picture:
+    def _make(self, key: Key, picture: StoredPicture, most: MaxSize) -> StoredPicture:
         result = resize(picture, most)
         if result is not picture and result.size <= self._most_bytes:
             with self._lock:
@@ -122,7 +122,7 @@ def is_installed() -> bool:
     return Image is not None
 
 
-def resize(picture: Picture, most: MaxSize) -> Picture:
+def resize(picture: StoredPicture, most: MaxSize) -> StoredPicture:
     """The ``picture`` itself where it fits ``most``, else a smaller one of the same proportions.
 
     Raises `NotResizable` and `NotInstalled`.
@@ -144,7 +144,7 @@ def resize(picture: Picture, most: MaxSize) -> Picture:
         raise NotResizable from error
 
 
-def to_jpeg(picture: Picture, most: MaxSize) -> bytes:
+def to_jpeg(picture: StoredPicture, most: MaxSize) -> bytes:
     """The ``picture`` as a JPEG that fits ``most``; raises what `resize` does."""
     data = resize(picture, most).data or b""
     if data.startswith(JPEG_SIGNATURE):
@@ -191,7 +191,7 @@ def memory_needed(image: Any, size: tuple[int, int], scans: int) -> int:
     return int(max(decoding, scaling * (1 if image.mode in ("1", "L", "I;16") else 4)))
 
 
-def _decode(picture: Picture, most: MaxSize) -> tuple[Any, tuple[int, int], str]:
+def _decode(picture: StoredPicture, most: MaxSize) -> tuple[Any, tuple[int, int], str]:
     """The picture with 8 bits a channel and no palette, so that its colours can be mixed, the size
     that it is to get, and the format of the result; None as the first where it fits ``most``.
 
@@ -214,7 +214,7 @@ def _decode(picture: Picture, most: MaxSize) -> tuple[Any, tuple[int, int], str]
     return image, size, result_format
 
 
-def _open(picture: Picture) -> tuple[Any, str, int]:
+def _open(picture: StoredPicture) -> tuple[Any, str, int]:
     """The opened image, of which only the header was read, the format of the result, and the
     number of scans. Raises `NotResizable` where the header announces too much.
     """
@@ -240,7 +240,7 @@ def _fit(image: Any, most: MaxSize) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _save(picture: Picture, image: Any, result_format: str) -> Picture:
+def _save(picture: StoredPicture, image: Any, result_format: str) -> StoredPicture:
     """The ``picture`` with the ``image`` as its data, and a suffix that fits the format."""
     out = io.BytesIO()
     image.save(out, result_format, quality=QUALITY, icc_profile=None)

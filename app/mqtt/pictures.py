@@ -9,7 +9,7 @@ from ..images.clip_frame import ClipFrames
 from ..images.resize import MaxSize
 from ..models import CameraSettings, Row
 from ..storage import safe_open, snapshots
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.clips import ClipChanged
 from ..storage.folders import Folders
 from ..storage.mount_threads import FolderBusy
@@ -50,7 +50,7 @@ class Pictures:
             return picture.etag, None
         return picture.etag, self._fitting(picture, most_bytes)
 
-    def _fitting(self, picture: Picture, most_bytes: int) -> bytes:
+    def _fitting(self, picture: StoredPicture, most_bytes: int) -> bytes:
         data = b""
         for halving in range(HALVINGS + 1):
             data = resize.to_jpeg(picture, MaxSize(max(1, self._width >> halving), None))

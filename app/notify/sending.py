@@ -15,7 +15,7 @@ from ..models import Camera, CameraSettings, NotFound, Row
 from ..pictures.listing import KINDS, Filters, Listing
 from ..pictures.reading import read_picture
 from ..storage import safe_open, snapshots
-from ..storage.checks import Picture
+from ..storage.checks import StoredPicture
 from ..storage.mount_threads import FolderBusy
 from ..storage.snapshots import SnapshotRequest
 from . import apprise_sender, urls, webhook, words
@@ -77,7 +77,7 @@ class Sender:
                 return None
             time.sleep(STEP_SECONDS)
 
-    def _take(self, camera: Row, file_path: str | None, period: Period) -> Picture:
+    def _take(self, camera: Row, file_path: str | None, period: Period) -> StoredPicture:
         """The picture at this path, or else the newest one of the period. Raises `MISSING`."""
         folder_path = camera["folder_path"]
         pattern = CameraSettings.of(camera["id"])["file_pattern"]
@@ -87,16 +87,16 @@ class Sender:
         if file_path is not None:
             with suppress(snapshots.PictureNotFound, safe_open.OutsideFolder):
                 take = partial(snapshots.open_by_path, request, file_path)
-                named: Picture = self._folders.ask(take, self._base, folder_path)
+                named: StoredPicture = self._folders.ask(take, self._base, folder_path)
                 if _taken_at(named) <= period[1]:  # else it was overwritten meanwhile
                     return named
         take = partial(snapshots.latest, request)
-        picture: Picture = self._folders.ask(take, self._base, folder_path)
+        picture: StoredPicture = self._folders.ask(take, self._base, folder_path)
         if _taken_at(picture) < period[0]:
             raise snapshots.NoSnapshot
         return picture if _taken_at(picture) <= period[1] else self._indexed(camera, period)
 
-    def _indexed(self, camera: Row, period: Period) -> Picture:
+    def _indexed(self, camera: Row, period: Period) -> StoredPicture:
         """The newest picture of the period, by the index. Raises `MISSING`."""
         index = self._pictures.follow(camera)
         start_us, end_us = (clock.microseconds(clock.rfc3339(each)) for each in period)
@@ -105,11 +105,11 @@ class Sender:
         raise snapshots.NoSnapshot
 
 
-def _taken_at(picture: Picture) -> datetime:
+def _taken_at(picture: StoredPicture) -> datetime:
     return clock.from_ns(picture.time_ns - picture.ahead_ns)
 
 
-def _smaller(picture: Picture) -> bytes | None:
+def _smaller(picture: StoredPicture) -> bytes | None:
     """The picture as a JPEG of at most `WIDTH`; else a JPEG up to `MOST_BYTES`."""
     try:
         return resize.to_jpeg(picture, MaxSize(WIDTH, None))

@@ -38,7 +38,7 @@ class Finder(NamedTuple):
         return upload_filter(self.file_pattern)
 
 
-class Facts(NamedTuple):
+class FileFacts(NamedTuple):
     """Identifies these bytes at this path."""
 
     tag: bytes
@@ -50,19 +50,19 @@ class Facts(NamedTuple):
         return f"{self.tag.hex()}-{self.own_us % 2**64:x}"
 
 
-def parse_id(text: str) -> Facts | None:
+def parse_id(text: str) -> FileFacts | None:
     """The facts in an id; None if it is not valid."""
     found = ID.fullmatch(text)
     if found is None:
         return None
     own_us = int(found[2], 16)
-    return Facts(bytes.fromhex(found[1]), own_us if own_us <= LARGEST else own_us - 2**64)
+    return FileFacts(bytes.fromhex(found[1]), own_us if own_us <= LARGEST else own_us - 2**64)
 
 
 def id_of(picture: IndexedPicture) -> str:
     """The id in the API of a row of the index."""
     own_us = picture.taken_us if picture.own_us is None else picture.own_us
-    return Facts(picture.tag, own_us).picture_id
+    return FileFacts(picture.tag, own_us).picture_id
 
 
 def content_type(name: str) -> str:
@@ -77,13 +77,13 @@ def saved_name(camera_name: str, taken_us: int, name: str, zone: tzinfo) -> str:
     return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"
 
 
-def facts_of(camera_id: str, path: str, status: os.stat_result, inodes_last: bool) -> Facts:
+def facts_of(camera_id: str, path: str, status: os.stat_result, inodes_last: bool) -> FileFacts:
     """The facts of the file that has this status."""
     inode = status.st_ino if inodes_last else 0
     times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
     text = f"{camera_id}\0{path}\0{inode}\0{status.st_size}\0{times}"
     tag = blake2b(os.fsencode(text), digest_size=TAG_BYTES).digest()
-    return Facts(tag, microseconds(min(status.st_mtime_ns, status.st_ctime_ns)))
+    return FileFacts(tag, microseconds(min(status.st_mtime_ns, status.st_ctime_ns)))
 
 
 def microseconds(nanoseconds: int) -> int:
@@ -108,7 +108,7 @@ def is_listed(finder: Finder, parent: int, name: str, status: os.stat_result) ->
 def described(
     place: tuple[str, str],
     status: os.stat_result,
-    facts: Facts,
+    facts: FileFacts,
     clock: StorageClock,
 ) -> IndexedPicture:
     """The new row of a file that is seen for the first time, with this folder and name.

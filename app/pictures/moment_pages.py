@@ -13,7 +13,7 @@ from ..models import Row
 from ..models.lists import UNLIMITED, detections_between, events_between
 from ..models.uploads import Upload
 from ..storage import safe_open
-from .files import Facts
+from .files import FileFacts
 from .listing import Listing
 from .moments import HOUR_US, SECOND_US, Moment, group
 from .uploads import newest_first
@@ -194,7 +194,7 @@ def _uploads_at(source: Source, file_paths: list[str | None]) -> dict[str, Uploa
 
 def _id_of(upload: Upload) -> str:
     taken_us, tag, _, own_us = upload
-    return Facts(tag, taken_us if own_us is None else own_us).picture_id
+    return FileFacts(tag, taken_us if own_us is None else own_us).picture_id
 
 
 def _text(moment_us: int) -> str:

@@ -60,7 +60,7 @@ class Overlay:
     """The changes of one camera's pictures that are not written yet. Safe for threads.
 
     ``version``: that of the table's rows to which the changes apply; ``is_urgent``: whether they
-    must be written soon. Facts of None mean that the folder is gone.
+    must be written soon. FileFacts of None mean that the folder is gone.
     """
 
     def __init__(self) -> None:

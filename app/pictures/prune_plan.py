@@ -9,7 +9,7 @@ from .. import clock
 from ..models import Row
 from ..models.pictures import IndexedPicture, Key
 from .prune_rules import NEVER_US, PrunedCamera
-from .pruned_box import File, PrunedBox
+from .pruned_box import PrunedBox, PrunedFile
 
 # Only files that are older than this are deleted to free space, in microseconds.
 FREE_SPACE_AGE_US = 24 * 3600 * 10**6
@@ -18,7 +18,7 @@ START, END = (-NEVER_US, b""), (NEVER_US, b"")
 
 
 @dataclass(slots=True)
-class Excess:
+class ExcessBytes:
     """How many bytes exceed a limit, and the key of the newest file that exceeds it."""
 
     size: int
@@ -47,14 +47,14 @@ class Plan:
 
     def __init__(self, box: PrunedBox) -> None:
         self.box, self.not_deletable = box, 0
-        self._camera_excess: dict[str, Excess] = defaultdict(lambda: Excess(0))
-        self._box_excess = Excess(0)
-        self._device_excess: dict[int, Excess] = {}
+        self._camera_excess: dict[str, ExcessBytes] = defaultdict(lambda: ExcessBytes(0))
+        self._box_excess = ExcessBytes(0)
+        self._device_excess: dict[int, ExcessBytes] = {}
         # The free bytes of each device before the run, and the bytes that are to be deleted there.
         self._free: dict[int, int] = {}
         self._gone: Counter[int] = Counter()
 
-    def files(self) -> Iterator[tuple[File, bool]]:
+    def files(self) -> Iterator[tuple[PrunedFile, bool]]:
         """Each file to delete, and whether it is deleted to free space.
 
         If one cannot be deleted, no other file is deleted in its place.
@@ -63,17 +63,17 @@ class Plan:
         total = self.box.bytes_of_all() if keep else 0
         yield from ((file, False) for file in self._by_cameras())
         if keep:
-            self._box_excess = Excess(total - self._gone.total() - keep)
+            self._box_excess = ExcessBytes(total - self._gone.total() - keep)
             yield from ((file, False) for file in self._by_bytes())
         if keep := self.box.limits["keep_free_bytes"]:
             yield from ((file, True) for file in self._by_free_space(keep))
 
-    def _by_cameras(self) -> Iterator[File]:
+    def _by_cameras(self) -> Iterator[PrunedFile]:
         """The files that exceed the limits of each camera that has them."""
         for camera in self.box.cameras.values():
             keep, totals = camera.limits.keep_bytes, camera.listing.totals()
             total = totals["picture_bytes"] + totals["clip_bytes"]
-            self._camera_excess[camera.id] = Excess(total - keep if keep else 0)
+            self._camera_excess[camera.id] = ExcessBytes(total - keep if keep else 0)
         for group in self.box.groups():
             for file in _merged(self._exceeding(each) for each in group if each.limits):
                 if self._exceeds(file) and self._take(file):
@@ -81,7 +81,7 @@ class Plan:
                         self._camera_excess[camera.id].note(row)
                     yield file
 
-    def _exceeding(self, camera: PrunedCamera) -> Iterator[File]:
+    def _exceeding(self, camera: PrunedCamera) -> Iterator[PrunedFile]:
         """The files of a camera up to the first one that exceeds none of its limits."""
         excess, before_us = self._camera_excess[camera.id], camera.limits.before_us
         for file in self.box.stream(camera, before_us if excess.last_key == START else NEVER_US):
@@ -89,14 +89,14 @@ class Plan:
                 return
             yield file
 
-    def _exceeds(self, file: File) -> bool:
+    def _exceeds(self, file: PrunedFile) -> bool:
         """Whether the file exceeds a limit of each camera that has it."""
         return all(
             row.taken_us < camera.limits.before_us or self._camera_excess[camera.id].includes(row)
             for camera, row in file.rows
         )
 
-    def _by_bytes(self) -> Iterator[File]:
+    def _by_bytes(self) -> Iterator[PrunedFile]:
         """The oldest files of all cameras, until the box keeps no more than its bytes."""
         for file in _merged(map(self.box.stream, self.box.cameras.values())):
             if not self._box_excess.includes(file.row):
@@ -105,7 +105,7 @@ class Plan:
                 self._box_excess.note(file.row)
                 yield file
 
-    def _by_free_space(self, keep: int) -> Iterator[File]:
+    def _by_free_space(self, keep: int) -> Iterator[PrunedFile]:
         """The oldest files of each file system that lacks free space, but none of the last day."""
         until_us = clock.microseconds(clock.rfc3339(self.box.now)) - FREE_SPACE_AGE_US
         for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
@@ -122,7 +122,7 @@ class Plan:
             if device is None or self._excess_of(*device, keep).size > 0:
                 yield camera
 
-    def _on_short(self, camera: PrunedCamera, keep: int, until_us: int) -> Iterator[File]:
+    def _on_short(self, camera: PrunedCamera, keep: int, until_us: int) -> Iterator[PrunedFile]:
         """The files of a camera, until its file system lacks no more space."""
         device = camera.only_device
         for file in self.box.stream(camera, until_us):
@@ -130,14 +130,14 @@ class Plan:
                 return
             yield file
 
-    def _excess_of(self, device: int, free: int, keep: int) -> Excess:
+    def _excess_of(self, device: int, free: int, keep: int) -> ExcessBytes:
         """How many bytes a file system lacks to have ``keep`` free ones."""
         if device not in self._device_excess:
             free = self._free.get(device, free)
-            self._device_excess[device] = Excess(keep - free - self._gone[device])
+            self._device_excess[device] = ExcessBytes(keep - free - self._gone[device])
         return self._device_excess[device]
 
-    def _take(self, file: File) -> bool:
+    def _take(self, file: PrunedFile) -> bool:
         """Note that the file is to be deleted; False where the service may not delete it."""
         if not file.may_delete:
             self.not_deletable += 1
@@ -176,7 +176,7 @@ class Report:
         for camera in box.cameras.values():
             self.cameras[camera.id]["existing"] = camera.count_existing()
 
-    def add_file(self, file: File) -> None:
+    def add_file(self, file: PrunedFile) -> None:
         """Count a file."""
         row, cameras = file.row, [camera.id for camera, _ in file.rows]
         self.add(cameras, row.is_clip, row.size, row.taken_us)
@@ -201,7 +201,7 @@ class Report:
         return {"dry_run": dry_run, "suspended": suspended, **totals, "cameras": cameras}
 
 
-def _merged(streams: Iterable[Iterator[File]]) -> Iterator[File]:
+def _merged(streams: Iterable[Iterator[PrunedFile]]) -> Iterator[PrunedFile]:
     """The files of all streams, oldest first."""
     return merge(*streams, key=lambda file: file.row.key)
 

@@ -25,7 +25,7 @@ from ..storage.removal import bring_back_left
 from .camera_index import CameraIndex
 from .index import UNREADABLE, PictureIndex
 from .prune_plan import Report
-from .pruned_box import File
+from .pruned_box import PrunedFile
 
 # The resource of the audit entries.
 RETENTION = {"id": "retention", "name": None}
@@ -50,7 +50,7 @@ class Pending(NamedTuple):
     taken_us: int
 
     @classmethod
-    def of(cls, file: File) -> "Pending":
+    def of(cls, file: PrunedFile) -> "Pending":
         """The file as it is stored."""
         row, cameras = file.row, [camera.id for camera, _ in file.rows]
         return cls(file.owner.id, row.path, cameras, row.is_clip, row.size, row.taken_us)
@@ -61,7 +61,7 @@ class Pending(NamedTuple):
 
 
 @dataclass(slots=True)
-class Record:
+class RunRecord:
     """The record of one run; ``by``: who began it."""
 
     by: Caller
@@ -69,7 +69,7 @@ class Record:
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     _unrecorded: int = 0
 
-    def begin(self, files: list[File]) -> int:
+    def begin(self, files: list[PrunedFile]) -> int:
         """Store which files are deleted next, and what was deleted before.
 
         Return how many of the files may be deleted: on a full disk only a few, which are logged.

@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PictureLimits:
     """A camera's limits: files from before ``before_us`` are too old; ``keep_bytes`` 0 is none."""
 
     before_us: int = -NEVER_US
@@ -51,7 +51,7 @@ class Limits:
         return self.before_us > -NEVER_US or self.keep_bytes > 0
 
 
-class FolderFacts(NamedTuple):
+class PrunedFolder(NamedTuple):
     """A folder's device and free bytes, and whether the service may delete files in it.
 
     ``is_sticky``: whether it may delete only its own files there (unlink(2)).
@@ -76,13 +76,13 @@ class PrunedCamera:
         now: datetime,
         camera: Row,
         index: CameraIndex,
-        limits: Limits,
+        limits: PictureLimits,
         since_us: int,
     ) -> None:
         self._app, self._now, self.camera, self.index = app, now, camera, index
         self.id, self.limits, self.since_us = camera["id"], limits, since_us
         self.listing = Listing(index)
-        self._folder: tuple[str, FolderFacts | None] = ("/", None)
+        self._folder: tuple[str, PrunedFolder | None] = ("/", None)
 
     @cached_property
     def place(self) -> Place:
@@ -105,7 +105,7 @@ class PrunedCamera:
     def only_device(self) -> tuple[int, int] | None:
         """The device of all files and its free bytes; None where there may be several devices."""
 
-        def find() -> FolderFacts | None:
+        def find() -> PrunedFolder | None:
             with self.index.opened():
                 return self._folder_facts("")
 
@@ -175,13 +175,13 @@ class PrunedCamera:
         status = self.status(row)
         return status is not None and status.st_uid == os.geteuid()
 
-    def folder_facts(self, path: str, is_fresh: bool = False) -> FolderFacts | None:
+    def folder_facts(self, path: str, is_fresh: bool = False) -> PrunedFolder | None:
         """The facts of a folder, None if it does not exist; call it inside `opened`."""
         if self._folder[0] != path or is_fresh:
             self._folder = path, self._folder_facts(path)
         return self._folder[1]
 
-    def _folder_facts(self, path: str) -> FolderFacts | None:
+    def _folder_facts(self, path: str) -> PrunedFolder | None:
         folder = self.index.lookups.reach(path)
         if folder is None:
             return None
@@ -192,7 +192,7 @@ class PrunedCamera:
             os.close(folder)
         is_own = os.geteuid() in (0, status.st_uid)
         is_sticky = bool(status.st_mode & stat.S_ISVTX) and not is_own
-        return FolderFacts(
+        return PrunedFolder(
             status.st_dev, system.f_bavail * system.f_frsize, is_writable, is_sticky
         )
 

@@ -12,9 +12,9 @@ from ..storage.removal import NotDeletable, remove_empty, removing
 from .files import facts_of
 from .index import UNREADABLE
 from .prune_plan import Plan
-from .prune_record import Record
+from .prune_record import RunRecord
 from .prune_rules import PrunedCamera
-from .pruned_box import File, PrunedBox
+from .pruned_box import PrunedBox, PrunedFile
 
 # How much CPU time a step has for deleting, in seconds, and how many times as long as the CPU time
 # of the whole step the pause after it is, in which requests are answered.
@@ -22,7 +22,7 @@ STEP_SECONDS, PAUSE_TIMES = 0.002, 2
 # A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
 # A file to delete, and whether it is deleted to free space.
-Waiting = tuple[File, bool]
+Waiting = tuple[PrunedFile, bool]
 
 
 class LimitsChanged(Exception):
@@ -55,7 +55,7 @@ class FreeSpace:
 class Steps:
     """Deletes files of a plan."""
 
-    def __init__(self, box: PrunedBox, plan: Plan, record: Record) -> None:
+    def __init__(self, box: PrunedBox, plan: Plan, record: RunRecord) -> None:
         self._box, self._plan, self._record = box, plan, record
         self._limits, self._devices = box.all_limits, dict[int, FreeSpace]()
         self._is_over = False
@@ -100,7 +100,9 @@ class Steps:
                 remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
         time.sleep(PAUSE_TIMES * (time.thread_time() - begun))
 
-    def _delete_and_count(self, file: File, is_free: bool, is_awaited: threading.Event) -> None:
+    def _delete_and_count(
+        self, file: PrunedFile, is_free: bool, is_awaited: threading.Event
+    ) -> None:
         """Delete a file and count it.
 
         ``is_free``: it is deleted to free space, so it stays where that is vain.
@@ -110,7 +112,7 @@ class Steps:
             if is_free:
                 self._devices[file.device].note(file.row.size, partial(self._free, file))
 
-    def _delete(self, file: File, is_awaited: threading.Event) -> bool:
+    def _delete(self, file: PrunedFile, is_awaited: threading.Event) -> bool:
         """Delete the file unless it was replaced or is needed; return whether it was deleted."""
         row, lookups = file.row, file.owner.index.lookups
         found: list[os.stat_result] = []
@@ -140,7 +142,7 @@ class Steps:
             raise LimitsChanged
         return has_changed
 
-    def _needs(self, file: File, status: os.stat_result) -> bool:
+    def _needs(self, file: PrunedFile, status: os.stat_result) -> bool:
         """Whether a camera that has the file now needs it."""
         camera = self._box.cameras.get(file.owner.id)
         if camera is None or camera.index is not file.owner.index:
@@ -148,13 +150,13 @@ class Steps:
         current = self._box.file(camera, file.row)
         return current is None or self._box.is_needed(current, status)
 
-    def _is_vain(self, file: File) -> bool:
+    def _is_vain(self, file: PrunedFile) -> bool:
         """Whether deleting did not free the space of the file's device."""
         if file.device not in self._devices:
             self._devices[file.device] = FreeSpace(self._free(file))
         return self._devices[file.device].is_vain
 
-    def _free(self, file: File) -> int:
+    def _free(self, file: PrunedFile) -> int:
         """The free bytes of the file's device now."""
         facts = file.owner.folder_facts(file.row.folder, is_fresh=True)
         return facts.free if facts else 0

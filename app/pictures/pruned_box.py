@@ -16,7 +16,7 @@ from ..services.settings import EffectiveSettings
 from ..storage.folder_entry import folder_key
 from .index import UNREADABLE, PictureIndex
 from .listing import Filters
-from .prune_rules import NEVER_US, Limits, PrunedCamera
+from .prune_rules import NEVER_US, PictureLimits, PrunedCamera
 
 # How many rows of each camera are in memory, and the pause after them in seconds.
 ROWS_AT_ONCE, PAUSE_SECONDS = 50, 0.002
@@ -25,7 +25,7 @@ BASE_PATH = "base_path"
 FIRST, LAST = "", "9999-12-31T23:59:59.999999Z"
 
 
-class File(NamedTuple):
+class PrunedFile(NamedTuple):
     """A file with the row of each camera that has it, in the order of the cameras.
 
     ``device``: the device of its folder; ``free``: the free bytes there; ``may_delete``: whether
@@ -76,11 +76,11 @@ class PrunedBox:
         return True
 
     @property
-    def all_limits(self) -> tuple[Row, dict[str, Limits]]:
+    def all_limits(self) -> tuple[Row, dict[str, PictureLimits]]:
         """The limits of the box and those of each camera."""
         return self.limits, {camera.id: camera.limits for camera in self.cameras.values()}
 
-    def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[File]:
+    def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[PrunedFile]:
         """The files of a camera from before a time that no camera needs, oldest first.
 
         A file that several cameras have is only in the stream of the first of them.
@@ -93,7 +93,7 @@ class PrunedBox:
                 return
             time.sleep(PAUSE_SECONDS)
 
-    def file(self, camera: PrunedCamera, row: IndexedPicture) -> File | None:
+    def file(self, camera: PrunedCamera, row: IndexedPicture) -> PrunedFile | None:
         """A camera's file; None if another camera comes first, or does not know it yet."""
         rows = [(camera, row)]
         for other, added, removed in self._related.get(camera.id, ()):
@@ -110,9 +110,9 @@ class PrunedBox:
         folder = camera.folder_facts(row.folder)
         if folder is None or rows[0][0] is not camera:
             return None
-        return File(tuple(rows), folder.device, folder.free, camera.may_delete(row))
+        return PrunedFile(tuple(rows), folder.device, folder.free, camera.may_delete(row))
 
-    def is_needed(self, file: File, status: os.stat_result | None = None) -> bool:
+    def is_needed(self, file: PrunedFile, status: os.stat_result | None = None) -> bool:
         """Whether one of the file's cameras needs it; call it inside `opened`."""
         if status is None and len(file.rows) > 1:
             status = file.owner.status(file.row)
@@ -154,7 +154,7 @@ class PrunedBox:
             groups |= dict.fromkeys([each.id for each in group], group)
         return list({id(group): group for group in groups.values()}.values())
 
-    def _free(self, camera: PrunedCamera, rows: list[IndexedPicture]) -> list[File]:
+    def _free(self, camera: PrunedCamera, rows: list[IndexedPicture]) -> list[PrunedFile]:
         with camera.index.opened():
             events = camera.has_event(rows[0].taken_us, rows[-1].taken_us, is_clip=True)
             free = [row for row in rows if not camera.needs(row, None, events)]
@@ -199,10 +199,10 @@ class PrunedBox:
             limits = self._limits(effective[camera["id"]], is_recent and own["keep_days"] is None)
             may_go, since = own["prune_existing"], max(dates["folder_since"] or LAST, base_since)
             if self._is_recent(dates["limits_changed_at"]):
-                limits, may_go = Limits(), False
+                limits, may_go = PictureLimits(), False
             self._add(camera, limits, -NEVER_US if may_go else clock.microseconds(since))
 
-    def _add(self, camera: Row, limits: Limits, since_us: int) -> None:
+    def _add(self, camera: Row, limits: PictureLimits, since_us: int) -> None:
         pictures: PictureIndex = self._app.extensions["pictures"]
         facts = camera, pictures.of(camera), limits, since_us
         self.cameras[camera["id"]] = PrunedCamera(self._app, self.now, *facts)
@@ -211,10 +211,12 @@ class PrunedBox:
         """Whether a limit was changed too lately. A time in the future is a wrong one."""
         return self._changed_before < (changed_at or FIRST) <= clock.rfc3339(self.now)
 
-    def _limits(self, effective: EffectiveSettings, without_days: bool) -> Limits:
+    def _limits(self, effective: EffectiveSettings, without_days: bool) -> PictureLimits:
         days = 0 if without_days else effective.keep_days
         before = clock.rfc3339(self.now - timedelta(days=days))
-        return Limits(clock.microseconds(before) if days else -NEVER_US, effective.keep_bytes)
+        return PictureLimits(
+            clock.microseconds(before) if days else -NEVER_US, effective.keep_bytes
+        )
 
     def _base_since(self, known: Row | None) -> str:
         """Since when this is the base path: below another one the folders were different ones."""

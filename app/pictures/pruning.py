@@ -24,7 +24,7 @@ from ..storage.mount_threads import FolderBusy
 from . import suspension
 from .index import UNREADABLE, PictureIndex
 from .prune_plan import Plan, Report
-from .prune_record import OUTCOME, Record, recover, unless_full
+from .prune_record import OUTCOME, RunRecord, recover, unless_full
 from .prune_steps import LimitsChanged, Steps, Waiting
 from .pruned_box import BASE_PATH, LAST, PrunedBox
 
@@ -123,7 +123,7 @@ class Pruner:
                 return report.to_dict(dry_run=False, suspended=suspended), 0
             _renew_number()
             report.count_existing(box)
-            record = Record(by, report)
+            record = RunRecord(by, report)
             steps = Steps(box, plan, record)
             try:
                 with suppress(LimitsChanged):
@@ -135,7 +135,9 @@ class Pruner:
                     self._end_records()
             return report.to_dict(dry_run=False, suspended=suspended), plan.not_deletable
 
-    def _delete(self, plan: Plan, steps: Steps, record: Record, progress: Progress) -> str | None:
+    def _delete(
+        self, plan: Plan, steps: Steps, record: RunRecord, progress: Progress
+    ) -> str | None:
         """Delete the files of the plan; return why the run was suspended, if it was."""
         files, batch = plan.files(), list[Waiting]()
         while batch := batch or list(islice(files, FILES_AT_ONCE)):

@@ -10,7 +10,7 @@ from .. import clock
 from ..models import Camera, NotFound, Row
 from ..models.pictures import IndexedPicture
 from ..storage import safe_open
-from ..storage.checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
+from ..storage.checks import READ_ATTEMPTS, StoredPicture, describe, opened, read_up_to
 from ..storage.clips import TICK_NS, OpenClip
 from ..storage.mount_threads import FolderBusy
 from .camera_index import CameraIndex
@@ -62,8 +62,8 @@ def first_upload(pictures: PictureIndex, camera: Row, start: str, gap: int) -> R
 
 
 def read_picture(
-    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[Picture], bool]
-) -> Picture:
+    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[StoredPicture], bool]
+) -> StoredPicture:
     """The picture with its bytes, or without those where the client has them.
 
     Raises `NotFound` where the file is another one now, and what `CameraIndex.ask` does.
@@ -76,10 +76,10 @@ def open_clip(index: CameraIndex, row: IndexedPicture) -> OpenClip:
     return index.ask(partial(_open, index, row))
 
 
-def facts_of_frame(row: IndexedPicture, clip: OpenClip) -> Picture:
+def facts_of_frame(row: IndexedPicture, clip: OpenClip) -> StoredPicture:
     """The facts of a frame of the clip: those of the clip's file, with the name of a JPEG."""
     status, name = clip.status, f"{os.path.splitext(row.name)[0]}.jpg"
-    return Picture(
+    return StoredPicture(
         *(name, status.st_dev, status.st_ino, status.st_size),
         *(status.st_mtime_ns, status.st_ctime_ns, row.taken_us * 1000, 0),
     )
@@ -106,8 +106,8 @@ def reached(index: CameraIndex, row: IndexedPicture) -> Iterator[os.stat_result]
 
 
 def _read(
-    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[Picture], bool]
-) -> Picture:
+    index: CameraIndex, row: IndexedPicture, is_not_modified: Callable[[StoredPicture], bool]
+) -> StoredPicture:
     with _folder_of(index, row), opened(index.lookups.opened.folder, row.path.split("/")) as file:
         clock = index.lookups.opened.clock
         for _ in range(READ_ATTEMPTS):

@@ -36,7 +36,7 @@ NOTHING: Key = ("", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RowLimits:
     """How many days and rows of detections and of events are kept, and days of the audit log.
 
     0 is no limit.
@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class ExcessRows:
     """The oldest rows of one list, up to this ``key``; ``at_once`` are deleted together."""
 
     name: str
@@ -67,14 +67,14 @@ class Excess:
         return self.rows.delete_up_to(self.key, self.at_once)
 
 
-def limits_of(settings: Row) -> Limits:
+def limits_of(settings: Row) -> RowLimits:
     """The limits that the settings of the box name."""
-    return Limits(
+    return RowLimits(
         settings["retention_days"], settings["retention_rows"], settings["audit_retention_days"]
     )
 
 
-def excess(limits: Limits, now: datetime) -> list[Excess]:
+def excess(limits: RowLimits, now: datetime) -> list[ExcessRows]:
     """The rows that exceed the limits, by list."""
     lists = (
         (DETECTIONS, limits.days, limits.rows, ROWS_AT_ONCE),
@@ -82,13 +82,13 @@ def excess(limits: Limits, now: datetime) -> list[Excess]:
         (AUDIT, limits.audit_days, 0, ROWS_AT_ONCE),
     )
     return [
-        Excess(name, rows, _key(rows, now, days, most), at_once)
+        ExcessRows(name, rows, _key(rows, now, days, most), at_once)
         for name, (rows, days, most, at_once) in zip(LISTS, lists, strict=True)
     ]
 
 
 def prune(
-    limits: Limits,
+    limits: RowLimits,
     now: datetime,
     guard: ClockGuard,
     progress: Callable[[int], None] = lambda _: None,
@@ -119,7 +119,7 @@ class Pruning:
 
     def __init__(self, settings: Settings, guard: ClockGuard) -> None:
         self._settings, self._guard = settings, guard
-        self._limits = Limits(0, 0, 0)
+        self._limits = RowLimits(0, 0, 0)
         self._due_at = 0.0
 
     def run_if_due(self) -> None:

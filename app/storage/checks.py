@@ -30,7 +30,7 @@ PIECE_BYTES = 256 * 1024
 READ_ATTEMPTS = 3
 
 
-class Picture(NamedTuple):
+class StoredPicture(NamedTuple):
     """A picture and the attributes of its file at the time when it had these bytes.
 
     ``name``: the file's own name; ``device`` and ``inode`` name the file itself; ``size`` in
@@ -73,16 +73,16 @@ class Picture(NamedTuple):
         return now.timestamp() - (self.time_ns - self.ahead_ns) / 1e9
 
 
-def describe(file: int, name: str, clock: StorageClock) -> Picture:
+def describe(file: int, name: str, clock: StorageClock) -> StoredPicture:
     """The facts of the open file as they are now, without its bytes."""
     status = os.fstat(file)
-    return Picture(
+    return StoredPicture(
         *(name, status.st_dev, status.st_ino, status.st_size),
         *(status.st_mtime_ns, status.st_ctime_ns, clock.place(status)[1], clock.ahead_ns),
     )
 
 
-class Check(NamedTuple):
+class FileCheck(NamedTuple):
     """The result of reading a file.
 
     ``kind``: by `formats.kind_of`; ``changed_at``: when its last change was seen, by the
@@ -101,7 +101,7 @@ class Check(NamedTuple):
 
 
 # A file that cannot be read, and one that changes whenever it is read.
-UNREADABLE, CHANGING = Check("unreadable", -math.inf), Check(HALF, math.inf)
+UNREADABLE, CHANGING = FileCheck("unreadable", -math.inf), FileCheck(HALF, math.inf)
 
 
 class FileChecks:
@@ -113,7 +113,9 @@ class FileChecks:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         # By device and inode: size and times of the file when it was checked, and the check.
-        self._checks: OrderedDict[tuple[int, int], tuple[tuple[int, ...], Check]] = OrderedDict()
+        self._checks: OrderedDict[tuple[int, int], tuple[tuple[int, ...], FileCheck]] = (
+            OrderedDict()
+        )
         self._lock = threading.Lock()
 
     def examine(
@@ -121,8 +123,8 @@ class FileChecks:
         folder: int,
         path: str,
         clock: StorageClock,
-        is_needed: Callable[[Picture, Check], bool] = lambda *_: False,
-    ) -> tuple[Picture | None, Check]:
+        is_needed: Callable[[StoredPicture, FileCheck], bool] = lambda *_: False,
+    ) -> tuple[StoredPicture | None, FileCheck]:
         """Check the file at ``path`` below the descriptor ``folder``.
 
         The picture is None where the file cannot be read. It contains the bytes if they had to be
@@ -140,8 +142,8 @@ class FileChecks:
         file: int,
         name: str,
         clock: StorageClock,
-        is_needed: Callable[[Picture, Check], bool],
-    ) -> tuple[Picture | None, Check]:
+        is_needed: Callable[[StoredPicture, FileCheck], bool],
+    ) -> tuple[StoredPicture | None, FileCheck]:
         picture = None
         for _ in range(READ_ATTEMPTS):
             picture = describe(file, name, clock)
@@ -156,24 +158,24 @@ class FileChecks:
                 return picture._replace(data=data), check
         return picture, CHANGING
 
-    def _recall(self, picture: Picture, clock: StorageClock) -> Check | None:
+    def _recall(self, picture: StoredPicture, clock: StorageClock) -> FileCheck | None:
         """The check of the file with just these facts; None where it must be read."""
         with self._lock:
             facts, check = self._checks.get(picture.file, (None, None))
         is_certain = clock.now_ns - picture.ctime_ns > CERTAIN_NS
         return check if facts == picture.facts and is_certain else None
 
-    def _remember(self, picture: Picture, kind: str, clock: StorageClock) -> Check:
+    def _remember(self, picture: StoredPicture, kind: str, clock: StorageClock) -> FileCheck:
         with self._lock:
             facts, check = self._checks.pop(picture.file, (None, None))
             if check is None:
                 age = max(0, clock.now_ns - picture.time_ns) / 1e9
-                check = Check(kind, time.monotonic() - age)
+                check = FileCheck(kind, time.monotonic() - age)
             elif facts == picture.facts:
                 check = check._replace(kind=kind)
             else:
                 is_rewritten = check.is_rewritten or check.kind == WHOLE
-                check = Check(kind, time.monotonic(), is_rewritten)
+                check = FileCheck(kind, time.monotonic(), is_rewritten)
             self._checks[picture.file] = picture.facts, check
             if len(self._checks) > MOST_REMEMBERED:
                 self._checks.popitem(last=False)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from . import safe_open
-from .checks import READ_ATTEMPTS, Picture, describe, opened, read_up_to
+from .checks import READ_ATTEMPTS, StoredPicture, describe, opened, read_up_to
 from .clips import OpenClip
 from .folder_entry import folder_key
 from .folders import Folders
@@ -59,10 +59,10 @@ class SnapshotRequest(NamedTuple):
     folders: Folders
     max_age: int | None = None
     file_pattern: str | None = None
-    is_not_modified: Callable[[Picture], bool] = lambda _: False
+    is_not_modified: Callable[[StoredPicture], bool] = lambda _: False
 
 
-def latest(request: SnapshotRequest) -> Picture:
+def latest(request: SnapshotRequest) -> StoredPicture:
     """The newest whole picture below the folder; where none is whole, the newest as it is.
 
     To be called by `Folders.ask`. Raises `NoSnapshot`, `PictureIncomplete`, `SnapshotTooOld`,
@@ -76,7 +76,7 @@ def latest(request: SnapshotRequest) -> Picture:
     return picture._replace(data=None) if request.is_not_modified(picture) else picture
 
 
-def newest_clip(request: SnapshotRequest) -> tuple[Picture, OpenClip]:
+def newest_clip(request: SnapshotRequest) -> tuple[StoredPicture, OpenClip]:
     """The facts of the newest clip below the folder that nobody is known to be writing, and the
     clip itself, to be closed by the caller.
 
@@ -98,7 +98,7 @@ def newest_clip(request: SnapshotRequest) -> tuple[Picture, OpenClip]:
     raise NoSnapshot
 
 
-def open_by_path(request: SnapshotRequest, file_path: str | None) -> Picture:
+def open_by_path(request: SnapshotRequest, file_path: str | None) -> StoredPicture:
     """The picture at ``file_path``, absolute or relative to the camera's folder.
 
     To be called by `Folders.ask`. Raises `PictureNotFound`, `SnapshotTooOld`,
@@ -130,14 +130,16 @@ def _opened(request: SnapshotRequest) -> Iterator[int]:
         os.close(folder)
 
 
-def _search(folder: int, request: SnapshotRequest) -> tuple[Picture | None, list[CheckedFile]]:
+def _search(
+    folder: int, request: SnapshotRequest
+) -> tuple[StoredPicture | None, list[CheckedFile]]:
     """The newest whole picture, if there is one, and the files that were read to find it.
 
     A walk may miss files that are completed while it runs. So where others went meanwhile or are
     being written, the folder is walked again, until the result is the same twice.
     """
     key = folder_key(folder, request.file_pattern)
-    picture: Picture | None = None
+    picture: StoredPicture | None = None
     checked: list[CheckedFile] = []
     for _ in range(MOST_WALKS):
         before = picture
@@ -152,7 +154,9 @@ def _search(folder: int, request: SnapshotRequest) -> tuple[Picture | None, list
     return picture, checked
 
 
-def _incomplete(folder: int, checked: list[CheckedFile], request: SnapshotRequest) -> Picture:
+def _incomplete(
+    folder: int, checked: list[CheckedFile], request: SnapshotRequest
+) -> StoredPicture:
     """The newest candidate that is not being written, as it is: one that begins like a picture,
     else any other.
 
@@ -168,7 +172,9 @@ def _incomplete(folder: int, checked: list[CheckedFile], request: SnapshotReques
     raise NoSnapshot if len(over) == len(checked) else PictureIncomplete
 
 
-def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest) -> Picture | None:
+def _read_as_it_is(
+    folder: int, components: list[str], request: SnapshotRequest
+) -> StoredPicture | None:
     """The file at ``components``, whatever it is, or None where it cannot be served."""
     data = b""
     times = request.folders.clock(folder, request.now, request.file_pattern)
@@ -186,7 +192,7 @@ def _read_as_it_is(folder: int, components: list[str], request: SnapshotRequest)
     return picture._replace(size=len(data), data=data) if data else None
 
 
-def _refuse_old(picture: Picture, request: SnapshotRequest) -> None:
+def _refuse_old(picture: StoredPicture, request: SnapshotRequest) -> None:
     age = picture.age(request.now)
     if request.max_age is not None and age > request.max_age:
         raise SnapshotTooOld(int(age))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .checks import WRITING_SECONDS, Check, FileChecks, Picture
+from .checks import WRITING_SECONDS, FileCheck, FileChecks, StoredPicture
 from .formats import HALF, WHOLE
 from .newest_files import Candidate
 from .storage_clock import StorageClock
@@ -24,7 +24,7 @@ class Version(NamedTuple):
     """
 
     candidate: Candidate
-    picture: Picture
+    picture: StoredPicture
     seen_at: float
 
 
@@ -32,7 +32,7 @@ class Ending(NamedTuple):
     """A version that was closed without an end mark; ``in_a_row``: how many were so far."""
 
     candidate: Candidate
-    picture: Picture
+    picture: StoredPicture
     checksum: int
     in_a_row: int
 
@@ -61,7 +61,9 @@ class Versions:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def put(self, folder: Hashable, candidate: Candidate, picture: Picture, keep: bool) -> None:
+    def put(
+        self, folder: Hashable, candidate: Candidate, picture: StoredPicture, keep: bool
+    ) -> None:
         """Note that the newest whole picture is this one; ``keep``: remember its bytes."""
         with self._lock:
             kept = self._kept.get(folder, _Kept())
@@ -76,7 +78,7 @@ class Versions:
             self._set(folder, version, ending)
 
     def is_new_ending(
-        self, folder: Hashable, candidate: Candidate, picture: Picture, check: Check
+        self, folder: Hashable, candidate: Candidate, picture: StoredPicture, check: FileCheck
     ) -> bool:
         """Whether a version was closed without an end mark: then call `put_ending`."""
         ending, completed = self._kept.get(folder, _Kept()).ending, candidate.completed
@@ -88,7 +90,7 @@ class Versions:
             return True
         return ending.candidate[3:] != candidate[3:]
 
-    def put_ending(self, folder: Hashable, candidate: Candidate, picture: Picture) -> None:
+    def put_ending(self, folder: Hashable, candidate: Candidate, picture: StoredPicture) -> None:
         """Note that this version, which comes with its bytes, was closed without an end mark."""
         with self._lock:
             kept = self._kept.get(folder, _Kept())
@@ -100,8 +102,8 @@ class Versions:
             self._set(folder, version, ending)
 
     def recall(
-        self, folder: Hashable, candidate: Candidate, now_there: Picture | None
-    ) -> Picture | None:
+        self, folder: Hashable, candidate: Candidate, now_there: StoredPicture | None
+    ) -> StoredPicture | None:
         """The version to be served instead of the incomplete picture that is ``now_there``.
 
         None if it is another file, and if a later version was completed that no request has read,
@@ -143,7 +145,7 @@ class Versions:
             self._bytes -= self._kept.popitem(last=False)[1].size
 
 
-def _in_a_row(last: Ending | None, candidate: Candidate, picture: Picture) -> int:
+def _in_a_row(last: Ending | None, candidate: Candidate, picture: StoredPicture) -> int:
     """How many versions in a row were closed without an end mark, this one included.
 
     An upload that was resumed begins with the bytes of the one that was cut off.
@@ -163,8 +165,8 @@ class CheckedFile(NamedTuple):
     """What was found in a candidate's file; ``picture``: its facts, None where it is gone."""
 
     candidate: Candidate
-    check: Check
-    picture: Picture | None
+    check: FileCheck
+    picture: StoredPicture | None
 
 
 class Search:
@@ -180,7 +182,7 @@ class Search:
         folder: int,
         key: Hashable,
         clock: StorageClock,
-        is_not_modified: Callable[[Picture], bool] | None = None,
+        is_not_modified: Callable[[StoredPicture], bool] | None = None,
     ) -> None:
         self._versions, self._folder, self._key = versions, folder, key
         self._clock, self._is_not_modified = clock, is_not_modified
@@ -191,7 +193,7 @@ class Search:
         """Whether a file that was read is gone since the folder was listed, or being written."""
         return any(file.picture is None or file.check.is_being_written for file in self.checked)
 
-    def newest_whole(self, candidates: list[Candidate]) -> Picture | None:
+    def newest_whole(self, candidates: list[Candidate]) -> StoredPicture | None:
         """The newest whole one of the candidates, None where none is whole.
 
         A file that has no end while it is overwritten counts with its last whole version.
@@ -211,7 +213,7 @@ class Search:
     def _check_file(self, candidate: Candidate) -> CheckedFile:
         is_newest = not self.checked
 
-        def is_needed(picture: Picture, check: Check) -> bool:
+        def is_needed(picture: StoredPicture, check: FileCheck) -> bool:
             if check.kind == WHOLE:
                 return self._is_not_modified is not None and not self._is_not_modified(picture)
             return is_newest and self._versions.is_new_ending(self._key, candidate, picture, check)
@@ -225,7 +227,7 @@ class Search:
 
     def _last_version(
         self, candidates: list[Candidate], whole: CheckedFile | None
-    ) -> Picture | None:
+    ) -> StoredPicture | None:
         """The remembered version of a file that has no end now, if no newer picture is whole."""
         version = self._versions.newest(self._key)
         if version is None or (whole and whole.candidate[:4] >= version[:4]):
