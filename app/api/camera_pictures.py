@@ -53,7 +53,7 @@ def list_pictures(query: Row, camera_id: UUID) -> Row:
 def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
     """A page of a camera's pictures and clips, as its folder is now."""
     listing = Listing(index().follow(camera, is_listing=True))
-    around = _microseconds(query.get("around"))
+    around = microseconds(query.get("around"))
     page = listing.page(filters, query["limit"], query["cursor"], around)
     count = {"count": listing.count(filters)} if query["count"] else {}
     cursors = {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}
@@ -153,13 +153,14 @@ def index() -> PictureIndex:
 
 def _filters(query: Row) -> Filters:
     return Filters(
-        _microseconds(query.get("start_date")),
-        _microseconds(query.get("end_date")),
+        microseconds(query.get("start_date")),
+        microseconds(query.get("end_date")),
         query.get("kind"),
         query.get("kept"),
         query["order"] == schemas.ORDERS[0],
     )
 
 
-def _microseconds(moment: str | None) -> int | None:
+def microseconds(moment: str | None) -> int | None:
+    """The time of a parameter since the epoch; None where it is not given."""
     return None if moment is None else clock.microseconds(moment)

@@ -17,7 +17,7 @@ from ..schemas import moments as schemas
 from ..storage import safe_open
 from ..storage.mount_threads import FolderBusy
 from .blueprint import Blueprint
-from .camera_pictures import index
+from .camera_pictures import index, microseconds
 from .pictures import base_path
 
 blp = Blueprint("moments", __name__, url_prefix="/api", description=__doc__)
@@ -81,7 +81,7 @@ def _moments(cameras: list[Row], query: Row) -> Row:
     whose = cameras[0]["id"] if len(cameras) == 1 else "all"
     signer = cursor_signer(f"moments {whose} {start} {end}")
     after = None if query["cursor"] is None else read_cursor(signer, query["cursor"])
-    period = Period(_microseconds(start), _microseconds(end), after)
+    period = Period(microseconds(start), microseconds(end), after)
     zone = clock.zone(_settings().box()["timezone"])
     rows, following = page(sources, period, query["limit"], zone)
     return {"moments": rows, "next_cursor": following and signer.dumps(following)}
@@ -96,7 +96,3 @@ def _listing(camera: Row) -> Listing:
 
 def _settings() -> Any:
     return current_app.extensions["settings"]
-
-
-def _microseconds(moment: str | None) -> int | None:
-    return None if moment is None else clock.microseconds(moment)

@@ -23,7 +23,7 @@ REREAD_SECONDS = 60.0
 MOST_SECONDS = 0.2
 CAMERA_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RETAINED = ("state", "picture")
-# How many cameras are noted that the broker has retained messages of.
+# At most so many cameras are noted about which the broker has retained messages.
 MOST_RETAINED = 10_000
 
 

@@ -16,7 +16,8 @@ SCRIPT = PACKAGE / "notify" / "apprise_process.py"
 NOT_INSTALLED = 3
 SEND_SECONDS, CHECK_SECONDS = 30.0, 12.0
 # How many messages are sent at the same time; while a receiver hangs, it occupies a process of
-# about 35 MiB. Those that hung last may have only a part of them, so that they delay no other.
+# about 35 MiB. Receivers whose last message hung may use only a part of the processes, so that
+# they do not delay the others.
 MOST_PROCESSES, MOST_HUNG = 32, 16
 _free = threading.BoundedSemaphore(MOST_PROCESSES)
 _free_for_hung = threading.BoundedSemaphore(MOST_HUNG)

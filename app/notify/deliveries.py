@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 600.0
 # After so many failures in a row the receiver is taken to refuse every message, not just one.
 MOST_PROBES = 3
 GIVE_UP_AFTER = timedelta(hours=24)
-# Of a message that should be deleted already, as in a backup that was restored.
+# The outcome of a message that should have been deleted already, as after a restore.
 TOO_OLD = Outcome(error=f"it is older than {DELIVERY_DAYS} days", is_final=True)
 # How many attempts run at the same time. Receivers that failed last may have only a part of them,
 # so that those which hang leave threads to the others. Each needs a file descriptor.
@@ -143,7 +143,7 @@ class Deliveries:
             for rule_id in self._receivers.keys() - set(waited_for) - self._busy:
                 del self._receivers[rule_id]
             waiting = [(self._receivers.setdefault(each, Receiver()), each) for each in waited_for]
-            # Those that did not fail come first, then those that have waited longest.
+            # Receivers that did not fail come first, then those that have waited longest.
             for receiver, rule_id in sorted(waiting, key=lambda pair: pair[0].due_at):
                 if rule_id in self._busy:
                     self._woken.add(rule_id)
