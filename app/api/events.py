@@ -5,7 +5,7 @@ from flask import Response, url_for
 from .. import clock
 from ..access.authorize import caller
 from ..models import DETECTIONS, EVENTS, Camera, Event, Row
-from ..pictures.event_window import around_event
+from ..pictures.moments import around_event
 from ..schemas import detections, pictures
 from ..schemas import events as schemas
 from ..schemas.common import PeriodQuerySchema

@@ -1,4 +1,6 @@
-"""Which uploads belong together? Moments: uploads that follow each other closely."""
+"""Which uploads belong together? Those of a moment, which follow each other closely, and those
+around an event.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +9,14 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from .. import clock
+from ..models import Row
 from ..models.uploads import Upload
+from .listing import Filters
 
 SECOND_US = 10**6
 HOUR_US = 3600 * SECOND_US
+# How long before and after an event its pictures were taken; a clip is uploaded when it ends.
+BEFORE_US, AFTER_US, CLIP_AFTER_US = 30 * SECOND_US, 30 * SECOND_US, 120 * SECOND_US
 
 
 class Moment(NamedTuple):
@@ -73,6 +79,20 @@ class _Hour:
         shift_us = int(offset.total_seconds()) * SECOND_US if offset else 0
         self.start_us = (moment_us + shift_us) // HOUR_US * HOUR_US - shift_us
         self.end_us = self.start_us + HOUR_US
+
+
+def around_event(event: Row) -> Filters:
+    """The pictures from 30 s before an event to 30 s after its end, clips to 120 s after it.
+
+    Without an end, all since then. Oldest first.
+    """
+    start_us = clock.microseconds(event["started_at"]) - BEFORE_US
+    if event["ended_at"] is None:
+        return Filters(start_us, newest_first=False)
+    # The end of a period is exclusive.
+    end_us = clock.microseconds(event["ended_at"]) + 1
+    clips_end_us = end_us + CLIP_AFTER_US
+    return Filters(start_us, end_us + AFTER_US, newest_first=False, clips_end_us=clips_end_us)
 
 
 def group(uploads: Iterable[Upload], gap_us: int, zone: tzinfo) -> Iterator[Moment]:

@@ -20,10 +20,10 @@ from ..storage.filesystems import mounts
 from ..storage.folder_entry import folder_key
 from ..storage.scan import is_housekeeping
 from .camera_index import CameraIndex
-from .event_window import AFTER_US, BEFORE_US, CLIP_AFTER_US
 from .files import facts_of
 from .index import UNREADABLE
 from .listing import KINDS, Filters, Listing
+from .moments import AFTER_US, BEFORE_US, CLIP_AFTER_US
 
 # For how long after it was entered an unreviewed event keeps its pictures from deletion.
 EVENT_AGE = timedelta(days=30)
