@@ -97,27 +97,46 @@ def test_the_types_of_a_camera_are_the_most_frequent_of_30_days_and_stay_as_long
         ]
         assert client.post("/api/detections", json={"detections": rows}).status_code == 201
 
-    types = Types(camera["id"])
+    types = Types(TOPICS, camera["id"])
     post(*["ancient"] * 9, days=31)
     post(*(f"old {number:02}" for number in range(MOST_TYPES)))
-    types.count(TOPICS)
+    types.count()
     first = types.names
     assert first == [f"old {number:02}" for number in range(MOST_TYPES)]
     assert types.is_count_due()
+    types.note_published()
     post("another", "frequent", "frequent")
-    types.count(TOPICS)
+    types.count()
     assert not types.is_count_due()
     assert types.names == sorted(["frequent", *first[:-1]])
     gone = slug(first[-1])
-    assert types.removed == {
+    assert types.removed() == {
         f"type_{gone}": "binary_sensor",
         f"trigger_{gone}": "device_automation",
     }
+    types.note_published()
+    assert f"type_{gone}" in types.removed()
     post(*[first[-1]] * 3)
-    types.count(TOPICS)
-    assert f"type_{gone}" not in types.removed
-    types.halve(TOPICS)
+    types.count()
+    assert f"type_{gone}" not in types.removed()
+    assert types.shrink()
     assert types.names == sorted([first[-1], "frequent", *first[: MOST_TYPES // 2 - 2]])
+
+
+def test_types_that_do_not_fit_into_a_packet_are_left_out_until_none_is_left(client, camera):
+    types = Types(TOPICS, camera["id"])
+    rows = [
+        {"camera_id": camera["id"], "object_type": name, "confidence": 1}
+        for name in ("cat", "dog")
+    ]
+    client.post("/api/detections", json={"detections": rows})
+    types.count()
+    types.note_published()
+    left = []
+    while types.shrink():
+        left.append(types.names)
+        assert types.removed() == {}
+    assert left == [["cat"], []]
 
 
 @pytest.mark.parametrize(

@@ -103,30 +103,29 @@ class Devices:
             return camera_id in self._published  # it may have been deleted
         types = self._types[camera_id]
         if object_type not in types.names and types.is_count_due():
-            types.count(self._topics)
+            types.count()
             self._publish_config(self._cameras[camera_id], connection)
         return object_type in types.names
 
     def _publish_config(self, camera: Row, connection: Connection) -> None:
         key = camera["id"]
-        types = self._types.setdefault(key, Types(key))
+        types = self._types.setdefault(key, Types(self._topics, key))
         published = self._published.get(key, Published())
         if published.about is None:
-            types.count(self._topics)
-        about = camera["name"], types.names
-        if about == published.about:
+            types.count()
+        if (camera["name"], types.names) == published.about:
             return
         topic, body = self._topics.config(key), self._config_of(camera, types)
-        most = connection.most_payload(topic)
-        while (types.names or types.removed) and len(body) > most:
-            types.halve(self._topics)
+        while len(body) > connection.most_payload(topic) and types.shrink():
             body = self._config_of(camera, types)
-        connection.publish(topic, body, retain=True)
         about = camera["name"], types.names
+        if about != published.about:
+            connection.publish(topic, body, retain=True)
+            types.note_published()
         self._published[key] = published._replace(about=about)
 
     def _config_of(self, camera: Row, types: Types) -> bytes:
-        return camera_config(self._topics, self._origin, camera, types.names, types.removed)
+        return camera_config(self._topics, self._origin, camera, types.names, types.removed())
 
     def _publish_state(self, camera: Row, connection: Connection) -> None:
         published, now = self._published[camera["id"]], time.monotonic()
