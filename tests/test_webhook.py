@@ -162,8 +162,15 @@ def test_a_receiver_that_hangs_or_sends_slowly_is_given_up_in_time(monkeypatch, 
 
 def test_a_look_up_of_a_host_that_hangs_is_left_after_the_time(monkeypatch):
     ended = threading.Event()
+
+    def look_up(*_, flags=0, **__):
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror
+        ended.wait(30)
+        return []
+
     monkeypatch.setattr(webhook, "SECONDS", 0.3)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(30) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     outcome = send("http://nvr.lan/hook")
     ended.set()
     assert (outcome.error, outcome.is_final) == ("no answer within 0 seconds", False)

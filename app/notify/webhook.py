@@ -92,9 +92,8 @@ def _connect(parts: SplitResult, until: float) -> socket.socket:
     """A connection to the host of the URL, under TLS where it says so."""
     host, is_secure = parts.hostname or "", parts.scheme.lower() == "https"
     port = parts.port or (443 if is_secure else 80)
-    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = run_within(_left(until), look_up, "look-up of a host")
     failure: OSError = OSError("the host has no address")
+    found = _addresses(host, port, until)
     for tried, (family, kind, protocol, _, address) in enumerate(found):
         connection = socket.socket(family, kind, protocol)
         try:
@@ -106,6 +105,16 @@ def _connect(parts: SplitResult, until: float) -> socket.socket:
             connection.close()
             failure = error
     raise failure
+
+
+def _addresses(host: str, port: int, until: float) -> list[Any]:
+    """The addresses of a host as `socket.getaddrinfo` returns them. Raises `OSError`."""
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        return look_up(flags=socket.AI_NUMERICHOST)  # an address needs no look-up
+    except socket.gaierror:
+        found: list[Any] = run_within(_left(until), look_up, "look-up of a host")
+        return found
 
 
 def _secured(connection: socket.socket, host: str, until: float) -> socket.socket:
