@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
 from tests.e2e.broker import MOSQUITTO, Mosquitto, Reader
 from tests.e2e.documented_receivers import receivers
@@ -33,6 +34,8 @@ TRANSCRIPTS = [
 # Lines that a receiver got, beside those that the command printed.
 RECEIVED = re.compile(r"^(webhook|ntfy|mail)> ", re.MULTILINE)
 MQTT = re.compile(r"^mqtt> (\S+) (.+)\n", re.MULTILINE)
+# A block of commands without their output, which may stand in a list.
+COMMANDS = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 DIFFERS = (
     (UUID, "UUID"),
@@ -68,10 +71,10 @@ def same(text: str) -> str:
     return text
 
 
-def run(words, **environ):
+def run(words, cwd=PROJECT, **environ):
     return subprocess.run(
         words,
-        cwd=PROJECT,
+        cwd=cwd,
         env=os.environ | environ,
         capture_output=True,
         text=True,
@@ -126,6 +129,21 @@ def test_each_message_of_mqtt_is_what_is_shown(mqtt, tmp_path, transcript):
         for topic, payload in MQTT.findall(transcript):
             found = reader.wait(re.sub(UUID, camera, topic))
             assert same(found.payload.decode().rstrip()) == same(payload)
+
+
+def test_the_commands_for_home_assistant_save_its_configuration_with_a_token(server, tmp_path):
+    requests.post(f"{server.url}/api/cameras", json={"name": "Front Door", "folder_path": "front"})
+    token = ""
+    for commands in COMMANDS.findall((PROJECT / "docs" / "homeassistant.md").read_text()):
+        addressed = commands.replace("http://nvr.local:8000", server.url).replace("TOKEN", token)
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environ = server.environ() | {"PYTHONPATH": str(PROJECT), "PATH": path}
+        printed = run(["bash", "-ec", addressed], cwd=tmp_path, **environ)
+        token = token or printed.strip()
+    saved = yaml.safe_load((tmp_path / "nvr.yaml").read_text())
+    assert saved["rest"][0]["headers"] == {"Authorization": f"Bearer {token}"}
+    answer = requests.get(saved["rest"][0]["resource"], headers=saved["rest"][0]["headers"])
+    assert answer.json()["count"] == 1
 
 
 def check(transcript, server):

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.e2e.broker import Mosquitto, Reader, needs_mosquitto
 from tests.e2e.server import PROJECT, Server
-from tests.pictures import picture
+from tests.pictures import picture, put
 from tests.placeholders import ready_made
+from tests.receivers import receiving, status
 
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 # What a build needs of the repository.
@@ -116,6 +118,32 @@ def test_a_wheel_serves_a_picture_and_keeps_its_data_in_the_state_folder(
         check_service(server)
     assert files(environment) == before
     assert server.database.is_file()
+
+
+@pytest.mark.slow
+@needs_mosquitto
+def test_pip_installs_all_that_mqtt_needs(wheel, environment, tmp_path):
+    install(environment, f"{wheel}[mqtt]")
+    with Mosquitto(tmp_path) as broker, Reader(broker.port) as reader:
+        with Installed(tmp_path, environment, NVR_MQTT_URL=broker.url) as server:
+            put(server.base / "front" / "a.png", picture(".png"))
+            camera = {"name": "Front Door", "folder_path": "front"}
+            made = requests.post(f"{server.url}/api/cameras", json=camera).json()
+            shown = reader.wait(f"nvr/{made['id']}/picture")
+        assert shown.payload.startswith(b"\xff\xd8\xff"), "Pillow makes a JPEG of the PNG"
+
+
+@pytest.mark.slow
+def test_pip_installs_all_that_notifications_need(wheel, environment, tmp_path):
+    install(environment, f"{wheel}[notify]")
+    run(environment / "bin" / "python", "-c", "import PIL.Image")
+    with receiving(lambda _: status(200)) as phone, Installed(tmp_path, environment) as server:
+        url = f"ntfy://127.0.0.1:{phone.server_port}/nvr"
+        rule = {"name": "Phone", "url": url, "kinds": ["detection"]}
+        made = requests.post(f"{server.url}/api/notifications", json=rule).json()
+        told = requests.post(f"{server.url}/api/notifications/{made['id']}/test").json()
+    assert told["ok"], told
+    assert len(phone.received) == 1
 
 
 @pytest.mark.slow
