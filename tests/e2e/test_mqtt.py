@@ -1,6 +1,7 @@
 """Which messages does a real MQTT broker get?"""
 
 import io
+import re
 import shutil
 import signal
 import subprocess
@@ -20,10 +21,11 @@ from app.mqtt import publisher
 from app.mqtt.pictures import Pictures
 from tests.clips import H264, make_clip, needs_ffmpeg
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
-from tests.e2e.server import NotStarted, Server
+from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
 
 pytestmark = [pytest.mark.slow, needs_mosquitto]
+DOCUMENT = (PROJECT / "docs" / "mqtt.md").read_text()
 
 
 class PublishingServer(Server):
@@ -404,6 +406,27 @@ def test_a_prefix_of_its_own_lets_two_boxes_share_a_broker(tmp_path):
     assert not [one for one in reader.messages if "nvr" in one.topic]
 
 
+@pytest.mark.skipif(not shutil.which("mosquitto_sub"), reason="no mosquitto_sub")
+def test_the_documented_commands_remove_what_an_old_prefix_left_behind(tmp_path):
+    [commands] = re.findall(r"```sh\n(BROKER=.*?)```", DOCUMENT, re.DOTALL)
+    with Mosquitto(tmp_path) as broker:
+        with PublishingServer(tmp_path, NVR_MQTT_URL=broker.url) as box:
+            camera = box.register("Front Door", "front")
+            put(box.base / "front" / "a.jpg", picture())
+            with Reader(broker.port) as reader:
+                reader.wait(f"nvr/{camera}/picture")
+                reader.publish("homeassistant/device/other/config", "kept", retain=True)
+                reader.wait("homeassistant/device/other/config")
+        place = f"BROKER='-h 127.0.0.1 -p {broker.port}'"
+        typed = re.sub(r"^BROKER=.*", place, commands)
+        subprocess.run(["bash", "-c", typed], check=True, capture_output=True)
+        with Reader(broker.port) as later:
+            later.wait("homeassistant/device/other/config")
+            assert [message.topic for message in later.messages] == [
+                "homeassistant/device/other/config"
+            ]
+
+
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")
 def test_a_broker_with_a_password_and_tls(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -435,6 +458,32 @@ def test_a_broker_with_a_password_and_tls(tmp_path):
             assert "wr0ng" not in log
             assert "p@ss" not in log
             assert "p%40ss" not in log
+
+
+def test_the_documented_rights_on_the_broker_are_enough(tmp_path):
+    passwords, rights = tmp_path / "passwords", tmp_path / "rights"
+    passwords.touch(mode=0o600)
+    for user in ("nvr", "reader"):
+        subprocess.run(["mosquitto_passwd", "-b", passwords, user, user], check=True)
+    [documented] = re.findall(r"^user nvr\n(?:topic .+\n)+", DOCUMENT, re.MULTILINE)
+    rights.write_text(f"{documented}user reader\ntopic readwrite #\n")
+    rights.chmod(0o600)
+    settings = f"password_file {passwords}", f"acl_file {rights}"
+    with (
+        Mosquitto(tmp_path, *settings) as broker,
+        Reader(broker.port, lambda client: client.username_pw_set("reader", "reader")) as reader,
+        PublishingServer(tmp_path, NVR_MQTT_URL=f"mqtt://nvr:nvr@127.0.0.1:{broker.port}") as box,
+    ):
+        camera = box.register("Front Door", "front")
+        put(box.base / "front" / "a.jpg", picture())
+        box.detect(camera, "person")
+        for topic in ("picture", "state", "detection"):
+            reader.wait(f"nvr/{camera}/{topic}")
+        reader.publish("homeassistant/status", "online")
+        reader.wait(f"nvr/{camera}/picture", count=2)
+        box.api("DELETE", f"/cameras/{camera}")
+        reader.wait(config_topic(camera), lambda message: message.payload == b"")
+        assert "is refused by the broker" not in box.log()
 
 
 @pytest.mark.parametrize("package", ["paho", "PIL"])
