@@ -619,6 +619,25 @@ def test_files_in_the_folder_of_a_camera_that_is_created_meanwhile_stay(
     assert files(base) == ["inner", "inner/8.jpg", "inner/9.jpg", "now.jpg"]
 
 
+@pytest.mark.parametrize("when", [before_deletion, while_hidden])
+def test_a_camera_that_is_given_another_folder_meanwhile_loses_no_more_files(
+    app, client, week, base, monkeypatch, when
+):
+    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
+    upload(base, "9.jpg", folder="other")
+    url = f"/api/cameras/{week['id']}"
+
+    def change_folder():
+        other = app.test_client()
+        other.patch(url, json={"folder_path": "other"})
+        assert other.get(f"{url}/pictures").get_json()["count"] == 1
+
+    when(monkeypatch, change_folder)
+    assert client.post(URL).status_code == 200
+    assert len(files(base)) == 14
+    assert files(base, "other") == ["9.jpg"]
+
+
 @pytest.mark.parametrize("limits", [{"keep_days": 30}, {"keep_days": 0}])
 def test_a_run_ends_when_a_limit_is_changed(client, week, base, monkeypatch, limits):
     before_deletion(monkeypatch, lambda: keep(client, **limits))

@@ -87,7 +87,7 @@ class Steps:
         with camera.index.opened():
             lookups, stays = camera.index.lookups, partial(self._box.is_camera_folder, camera)
             camera.index.catch_up(is_asked=True)
-            self._box.find_newest_again(camera.id)
+            self._box.find_newest_again(camera)
             until = time.thread_time() + STEP_SECONDS
             while waiting and waiting[0][0].owner is camera:
                 file, is_free = waiting.popleft()

@@ -136,12 +136,16 @@ class PrunedBox:
         finally:
             os.close(folder)
 
-    def find_newest_again(self, camera_id: str) -> None:
-        """Read again which files of the camera, and of those that share files, are the newest."""
-        if camera := self.cameras.get(camera_id):
+    def find_newest_again(self, opened: PrunedCamera) -> None:
+        """Read again which files of the camera, and of those that share files, are the newest.
+
+        ``opened``: the camera whose folder is open; it may have another one now.
+        """
+        camera = self.cameras.get(opened.id)
+        if camera and camera.index is opened.index:
             camera.check_newest()
-            for other, _, _ in self._related.get(camera_id, ()):
-                other.forget_newest()
+        for other, _, _ in self._related.get(opened.id, ()):
+            other.forget_newest()
 
     def groups(self) -> list[list[PrunedCamera]]:
         """The cameras; those that may have the same files are in one group."""
