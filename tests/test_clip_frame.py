@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -102,7 +103,10 @@ PLAYLISTS = {
     "concat": "ffconcat version 1.0\nfile '{there}'\nduration 9\n",
     "dash": '<?xml version="1.0"?><MPD><Period><BaseURL>{there}</BaseURL></Period></MPD>',
     "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video {port} RTP/AVP 96\n",
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg"><image href="{there}"/></svg>',
 }
+# Names that ffmpeg reads through another protocol.
+INDIRECT = ("subfile,,start,0,end,0,,:{}", "crypto+file:{}", "concat:{}", "async:cache:file:{}")
 
 
 @needs_ffmpeg
@@ -123,6 +127,16 @@ def test_a_playlist_with_the_name_of_a_clip_reaches_no_file_and_no_network(
         clip.write_text(PLAYLISTS[kind].format(there=there, port=port))
         assert not is_shown(clip)
     assert connected == []
+
+
+@needs_ffmpeg
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["hls", "concat"])
+def test_no_protocol_of_ffmpeg_leads_from_a_clip_to_another_file(tmp_path, kind):
+    other, clip = make(tmp_path / "other.ts", "-c:v", "mpeg2video"), tmp_path / "clip.mp4"
+    for there in (*(form.format(other) for form in INDIRECT), "data:video/mp2t;base64,RwAA"):
+        clip.write_text(PLAYLISTS[kind].format(there=there))
+        assert not is_shown(clip)
 
 
 def with_reference(data, other):
@@ -186,6 +200,45 @@ def test_a_broken_clip_and_a_huge_one_have_no_frame(tmp_path):
         (tmp_path / "b.mp4").write_bytes(broken)
         assert not is_shown(tmp_path / "b.mp4")
     assert not is_shown(make(tmp_path / "c.avi", "-c:v", "mjpeg", size="6000x4000"))
+
+
+def nested(kind, depth):
+    """A box in a box, and so on."""
+    return b"".join(struct.pack(">I4s", 8 * (depth - n), kind) for n in range(depth))
+
+
+def with_numbers(data, kind, offset, *numbers):
+    """The clip with other numbers at an offset in the body of its first box of this kind."""
+    place = data.index(kind) + 4 + offset
+    return (
+        data[:place]
+        + struct.pack(f">{len(numbers)}I", *numbers)
+        + data[place + 4 * len(numbers) :]
+    )
+
+
+@needs_ffmpeg
+@pytest.mark.slow
+def test_a_clip_with_a_hostile_structure_takes_little_time_and_memory(tmp_path):
+    data = make(tmp_path / "a.mp4", "-c:v", "mpeg4").read_bytes()
+    head, most = data[: struct.unpack_from(">I", data)[0]], 2**32 - 1
+    clip, used = tmp_path / "clip.mp4", resource.getrusage(resource.RUSAGE_CHILDREN)
+    hostile = (
+        *(head + bytes(4) * 500_000, head + struct.pack(">I4s", 8, b"free") * 500_000),
+        head + struct.pack(">I4sQ", 1, b"moov", 0) * 100_000,
+        *(head + nested(b"moov", 100_000), head + nested(b"udta", 500_000)),
+        with_numbers(data, b"stsz", 4, 1, most),
+        with_numbers(data, b"stts", 4, 1, most, most),
+        with_numbers(data, b"stsc", 4, 1, 1, most, 1),
+        with_numbers(data, b"mdhd", 12, 1, most),
+        with_numbers(data, b"mp4v", 24, most),
+    )
+    for each in hostile:
+        clip.write_bytes(each)
+        is_shown(clip)
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert now.ru_utime - used.ru_utime < len(hostile) * 2
+    assert now.ru_maxrss <= max(used.ru_maxrss, clip_frame.MEMORY_KIB)
 
 
 def test_a_clip_that_takes_too_long_has_no_frame_and_no_process_of_ffmpeg_stays(
