@@ -4,6 +4,8 @@ import base64
 import email
 import email.policy
 import io
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -162,6 +164,18 @@ def test_apprise_runs_in_a_process_of_its_own_and_within_a_time_limit(client, mo
         ended.set()
     out, err = capfd.readouterr()
     assert "pa55word" not in out + err
+
+
+@pytest.mark.slow
+def test_the_process_of_apprise_ends_by_itself_where_the_service_was_killed():
+    ended = threading.Event()
+    with receiving(lambda _: ended.wait(60) and status(200)) as receiver:
+        request = {"url": NTFY.format(port=receiver.server_port), "title": "a", "text": "b"}
+        command = [sys.executable, "-P", str(apprise_sender.SCRIPT)]
+        given = json.dumps(request | {"seconds": 1}).encode()
+        done = subprocess.run(command, input=given, capture_output=True, timeout=60)
+        ended.set()
+    assert done.returncode == -signal.SIGALRM
 
 
 @pytest.mark.slow

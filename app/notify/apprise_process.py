@@ -3,14 +3,16 @@
 Therefore a service without such a rule does not load Apprise, and ending the process ends an
 attempt whose receiver hangs: Apprise itself limits only each single wait. The script reads a JSON
 object from stdin: ``url``; ``title`` and ``text``, without which the URL is only checked;
-``picture``, in base64, and its ``name``. It writes a JSON object to stdout: ``ok``, and as
-``status`` the HTTP status where Apprise logs one.
+``picture``, in base64, and its ``name``; ``seconds``, after which the process ends, also where the
+service was killed and cannot end it. It writes a JSON object to stdout: ``ok``, and as ``status``
+the HTTP status where Apprise logs one.
 """
 
 import base64
 import json
 import logging
 import re
+import signal
 import sys
 from typing import Any
 
@@ -52,4 +54,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     if apprise is None:
         sys.exit(NOT_INSTALLED)
-    sys.stdout.write(json.dumps(answer(json.load(sys.stdin))))
+    given = json.load(sys.stdin)
+    signal.alarm(given["seconds"])  # nothing catches it, so it ends the process
+    sys.stdout.write(json.dumps(answer(given)))

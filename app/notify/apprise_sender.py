@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import subprocess  # nosec B404
 import sys
 import threading
@@ -58,7 +59,7 @@ def send(url: str, title: str, text: str, picture: bytes | None) -> Outcome:
 def _ask(request: Row, seconds: float) -> Row:
     """Run the process and return its answer. Its stderr may hold secrets, so it is discarded."""
     command = [sys.executable, "-P", str(SCRIPT)]
-    given = json.dumps(request).encode()
+    given = json.dumps(request | {"seconds": math.ceil(seconds)}).encode()
     try:
         done = subprocess.run(  # noqa: S603 # nosec B603
             command,
