@@ -33,7 +33,8 @@ def test_a_query_that_fails_gives_its_thread_back(limit):
             raise ZeroDivisionError
 
 
-def test_a_short_query_waits_for_the_one_before_it(limit):
+def test_a_short_query_waits_for_the_one_before_it(limit, monkeypatch):
+    monkeypatch.setattr(mount_threads, "SLOT_SECONDS", 3)
     both_in, answers = threading.Barrier(3), []
 
     def hold():

@@ -90,7 +90,7 @@ def test_an_upload_while_the_service_was_down_is_seen_at_its_start(tmp_path):
         until(lambda: ask(server, camera)["last_seen_at"] is not None)
         newest = ask(server, camera + "/diagnostics")["newest"]
         assert ask(server, camera)["last_seen_at"] == newest["modified_at"]
-        assert 30 <= newest["age_seconds"] < 40
+        assert 30 <= newest["age_seconds"] < 90
 
 
 def test_uploads_of_all_cameras_are_written_together_and_seldom(server):
