@@ -163,10 +163,10 @@ def test_a_token_in_the_query_string_is_accepted_for_reading_only(
     app, secrets, closed, role, subtests
 ):
     for path, endpoint in urls(app):
-        for method in ("POST", "PUT", "PATCH", "DELETE"):
-            with subtests.test(path=path, method=method):
+        with subtests.test(path=path):
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
                 answer = ask(closed, f"{path}?token={secrets[role]}", method)
-                assert endpoint == "system.get_alive" or is_refused(answer)
+                assert endpoint == "system.get_alive" or is_refused(answer), method
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "picture", "clip"])

@@ -85,12 +85,11 @@ def test_a_foreign_page_is_granted_nothing_by_cors(app, client, camera, base, at
         "Access-Control-Request-Private-Network": "true",
     }
     for path, _ in [*urls(app), (f"/api/cameras/{camera['id']}/snapshot", None)]:
-        for method in ("GET", "OPTIONS"):
-            with (
-                subtests.test(path=path, method=method),
-                client.open(path, method=method, headers=asking) as answer,
-            ):
-                assert not [name for name, _ in answer.headers if name.startswith("Access-")]
+        with subtests.test(path=path):
+            for method in ("GET", "OPTIONS"):
+                with client.open(path, method=method, headers=asking) as answer:
+                    granted = [name for name, _ in answer.headers if name.startswith("Access-")]
+                    assert granted == [], method
 
 
 @pytest.mark.parametrize(
@@ -99,12 +98,11 @@ def test_a_foreign_page_is_granted_nothing_by_cors(app, client, camera, base, at
 )
 def test_a_host_name_that_is_not_the_services_own_is_refused(app, client, host, subtests):
     for path, _ in urls(app):
-        for method in ("GET", "POST", "DELETE"):
-            with (
-                subtests.test(path=path, method=method),
-                client.open(path, method=method, environ_overrides={"HTTP_HOST": host}) as answer,
-            ):
-                assert_problem(answer, 421, "unknown_host")
+        with subtests.test(path=path):
+            for method in ("GET", "POST", "DELETE"):
+                asking = {"method": method, "environ_overrides": {"HTTP_HOST": host}}
+                with client.open(path, **asking) as answer:
+                    assert_problem(answer, 421, "unknown_host")
 
 
 def test_the_services_own_host_names_are_accepted(environ, client):
@@ -154,12 +152,10 @@ def test_the_audit_log_names_the_client_behind_a_trusted_proxy(environ, client, 
 
 def test_every_response_has_the_security_headers(app, client, camera, subtests):
     for path, endpoint in [*urls(app), *((path, None) for path in PATHS)]:
-        for method in ("GET", "POST", "DELETE", "OPTIONS", "TRACE"):
-            with (
-                subtests.test(path=path, method=method),
-                client.open(path, method=method) as answer,
-            ):
-                assert_marked(answer, None if endpoint in PAGES else JSON_POLICY)
+        with subtests.test(path=path):
+            for method in ("GET", "POST", "DELETE", "OPTIONS", "TRACE"):
+                with client.open(path, method=method) as answer:
+                    assert_marked(answer, None if endpoint in PAGES else JSON_POLICY)
 
 
 def assert_marked(answer, policy):

@@ -130,7 +130,9 @@ def test_a_cut_off_picture_is_shown_before_a_newer_file_of_another_kind(base):
     assert latest(base).name == "half.jpg"
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", picture()[:-2], picture(".gif")[:900]])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", picture()[:-2], picture(".gif", size=(32, 24))[:900]]
+)
 @pytest.mark.parametrize(("age", "written"), [(0, True), (9, True), (-3600, True), (11, False)])
 def test_where_all_pictures_are_being_written_there_is_nothing_to_show_yet(
     base, data, age, written

@@ -19,8 +19,8 @@ from tests.problems import assert_problem
 pytestmark = needs_bindfs
 
 FIRST, LATER = picture(shade=1), picture(shade=2)
-# Longest time of a response, in seconds, on a machine that is busy with other tests: at first, when
-# the service waits for 4 seconds, and once the mount is known to hang.
+# Longest time of a response, in seconds, on a busy machine: at first, when the service waits for
+# 4 seconds, and once the mount is known to hang.
 FIRST_SECONDS, KNOWN_SECONDS = 8, 3
 DEADLINE_SECONDS = 30
 
