@@ -159,7 +159,7 @@ def test_messages_of_a_disabled_rule_wait(client, sent, delivering):
 def test_after_ten_minutes_of_failing_the_next_ones_are_tried_too(
     client, sent, delivering, monkeypatch
 ):
-    monkeypatch.setattr(deliveries, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(deliveries, "PATIENCE", timedelta(seconds=0.2))
     rule = add_rule(client, "detection")
     ids = add_messages(rule, 6)
     bad = {ids[0], ids[2], ids[3]}
@@ -171,10 +171,21 @@ def test_after_ten_minutes_of_failing_the_next_ones_are_tried_too(
     wait_until(ended(ids))
 
 
+def test_ten_minutes_of_failing_count_from_before_a_restart(client, sent, delivering):
+    rule = add_rule(client, "detection", enabled=False)
+    bad, good = add_messages(rule, 2)
+    sent.outcome = lambda _, row: FAILED if row == bad else DONE
+    first = clock.rfc3339(clock.now() - timedelta(minutes=11))
+    writer.run(lambda: Delivery.change(bad, {"first_tried_at": first}))
+    client.patch(f"/api/notifications/{rule}", json={"enabled": True})
+    wait_until(ended([good]))
+    assert states([bad]) == ["waiting"]
+
+
 def test_many_bad_messages_do_not_hold_a_receiver_up_for_ever(
     client, sent, delivering, monkeypatch
 ):
-    monkeypatch.setattr(deliveries, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(deliveries, "PATIENCE", timedelta(seconds=0.05))
     rule = add_rule(client, "detection")
     ids = add_messages(rule, 12)
     sent.outcome = lambda _, row: FAILED if row != ids[-1] else DONE

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 # The pause between two attempts, in seconds. The next tick, up to a second later, ends it.
 LEAST_PAUSE, MOST_PAUSE = 1.0, 58.0
-# After this many seconds of failing with one message, the next ones are tried too.
-PATIENCE_SECONDS = 600.0
+# After failing with one message for this long, the next ones are tried too.
+PATIENCE = timedelta(minutes=10)
 # After so many failures in a row the receiver is taken to refuse every message, not just one.
 MOST_PROBES = 3
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -42,9 +42,9 @@ class Receiver:
     """The state of a rule's receiver since the process started. Times are monotonic.
 
     ``failures``: how many attempts failed in a row; ``due_at``: when the oldest message is tried
-    again; ``failing_id``: the message that fails; ``failing_since``: since when it does.
+    again.
 
-    Once a message has failed for `PATIENCE_SECONDS`, those after it are probed during its pauses.
+    Once a message has failed for `PATIENCE`, those after it are probed during its pauses.
     ``passed_id``: the next probe is the first message after this id, None while nothing is probed;
     ``probes``: how many probes failed in a row; ``probed_id``: the last probe before probing was
     given up.
@@ -55,8 +55,6 @@ class Receiver:
 
     failures: int = 0
     due_at: float = 0.0
-    failing_id: int = 0
-    failing_since: float = 0.0
     passed_id: int | None = None
     probes: int = 0
     probed_id: int = 0
@@ -73,14 +71,14 @@ class Receiver:
         """Note that the oldest message is done; the next one is tried at once."""
         self.failures, self.due_at, self.passed_id, self.probed_id = 0, 0.0, None, 0
 
-    def note_failure(self, message_id: int) -> None:
-        """Note that the oldest message failed; it is tried again after a pause."""
-        now = time.monotonic()
-        if message_id != self.failing_id:
-            self.failing_id, self.failing_since = message_id, now
-        self.due_at = now + pause(self.failures)
+    def note_failure(self, message_id: int = 0, tried_for: timedelta = timedelta()) -> None:
+        """Note that the oldest message failed; it is tried again after a pause.
+
+        ``tried_for``: how long ago it was tried first.
+        """
+        self.due_at = time.monotonic() + pause(self.failures)
         self.failures += 1
-        if now - self.failing_since >= PATIENCE_SECONDS:
+        if tried_for >= PATIENCE:
             self.passed_id, self.probes = max(message_id, self.probed_id), 0
 
     def note_probe(self, message_id: int, is_done: bool) -> None:
@@ -171,7 +169,7 @@ class Deliveries:
                     break
         except Exception:  # as when the disk is full: the message is sent again after a pause
             log.exception("the messages of notification %s cannot be delivered", rule_id)
-            receiver.note_failure(receiver.failing_id)
+            receiver.note_failure()
             receiver.passed_id = None
             with self._lock:
                 self._busy.discard(rule_id)
@@ -203,7 +201,8 @@ class Deliveries:
             is_old = self._age(row["created_at"]) >= timedelta(days=DELIVERY_DAYS)
             receiver.unrecorded = row["id"], TOO_OLD if is_old else self.send(rule, row)
         outcome = receiver.unrecorded[1]
-        self._record(row, outcome)
+        tried_for = self._age(row["first_tried_at"] or clock.rfc3339(clock.now()))
+        self._record(row["id"], outcome, tried_for)
         receiver.unrecorded = None
         done = outcome.ok or outcome.is_final
         if not is_oldest:
@@ -211,20 +210,20 @@ class Deliveries:
         elif done:
             receiver.note_success()
         else:
-            receiver.note_failure(row["id"])
+            receiver.note_failure(row["id"], tried_for)
         return receiver.is_ready()
 
-    def _record(self, row: Row, outcome: Outcome) -> None:
+    def _record(self, row_id: int, outcome: Outcome, tried_for: timedelta) -> None:
         now = clock.rfc3339(clock.now())
         ended = None
         if outcome.ok:
             ended = DELIVERED
-        elif outcome.is_final or self._age(row["first_tried_at"] or now) >= GIVE_UP_AFTER:
+        elif outcome.is_final or tried_for >= GIVE_UP_AFTER:
             ended = GIVEN_UP
         if ended:
-            writer.run(lambda: Delivery.end(row["id"], ended, outcome.error, now))
+            writer.run(lambda: Delivery.end(row_id, ended, outcome.error, now))
         else:
-            writer.run(lambda: Delivery.note_failure(row["id"], outcome.error or "", now))
+            writer.run(lambda: Delivery.note_failure(row_id, outcome.error or "", now))
 
     def _age(self, first: str) -> timedelta:
         """How long ago this was, also where the clock was set since: by the clock as it is, or as
