@@ -60,10 +60,10 @@ def usage_of_cameras(number: int | None = None) -> list[Row]:
     return _select_usage(one=True).rows(id=number)
 
 
-def uploads_before(camera: int, is_clip: bool, key: Key, limit: int) -> list[Upload]:
-    """The next pictures, or clips, that come before a key, newest first."""
-    values = {"camera": camera, "is_clip": is_clip, "limit": limit}
-    return _uploads_before().tuples(key_us=key[0], key_tag=key[1], **values)
+def uploads_before(camera: int, key: Key, limit: int) -> list[Upload]:
+    """The next pictures and clips that come before a key, newest first."""
+    values = {"camera": camera, "key_us": key[0], "key_tag": key[1], "limit": limit}
+    return _uploads_before().tuples(**values)
 
 
 def count_changed(camera: int, before_us: int) -> int:
@@ -85,11 +85,15 @@ def counts_by_time(
 
 @compiled
 def _uploads_before() -> Any:
+    """SQLite merges the pictures and the clips, of which each are in order."""
     key = Tuple(Parameter("key_us"), Parameter("key_tag"))
-    is_before = Tuple(Picture.taken_us, Picture.tag) < key
-    query = Picture.select(Picture.taken_us, Picture.tag, Picture.is_clip, Picture.own_us)
-    newest_first = Picture.taken_us.desc(), Picture.tag.desc()
-    query = query.where(*_of_kind(), is_before).order_by(*newest_first)
+    columns = Picture.taken_us, Picture.tag, Picture.is_clip, Picture.own_us
+    is_before = Picture.camera == Parameter("camera"), Tuple(*columns[:2]) < key
+    pictures, clips = (
+        Picture.select(*columns).where(Picture.is_clip == is_clip, *is_before)
+        for is_clip in (False, True)
+    )
+    query = pictures.union_all(clips).order_by(SQL("taken_us").desc(), SQL("tag").desc())
     return query.limit(Parameter("limit"))
 
 

@@ -10,7 +10,7 @@ from .. import clock
 from ..models import DETECTIONS, EVENTS, Row
 from ..models.lists import counts_by_time
 from .listing import Listing
-from .uploads import KINDS, count_parts
+from .uploads import count_parts
 
 # The length of a bucket in minutes, by its name in the API; a day has 23 to 25 hours.
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1440}
@@ -78,7 +78,9 @@ def timeline(
     buckets = Buckets(start, end, bucket, zone)
     if not buckets.starts:
         return []
-    sums = [buckets.add_up(_uploads(listing, is_clip, buckets, period)) for is_clip in KINDS]
+    sums = [
+        buckets.add_up(_uploads(listing, is_clip, buckets, period)) for is_clip in (False, True)
+    ]
     for rows in (DETECTIONS, EVENTS):
         characters = buckets.characters
         counts = counts_by_time(rows, camera_id, *period, characters)

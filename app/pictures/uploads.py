@@ -8,8 +8,7 @@ from .listing import Listing
 from .overlay import Corrections
 
 # How many are read at first, enough for a few moments, and at once later.
-FIRST_UPLOADS, UPLOADS_AT_ONCE = 250, 2000
-KINDS = (False, True)
+FIRST_UPLOADS, UPLOADS_AT_ONCE = 350, 2000
 
 
 def newest_first(listing: Listing, before_us: int) -> Iterator[Upload]:
@@ -21,8 +20,8 @@ def newest_first(listing: Listing, before_us: int) -> Iterator[Upload]:
         for row in corrections.added
         if row.taken_us < before_us
     )
-    stored = [_stored(number, corrections, is_clip, before_us) for is_clip in KINDS]
-    return merge(sorted(waiting, reverse=True), *stored, reverse=True)
+    stored, newest = _stored(number, corrections, before_us), sorted(waiting, reverse=True)
+    return merge(newest, stored, reverse=True) if newest else stored
 
 
 def count_parts(
@@ -43,13 +42,11 @@ def count_parts(
     return counts
 
 
-def _stored(
-    number: int, corrections: Corrections, is_clip: bool, before_us: int
-) -> Iterator[Upload]:
+def _stored(number: int, corrections: Corrections, before_us: int) -> Iterator[Upload]:
     hidden, key, limit = corrections.hidden, (before_us, b""), FIRST_UPLOADS
-    while some := uploads_before(number, is_clip, key, limit):
+    while some := uploads_before(number, key, limit):
         if hidden:
-            yield from (each for each in some if (is_clip, each[:2]) not in hidden)
+            yield from (each for each in some if (each[2], each[:2]) not in hidden)
         else:
             yield from some
         key, limit = some[-1][:2], min(2 * limit, UPLOADS_AT_ONCE)
