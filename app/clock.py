@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
@@ -105,7 +105,9 @@ def zone(name: str | None) -> tzinfo:
 
 
 def zone_name(name: str | None) -> str:
-    """The IANA name of `zone`; of a zone without one its present offset from UTC: ``+05:30``."""
+    """The IANA name of `zone`, of one without a name that of a zone with the same offsets from
+    UTC; where there is none, its present offset: ``+05:30``.
+    """
     of = zone(name)
     if isinstance(of, ZoneInfo) and of.key:
         return of.key
@@ -113,7 +115,23 @@ def zone_name(name: str | None) -> str:
     if of is not UTC and linked:
         with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
             return ZoneInfo(linked).key
-    return now().astimezone(of).isoformat()[-len("+00:00") :]
+    return _name_by_offsets(of) or now().astimezone(of).isoformat()[-len("+00:00") :]
+
+
+@cache
+def _name_by_offsets(of: tzinfo) -> str | None:
+    """The name of a zone whose offsets are the same on each day of two years, as those of a copy
+    of its file are.
+    """
+    days = [now() + timedelta(days=number) for number in range(-366, 366)]
+    for name in sorted(available_timezones()):
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError):
+            other = ZoneInfo(name)
+            if all(
+                day.astimezone(of).utcoffset() == day.astimezone(other).utcoffset() for day in days
+            ):
+                return name
+    return None
 
 
 def rfc3339(moment: datetime) -> str:

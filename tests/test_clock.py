@@ -1,6 +1,7 @@
 """Is the time aware, in UTC, and does its text sort as it does?"""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -85,8 +86,32 @@ def test_the_zone_of_the_system_is_that_of_tz_or_else_of_its_file(monkeypatch, v
 
 def test_a_zone_without_a_name_is_shown_by_its_offset(monkeypatch):
     assert clock.zone_name("Europe/Berlin") == "Europe/Berlin"
-    monkeypatch.setattr(clock, "zone", lambda name: timezone(timedelta(hours=5, minutes=30)))
+    monkeypatch.setattr(clock, "zone", lambda name: timezone(timedelta(hours=5, minutes=17)))
     monkeypatch.setattr("os.path.realpath", lambda path: "/etc/localtime")
-    assert clock.zone_name(None) == "+05:30"
+    assert clock.zone_name(None) == "+05:17"
     monkeypatch.setattr("os.path.realpath", lambda path: "/usr/share/zoneinfo/Asia/Kolkata")
     assert clock.zone_name(None) == "Asia/Kolkata"
+
+
+class Copied(tzinfo):
+    """The zone of Berlin without its name, as a copy of its file has it."""
+
+    of = ZoneInfo("Europe/Berlin")
+
+    def fromutc(self, moment):
+        return self.of.fromutc(moment.replace(tzinfo=self.of)).replace(tzinfo=self)
+
+    def utcoffset(self, moment):
+        return self.of.utcoffset(moment)
+
+    def dst(self, moment):
+        return self.of.dst(moment)
+
+
+def test_a_copied_zone_has_the_name_of_one_with_the_same_offsets(monkeypatch):
+    monkeypatch.setattr(clock, "zone", lambda name: Copied())
+    monkeypatch.setattr("os.path.realpath", lambda path: "/etc/localtime")
+    named = ZoneInfo(clock.zone_name(None))
+    for month in range(1, 13):
+        moment = datetime(clock.now().year, month, 15, tzinfo=UTC)
+        assert moment.astimezone(named).utcoffset() == moment.astimezone(Copied.of).utcoffset()
