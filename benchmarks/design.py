@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import app
@@ -103,7 +104,7 @@ def camera_field_files() -> Figure:
     """The Python files that list the fields of a camera: three or more of them at once."""
     files: dict[str, list[int]] = {}
     for path in (path for path in PYTHON if path != PROJECT / "wsgi.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.walk(_tree(path)):
             found = _listed(node) & CAMERA_FIELDS
             if "folder_path" in found and len(found) > 2:
                 files.setdefault(_name(path), []).append(node.lineno)  # type: ignore[attr-defined]
@@ -116,7 +117,7 @@ def private_names() -> Figure:
 
     A name that the project itself defines anywhere is taken for its own.
     """
-    trees = {_name(path): ast.parse(path.read_bytes()) for path in PYTHON}
+    trees = {_name(path): _tree(path) for path in PYTHON}
     own = {name for tree in trees.values() for name in _defined(tree)} | DOCUMENTED
     uses: dict[str, list[str]] = {}
     for name, tree in trees.items():
@@ -152,6 +153,11 @@ def main() -> None:
             print(f"\n{row.name}:", *row.counted, sep="\n  ")
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
 def _name(path: Path) -> str:
     return str(path.relative_to(PROJECT))
 
@@ -159,7 +165,7 @@ def _name(path: Path) -> str:
 def _functions() -> Iterator[tuple[str, int]]:
     """Every function of app/ by its place, with the number of its lines."""
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.walk(_tree(path)):
             if isinstance(node, ast.FunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 yield f"{_name(path)}:{node.lineno} {node.name}", lines

@@ -251,12 +251,13 @@ REPEATED = 3
 def test_a_header_of_64_kib_costs_less_than_50_ms(client, camera, key):
     paths = ("/", "/metrics", f"/api/cameras/{camera['id']}/snapshot?placeholder=1")
     for path, value in itertools.product(paths, COSTLY):
-        seconds = []
         for _ in range(REPEATED):
             began = time.thread_time()
             answer = client.get(path, environ_overrides={key: value})
-            seconds.append(time.thread_time() - began)
-        assert min(seconds) < 0.05
+            seconds = time.thread_time() - began
+            if seconds < 0.05:
+                break
+        assert seconds < 0.05
         if key in PARSED:
             assert_problem(answer, 431, "headers_too_large")
 

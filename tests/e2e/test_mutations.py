@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from tests.e2e import process, wire
+from tests.e2e.forked import ForkedServer
 from tests.e2e.mutations import CAMERA, RULE, mutate, valid_requests
-from tests.e2e.server import Server
 from tests.pictures import picture, put
 
 NUMBERS = (
@@ -65,7 +65,7 @@ def send(url, sent):
 @pytest.fixture
 def asked(tmp_path):
     """A server, and a function that makes a camera and asks in every way for what it has."""
-    with Server(tmp_path) as server:
+    with ForkedServer(tmp_path) as server:
         put(server.base / "front/a.jpg", picture())
         description = requests.get(f"{server.url}/openapi.json").json()
 

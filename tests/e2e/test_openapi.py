@@ -1,8 +1,6 @@
 """Does the API's description say everything about each operation?"""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +12,11 @@ from flask import Flask
 
 from app import create_app
 from app.problems import CONTENT_TYPE
-from tests.e2e.server import PROJECT, Server
+from tests.e2e.forked import ForkedServer
+from tests.e2e.server import Server
 
 # Operations on a row that a parameter of the query names.
 BY_PARAMETER = ("GET /api/moments",)
-DEADLINE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -103,16 +101,9 @@ def test_concurrent_first_requests_get_the_whole_description(tmp_path):
 
 
 def test_flask_prints_the_same_description(described, tmp_path):
-    printed = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "openapi", "print"],
-        cwd=PROJECT,
-        env=Server(tmp_path).environ(),
-        stdout=subprocess.PIPE,
-        timeout=DEADLINE_SECONDS,
-        check=True,
-    )
+    printed = ForkedServer(tmp_path).flask("openapi", "print")
     served = described.test_client().get("/openapi.json").data
-    assert json.loads(printed.stdout) == json.loads(served)
+    assert json.loads(printed) == json.loads(served)
     assert [*tmp_path.iterdir()] == []
 
 

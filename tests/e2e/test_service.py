@@ -129,9 +129,9 @@ def test_a_wrong_setting_ends_the_start_with_its_name_its_value_and_what_is_allo
     assert not (tmp_path / "nvr.db").exists()
 
 
-@pytest.mark.parametrize("name", ["NVR_PORT", "NVR_LOG_LEVEL"])
-def test_a_wrong_setting_is_one_line(tmp_path, name):
-    line = refusal(Server(tmp_path, **{name: WRONG[name]}))
+@pytest.mark.parametrize(("kind", "name"), [(Server, "NVR_PORT"), (ForkedServer, "NVR_LOG_LEVEL")])
+def test_a_wrong_setting_is_one_line(tmp_path, kind, name):
+    line = refusal(kind(tmp_path, **{name: WRONG[name]}))
     assert line.startswith(f"cannot start: {name}={WRONG[name]!r} cannot be used: give ")
 
 
