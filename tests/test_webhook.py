@@ -129,14 +129,15 @@ def test_an_answer_that_is_not_http_is_a_failure(answer):
     assert not outcome.is_final
 
 
-def test_an_answer_without_end_is_a_failure():
+@pytest.mark.parametrize("answer", [b"a" * 65536, b"HTTP/1.1 100 Continue\r\n\r\n" * 1000])
+def test_an_answer_without_end_is_a_failure(answer):
     def handle(connection):
         with contextlib.suppress(OSError):
             while True:
-                connection.sendall(b"a" * 65536)
+                connection.sendall(answer)
 
     with answering(handle) as url:
-        assert not send(url).ok
+        assert send(url).error == "the answer is not HTTP"
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nX: "])

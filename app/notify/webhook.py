@@ -148,15 +148,15 @@ def _request(parts: SplitResult, headers: dict[str, str], body: bytes) -> bytes:
 
 def _status(connection: socket.socket, until: float) -> int:
     """The status of the answer once its headers are complete; interim answers are skipped."""
-    received = b""
+    received, start = b"", 0
     while True:
-        if end := HEAD_END.search(received):
-            found = STATUS_LINE.match(received)
+        if end := HEAD_END.search(received, start):
+            found = STATUS_LINE.match(received, start)
             if not found:
                 raise ValueError("not HTTP")
             if int(found[1]) >= 200:
                 return int(found[1])
-            received = received[end.end() :]
+            start = end.end()
             continue
         if len(received) > MOST_HEAD:
             raise ValueError("not HTTP")
