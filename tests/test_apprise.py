@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -133,6 +134,21 @@ def test_only_urls_that_apprise_knows_are_accepted(client, in_process):
     texts = [client.get(path).text for path in (URL, url, "/api/audit")]
     assert not [text for text in texts if "pa55word" in text or "T0PIC" in text]
     assert len(entries_of(str(rule.json["id"]))) == 2
+
+
+def test_a_test_message_keeps_no_connection_to_the_database_open(app, client, in_process):
+    def connections():
+        files = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+        return files.count(Path(app.config["NVR_DATABASE_URL"]).resolve())
+
+    with receiving(lambda _: status(200)) as receiver:
+        url = NTFY.format(port=receiver.server_port)
+        rule = client.post(URL, json=LEAST | {"url": url}).json["id"]
+        assert client.post(f"{URL}/{rule}/test").json["ok"]
+        before = connections()
+        for _ in range(5):
+            assert client.post(f"{URL}/{rule}/test").json["ok"]
+    assert 0 < connections() <= before + 1
 
 
 def test_without_the_extra_only_webhooks_are_accepted(client, monkeypatch):

@@ -196,7 +196,6 @@ class Deliveries:
         if row is None:
             receiver.probed_id = 0
             return False
-        database.close()  # a receiver that hangs must not keep a connection
         if receiver.unrecorded is None or receiver.unrecorded[0] != row["id"]:
             is_old = self._age(row["created_at"]) >= timedelta(days=DELIVERY_DAYS)
             receiver.unrecorded = row["id"], TOO_OLD if is_old else self.send(rule, row)

@@ -9,6 +9,7 @@ from functools import partial
 from flask import Flask
 
 from .. import clock
+from ..db import database
 from ..images import resize
 from ..images.resize import JPEG_SIGNATURE, MaxSize
 from ..models import Camera, CameraSettings, NotFound, Row
@@ -49,12 +50,15 @@ class Sender:
     def __call__(self, rule: Row, row: Row) -> Outcome:
         """Make one attempt to send the message of a row of `Delivery`."""
         if urls.is_webhook(rule["url"]):
-            return webhook.send(rule, row)
-        message = json.loads(row["body"])
-        zone = clock.zone(self._settings.box()["timezone"])
-        title, text = words.title_and_text(message, zone)
-        picture = self._picture(message) if rule["with_picture"] else None
-        return apprise_sender.send(rule["url"], title, text, picture)
+            send = partial(webhook.send, rule, row)
+        else:
+            message = json.loads(row["body"])
+            zone = clock.zone(self._settings.box()["timezone"])
+            title, text = words.title_and_text(message, zone)
+            picture = self._picture(message) if rule["with_picture"] else None
+            send = partial(apprise_sender.send, rule["url"], title, text, picture)
+        database.close()  # while a receiver hangs, its thread must not keep a connection
+        return send()
 
     def _picture(self, message: Row) -> bytes | None:
         """The picture of the occurrence, made smaller; None where all are older, or too new."""
