@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -337,6 +338,26 @@ def test_what_another_process_is_sent_is_published(broker, box, reader, tmp_path
         assert reader.wait(f"nvr/{camera}/picture").payload
 
 
+def test_another_process_goes_on_when_the_one_that_publishes_is_killed(tmp_path):
+    with Mosquitto(tmp_path) as broker, Reader(broker.port) as reader:
+        settings = {
+            "NVR_MQTT_URL": broker.url,
+            "NVR_DATABASE_URL": f"sqlite:///{tmp_path / 'shared.db'}",
+        }
+        first = PublishingServer(tmp_path / "first", **settings)
+        second = PublishingServer(tmp_path / "second", **settings)
+        with first:
+            reader.wait("nvr/status")
+            with second:
+                camera = second.register("Front Door")
+                reader.wait(config_topic(camera))
+                first.stop(signal.SIGKILL)
+                reader.wait("nvr/status", lambda message: message.payload == b"offline")
+                reader.wait("nvr/status", lambda message: message.payload == b"online", count=2)
+                found = second.detect(camera, "person")
+                assert reader.wait(f"nvr/{camera}/detection").json["id"] == found["id"]
+
+
 def test_a_camera_that_is_deleted_while_the_service_is_off_disappears_at_its_start(tmp_path):
     with Mosquitto(tmp_path) as broker:
         with (
@@ -625,6 +646,21 @@ def test_a_detection_of_a_camera_that_has_just_been_registered_is_published(own,
     devices.publish = publish_and_register
     with broker, Reader(broker.port) as reader:
         turn_until(app, lambda: ids and reader.on(f"nvr/{ids[0]}/detection"))
+
+
+def test_retained_messages_of_unknown_cameras_are_removed_and_others_stay(own):
+    broker, app = own
+    unknown = {f"nvr/{uuid.uuid4()}/state" for _ in range(150)}
+    others = {"nvr/garage/state", f"nvr/{uuid.uuid4()}/other", f"barn/{uuid.uuid4()}/state"}
+    with broker, Reader(broker.port) as reader:
+        for topic in unknown | others:
+            reader.publish(topic, "garbage", retain=True)
+        for topic in unknown | others:
+            reader.wait(topic)
+        turn_until(app, lambda: all(reader.on(topic)[-1].payload == b"" for topic in unknown))
+        with Reader(broker.port) as later:
+            for topic in others:
+                later.wait(topic)
 
 
 def test_another_service_with_the_same_prefix_is_named_as_the_reason(own, caplog):
