@@ -87,10 +87,10 @@ def busy(pool):
 
     def wait():
         has_begun.set()
-        may_end.wait(5)
+        may_end.wait(30)
 
     first = pool.submit(outcome, wait)
-    assert has_begun.wait(5)
+    assert has_begun.wait(30)
     try:
         yield
     finally:
@@ -100,9 +100,16 @@ def busy(pool):
 
 def together(*changes):
     """The outcomes of changes that all wait while another one is made."""
+    begun = threading.Semaphore(0)
+
+    def run(change):
+        begun.release()
+        return outcome(change)
+
     with ThreadPoolExecutor(len(changes) + 1) as pool:
         with busy(pool):
-            waiting = [pool.submit(outcome, change) for change in changes]
+            waiting = [pool.submit(run, change) for change in changes]
+            assert all(begun.acquire(timeout=30) for _ in changes)
             time.sleep(0.2)
         return [future.result() for future in waiting]
 
@@ -280,12 +287,12 @@ def test_readers_do_not_wait_for_a_writer():
     def change():
         add_camera("b")
         has_begun.set()
-        may_end.wait(5)
+        may_end.wait(30)
 
     add_camera("a")
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(outcome, change)
-        assert has_begun.wait(5)
+        assert has_begun.wait(30)
         assert names() == ["a"]
         may_end.set()
         assert writing.result() is None
