@@ -256,7 +256,7 @@ def test_only_safe_open_opens_files():
         assert not OPENERS & set(called(ast.walk(tree))), module
 
 
-def test_nobody_else_follows_names():
+def test_no_other_module_follows_names():
     for module in set(trees()) - FOLLOW_NAMES:
         own = {"walk"} if "app.storage.scan.walk" in imports(module) else set()
         assert not (FOLLOWERS - own) & set(called(nodes(module))), module

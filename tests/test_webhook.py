@@ -103,7 +103,7 @@ def test_an_interim_answer_is_skipped():
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
     ],
 )
-def test_whatever_follows_the_head_a_2xx_is_taken(answer):
+def test_a_2xx_is_a_success_whatever_follows_its_head(answer):
     with receiving(lambda _: answer) as receiver:
         assert send(receiver.url) == webhook.Outcome(200)
 
@@ -161,7 +161,7 @@ def test_a_receiver_that_hangs_or_sends_slowly_is_given_up_in_time(monkeypatch, 
     assert took < 5
 
 
-def test_a_look_up_of_a_host_that_hangs_is_left_after_the_time(monkeypatch):
+def test_a_lookup_of_a_host_that_hangs_is_given_up_in_time(monkeypatch):
     ended = threading.Event()
 
     def look_up(*_, flags=0, **__):

@@ -321,7 +321,7 @@ def test_a_broker_that_restarts_gets_everything_again_and_what_happened_meanwhil
             assert all(not message.payload for message in reader.on(config_topic(other)))
 
 
-def test_what_another_process_is_sent_is_published(broker, box, reader, tmp_path):
+def test_what_is_posted_to_another_process_is_published(broker, box, reader, tmp_path):
     shared = {"NVR_DATABASE_URL": f"sqlite:///{box.database}", "NVR_MQTT_URL": broker.url}
     with PublishingServer(tmp_path, NVR_FOSCAM_BASE_PATH=str(box.base), **shared) as other:
         camera = other.register("Shared")
@@ -585,7 +585,7 @@ def test_a_message_is_stored_until_the_broker_has_acknowledged_it(own, base, mon
         reader.wait(f"nvr/{made['id']}/detection")
 
 
-def test_what_waits_for_the_broker_survives_a_restart(own, base, monkeypatch):
+def test_messages_that_wait_for_the_broker_survive_a_restart(own, base, monkeypatch):
     broker, app = own
     monkeypatch.setattr(publisher, "MOST_AGE", timedelta(hours=1))
     client = app.test_client()
