@@ -25,10 +25,12 @@ class Sent:
 
     def __init__(self):
         self.by_rule = defaultdict(list)
+        self.urls = []
         self.outcome = lambda rule, number: DONE
 
     def __call__(self, rule, row):
         self.by_rule[rule["id"]].append(row["id"])
+        self.urls.append(rule["url"])
         return self.outcome(rule["id"], row["id"])
 
 
@@ -154,6 +156,31 @@ def test_messages_of_a_disabled_rule_wait(client, sent, delivering):
     assert states(ids) == ["waiting"] * 2
     client.patch(f"/api/notifications/{rule}", json={"enabled": True})
     wait_until(ended(ids))
+
+
+def test_messages_that_wait_go_to_the_present_url_of_their_rule(client, sent, delivering):
+    rule = add_rule(client, "detection", url="http://old.lan/")
+    sent.outcome = lambda _, row: DONE if sent.urls[-1] == "http://new.lan/" else FAILED
+    ids = add_messages(rule, 2)
+    wait_until(lambda: sent.urls)
+    client.patch(f"/api/notifications/{rule}", json={"url": "http://new.lan/"})
+    wait_until(ended(ids))
+    assert states(ids) == ["delivered"] * 2
+
+
+def test_a_rule_may_be_deleted_while_its_message_is_sent(client, sent, delivering, caplog):
+    rule, other = add_rule(client, "detection"), add_rule(client, "detection")
+    go_on = threading.Event()
+    sent.outcome = lambda of, _: go_on.wait(60) and DONE if of == rule else DONE
+    add_messages(rule, 2)
+    wait_until(lambda: sent.by_rule[rule])
+    assert client.delete(f"/api/notifications/{rule}").status_code == 204
+    go_on.set()
+    ids = add_messages(other, 1)
+    wait_until(ended(ids))
+    wait_until(lambda: not [t for t in threading.enumerate() if "deliveries of" in t.name])
+    assert len(sent.by_rule[rule]) == client.get("/api/deliveries").json["count"] == 1
+    assert "cannot be delivered" not in caplog.text
 
 
 def test_after_ten_minutes_of_failing_the_next_ones_are_tried_too(

@@ -2,7 +2,10 @@
 
 import base64
 import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -10,7 +13,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.notify import signing, webhook
-from tests.receivers import receiving, status
+from tests.receivers import OK, receiving, status
 
 SECRET = signing.make_secret()
 MESSAGE = {"message_id": "msg_1", "body": '{"type":"test","data":{"name":"Gärten"}}'}
@@ -201,6 +204,30 @@ def test_a_tls_handshake_that_never_begins_is_given_up_in_time(monkeypatch):
         outcome = send(url.replace("http:", "https:"))
         ended.set()
     assert not outcome.ok
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_certificate_must_be_signed_by_an_authority_that_the_box_knows(tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=nvr.lan -addext"
+    command = [*words.split(), "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def handle(connection):
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(65536)
+            secured.sendall(OK)
+
+    with answering(handle) as url:
+        refused = send(url.replace("http:", "https:"))
+    assert refused.error.startswith("the certificate cannot be verified")
+    assert not refused.is_final
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with answering(handle) as url:
+        assert send(url.replace("http:", "https:")).ok
 
 
 def test_failures_do_not_show_the_url():
