@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import faulthandler
 import importlib
+import importlib.metadata
 import logging
 import os
 import shlex
@@ -167,11 +168,19 @@ def _prepare_mqtt(app: Flask) -> None:
     try:
         importlib.import_module("..mqtt.publisher", __package__).init_app(app)
     except ModuleNotFoundError as error:
-        source = "PATH_OF_THE_CHECKOUT" if layout.IS_INSTALLED else str(layout.PROJECT)
-        command = shlex.join((sys.executable, "-m", "pip", "install", "-e", f"{source}[mqtt]"))
+        command = shlex.join((sys.executable, "-m", "pip", "install", *_what_mqtt_needs()))
         _refuse(f"NVR_MQTT_URL needs the extra mqtt ({error}); type: {command}")
     except OSError as error:
         _refuse(f"NVR_MQTT_CA_FILE={app.config['NVR_MQTT_CA_FILE']} cannot be used: {error}")
+
+
+def _what_mqtt_needs() -> list[str]:
+    """What pip is to install: the extra of the checkout, or the packages that the wheel lists."""
+    if not layout.IS_INSTALLED:
+        return ["-e", f"{layout.PROJECT}[mqtt]"]
+    listed = importlib.metadata.requires(layout.NAME) or []
+    needed = (each.partition(";") for each in listed if each.endswith('extra == "mqtt"'))
+    return [name.strip() for name, _, _ in needed]
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from tests.e2e.broker import Mosquitto, Reader, needs_mosquitto
-from tests.e2e.server import PROJECT, Server
+from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
 from tests.placeholders import ready_made
 from tests.receivers import receiving, status
@@ -154,3 +155,11 @@ def test_pip_installs_the_wheel_with_all_that_it_needs(wheel, environment, tmp_p
         [camera] = json.loads(server.flask("cameras", "list", "--json"))["cameras"]
         url = f"{server.url}/api/cameras/{camera['id']}/snapshot?width=16"
         assert requests.get(url).headers["Content-Type"] == "image/jpeg"
+    broker = {"NVR_MQTT_URL": "mqtt://127.0.0.1:1"}
+    with pytest.raises(NotStarted) as refused:
+        Installed(tmp_path, environment, **broker).__enter__()
+    command = shlex.split(str(refused.value).partition("; type: ")[2])
+    assert command[:4] == [str(environment / "bin" / "python"), "-m", "pip", "install"]
+    install(environment, *command[4:])
+    with Installed(tmp_path, environment, **broker) as server:
+        assert requests.get(f"{server.url}/health").ok
