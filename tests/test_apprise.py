@@ -216,12 +216,6 @@ def test_many_receivers_that_hang_delay_neither_another_nor_the_check_of_a_url(
     assert all(each.result().ok for each in sent)
 
 
-@pytest.mark.slow
-def test_the_service_imports_nothing_of_apprise_and_mqtt():
-    code = "import sys, app.server.main; assert not {'apprise', 'paho'} & sys.modules.keys()"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
 def test_the_exit_status_of_the_script_is_the_one_that_the_sender_knows():
     assert apprise_process.NOT_INSTALLED == apprise_sender.NOT_INSTALLED
 

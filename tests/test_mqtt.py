@@ -213,12 +213,20 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch):
         made.close(0.01)
 
 
-def test_without_a_broker_nothing_of_mqtt_is_imported(environ):
+def test_without_a_broker_and_a_rule_nothing_is_imported_and_no_thread_is_begun(environ):
     program = (
-        "import sys, app, app.server.main\n"
+        "import sys, threading, app.server.main as server, app\n"
         "made = app.create_app()\n"
-        "print([name for name in (*made.extensions, *sys.modules) if 'mqtt' in name])\n"
+        "jobs = server.start_jobs(made)\n"
+        "client = made.test_client()\n"
+        "camera = client.post('/api/cameras', json={'name': 'a', 'folder_path': 'a'}).json\n"
+        "seen = {'camera_id': camera['id'], 'object_type': 'person', 'confidence': 0.9}\n"
+        "assert client.post('/api/detections', json=seen).status_code == 201\n"
+        "threads = {each.name for each in threading.enumerate()} - {job.name for job in jobs}\n"
+        "print(threads - {'MainThread', 'writer'}, 'mqtt' in {job.name for job in jobs})\n"
+        "wanted = 'mqtt', 'paho', 'apprise'\n"
+        "print([name for name in sys.modules if name.startswith(wanted) or '.mqtt' in name])\n"
     )
     command = [sys.executable, "-c", program]
     shown = subprocess.run(command, env=environ, cwd=PROJECT, capture_output=True, text=True)
-    assert shown.stdout == "[]\n", shown.stderr
+    assert shown.stdout == "set() False\n[]\n", shown.stdout + shown.stderr

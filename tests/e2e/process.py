@@ -27,6 +27,12 @@ def peak_mib(pid: int) -> float:
     return _status_kb(pid, "VmHWM") / 1024
 
 
+def written_bytes(pid: int) -> int:
+    """Bytes that it has caused to be written to a disk."""
+    io = Path(f"/proc/{pid}/io").read_text()
+    return int(re.search(r"^write_bytes: (\d+)", io, re.MULTILINE)[1])
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of all its threads so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

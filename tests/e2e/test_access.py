@@ -13,6 +13,7 @@ import requests
 
 from tests.e2e import wire
 from tests.e2e.forked import ForkedServer
+from tests.e2e.process import written_bytes
 from tests.pictures import picture, put
 from tests.problems import assert_problem
 
@@ -192,16 +193,10 @@ def test_reading_with_a_token_writes_nothing(tmp_path):
         token = server.token("read")
         headers = bearer(token)
         requests.get(f"{server.url}/api/cameras", headers=headers)
-        before = written(server)
+        before = written_bytes(server.process.pid)
         for _ in range(50):
             assert requests.get(f"{server.url}/api/cameras", headers=headers).ok
-        assert written(server) == before
+        assert written_bytes(server.process.pid) == before
         server.stop()
         used = json.loads(server.flask("tokens", "list", "--json"))["tokens"][0]["last_used_at"]
         assert used is not None
-
-
-def written(server):
-    """How many bytes the process has written to disks (proc(5), /proc/PID/io)."""
-    with open(f"/proc/{server.process.pid}/io") as io:
-        return int(re.search(r"^write_bytes: (\d+)", io.read(), re.MULTILINE)[1])

@@ -4,10 +4,12 @@ import io
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 import uuid
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -22,6 +24,7 @@ from app.mqtt import publisher
 from app.mqtt.pictures import Pictures
 from tests.clips import H264, make_clip, needs_ffmpeg
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
+from tests.e2e.process import written_bytes
 from tests.e2e.server import PROJECT, NotStarted, Server
 from tests.pictures import picture, put
 
@@ -690,3 +693,28 @@ def test_a_process_that_does_not_lead_publishes_nothing(own):
         with Reader(broker.port) as reader:
             app.extensions["mqtt"].tick()
             assert reader.messages == []
+
+
+def test_while_nothing_happens_nothing_is_written(broker, tmp_path):
+    """Neither MQTT nor a rule writes anything in ten seconds in a row."""
+    settings = {"NVR_MQTT_URL": broker.url, "NVR_MQTT_PREFIX": "calm"}
+    settings |= {"NVR_LAST_SEEN_FLUSH_SECONDS": "1"}
+    with PublishingServer(tmp_path, **settings) as box, Reader(broker.port) as reader:
+        for number in range(16):
+            (box.base / f"calm_{number}").mkdir()
+            reader.wait(f"calm/{box.register(f'calm_{number}')}/state")
+        kinds = ["detection", "event", "camera_offline", "camera_error", "moment_started"]
+        box.api("POST", "/notifications", name="A", url="http://127.0.0.1:9/", kinds=kinds)
+        with closing(sqlite3.connect(box.database)) as database:
+
+            def written():
+                version = database.execute("PRAGMA data_version").fetchone()
+                return version, written_bytes(box.process.pid)
+
+            known, since = written(), time.monotonic()
+            deadline = since + 2 * DEADLINE_SECONDS
+            while time.monotonic() < since + 10:
+                assert time.monotonic() < deadline, "something is written again and again"
+                time.sleep(0.2)
+                if (now := written()) != known:
+                    known, since = now, time.monotonic()
