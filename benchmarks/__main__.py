@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cameras, folders, machine, pictures, pruning, records
+from benchmarks import cameras, folders, machine, notifications, pictures, pruning, records
 
 GROUPS = {
     "cameras": cameras.GROUP,
@@ -14,6 +14,7 @@ GROUPS = {
     "records": records.GROUP,
     "pictures": pictures.GROUP,
     "pruning": pruning.GROUP,
+    "notifications": notifications.GROUP,
 }
 
 
@@ -44,6 +45,7 @@ def measure(group: Any) -> list[dict[str, Any]]:
             print(f"measuring: {row.name}", file=sys.stderr)
             value = row.measure(on)
             if value is not None:
+                print(f"  {value:,.4g} {row.unit}", file=sys.stderr)
                 met = None if row.goal is None else row.meets(value)
                 goal = {"goal": row.goal, "at_least": row.at_least, "met": met}
                 results.append({"name": row.name, "unit": row.unit, "value": value, **goal})

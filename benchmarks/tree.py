@@ -48,6 +48,13 @@ def register(service: Service, folder_path: str) -> str:
     return f"/api/cameras/{json.loads(body)['id']}"
 
 
+def register_all(service: Service, base: Path) -> list[str]:
+    """The URLs of new cameras, one for each folder below ``base``, which is made."""
+    for number in range(CAMERAS):
+        (base / folder(number)).mkdir(exist_ok=True)
+    return [register(service, folder(number)) for number in range(CAMERAS)]
+
+
 def detect(service: Service, cameras: list[str], now: float) -> None:
     """Post one detection in every fourth run of uploads, with the path of its picture."""
     for number, camera in enumerate(cameras):
