@@ -1,5 +1,6 @@
 """How are messages published? By a job that stays connected while this process leads."""
 
+import contextlib
 import json
 import logging
 import secrets
@@ -7,14 +8,16 @@ import socket
 import ssl
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from paho.mqtt.client import MQTTMessage
+from peewee import PeeweeException
 
 from .. import clock
 from ..config import public_url
-from ..db import writer
+from ..db import DatabaseBusy, writer
 from ..images import resize
 from ..models import MqttMessage, Row
 from .connection import ONLINE, Broker, Connection
@@ -155,8 +158,10 @@ class Publisher:
         done = waiting - 1 if waiting else self._published_id
         if done > self._deleted_id:
             self._deleted_at = time.monotonic()
-            writer.run(lambda: MqttMessage.delete_up_to(done), patience=DELETE_PATIENCE_SECONDS)
-            self._deleted_id = done
+            with contextlib.suppress(PeeweeException, DatabaseBusy):  # it is tried again
+                change = partial(MqttMessage.delete_up_to, done)
+                writer.run(change, patience=DELETE_PATIENCE_SECONDS)
+                self._deleted_id = done
 
     def _receive(self, message: MQTTMessage) -> None:
         if message.topic == self._topics.birth:

@@ -16,6 +16,7 @@ import pytest
 import requests
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from peewee import OperationalError
 from PIL import Image
 
 from app import clock, create_app
@@ -586,6 +587,28 @@ def test_a_message_is_stored_until_the_broker_has_acknowledged_it(own, base, mon
     with broker, Reader(broker.port) as reader:
         turn_until(app, lambda: not MqttMessage.after(0, 10))
         reader.wait(f"nvr/{made['id']}/detection")
+
+
+def test_a_full_disk_stops_no_message_and_its_deletion_is_tried_again(own, base, monkeypatch):
+    broker, app = own
+    monkeypatch.setattr(publisher, "DELETE_SECONDS", 0.1)
+    client, attempts = app.test_client(), []
+
+    def fail(row_id):
+        attempts.append(row_id)
+        raise OperationalError("database or disk is full")
+
+    made = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"}).json
+    topic = f"nvr/{made['id']}/detection"
+    with broker, Reader(broker.port) as reader:
+        for count in (1, 2):
+            client.post("/api/detections", json=seen_by(made["id"]))
+            with monkeypatch.context() as full:
+                full.setattr(MqttMessage, "delete_up_to", fail)
+                turn_until(app, lambda: len(attempts) >= 2)
+                turn_until(app, lambda count=count: len(reader.on(topic)) == count)
+            attempts.clear()
+        turn_until(app, lambda: not MqttMessage.after(0, 10))
 
 
 def test_messages_that_wait_for_the_broker_survive_a_restart(own, base, monkeypatch):
