@@ -782,6 +782,21 @@ def test_a_changed_limit_of_the_box_does_not_count_for_ten_minutes(
     assert_counts_later(app, base)
 
 
+def test_a_limit_that_the_environment_sets_does_not_count_for_ten_minutes(
+    environ, client, week, base, monkeypatch
+):
+    keep(client, keep_days=0)
+    fixed, real = create_app(environ | {"NVR_KEEP_DAYS": "3"}), clock.now
+    for minutes, deleted in ((0, 0), (9, 0), (11, 4)):
+        monkeypatch.setattr(
+            clock, "now", lambda passed=minutes: real() + timedelta(minutes=passed)
+        )
+        changed_before = clock.rfc3339(clock.now() - timedelta(minutes=10))
+        body, _ = fixed.extensions["pruner"].run(Caller("monitor"), changed_before)
+        assert body["pictures"] == deleted
+    fixed.extensions["folders"].retain(())
+
+
 @pytest.mark.parametrize("limits", [{"keep_days": 3}, {"keep_bytes": 30}])
 def test_a_changed_limit_of_a_camera_does_not_count_for_ten_minutes(
     app, client, week, base, limits
