@@ -63,7 +63,7 @@ class Connection:
         self.is_ready, self.loss = False, ""
         self._status = status
         self._waiting: dict[int, Message] = {}
-        self._most_bytes, self._qos, self._retains = 1 << 28, 1, True
+        self._most_bytes = 1 << 28
         self._refused: set[str] = set()
         self._began = time.monotonic()
         self._client = client = Client(
@@ -124,8 +124,7 @@ class Connection:
         if len(payload) > self.most_payload(topic):
             self._refuse(topic, f"has {len(payload)} bytes, more than the broker takes")
             return
-        retain = retain and self._retains
-        info = self._client.publish(topic, payload, self._qos, retain)
+        info = self._client.publish(topic, payload, 1, retain)
         self._waiting[info.mid] = Message(topic, len(payload), row_id)
 
     def close(self, seconds: float) -> None:
@@ -154,10 +153,8 @@ class Connection:
         if code.is_failure:
             self.loss = f"the broker refuses the connection: {code}"
             return
-        # What the broker does not announce has its default (MQTT 5.0, section 3.2.2.3).
+        # A broker without QoS 1 or retained messages refuses the last will (MQTT 5.0, 3.2.2.3).
         self._most_bytes = getattr(properties, "MaximumPacketSize", self._most_bytes)
-        self._qos = min(1, getattr(properties, "MaximumQoS", 2))
-        self._retains = bool(getattr(properties, "RetainAvailable", 1))
         self.is_ready = True
 
     def _note_disconnect(

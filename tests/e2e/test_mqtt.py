@@ -22,6 +22,7 @@ from PIL import Image
 from app import clock, create_app
 from app.models import MqttMessage
 from app.mqtt import publisher
+from app.mqtt.connection import Broker, Connection
 from app.mqtt.pictures import Pictures
 from tests.clips import H264, make_clip, needs_ffmpeg
 from tests.e2e.broker import DEADLINE_SECONDS, Mosquitto, Reader, needs_mosquitto
@@ -195,11 +196,11 @@ def test_a_camera_with_another_folder_shows_the_picture_of_that(box, reader):
     put(box.base / "new folder" / "a.jpg", new, 300)
     camera = box.register("Moved", "old folder")
     topic = f"nvr/{camera}/picture"
-    assert reader.wait(topic).payload == old
+    reader.wait(topic, lambda message: message.payload == old)
     box.api("PATCH", f"/cameras/{camera}", folder_path="new folder")
-    assert reader.wait(topic, count=2).payload == new
+    reader.wait(topic, lambda message: message.payload == new)
     box.api("PATCH", f"/cameras/{camera}", folder_path="nothing")
-    assert reader.wait(topic, count=3).payload == b""
+    reader.wait(topic, lambda message: message.payload == b"")
 
 
 @needs_ffmpeg
@@ -412,6 +413,21 @@ def test_the_largest_packet_of_the_broker_is_obeyed(tmp_path):
         assert len(config.payload) < 20000
         assert 4 <= len(config.json["components"]["detection"]["event_types"]) < 32
         assert [message.payload for message in reader.on("nvr/status")] == [b"online"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [("retain_available false", "Retain not supported"), ("max_qos 0", "QoS not supported")],
+)
+def test_a_broker_that_cannot_do_what_is_needed_says_so(tmp_path, setting, reason):
+    with Mosquitto(tmp_path, setting) as broker:
+        place = Broker("127.0.0.1", broker.port, "", "", None)
+        made = Connection(place, "nvr", "nvr/status", lambda message: None)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not made.loss and time.monotonic() < deadline:
+            made.run_loop(0.1)
+        made.abandon()
+    assert made.loss == f"the broker refuses the connection: {reason}"
 
 
 def test_a_prefix_of_its_own_lets_two_boxes_share_a_broker(tmp_path):
