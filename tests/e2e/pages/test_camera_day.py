@@ -333,8 +333,13 @@ def test_a_clip_that_the_browser_cannot_decode_is_offered_for_saving(page, box, 
         expect(page.locator("#viewer")).to_contain_text("This browser cannot play this clip.")
         expect(page.locator("#strip img")).to_have_count(4)
         assert page.violations() == []
+        save = page.get_by_role("link", name="Save the clip")
+        is_legible = (
+            "(link) => { const s = getComputedStyle(link); return s.color != s.backgroundColor; }"
+        )
+        assert save.evaluate(is_legible)
         with page.expect_download() as download:
-            page.get_by_role("link", name="Save the clip").click()
+            save.click()
         assert f"20251228T{moment.replace(':', '')}00+0100" in download.value.suggested_filename
     for _ in range(3):
         press(page, "Previous picture")
