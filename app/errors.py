@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import peewee
 from flask import Flask, Response, g, render_template, request
+from marshmallow.exceptions import SCHEMA
 from werkzeug.exceptions import HTTPException
 
 from . import db, models
@@ -20,7 +21,7 @@ from .logs import without_tokens
 from .notify import apprise_sender
 from .pictures import keeping, pruning, reading, timeline
 from .problems import CONTENT_TYPE, PROBLEMS, Problem
-from .serialization import BadJson
+from .serialization import BadJson, TooManyMembers
 from .services import settings, tokens
 from .storage import clips, mount_threads, removal, safe_open, snapshots
 
@@ -47,6 +48,7 @@ class ValidationFailed(Exception):
 EXCEPTIONS: dict[type[Exception], str] = {
     BadJson: "malformed_json",
     ValidationFailed: "validation_failed",
+    TooManyMembers: "validation_failed",
     models.ConflictError: "validation_failed",
     models.BadCursor: "validation_failed",
     timeline.TooManyBuckets: "validation_failed",
@@ -194,6 +196,8 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, ValidationFailed):
         more = f"Some values cannot be used; errors lists all but {error.unlisted} of them."
         return {"detail": more if error.unlisted else "", "errors": error.errors}
+    if isinstance(error, TooManyMembers):
+        return {"errors": {"json": {SCHEMA: [f"Give at most {error.most} fields in all."]}}}
     if isinstance(error, models.ConflictError):
         return {"errors": {"json": error.fields}}
     if isinstance(error, models.BadCursor):

@@ -18,7 +18,11 @@ class BadJson(ValueError):
 
 
 class TooManyMembers(ValueError):
-    """The objects of the document have more members than are allowed."""
+    """The objects of the document have more than ``most`` members in all."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 def dump_json(value: Any) -> bytes:
@@ -61,7 +65,7 @@ def _object_builder(most_members: float) -> Callable[[list[tuple[str, Any]]], di
         nonlocal left
         left -= len(pairs)
         if left < 0:
-            raise TooManyMembers
+            raise TooManyMembers(most_members)
         members = dict(pairs)
         if len(members) != len(pairs):
             raise BadJson("an object has the same key twice")

@@ -19,7 +19,7 @@ from app.models import BadCursor, ConflictError, NotFound
 from app.notify import apprise_sender
 from app.pictures import keeping, pruning, reading, timeline
 from app.problems import PROBLEMS
-from app.serialization import BadJson
+from app.serialization import BadJson, TooManyMembers
 from app.services import tokens
 from app.services.settings import FixedByEnvironment
 from app.storage import clips, removal, safe_open, snapshots
@@ -32,6 +32,7 @@ SECRET = "SELECT secret FROM /etc/shadow"
 FORESEEN = [
     (BadJson("it is not"), 400, "malformed_json"),
     (ValidationFailed({"json": {"name": ["No."]}}), 422, "validation_failed"),
+    (TooManyMembers(9), 422, "validation_failed"),
     (safe_open.OutsideBase(SECRET), 403, "folder_outside_base"),
     (safe_open.FolderNotFound(SECRET), 404, "folder_not_found"),
     (safe_open.OutsideFolder(SECRET), 403, "picture_outside_folder"),
