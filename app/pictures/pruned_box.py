@@ -217,10 +217,8 @@ class PrunedBox:
 
     def _limits(self, effective: EffectiveSettings, without_days: bool) -> PictureLimits:
         days = 0 if without_days else effective.keep_days
-        before = clock.rfc3339(self.now - timedelta(days=days))
-        return PictureLimits(
-            clock.microseconds(before) if days else -NEVER_US, effective.keep_bytes
-        )
+        before = clock.microseconds(clock.rfc3339(self.now - timedelta(days=days)))
+        return PictureLimits(before if days else -NEVER_US, effective.keep_bytes)
 
     def _base_since(self, known: Row | None) -> str:
         """Since when this is the base path: below another one the folders were different ones."""

@@ -78,11 +78,9 @@ def timeline(
     buckets = Buckets(start, end, bucket, zone)
     if not buckets.starts:
         return []
-    sums = [
-        buckets.add_up(_uploads(listing, is_clip, buckets, period)) for is_clip in (False, True)
-    ]
+    kinds, characters = (False, True), buckets.characters
+    sums = [buckets.add_up(_uploads(listing, is_clip, buckets, period)) for is_clip in kinds]
     for rows in (DETECTIONS, EVENTS):
-        characters = buckets.characters
         counts = counts_by_time(rows, camera_id, *period, characters)
         sums.append(buckets.add_up((_beginning(text), n) for text, n in counts.items()))
     names = ("pictures", "clips", "detections", "events")
