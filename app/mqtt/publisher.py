@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 TURN_SECONDS = 0.15
 # The pauses between two attempts to connect: the first, and the longest.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
-# After a connection that has lasted so long, the first pause is short again.
-STABLE_SECONDS = 60.0
+# After a connection that has lasted so long, the first pause is short again. It is longer than the
+# longest pause: a service with the same prefix ends each connection after that.
+STABLE_SECONDS = 15.0
 # A detection or event that has waited longer for the broker is not published any more.
 MOST_AGE = timedelta(seconds=60)
 ROWS_AT_ONCE = 100
