@@ -18,7 +18,7 @@ from .pruned_box import PrunedBox, PrunedFile
 
 # How much CPU time a step has for deleting, in seconds, and how many times as long as the CPU time
 # of the whole step the pause after it is, in which requests are answered.
-STEP_SECONDS, PAUSE_TIMES = 0.002, 2
+STEP_SECONDS, PAUSE_TIMES = 0.001, 3
 # A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
 # A file to delete, and whether it is deleted to free space.
