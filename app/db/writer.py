@@ -116,8 +116,8 @@ class Writer:
         ``patience`` seconds (`BUSY_SECONDS`); a change that has begun is waited for.
         """
         write = Write(change, alone)
-        self._add(write)
         try:
+            self._add(write)
             return write.wait(BUSY_SECONDS if patience is None else patience)
         except KeyboardInterrupt:  # of a command: what it began must not be kept
             write.is_abandoned = True
