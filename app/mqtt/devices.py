@@ -30,9 +30,9 @@ MOST_RETAINED = 10_000
 class Published(NamedTuple):
     """What was published of a camera last.
 
-    ``about``: its name and object types; ``picture``: the ETag of its picture; ``seen``: the time
-    of its last upload when the picture was published; ``state_at`` and ``picture_at``: when they
-    were published, by the monotonic clock.
+    ``about``: its name and object types; ``picture``: the ETag of its picture; ``source``: its
+    folder and the time of its last upload when the picture was published; ``state_at`` and
+    ``picture_at``: when they were published, by the monotonic clock.
     """
 
     about: tuple[str, list[str]] | None = None
