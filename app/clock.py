@@ -7,6 +7,7 @@ so that comparing the text compares the time, in Python as in SQLite.
 import contextlib
 import ctypes
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
@@ -78,6 +79,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def pause(seconds: float) -> None:
+    """Wait. Unlike `time.sleep`, this also works while libfaketime shows the service another time.
+
+    Its release 0.9.10 lets clock_nanosleep(2) fail, which Python's sleep calls.
+    """
+    threading.Event().wait(seconds)
+
+
 def wait_for_tick(moment: datetime) -> None:
     """Wait until the files that are written do not get an earlier time than a moment just past.
 
@@ -86,7 +95,7 @@ def wait_for_tick(moment: datetime) -> None:
     for _ in range(20):  # if the clock is set meanwhile, no longer
         if time.clock_gettime(REALTIME_COARSE) >= moment.timestamp():
             break
-        time.sleep(0.001)
+        pause(0.001)
 
 
 @cache

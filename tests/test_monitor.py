@@ -501,7 +501,7 @@ def test_the_monitor_pauses_between_many_cameras(watch, camera, monkeypatch):
         fields = {"name": "More", "folder_path": f"{number}", "status": "online"}
         camera_service.create_camera(fields, SOMEBODY)
     pauses = []
-    monkeypatch.setattr(monitor.time, "sleep", pauses.append)
+    monkeypatch.setattr(monitor, "pause", pauses.append)
     watch.tick()
     assert pauses == [monitor.PAUSE_SECONDS] * 3
 

@@ -102,7 +102,7 @@ def test_a_deletion_waits_while_files_are_brought_back(folder, tmp_path, monkeyp
         waits.append(os.listdir(folder))
         fcntl.flock(folder, fcntl.LOCK_UN)
 
-    monkeypatch.setattr(removal.time, "sleep", wait)
+    monkeypatch.setattr(removal, "pause", wait)
     with removing(folder, ["a.jpg"], lambda _: True):
         pass
     assert (waits, os.listdir(folder)) == ([["a.jpg"]], [])

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from ..clock import pause
+
 POLL_SECONDS = 0.02
 # Of the file beside the database by which a restored one is told.
 NUMBER_SUFFIX = ".number"
@@ -48,7 +50,7 @@ class UsageLocks:
             except InUse:
                 if not left:
                     raise
-                time.sleep(POLL_SECONDS)
+                pause(POLL_SECONDS)
 
     def release(self, path: str) -> None:
         file = self._held.pop(path)
@@ -232,4 +234,4 @@ def _acquire(path: str, how: int, seconds: float = 0) -> int | None:
             if time.monotonic() >= deadline:
                 os.close(file)
                 raise InUse from None
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)

@@ -9,6 +9,7 @@ from contextlib import closing
 from peewee import OperationalError, SqliteDatabase
 from playhouse.migrations import Runner
 
+from ..clock import pause
 from ..layout import MIGRATIONS
 from . import backup, files
 from .backup import InvalidDatabaseFile
@@ -115,7 +116,7 @@ def _connect() -> None:
                 raise
             if time.monotonic() > deadline:
                 raise DatabaseBusy from error
-        time.sleep(WAL_RETRY_SECONDS)
+        pause(WAL_RETRY_SECONDS)
 
 
 def _apply(path: str) -> None:

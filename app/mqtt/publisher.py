@@ -16,6 +16,7 @@ from paho.mqtt.client import MQTTMessage
 from peewee import PeeweeException
 
 from .. import clock
+from ..clock import pause
 from ..config import public_url
 from ..db import DatabaseBusy, writer
 from ..images import resize
@@ -69,7 +70,7 @@ class Publisher:
             self._connect()
         connection = self._connection
         if connection is None:
-            time.sleep(TURN_SECONDS)
+            pause(TURN_SECONDS)
             return
         connection.run_loop(TURN_SECONDS)
         if connection.loss:

@@ -9,6 +9,7 @@ from functools import partial
 from flask import Flask
 
 from .. import clock
+from ..clock import pause
 from ..db import database
 from ..images import resize
 from ..images.resize import JPEG_SIGNATURE, MaxSize
@@ -79,7 +80,7 @@ class Sender:
                 return _smaller(self._take(camera, detection.get("file_path"), period))
             if time.monotonic() >= until:
                 return None
-            time.sleep(STEP_SECONDS)
+            pause(STEP_SECONDS)
 
     def _take(self, camera: Row, file_path: str | None, period: Period) -> StoredPicture:
         """The picture at this path, or else the newest one of the period. Raises `MISSING`."""

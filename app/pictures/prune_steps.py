@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from ..clock import pause
 from ..storage import safe_open
 from ..storage.removal import NotDeletable, remove_empty, removing
 from .files import facts_of
@@ -98,7 +99,7 @@ class Steps:
             for folder, gone in names.items():
                 lookups.compare_files(folder, gone)
                 remove_empty(lookups.opened.folder, folder.split("/") if folder else [], stays)
-        time.sleep(PAUSE_TIMES * (time.thread_time() - begun))
+        pause(PAUSE_TIMES * (time.thread_time() - begun))
 
     def _delete_and_count(
         self, file: PrunedFile, is_free: bool, is_awaited: threading.Event

@@ -1,7 +1,6 @@
 """Which files of the box may be deleted? Oldest first, a file of several cameras once."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from .. import clock
+from ..clock import pause
 from ..models import Camera, CameraRetention, CameraSettings, RetentionFact, Row
 from ..models.pictures import IndexedPicture
 from ..services.settings import EffectiveSettings
@@ -91,7 +91,7 @@ class PrunedBox:
                 yield from camera.index.work(partial(self._free, camera, rows))
             except UNREADABLE:
                 return
-            time.sleep(PAUSE_SECONDS)
+            pause(PAUSE_SECONDS)
 
     def file(self, camera: PrunedCamera, row: IndexedPicture) -> PrunedFile | None:
         """A camera's file; None if another camera comes first, or does not know it yet."""
@@ -185,7 +185,7 @@ class PrunedBox:
                     for other, path, removed in paths
                 ):
                     total -= row.size
-            time.sleep(PAUSE_SECONDS)
+            pause(PAUSE_SECONDS)
         return int(total)
 
     def _read(self) -> None:

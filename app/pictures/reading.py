@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from .. import clock
+from ..clock import pause
 from ..models import Camera, NotFound, Row
 from ..models.pictures import IndexedPicture
 from ..storage import safe_open
@@ -151,7 +152,7 @@ def _require_same(index: CameraIndex, row: IndexedPicture, file: int) -> os.stat
     """
     status = os.fstat(file)
     if 0 <= time.time_ns() - status.st_ctime_ns < TICK_NS:
-        time.sleep(TICK_NS / 1e9)
+        pause(TICK_NS / 1e9)
         status = os.fstat(file)
     lookups = index.lookups
     facts = facts_of(lookups.finder.camera_id, row.path, status, lookups.opened.inodes_last)

@@ -17,6 +17,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
+from ..clock import pause
 from ..services.health import ServerPulse
 from .channel import Channel
 from .limits import ConnectionLimits
@@ -149,7 +150,7 @@ class EventLoop:
             self._failures += 1
             self._failed_at = time.monotonic()
             self._close_broken()
-            time.sleep(FAILURE_PAUSE_SECONDS)
+            pause(FAILURE_PAUSE_SECONDS)
         else:
             self._turned_at = time.monotonic()
 

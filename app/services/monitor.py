@@ -10,6 +10,7 @@ from typing import TypeVar
 from flask import Flask
 
 from .. import clock
+from ..clock import pause
 from ..db import acquire_leader_lock
 from ..models import Camera, CameraEvidence, Row
 from ..storage.folders import Folders
@@ -139,7 +140,7 @@ class Monitor:
             except Exception:  # whatever it is, the other cameras must be checked
                 self._note_failure(camera["id"])
             if number % PAUSE_CAMERAS == 0:
-                time.sleep(PAUSE_SECONDS)
+                pause(PAUSE_SECONDS)
         self._folders.retain([state.key for state in self._states.values() if state.key])
         if self._wants_moments and pending_updates.has_moments():
             self.flush(lambda: None)

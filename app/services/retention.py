@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .. import clock
-from ..clock import rfc3339
+from ..clock import pause, rfc3339
 from ..db import writer
 from ..models import AUDIT, DETECTIONS, EVENTS, KeysetQuery, Row
 from ..models.keyset import Key
@@ -105,7 +105,7 @@ def prune(
             while count := writer.run(part.remove_some, alone=True):
                 deleted[part.name] += count
                 progress(count)
-                time.sleep(PAUSE_SECONDS)
+                pause(PAUSE_SECONDS)
                 guard.check()
     finally:
         if any(deleted.values()):

@@ -4,6 +4,7 @@ import os
 import time
 from functools import partial
 
+from ..clock import pause
 from .mount_threads import StorageThreads
 
 CONTENT_TYPES = {
@@ -72,7 +73,7 @@ class OpenClip:
 
     def _read(self, size: int) -> bytes:
         if not self._is_settled:
-            time.sleep(TICK_NS / 1e9)
+            pause(TICK_NS / 1e9)
             self._is_settled = True
         data = os.pread(self.file, size, self.position)
         self._check()

@@ -12,11 +12,11 @@ import os
 import re
 import secrets
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
+from ..clock import pause
 from . import safe_open
 
 # What says that the service may not delete here.
@@ -116,7 +116,7 @@ def _share(folder: int) -> None:
         try:
             fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.01)
+            pause(0.01)
         except OSError:
             return
         else:

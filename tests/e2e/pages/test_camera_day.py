@@ -1,6 +1,7 @@
 """Can a person look back at a day of a camera: moments, pictures and clips?"""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -287,6 +288,7 @@ def test_a_picture_is_kept_released_and_deleted_after_a_question(today):
     dialog.get_by_role("button", name="Cancel").click()
     assert len(list(folder.iterdir())) == 3
     thumbs(page).last.click()
+    expect(page).to_have_url(re.compile("picture="))
     gone = page.url
     press(page, "Delete")
     dialog.get_by_role("button", name="Delete").click()
