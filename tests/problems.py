@@ -18,7 +18,7 @@ def assert_problem(response: Any, status: int, code: str, **members: Any) -> dic
     assert content["type"] == "about:blank"
     assert content["title"] == HTTPStatus(status).phrase
     assert content["status"] == status == PROBLEMS[code].status
-    assert content["code"] == code
+    assert content["code"] == code, content
     for word in ("Traceback", "SELECT", "peewee", "sqlite3", "/tmp", "Error:"):
         assert word not in str(content)
     assert {name: content[name] for name in members} == members
