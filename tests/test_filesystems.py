@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -109,3 +111,18 @@ def test_a_mount_and_an_unmount_are_noticed_at_once(tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
     assert known.table().way(str(tmp_path))[-1].point != str(tmp_path)
     known.close()
+
+
+def test_threads_that_ask_first_at_the_same_time_all_get_the_table(monkeypatch):
+    table = MountTable
+
+    def read_slowly(text):
+        time.sleep(0.1)
+        return table(text)
+
+    known = Mounts()
+    monkeypatch.setattr(filesystems, "MountTable", read_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        tables = [future.result() for future in [pool.submit(known.table) for _ in range(4)]]
+    known.close()
+    assert all(each.mounts for each in tables)

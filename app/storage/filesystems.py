@@ -130,10 +130,10 @@ class Mounts:
         """The same object as long as nothing was mounted, unmounted or moved."""
         if self._file is None or _has_changed(self._file):
             with self._lock:
-                if self._file is None:
-                    self._file = _open_kernel_file(*MOUNTS)
-                if self._file is not None:
-                    self._table = MountTable(_read(self._file))
+                file = _open_kernel_file(*MOUNTS) if self._file is None else self._file
+                if file is not None:
+                    self._table = MountTable(_read(file))
+                    self._file = file  # last: other threads use the table from then on
         return self._table
 
     def close(self) -> None:
