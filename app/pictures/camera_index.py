@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .. import clock
-from ..clock import pause
 from ..db import database
 from ..models import Row
 from ..models.picture_folders import TOTALS, KeptPicture
@@ -103,7 +102,7 @@ class CameraIndex:
                 raise
             if is_done or time.monotonic() >= until:
                 return is_done
-            pause(PAUSE_SECONDS)
+            clock.pause(PAUSE_SECONDS)
 
     def ask(self, function: Callable[[], Answer]) -> Answer:
         """The result of a function that reads the camera's folder: see `Folders.ask`."""
