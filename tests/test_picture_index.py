@@ -16,7 +16,7 @@ from app.models import Camera, KeptPicture
 from app.models.picture_folders import PictureCamera
 from app.models.pictures import KEPT_INDEX, NAMES_AT_ONCE, Picture
 from app.pictures import camera_index, comparison, index, marks
-from app.pictures.files import facts_of, id_of
+from app.pictures.files import file_facts, id_of
 from app.pictures.index import PictureIndex
 from app.pictures.keeping import set_kept
 from app.pictures.listing import Filters, Listing
@@ -127,7 +127,9 @@ def walked(root, camera_id):
             is_small = is_clip(name) or status.st_size <= MOST_BYTES
             is_regular = not os.path.islink(os.path.join(folder, name)) and status.st_size
             if is_upload(name) and not name.startswith(".") and is_small and is_regular:
-                found[path] = facts_of(camera_id, path, status, inodes_last=True).picture_id
+                found[path] = file_facts(
+                    camera_id, path, status, has_stable_inodes=True
+                ).picture_id
     return found
 
 

@@ -24,7 +24,7 @@ from app.models import (
 from app.models.picture_writing import put_pictures
 from app.pictures import prune_record, prune_rules, prune_steps, pruning, suspension
 from app.pictures.camera_index import CameraIndex
-from app.pictures.files import facts_of
+from app.pictures.files import file_facts
 from app.pictures.index import PictureIndex
 from app.pictures.listing import Filters, Listing
 from app.services.audit import Caller
@@ -892,7 +892,7 @@ def test_a_file_that_only_the_index_calls_a_picture_stays(app, client, week, bas
     client.get(f"/api/cameras/{week['id']}/pictures")
     app.extensions["pictures"].flush()
     path = upload(base, "tax.pdf", 9)
-    facts = facts_of(week["id"], "tax.pdf", path.stat(), inodes_last=True)
+    facts = file_facts(week["id"], "tax.pdf", path.stat(), has_stable_inodes=True)
     index = app.extensions["pictures"].of(week)
     row = Listing(index).first(Filters(), 1)[0]
     row = row._replace(name="tax.pdf", tag=facts.tag, taken_us=facts.own_us, own_us=None)

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from app.storage import removal
-from app.storage.removal import bring_back_left, remove_empty, removing
+from app.storage.removal import remove_empty, removing, restore_hidden
 from tests.watched import fail
 
 NAMES = ["a.jpg", "a\nb.jpg", "café.mp4", os.fsdecode(b"\xff.jpg"), "x" * 251 + ".jpg"]
@@ -48,7 +48,7 @@ def test_a_file_that_a_crash_left_hidden_gets_its_name_again(
     assert removal.is_left_hidden(hidden)
     if not has_links:
         monkeypatch.setattr(removal.os, "link", fail(errno.EPERM))
-    bring_back_left(folder)
+    restore_hidden(folder)
     (found,) = os.listdir(folder)
     assert found == name or (len(name) > 230 and found.endswith(".jpg"))
     assert (tmp_path / found).read_bytes() == b"GIF89a"
@@ -58,7 +58,7 @@ def test_a_file_that_has_its_name_now_has_overwritten_it(folder, tmp_path, monke
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     crash(folder, "a.jpg", monkeypatch)
     (tmp_path / "a.jpg").write_bytes(b"another")
-    bring_back_left(folder)
+    restore_hidden(folder)
     assert os.listdir(folder) == ["a.jpg"]
     assert (tmp_path / "a.jpg").read_bytes() == b"another"
 
@@ -78,7 +78,7 @@ def test_hidden_files_of_others_are_left_alone(folder, tmp_path, monkeypatch):
     (tmp_path / ours).unlink()
     for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(tmp_path, path)):
         make(tmp_path / ours)
-        bring_back_left(folder)
+        restore_hidden(folder)
         assert {*os.listdir(folder)} == {*names, ours}
         (os.rmdir if make is os.mkdir else os.unlink)(tmp_path / ours)
 
@@ -87,9 +87,9 @@ def test_a_file_that_is_being_deleted_is_not_brought_back(folder, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     with removing(folder, ["a.jpg"], lambda _: True):
         (hidden,) = os.listdir(folder)
-        assert not bring_back_left(folder)
+        assert not restore_hidden(folder)
         assert os.listdir(folder) == [hidden]
-    assert bring_back_left(folder)
+    assert restore_hidden(folder)
     assert os.listdir(folder) == []
 
 
@@ -113,7 +113,7 @@ def test_what_a_crash_left_under_both_names_has_one_name_again(folder, tmp_path,
     crash(folder, "a.jpg", monkeypatch)
     (hidden,) = os.listdir(folder)
     os.link(tmp_path / hidden, tmp_path / "a.jpg")
-    bring_back_left(folder)
+    restore_hidden(folder)
     assert os.listdir(folder) == ["a.jpg"]
 
 

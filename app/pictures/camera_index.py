@@ -18,7 +18,7 @@ from ..storage.folder_entry import NOT_YET, FolderKey, folder_key
 from ..storage.folders import Folders
 from ..storage.mount_threads import Answer, is_asked_directly
 from .comparison import Comparison, now_us
-from .files import Finder, inodes_last
+from .files import Finder, has_stable_inodes
 from .lookups import Lookups, Opened
 from .marks import Marks
 from .overlay import Batch, Corrections
@@ -44,7 +44,7 @@ class CameraIndex:
         is_plausible: Callable[[], bool],
     ) -> None:
         self._folders, self._base, self._folder_path = folders, base, folder_path
-        self._looking = threading.Lock()
+        self._folder_lock = threading.Lock()
         self.lookups = Lookups(finder)
         self.comparison = Comparison(self.lookups)
         self._marks = Marks(self.lookups, base, is_plausible)
@@ -69,10 +69,10 @@ class CameraIndex:
         with _own_connection():
             folder = safe_open.open_folder(self._base, self._folder_path)
             try:
-                with self._looking:
+                with self._folder_lock:
                     pattern = self.lookups.finder.file_pattern
                     times = self._folders.clock(folder, clock.now(), pattern)
-                    self.lookups.opened = Opened(folder, times, inodes_last(folder))
+                    self.lookups.opened = Opened(folder, times, has_stable_inodes(folder))
                     self._adopt()
                     yield
             finally:
@@ -95,9 +95,9 @@ class CameraIndex:
                     is_done = self.compare(STEP_SECONDS)
                     if is_done:
                         self._marks.follow()
-                        self.lookups.bring_back_left()
+                        self.lookups.restore_hidden_files()
             except safe_open.FolderNotFound:
-                with _own_connection(), self._looking:
+                with _own_connection(), self._folder_lock:
                     self._marks.follow(has_folder=False)
                 raise
             if is_done or time.monotonic() >= until:
@@ -109,7 +109,7 @@ class CameraIndex:
         return self._folders.ask(function, self._base, self._folder_path)
 
     def work(self, function: Callable[[], Answer]) -> Answer:
-        """The same for work in the background, which takes the place of no request."""
+        """The result of such a function, for work in the background: it delays no request."""
         return self._folders.threads.ask(function, self._base, self._folder_path)
 
     def clip(self, file: int, status: os.stat_result) -> OpenClip:
@@ -157,7 +157,7 @@ class CameraIndex:
         """
         overlay = self.lookups.overlay
         with database.atomic():
-            with overlay.lock:  # what is written now is neither read here nor settled before
+            with overlay.lock:  # until the lock is free, no flush drops changes
                 row = self.row()
                 self._adopt_version(row)
                 corrections = overlay.corrections()
@@ -193,7 +193,7 @@ class CameraIndex:
         if reason is not None or self.comparison.is_busy:
             return
         folders, lookups.changed_folders = lookups.changed_folders, {}
-        facts = {path: lookups.facts_of(path) for path in folders}
+        facts = {path: lookups.folder_facts(path) for path in folders}
         self.catch_up(is_asked=True)
         if self.comparison.is_busy or lookups.waiting:
             lookups.changed_folders |= folders

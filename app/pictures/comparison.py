@@ -133,7 +133,7 @@ class Comparison:
                 yield from self._remove(path)
                 continue
             try:
-                facts = self._lookups.facts_of_open(folder, path)
+                facts = self._lookups.facts_of_open_folder(folder, path)
                 if is_full or not any(facts) or facts != self._known(path):
                     yield from self._read(folder, path, waiting, is_full)
                     self._lookups.overlay.put_folder_facts(path, facts)
@@ -195,6 +195,6 @@ class Comparison:
 
     def _known(self, path: str) -> FolderFacts | None:
         """The stored facts of a folder; None where there are none."""
-        waiting, number = self._lookups.overlay.facts_of(path), self._lookups.number
+        waiting, number = self._lookups.overlay.folder_facts(path), self._lookups.number
         row = PictureFolder.at(number, path) if number and waiting is None else None
         return FolderFacts(row["inode"], row["mtime_ns"], row["ctime_ns"]) if row else waiting

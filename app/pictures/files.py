@@ -77,9 +77,11 @@ def saved_name(camera_name: str, taken_us: int, name: str, zone: tzinfo) -> str:
     return f"{words}_{taken:%Y%m%dT%H%M%S%z}{os.path.splitext(name)[1].lower()}"
 
 
-def facts_of(camera_id: str, path: str, status: os.stat_result, inodes_last: bool) -> FileFacts:
+def file_facts(
+    camera_id: str, path: str, status: os.stat_result, has_stable_inodes: bool
+) -> FileFacts:
     """The facts of the file that has this status."""
-    inode = status.st_ino if inodes_last else 0
+    inode = status.st_ino if has_stable_inodes else 0
     times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
     text = f"{camera_id}\0{path}\0{inode}\0{status.st_size}\0{times}"
     tag = blake2b(os.fsencode(text), digest_size=TAG_BYTES).digest()
@@ -91,7 +93,7 @@ def microseconds(nanoseconds: int) -> int:
     return min(max(nanoseconds // 1000, EARLIEST_SECONDS * 10**6), LATEST_SECONDS * 10**6)
 
 
-def inodes_last(folder: int) -> bool:
+def has_stable_inodes(folder: int) -> bool:
     """Whether inode numbers are stable on the file system of the open folder."""
     mount = mounts.table().way(safe_open.real_path(folder))[-1]
     return mount.kind in WITH_INODES or (mount.is_local and mount.kind not in WITHOUT_INODES)
@@ -105,7 +107,7 @@ def is_listed(finder: Finder, parent: int, name: str, status: os.stat_result) ->
     return is_small and finder.is_upload(name) and is_readable(parent, name, status)
 
 
-def described(
+def new_row(
     place: tuple[str, str],
     status: os.stat_result,
     facts: FileFacts,

@@ -15,7 +15,7 @@ from ..storage import safe_open
 from ..storage.names import as_text, reading
 from ..storage.removal import remove_empty, removing
 from .camera_index import CameraIndex
-from .files import facts_of, id_of
+from .files import file_facts, id_of
 from .index import PictureIndex
 from .overlay import Batch, Change
 from .reading import find, reached
@@ -119,8 +119,8 @@ def _delete(
 
 def _is_free(index: CameraIndex, camera: Row, row: IndexedPicture, status: os.stat_result) -> bool:
     """Whether the file is the one of the row; raises `PictureKept` if another camera keeps it."""
-    inodes_last = index.lookups.opened.inodes_last
-    is_row = facts_of(camera["id"], row.path, status, inodes_last).tag == row.tag
+    has_stable_inodes = index.lookups.opened.has_stable_inodes
+    is_row = file_facts(camera["id"], row.path, status, has_stable_inodes).tag == row.tag
     if is_row and KeptPicture.is_any_of(status):
         raise PictureKept
     return is_row

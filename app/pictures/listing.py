@@ -159,7 +159,7 @@ class Listing:
             yield from rows
 
     def parts(self, filters: Filters, rows_at_once: int) -> Iterator[list[IndexedPicture]]:
-        """The same in lists of at most ``rows_at_once``."""
+        """All rows that match, in lists of at most ``rows_at_once``."""
         key: Key | None = None
         while rows := self._rows(filters, key, rows_at_once, filters.newest_first):
             yield rows

@@ -10,9 +10,9 @@ from ..models.pictures import IndexedPicture, Picture
 from ..storage import safe_open
 from ..storage.changes import Changes
 from ..storage.folder_tree import STALLED_SECONDS
-from ..storage.removal import bring_back_left
+from ..storage.removal import restore_hidden
 from ..storage.storage_clock import StorageClock
-from .files import Finder, described, facts_of, is_listed
+from .files import Finder, file_facts, is_listed, new_row
 from .overlay import Change, FolderFacts, Overlay
 
 # A folder that changed less than this before it was read may change again without a new time,
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
 
     folder: int
     clock: StorageClock
-    inodes_last: bool
+    has_stable_inodes: bool
 
 
 class Lookups:
@@ -64,12 +64,12 @@ class Lookups:
 
     def note(self, changes: Changes) -> None:
         """Queue the changed files for a check, and those that are no longer being written."""
-        over, now = self.being_written - changes.being_written, time.monotonic()
+        ended, now = self.being_written - changes.being_written, time.monotonic()
         if self.being_written and now >= self._check_writing_at:
             self._check_writing_at = now + CHECK_WRITING_SECONDS
-            over |= self.being_written
+            ended |= self.being_written
         self.being_written = changes.being_written
-        self.waiting |= dict.fromkeys(over) | changes.files
+        self.waiting |= dict.fromkeys(ended) | changes.files
 
     def compare_waiting(self) -> None:
         """Check the changed files that wait, at most `MOST_CHECKED`."""
@@ -82,14 +82,14 @@ class Lookups:
             self.note_changed(folder)
             self.compare_files(folder, names)
 
-    def bring_back_left(self) -> None:
-        """Bring back the files that a crash left hidden, unless their folder is locked."""
+    def restore_hidden_files(self) -> None:
+        """Give files that a crash left hidden their names again, except in locked folders."""
         folders, self.left_hidden = self.left_hidden, {}
         for path in folders:
             folder = self.reach(path)
             if folder is not None:
                 try:
-                    if not bring_back_left(folder):
+                    if not restore_hidden(folder):
                         self.left_hidden[path] = None
                 finally:
                     os.close(folder)
@@ -129,7 +129,7 @@ class Lookups:
         except (safe_open.OutsideBase, safe_open.FolderNotFound):
             return None
 
-    def facts_of(self, folder: str) -> FolderFacts | None:
+    def folder_facts(self, folder: str) -> FolderFacts | None:
         """The current facts of a folder; zeros if it may change without changing them; None if it
         is gone.
         """
@@ -137,12 +137,12 @@ class Lookups:
         if reached is None:
             return None
         try:
-            return self.facts_of_open(reached, folder)
+            return self.facts_of_open_folder(reached, folder)
         finally:
             os.close(reached)
 
-    def facts_of_open(self, reached: int, folder: str) -> FolderFacts:
-        """The same for an open folder."""
+    def facts_of_open_folder(self, reached: int, folder: str) -> FolderFacts:
+        """The current facts of an open folder; zeros if it may change without changing them."""
         status = os.fstat(reached)
         is_certain = self.opened.clock.now_ns - status.st_mtime_ns > CERTAIN_NS
         if folder in self.rewritten or not is_certain:
@@ -175,10 +175,10 @@ class Lookups:
             self.finder, parent, name, status
         ):
             return None
-        facts = facts_of(self.finder.camera_id, path, status, self.opened.inodes_last)
+        facts = file_facts(self.finder.camera_id, path, status, self.opened.has_stable_inodes)
         row = before
         if row is None or row.tag != facts.tag:
-            row = described((folder, name), status, facts, self.opened.clock)
+            row = new_row((folder, name), status, facts, self.opened.clock)
         return row._replace(kept=self.has_marks and self._is_kept(path, status))
 
     def _is_kept(self, path: str, status: os.stat_result) -> bool:

@@ -60,7 +60,7 @@ class Overlay:
     """The changes of one camera's pictures that are not written yet. Safe for threads.
 
     ``version``: that of the table's rows to which the changes apply; ``is_urgent``: whether they
-    must be written soon. FileFacts of None mean that the folder is gone.
+    must be written soon. Folder facts of None mean that the folder is gone.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class Overlay:
         with self.lock:
             return [each for each in self._changes if each.startswith(prefix)]
 
-    def facts_of(self, folder: str) -> FolderFacts | None:
+    def folder_facts(self, folder: str) -> FolderFacts | None:
         """The facts of a folder that are not written yet."""
         return self._folders.get(folder)
 

@@ -21,7 +21,7 @@ from ..db import writer
 from ..models import Camera, PruningRun, RetentionFact, Row
 from ..services import audit
 from ..services.audit import Caller
-from ..storage.removal import bring_back_left
+from ..storage.removal import restore_hidden
 from .camera_index import CameraIndex
 from .index import UNREADABLE, PictureIndex
 from .prune_plan import Report
@@ -151,7 +151,7 @@ def _exists(index: CameraIndex, folder: str, name: str) -> bool:
         if reached is None:
             return False
         try:
-            bring_back_left(reached)
+            restore_hidden(reached)
             return os.access(name, os.F_OK, dir_fd=reached, follow_symlinks=False)
         finally:
             os.close(reached)

@@ -20,7 +20,7 @@ from ..storage.filesystems import mounts
 from ..storage.folder_entry import folder_key
 from ..storage.scan import is_housekeeping
 from .camera_index import CameraIndex
-from .files import facts_of
+from .files import file_facts
 from .index import UNREADABLE
 from .listing import KINDS, Filters, Listing
 from .moments import AFTER_US, BEFORE_US, CLIP_AFTER_US
@@ -223,8 +223,8 @@ class PrunedCamera:
         return status is None or (status.st_dev, status.st_ino) == self.shown
 
     def _is_unchanged(self, row: IndexedPicture) -> bool:
-        status, inodes_last = self.status(row), self.index.lookups.opened.inodes_last
-        facts = status and facts_of(self.id, row.path, status, inodes_last)
+        status, has_stable_inodes = self.status(row), self.index.lookups.opened.has_stable_inodes
+        facts = status and file_facts(self.id, row.path, status, has_stable_inodes)
         return facts is not None and facts.tag == row.tag
 
     def _is_newest(self, row: IndexedPicture) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from ..clock import pause
 from ..storage import safe_open
 from ..storage.removal import NotDeletable, remove_empty, removing
-from .files import facts_of
+from .files import file_facts
 from .index import UNREADABLE
 from .prune_plan import Plan
 from .prune_record import RunRecord
@@ -120,7 +120,7 @@ class Steps:
 
         def may_go(status: os.stat_result) -> bool:
             found.append(status)
-            facts = facts_of(file.owner.id, row.path, status, lookups.opened.inodes_last)
+            facts = file_facts(file.owner.id, row.path, status, lookups.opened.has_stable_inodes)
             is_same = facts.tag == row.tag and lookups.finder.is_upload(row.name)
             self._refresh()
             return is_same and is_awaited.is_set() and not self._needs(file, status)

@@ -15,7 +15,7 @@ from ..storage.checks import READ_ATTEMPTS, StoredPicture, describe, opened, rea
 from ..storage.clips import TICK_NS, OpenClip
 from ..storage.mount_threads import FolderBusy
 from .camera_index import CameraIndex
-from .files import facts_of, id_of
+from .files import file_facts, id_of
 from .index import PictureIndex
 from .listing import Filters, Listing, shown
 
@@ -155,7 +155,9 @@ def _require_same(index: CameraIndex, row: IndexedPicture, file: int) -> os.stat
         pause(TICK_NS / 1e9)
         status = os.fstat(file)
     lookups = index.lookups
-    facts = facts_of(lookups.finder.camera_id, row.path, status, lookups.opened.inodes_last)
+    facts = file_facts(
+        lookups.finder.camera_id, row.path, status, lookups.opened.has_stable_inodes
+    )
     if facts.picture_id != id_of(row):
         raise NotFound("picture")
     return status

@@ -29,7 +29,7 @@ def reason(app: Flask) -> str | None:
 
 
 def reason_without_base(app: Flask) -> str | None:
-    """The same without reading the base path."""
+    """The first reason that is known without reading the base path."""
     return _clock(app.extensions["clock_guard"]) or _database()
 
 
@@ -38,7 +38,7 @@ def _clock(guard: ClockGuard) -> str | None:
 
 
 def _base_path(base: str, threads: StorageThreads) -> str | None:
-    """Without a base path, or while its storage does not answer, nothing is known of the files."""
+    """The reason if the base path is missing, or its storage does not answer."""
     try:
         threads.ask(lambda: os.close(safe_open.open_folder(base, base)), base)
     except (safe_open.FolderNotFound, safe_open.OutsideBase, safe_open.StorageNotAnswering):
@@ -47,5 +47,5 @@ def _base_path(base: str, threads: StorageThreads) -> str | None:
 
 
 def _database() -> str | None:
-    """Another database does not know what people decided since, kept pictures above all."""
+    """The reason if the database is another one: it may not know which pictures are kept."""
     return RESTORED if database_number.is_other() else None

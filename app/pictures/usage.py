@@ -23,7 +23,7 @@ RATE_DAYS = 7
 RATE_HOURS = 24 * RATE_DAYS
 # How long a response waits for changes in the cameras' folders, in seconds.
 FOLLOW_SECONDS = 1.0
-# The columns with the times of the oldest and newest picture, and of those clips.
+# The columns with the times of the oldest and the newest picture, and of such clips.
 ENDS = {
     False: ("oldest_picture_us", "newest_picture_us"),
     True: ("oldest_clip_us", "newest_clip_us"),

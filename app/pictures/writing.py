@@ -67,7 +67,7 @@ def _write_facts(number: int, folder: str, facts: FolderFacts | None) -> None:
     folder_id = _folder_id(number, folder)
     if facts is None and not Picture.names_in(number, folder, "", 1):
         PictureFolder.remove(folder_id)
-    else:  # one that is gone but has rows has come back
+    else:  # a folder that has rows again was created anew
         PictureFolder.change(folder_id, (facts or FolderFacts())._asdict())
 
 

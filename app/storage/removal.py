@@ -45,13 +45,13 @@ def removing(
     except (safe_open.OutsideBase, safe_open.FolderNotFound):
         raise safe_open.FileNotReadable(errno.ENOENT) from None
     try:
-        _share(parent)
+        _lock_shared(parent)
         name = components[-1]
         hidden = _hide(parent, name, is_same)
         try:
             yield
         except BaseException:  # raised again: the file stays
-            _bring_back(parent, hidden, name)
+            _restore_name(parent, hidden, name)
             raise
         os.unlink(hidden, dir_fd=parent)
     finally:
@@ -63,7 +63,7 @@ def is_left_hidden(name: str) -> bool:
     return name.startswith(".") and HIDDEN.fullmatch(name) is not None
 
 
-def bring_back_left(folder: int) -> bool:
+def restore_hidden(folder: int) -> bool:
     """Give the files that a crash left hidden in the open ``folder`` their names again.
 
     Returns whether it is done: False while a process deletes a file of the folder. Does nothing
@@ -80,7 +80,7 @@ def bring_back_left(folder: int) -> bool:
                 status = os.stat(hidden, dir_fd=folder, follow_symlinks=False)
                 is_ours = checksum == _checksum(stem, nonce, status)
                 if is_ours and stat.S_ISREG(status.st_mode):
-                    _bring_back(folder, hidden, stem)
+                    _restore_name(folder, hidden, stem)
     finally:
         fcntl.flock(folder, fcntl.LOCK_UN)
     return True
@@ -110,8 +110,8 @@ def _names(folder: int) -> list[str]:
         return [entry.name for entry in found]
 
 
-def _share(folder: int) -> None:
-    """Keep `bring_back_left` from the folder until its descriptor is closed."""
+def _lock_shared(folder: int) -> None:
+    """Keep `restore_hidden` from the folder until its descriptor is closed."""
     for _ in range(100):  # the other process takes some milliseconds
         try:
             fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -137,7 +137,7 @@ def _hide(parent: int, name: str, is_same: Callable[[os.stat_result], bool]) -> 
         raise safe_open.FileNotReadable(error.errno) from None
     after = os.stat(hidden, dir_fd=parent, follow_symlinks=False)
     if _facts(after) != _facts(before):
-        _bring_back(parent, hidden, name)
+        _restore_name(parent, hidden, name)
         raise safe_open.FileNotReadable(errno.ESTALE)
     return hidden
 
@@ -156,7 +156,7 @@ def _checksum(stem: str, nonce: str, status: os.stat_result) -> str:
     return blake2b(text, digest_size=4).hexdigest()
 
 
-def _bring_back(parent: int, hidden: str, name: str) -> None:
+def _restore_name(parent: int, hidden: str, name: str) -> None:
     """Give the file its name again. If another one has it now, that has overwritten the file.
 
     A link counts as no upload, unlike a renamed file, and replaces none.
@@ -166,13 +166,13 @@ def _bring_back(parent: int, hidden: str, name: str) -> None:
     except FileExistsError:
         pass
     except OSError:  # the file system has no links
-        if _is_free(parent, name):
+        if _is_unused(parent, name):
             os.rename(hidden, name, src_dir_fd=parent, dst_dir_fd=parent)
             return
     os.unlink(hidden, dir_fd=parent)
 
 
-def _is_free(parent: int, name: str) -> bool:
+def _is_unused(parent: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.pictures.files import facts_of
+from app.pictures.files import file_facts
 from app.storage.scan import is_clip
 from tests.e2e.forked import ForkedServer
 
@@ -204,7 +204,9 @@ def walked(root: Path, camera_id: str) -> dict[str, str]:
             path = os.path.relpath(os.path.join(folder, name), root)
             status = os.lstat(os.path.join(folder, name))
             if not name.startswith(".") and (name.endswith(".jpg") or is_clip(name)):
-                found[path] = facts_of(camera_id, path, status, inodes_last=True).picture_id
+                found[path] = file_facts(
+                    camera_id, path, status, has_stable_inodes=True
+                ).picture_id
     return found
 
 
