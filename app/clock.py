@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The first and the last second that `datetime` can hold, in seconds since the epoch.
 EARLIEST_SECONDS, LATEST_SECONDS = -62135596800, 253402300799
+# How many microseconds a second and an hour have.
+SECOND_US, HOUR_US = 10**6, 3600 * 10**6
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 # The clock that shows the time of the last tick (CLOCK_REALTIME_COARSE of linux/time.h).
 REALTIME_COARSE = 5
@@ -155,7 +157,17 @@ def parse(text: str) -> datetime:
 
 def microseconds(text: str) -> int:
     """How long after the epoch the moment is that `rfc3339` made ``text`` of."""
-    return (parse(text) - EPOCH) // timedelta(microseconds=1)
+    return to_us(parse(text))
+
+
+def to_us(moment: datetime) -> int:
+    """How many microseconds after the epoch an aware ``moment`` is."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def rfc3339_us(microseconds: int) -> str:
+    """The text of the moment this long after the epoch: see `from_ns` and `rfc3339`."""
+    return rfc3339(from_ns(microseconds * 1000))
 
 
 def from_ns(nanoseconds: int) -> datetime:

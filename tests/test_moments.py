@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pictures.moments import HOUR_US, SECOND_US, Moment, group
+from app.clock import HOUR_US, SECOND_US
+from app.pictures.moments import Moment, group
 
 GAP_US = 60 * SECOND_US
 

@@ -7,15 +7,14 @@ from uuid import UUID
 from flask import current_app
 
 from .. import clock
+from ..clock import SECOND_US
 from ..models import Camera, Row
 from ..models.keyset import cursor_signer, read_cursor
+from ..pictures.index import NOT_FOLLOWED
 from ..pictures.listing import Listing
 from ..pictures.moment_pages import Period, Source, page
-from ..pictures.moments import SECOND_US
 from ..pictures.timeline import timeline
 from ..schemas import moments as schemas
-from ..storage import safe_open
-from ..storage.mount_threads import FolderBusy
 from .blueprint import Blueprint
 from .camera_pictures import index, microseconds
 from .pictures import base_path
@@ -23,11 +22,6 @@ from .pictures import base_path
 blp = Blueprint("moments", __name__, url_prefix="/api", description=__doc__)
 
 UNKNOWN = ("camera_not_found",)
-# The index can be read whatever state a folder is in.
-UNREADABLE = (
-    *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
-    FolderBusy,
-)
 
 
 @blp.get("/moments")
@@ -89,7 +83,7 @@ def _moments(cameras: list[Row], query: Row) -> Row:
 
 def _listing(camera: Row) -> Listing:
     """The camera's pictures, with the latest changes if its folder can be read."""
-    with suppress(*UNREADABLE):
+    with suppress(*NOT_FOLLOWED):
         return Listing(index().follow(camera))
     return Listing(index().of(camera))
 

@@ -103,10 +103,10 @@ class Event(BaseModel):
         Only those count that were entered after this time. An open event counts as ended an hour
         after its start.
         """
-        first, last = (clock.rfc3339(clock.from_ns(us * 1000)) for us in (first_us, last_us))
-        open_us = first_us - OPEN_SECONDS * 10**6
+        first, last = (clock.rfc3339_us(us) for us in (first_us, last_us))
+        open_us = first_us - OPEN_SECONDS * clock.SECOND_US
         values = {"camera_id": camera_id, "entered_after": entered_after, "first": first}
-        open_since = clock.rfc3339(clock.from_ns(open_us * 1000))
+        open_since = clock.rfc3339_us(open_us)
         found = _unreviewed_between().one(**values, last=last, open_since=open_since)
         return found is not None
 

@@ -104,7 +104,7 @@ class Sender:
     def _indexed(self, camera: Row, period: Period) -> StoredPicture:
         """The newest picture of the period, by the index. Raises `MISSING`."""
         index = self._pictures.follow(camera)
-        start_us, end_us = (clock.microseconds(clock.rfc3339(each)) for each in period)
+        start_us, end_us = (clock.to_us(each) for each in period)
         for row in Listing(index).page(Filters(start_us, end_us, kind=KINDS[False]), 1).rows:
             return read_picture(index, row, lambda _: False)
         raise snapshots.NoSnapshot

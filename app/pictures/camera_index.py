@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .. import clock
+from ..clock import SECOND_US
 from ..db import database
 from ..models import Row
 from ..models.picture_folders import TOTALS, KeptPicture
@@ -17,7 +18,7 @@ from ..storage.clips import OpenClip
 from ..storage.folder_entry import NOT_YET, FolderKey, folder_key
 from ..storage.folders import Folders
 from ..storage.mount_threads import Answer, is_asked_directly
-from .comparison import Comparison, now_us
+from .comparison import Comparison
 from .files import Finder, has_stable_inodes
 from .lookups import Lookups, Opened
 from .marks import Marks
@@ -49,8 +50,8 @@ class CameraIndex:
         self.comparison = Comparison(self.lookups)
         self._marks = Marks(self.lookups, base, is_plausible)
         self._is_new = True
-        # When the last comparison began that checked every file, stored over restarts; and whether
-        # every file must be checked, whatever is stored.
+        # When the last comparison of every file began, also before a restart; and whether every
+        # file must be checked in any case.
         self._compared_us, self.must_check_all = 0, False
         # The folder that was read last: another folder may replace it, and it may return.
         self._key: FolderKey | None = None
@@ -129,7 +130,7 @@ class CameraIndex:
             return  # the monitor is about to read it
         if reason is not None:
             self.comparison.begin_if_due(is_asked)
-        if not self.comparison.is_busy and self._is_long_ago(now_us()):
+        if not self.comparison.is_busy and self._is_long_ago(clock.to_us(clock.now())):
             self.comparison.begin(is_full=True)
         self._note(self._folders.take_changes(folder, self.lookups.finder.camera_id, pattern))
         self.lookups.compare_waiting()
@@ -148,25 +149,23 @@ class CameraIndex:
 
     def _is_long_ago(self, at_us: int) -> bool:
         """Whether every file is to be checked again; also where the clock was set back by much."""
-        return abs(at_us - self._compared_us) >= LOOK_AGAIN_SECONDS * 10**6
+        return abs(at_us - self._compared_us) >= LOOK_AGAIN_SECONDS * SECOND_US
 
     @contextmanager
     def state(self) -> Iterator[tuple[Row, Corrections]]:
-        """The camera's row in the table, and the unwritten changes that apply to exactly the rows
-        that are read in the block, which is a transaction.
+        """The camera's row in the table, and the unwritten changes that apply to the rows that are
+        read in the block, which is a transaction.
         """
         overlay = self.lookups.overlay
         with database.atomic():
-            with overlay.lock:  # until the lock is free, no flush drops changes
+            with overlay.lock:  # meanwhile no flush drops changes
                 row = self.row()
                 self._adopt_version(row)
                 corrections = overlay.corrections()
             yield row, corrections
 
     def row(self) -> Row:
-        """The camera's row in the table; zeros if it is that of another folder or pattern, or if
-        somebody has emptied the tables.
-        """
+        """The camera's row in the table, zeros where this folder and pattern have none."""
         row = Picture.camera_of(self.lookups.finder.camera_id)
         if row and (row["folder_path"], row["file_pattern"]) == self.found_by:
             return row

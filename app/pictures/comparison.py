@@ -27,11 +27,6 @@ POLL_SECONDS, POLL_SHARE = 0.9, 50
 SHORT_SECONDS, FILE_SECONDS = 0.05, 20e-6
 
 
-def now_us() -> int:
-    """The time, in microseconds since the epoch."""
-    return int(clock.now().timestamp() * 10**6)
-
-
 class Comparison:
     """The comparison of one camera's folder, step by step.
 
@@ -58,7 +53,7 @@ class Comparison:
         """Begin a new comparison of everything; ``is_full``: including unchanged folders."""
         self._is_full = is_full or (self.is_busy and self._is_full)
         self._took, self._parts = 0.0, [self._compare("", self._is_full)]
-        self.compared_us, self._began_us = 0, now_us()
+        self.compared_us, self._began_us = 0, clock.to_us(clock.now())
 
     def begin_if_due(self, is_asked: bool) -> None:
         """Begin to compare a polled folder if that is due; the longer it takes, the less often.

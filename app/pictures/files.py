@@ -7,7 +7,7 @@ from datetime import tzinfo
 from hashlib import blake2b
 from typing import NamedTuple
 
-from ..clock import EARLIEST_SECONDS, LATEST_SECONDS, from_ns
+from ..clock import EARLIEST_SECONDS, LATEST_SECONDS, SECOND_US, from_ns
 from ..models.pictures import IndexedPicture
 from ..storage import clips, formats, safe_open
 from ..storage.filesystems import mounts
@@ -90,7 +90,7 @@ def file_facts(
 
 def microseconds(nanoseconds: int) -> int:
     """A time of a file in microseconds, within what `datetime` can hold."""
-    return min(max(nanoseconds // 1000, EARLIEST_SECONDS * 10**6), LATEST_SECONDS * 10**6)
+    return min(max(nanoseconds // 1000, EARLIEST_SECONDS * SECOND_US), LATEST_SECONDS * SECOND_US)
 
 
 def has_stable_inodes(folder: int) -> bool:

@@ -28,15 +28,17 @@ log = logging.getLogger(__name__)
 TICK_SECONDS, WORK_SECONDS = 0.5, 2.0
 # How long a request continues a comparison, and one for the list of pictures, in seconds.
 REQUEST_SECONDS, LIST_SECONDS = 0.25, 1.0
-# Changes are written with what the monitor writes, and no more often, if there are `MANY_WAITING`
-# or `LONGEST_SECONDS` have passed; `MOST_WAITING` are written at once, which is not checked again
-# while a camera has only a few. Each few of them write a page of the database.
+# Changes are written when the monitor writes, if `MANY_WAITING` wait or `LONGEST_SECONDS` have
+# passed, because even a few write a page of the database. If `MOST_WAITING` wait, they are written
+# at once. This is checked in each round, and after each camera that has at least `FEW_WAITING`.
 MOST_WAITING, MANY_WAITING, FEW_WAITING, LONGEST_SECONDS = 2000, 500, 100, 300.0
 ROWS_AT_ONCE = 2000
 # How soon after an attempt to write changes the monitor may be made to write them too, in seconds.
 RETRY_SECONDS = 3.0
 # Exceptions which mean only that a folder cannot be read now.
 UNREADABLE = (safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering)
+# Exceptions of `PictureIndex.follow`, after which the index is as it was.
+NOT_FOLLOWED = (*UNREADABLE, FolderBusy)
 
 
 def init_app(app: Flask) -> None:
@@ -51,7 +53,7 @@ def init_app(app: Flask) -> None:
 
 
 class PictureIndex:
-    """The index of each camera. Safe for threads, but `tick` and `close` are one thread's.
+    """The index of each camera. Safe for threads, but only one may call `tick` and `close`.
 
     ``base``: the base path.
     """
@@ -67,7 +69,7 @@ class PictureIndex:
         self._failing: set[str] = set()
         self._is_following = False
         self._is_stopping = threading.Event()
-        self._flushing, self._flushed_at = threading.RLock(), time.monotonic()
+        self._flush_lock, self._flushed_at = threading.RLock(), time.monotonic()
         # When no change waited, by the monotonic clock.
         self._nothing_waited_at = time.monotonic()
         # How many turns of cameras and writes have failed since the start.
@@ -86,9 +88,8 @@ class PictureIndex:
         ]
 
     def follow(self, camera: Row, is_listing: bool = False) -> CameraIndex:
-        """The same, with all changes of the folder before this call, if they are found in time.
-
-        Raises `safe_open.OutsideBase`, `FolderNotFound`, `StorageNotAnswering` and `FolderBusy`.
+        """The index of a camera, with all changes of its folder before this call if they are found
+        in time. Raises `NOT_FOLLOWED`.
         """
         index = self.of(camera)
 
@@ -102,13 +103,13 @@ class PictureIndex:
 
     @contextmanager
     def followed(self, cameras: Iterable[Row]) -> Iterator[None]:
-        """Bring the index of these cameras up to date for a command. It is the leader in the block
-        if the service does not run.
+        """Bring the index of these cameras up to date for a command. In the block the command is
+        the leader if the service does not run.
         """
         self._monitor.lead()
         try:
             for camera in cameras:
-                with suppress(*UNREADABLE, FolderBusy):
+                with suppress(*NOT_FOLLOWED):
                     while self.follow(camera).comparison.is_busy:
                         if self._monitor.leads and self.waiting() >= MOST_WAITING:
                             self.flush()
@@ -138,13 +139,13 @@ class PictureIndex:
                     index.check_all_again()
         until = time.monotonic() + WORK_SECONDS
         while busy and time.monotonic() < until:
-            busy = [each for each in busy if self._is_left(*each)]
+            busy = [each for each in busy if not self._advance_or_log(*each)]
             self._flush_if_due()
         delete_detached(ROWS_AT_ONCE)
 
     def flush(self) -> None:
         """Write the changes that wait, about `ROWS_AT_ONCE`, and those of the monitor."""
-        with self._flushing:
+        with self._flush_lock:
             self._flushed_at = time.monotonic()
             writing = self._batches()
             try:
@@ -196,7 +197,7 @@ class PictureIndex:
 
     def _flush_if_due(self) -> None:
         """Write the changes if that is due; afterwards fewer than `MOST_WAITING` wait."""
-        with self._flushing:
+        with self._flush_lock:
             while self._monitor.may_flush() or self.waiting() >= MOST_WAITING:
                 if not self._is_due():
                     break
@@ -211,7 +212,7 @@ class PictureIndex:
 
     def _write_with_monitor(self) -> None:
         """Write what the monitor has to write, and the changes that are due."""
-        with self._flushing:
+        with self._flush_lock:
             if not self._monitor.may_flush():
                 return  # it was written with the changes while this thread waited
             # After a failure the monitor writes alone.
@@ -232,12 +233,10 @@ class PictureIndex:
                 most -= sum(map(len, batches[-1][1].changes.values()))
         return batches
 
-    def _is_left(self, camera: Row, index: CameraIndex) -> bool:
-        """Follow a camera for a while, until `stop`; return whether it must be followed on."""
-        return not (self._is_stopping.is_set() or self._advance_or_log(camera, index))
-
     def _advance_or_log(self, camera: Row, index: CameraIndex) -> bool:
-        """Follow a camera for a while; return whether that is all until the next tick."""
+        """Follow a camera for a while; return whether that is all, until the next tick."""
+        if self._is_stopping.is_set():
+            return True
         try:
             is_done = self._advance(camera, index)
             self._failing.discard(camera["id"])

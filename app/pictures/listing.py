@@ -231,7 +231,7 @@ def shown(row: IndexedPicture, camera_id: str) -> Row:
     return {
         "id": id_of(row),
         "camera_id": camera_id,
-        "taken_at": clock.rfc3339(clock.from_ns(row.taken_us * 1000)),
+        "taken_at": clock.rfc3339_us(row.taken_us),
         "kind": KINDS[row.is_clip],
         "name": as_text(row.path),
         "size": row.size,

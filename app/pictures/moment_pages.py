@@ -9,13 +9,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from .. import clock
+from ..clock import HOUR_US, SECOND_US
 from ..models import Row
 from ..models.lists import UNLIMITED, detections_between, events_between
 from ..models.uploads import Upload
 from ..storage import safe_open
 from .files import FileFacts
 from .listing import Listing
-from .moments import HOUR_US, SECOND_US, Moment, group
+from .moments import Moment, group
 from .uploads import newest_first
 
 # After the last moment that can have an upload.
@@ -120,8 +121,8 @@ def _rows_of_camera(placed: list[Placed]) -> Iterator[tuple[tuple[int, str], Row
         clips = moment.clips
         row = {
             "camera_id": order[1],
-            "start": _text(moment.start_us),
-            "end": _text(moment.end_us),
+            "start": clock.rfc3339_us(moment.start_us),
+            "end": clock.rfc3339_us(moment.end_us),
             "pictures": len(moment.uploads) - clips,
             "clips": clips,
             "cover": _id_of(_cover(moment, surest.get(order), named)),
@@ -158,7 +159,9 @@ def _near(placed: list[Placed], between: Callable[..., list[Row]]) -> list[Row]:
         last.moment.end_us + last.source.gap_us + 1,
     )
     limit = MOST_TOGETHER if len(placed) > 1 else UNLIMITED
-    rows = between(first.source.camera["id"], _text(start_us), _text(end_us), limit)
+    rows = between(
+        first.source.camera["id"], clock.rfc3339_us(start_us), clock.rfc3339_us(end_us), limit
+    )
     if len(rows) < limit or len(placed) == 1:
         return rows
     half = len(placed) // 2
@@ -195,7 +198,3 @@ def _uploads_at(source: Source, file_paths: list[str | None]) -> dict[str, Uploa
 def _id_of(upload: Upload) -> str:
     taken_us, tag, _, own_us = upload
     return FileFacts(tag, taken_us if own_us is None else own_us).picture_id
-
-
-def _text(moment_us: int) -> str:
-    return clock.rfc3339(clock.from_ns(moment_us * 1000))

@@ -9,12 +9,11 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from .. import clock
+from ..clock import HOUR_US, SECOND_US
 from ..models import Row
 from ..models.uploads import Upload
 from .listing import Filters
 
-SECOND_US = 10**6
-HOUR_US = 3600 * SECOND_US
 # How long before and after an event its pictures were taken; a clip is uploaded when it ends.
 BEFORE_US, AFTER_US, CLIP_AFTER_US = 30 * SECOND_US, 30 * SECOND_US, 120 * SECOND_US
 

@@ -3,11 +3,10 @@
 import threading
 from typing import NamedTuple
 
+from ..clock import HOUR_US
 from ..models import Row
 from ..models.pictures import IndexedPicture, Key
 
-# In microseconds.
-HOUR_US = 3600 * 10**6
 # A row among the pictures and clips of a camera.
 RowKey = tuple[bool, Key]
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from heapq import merge
 
 from .. import clock
+from ..clock import HOUR_US
 from ..models import Row
 from ..models.pictures import IndexedPicture, Key
 from .prune_rules import NEVER_US, PrunedCamera
 from .pruned_box import PrunedBox, PrunedFile
 
 # Only files that are older than this are deleted to free space, in microseconds.
-FREE_SPACE_AGE_US = 24 * 3600 * 10**6
+FREE_SPACE_AGE_US = 24 * HOUR_US
 # A key before those of all files, and one after them.
 START, END = (-NEVER_US, b""), (NEVER_US, b"")
 
@@ -107,7 +108,7 @@ class Plan:
 
     def _by_free_space(self, keep: int) -> Iterator[PrunedFile]:
         """The oldest files of each file system that lacks free space, but none of the last day."""
-        until_us = clock.microseconds(clock.rfc3339(self.box.now)) - FREE_SPACE_AGE_US
+        until_us = clock.to_us(self.box.now) - FREE_SPACE_AGE_US
         for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
             excess = self._excess_of(file.device, file.free, keep)
             is_gone = self._exceeds(file) or self._box_excess.includes(file.row)
@@ -195,7 +196,8 @@ class Report:
         """The body of the response, and the details of the audit entry."""
         totals = {"pictures": self.pictures, "clips": self.clips, "bytes": self.bytes}
         cameras = [
-            row | {name: row[name] and _moment(row[name]) for name in ("oldest", "newest")}
+            row
+            | {name: row[name] and clock.rfc3339_us(row[name]) for name in ("oldest", "newest")}
             for row in self.cameras.values()
         ]
         return {"dry_run": dry_run, "suspended": suspended, **totals, "cameras": cameras}
@@ -204,7 +206,3 @@ class Report:
 def _merged(streams: Iterable[Iterator[PrunedFile]]) -> Iterator[PrunedFile]:
     """The files of all streams, oldest first."""
     return merge(*streams, key=lambda file: file.row.key)
-
-
-def _moment(taken_us: int) -> str:
-    return clock.rfc3339(clock.from_ns(taken_us * 1000))

@@ -217,7 +217,7 @@ class PrunedBox:
 
     def _limits(self, effective: EffectiveSettings, without_days: bool) -> PictureLimits:
         days = 0 if without_days else effective.keep_days
-        before = clock.microseconds(clock.rfc3339(self.now - timedelta(days=days)))
+        before = clock.to_us(self.now - timedelta(days=days))
         return PictureLimits(before if days else -NEVER_US, effective.keep_bytes)
 
     def _base_since(self, known: Row | None) -> str:

@@ -20,9 +20,8 @@ from ..services import database_number
 from ..services.audit import Caller
 from ..services.health import DEGRADED, HEALTHY, Check
 from ..services.settings import BOX_LIMITS
-from ..storage.mount_threads import FolderBusy
 from . import suspension
-from .index import UNREADABLE, PictureIndex
+from .index import NOT_FOLLOWED, PictureIndex
 from .prune_plan import Plan, Report
 from .prune_record import OUTCOME, RunRecord, recover, unless_full
 from .prune_steps import LimitsChanged, Steps, Waiting
@@ -161,7 +160,7 @@ class Pruner:
         """The box after the latest changes of all folders that can be read."""
         pictures: PictureIndex = self._app.extensions["pictures"]
         for camera in Camera.listing():
-            with suppress(*UNREADABLE, FolderBusy):
+            with suppress(*NOT_FOLLOWED):
                 pictures.follow(camera)
         with db.watched_version() as read_version:
             yield PrunedBox(self._app, read_version, changed_before)

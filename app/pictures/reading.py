@@ -7,23 +7,17 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from .. import clock
-from ..clock import pause
+from ..clock import SECOND_US, pause
 from ..models import Camera, NotFound, Row
 from ..models.pictures import IndexedPicture
 from ..storage import safe_open
 from ..storage.checks import READ_ATTEMPTS, StoredPicture, describe, opened, read_up_to
 from ..storage.clips import TICK_NS, OpenClip
-from ..storage.mount_threads import FolderBusy
 from .camera_index import CameraIndex
 from .files import file_facts, id_of
-from .index import PictureIndex
+from .index import NOT_FOLLOWED, PictureIndex
 from .listing import Filters, Listing, shown
 
-# Why a camera's folder cannot be looked through now.
-UNREADABLE = (
-    *(safe_open.OutsideBase, safe_open.FolderNotFound, safe_open.StorageNotAnswering),
-    FolderBusy,
-)
 # How long before a clip's end its thumbnail may have been taken, in seconds.
 BESIDE_SECONDS = 120
 
@@ -51,8 +45,8 @@ def first_upload(pictures: PictureIndex, camera: Row, start: str, gap: int) -> R
     The newest one where all have older times, as a camera with a wrong clock gives them; None
     where there is none.
     """
-    first = Filters(start_us=clock.microseconds(start) - gap * 10**6, newest_first=False)
-    with suppress(*UNREADABLE):
+    first = Filters(start_us=clock.microseconds(start) - gap * SECOND_US, newest_first=False)
+    with suppress(*NOT_FOLLOWED):
         listing = Listing(pictures.follow(camera))
         for row in listing.page(first, 1).rows:
             found = shown(row, camera["id"])
@@ -88,7 +82,7 @@ def facts_of_frame(row: IndexedPicture, clip: OpenClip) -> StoredPicture:
 
 def nearest_picture(index: CameraIndex, clip: IndexedPicture) -> IndexedPicture:
     """The picture nearest to a clip, which cameras upload beside it; raises `NoThumbnail`."""
-    first = clip.taken_us - BESIDE_SECONDS * 10**6
+    first = clip.taken_us - BESIDE_SECONDS * SECOND_US
     filters = Filters(start_us=first, end_us=clip.taken_us + 1, kind="picture")
     page = Listing(index).page(filters, 1, around=clip.taken_us)
     if not page.rows:

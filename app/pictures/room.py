@@ -93,7 +93,7 @@ def _without_shared(
 
 def _growths(usages: list[Usage], effective: dict[str, EffectiveSettings]) -> list[Growth]:
     """The growth of each camera; a camera that is not in ``effective`` has no limits."""
-    now_us, dates = clock.microseconds(clock.rfc3339(clock.now())), CameraRetention.by_camera()
+    now_us, dates = clock.to_us(clock.now()), CameraRetention.by_camera()
     growths, chosen = [], CameraSettings.by_camera()
     for usage in usages:
         limits, most = effective.get(usage.camera["id"]), float("inf")

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import gcd
 
 from .. import clock
+from ..clock import SECOND_US
 from ..models import DETECTIONS, EVENTS, Row
 from ..models.lists import counts_by_time
 from .listing import Listing
@@ -18,7 +19,6 @@ MOST_BUCKETS = 10_000
 DAY = timedelta(days=1)
 # How many characters of a time's text are its hour, and how many its minute.
 HOUR_CHARACTERS, MINUTE_CHARACTERS = 13, 16
-SECOND_US = 10**6
 
 
 class TooManyBuckets(Exception):
@@ -100,7 +100,7 @@ def _uploads(
     """Counts of one kind of uploads in parts of buckets, each with a moment of its part."""
     start_us, end_us = map(clock.microseconds, period)
     origin, length_us = buckets.starts[0], buckets.common_seconds * SECOND_US
-    origin_us = clock.microseconds(clock.rfc3339(origin))
+    origin_us = clock.to_us(origin)
     counts = count_parts(listing, is_clip, (start_us, end_us), origin_us, length_us)
     for number, uploads in counts.items():
         yield origin + timedelta(microseconds=number * length_us), uploads

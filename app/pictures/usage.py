@@ -7,15 +7,15 @@ from typing import NamedTuple
 from flask import Flask
 
 from .. import clock
+from ..clock import HOUR_US
 from ..db import database
 from ..models import Row
 from ..models.picture_folders import TOTALS
 from ..models.uploads import PictureHour, usage_of_cameras
-from ..storage.mount_threads import FolderBusy
 from .camera_index import CameraIndex
-from .index import UNREADABLE, PictureIndex
+from .index import NOT_FOLLOWED, PictureIndex
 from .listing import Filters, Listing
-from .overlay import HOUR_US, Corrections, add_to_hours
+from .overlay import Corrections, add_to_hours
 
 DAY_US = 24 * HOUR_US
 # The rate is that of so many days, or since the camera's first file, but of at least one day.
@@ -64,13 +64,13 @@ def follow_all(pictures: PictureIndex) -> None:
     for camera, _ in pictures.all():
         if time.monotonic() >= until:
             return
-        with suppress(*UNREADABLE, FolderBusy):
+        with suppress(*NOT_FOLLOWED):
             pictures.follow(camera)
 
 
 def measure(app: Flask) -> list[Usage]:
     """The usage of every camera, from totals that are maintained."""
-    now_us = clock.microseconds(clock.rfc3339(clock.now()))
+    now_us = clock.to_us(clock.now())
     first_hour = (now_us - RATE_DAYS * DAY_US) // HOUR_US
     with database.atomic():
         rows = {row["camera_id"]: row for row in usage_of_cameras()}
@@ -131,4 +131,4 @@ def _ends(index: CameraIndex, row: Row, corrections: Corrections) -> tuple[int |
 
 
 def _text(moment_us: int | None) -> str | None:
-    return None if moment_us is None else clock.rfc3339(clock.from_ns(moment_us * 1000))
+    return None if moment_us is None else clock.rfc3339_us(moment_us)
