@@ -646,20 +646,27 @@ def test_a_run_ends_when_a_limit_is_changed(client, week, base, monkeypatch, lim
 
 
 class Disk:
-    """A file system whose free bytes a test decides; every file on it is freed in full."""
+    """A file system whose free bytes a test decides.
 
-    def __init__(self, monkeypatch, free, share=1.0):
-        self.free, self.share, unlink = free, share, os.unlink
+    ``share``: how much of each deleted file becomes free; ``late``: how many times the free bytes
+    are read after a deletion without showing it.
+    """
+
+    def __init__(self, monkeypatch, free, share=1.0, late=0):
+        self.free, self.shown, self.reads, unlink = free, free, 0, os.unlink
 
         def freeing_unlink(name, *, dir_fd=None):
             size = os.stat(name, dir_fd=dir_fd).st_size
             unlink(name, dir_fd=dir_fd)
-            self.free += int(size * self.share)
+            self.free, self.reads = self.free + int(size * share), 0
+
+        def fstatvfs(_):
+            self.reads += 1
+            self.shown = self.free if self.reads > late else self.shown
+            return SimpleNamespace(f_bavail=self.shown, f_frsize=1)
 
         monkeypatch.setattr(removal.os, "unlink", freeing_unlink)
-        monkeypatch.setattr(
-            prune_rules.os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=self.free, f_frsize=1)
-        )
+        monkeypatch.setattr(prune_rules.os, "fstatvfs", fstatvfs)
 
 
 def test_the_oldest_files_are_deleted_until_enough_bytes_are_free(client, week, base, monkeypatch):
@@ -680,14 +687,22 @@ def test_files_deleted_by_another_limit_count_for_the_free_space(client, week, b
     assert (body["pictures"], body["clips"]) == (3, 2)
 
 
-@pytest.mark.parametrize(("share", "gone"), [(0.4, 4), (0.6, 8)])
+@pytest.mark.parametrize(
+    ("share", "late", "gone"),
+    [
+        pytest.param(0.4, 0, 4, id="another-program-fills-it"),
+        pytest.param(0.6, 0, 8, id="it-grows-by-more-than-half"),
+        pytest.param(0.6, 1, 8, id="it-shows-its-free-space-later"),
+    ],
+)
 def test_a_run_stops_for_a_disk_that_another_program_fills(
-    client, camera, base, monkeypatch, share, gone
+    client, camera, base, monkeypatch, share, late, gone
 ):
     monkeypatch.setattr(prune_steps, "MOST_FILES", 4)
+    monkeypatch.setattr(prune_steps, "SPACE_SECONDS", 0)
     for days in range(9):
         upload(base, f"{days}.jpg", days + 2)
-    Disk(monkeypatch, free=0, share=share)
+    Disk(monkeypatch, free=0, share=share, late=late)
     keep(client, keep_free_bytes=2**40)
     assert client.post(URL).get_json()["pictures"] == gone
     assert len(files(base)) == 9 - gone

@@ -1,14 +1,16 @@
 """How are the files of a plan deleted? In short steps, each file checked again just before."""
 
+import ctypes
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from ..clock import pause
 from ..storage import safe_open
+from ..storage.filesystems import mounts
 from ..storage.removal import NotDeletable, remove_empty, removing
 from .files import file_facts
 from .index import UNREADABLE
@@ -22,6 +24,8 @@ from .pruned_box import PrunedBox, PrunedFile
 STEP_SECONDS, PAUSE_TIMES = 0.001, 3
 # A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
+# So many times the free space is read before that, with so many seconds between.
+SPACE_TRIES, SPACE_SECONDS = 6, 1
 # A file to delete, and whether it is deleted to free space.
 Waiting = tuple[PrunedFile, bool]
 
@@ -44,13 +48,17 @@ class FreeSpace:
     def __init__(self, free: int) -> None:
         self.free, self.files, self.size, self.is_vain = free, 0, 0, False
 
-    def note(self, size: int, read_free: Callable[[], int]) -> None:
-        """Count a deleted file; from time to time, check the free bytes."""
+    def note(self, size: int) -> bool:
+        """Count a deleted file; return whether the free bytes are to be checked now."""
         self.files, self.size = self.files + 1, self.size + size
-        if self.files >= MOST_FILES or self.size >= MOST_BYTES:
-            free = read_free()
-            self.is_vain = free - self.free < self.size / 2
-            self.free, self.files, self.size = free, 0, 0
+        return self.files >= MOST_FILES or self.size >= MOST_BYTES
+
+    def has_grown(self, free: int) -> bool:
+        """Whether at least half of what was deleted has become free; if so, count anew."""
+        if free - self.free < self.size / 2:
+            return False
+        self.free, self.files, self.size = free, 0, 0
+        return True
 
 
 class Steps:
@@ -59,7 +67,8 @@ class Steps:
     def __init__(self, box: PrunedBox, plan: Plan, record: RunRecord) -> None:
         self._box, self._plan, self._record = box, plan, record
         self._limits, self._devices = box.all_limits, dict[int, FreeSpace]()
-        self._is_over = False
+        # What is to be checked, and the open folder of the file that was deleted last there.
+        self._to_check: tuple[FreeSpace, int] | None = None
 
     @property
     def has_stopped(self) -> bool:
@@ -78,6 +87,7 @@ class Steps:
                 is_awaited.clear()  # a thread that hangs in the step must delete no more
                 waiting = deque(each for each in waiting if each[0].owner is not camera)
             yield
+            yield from self._check_space(camera)
 
     def _step(
         self, camera: PrunedCamera, waiting: deque[Waiting], is_awaited: threading.Event
@@ -94,7 +104,7 @@ class Steps:
                 file, is_free = waiting.popleft()
                 names.setdefault(file.row.folder, []).append(file.row.name)
                 self._delete_and_count(file, is_free, is_awaited)
-                if time.thread_time() >= until:
+                if time.thread_time() >= until or self._to_check:
                     break
             for folder, gone in names.items():
                 lookups.compare_files(folder, gone)
@@ -110,8 +120,28 @@ class Steps:
         """
         if not (is_free and self._is_vain(file)) and self._delete(file, is_awaited):
             self._record.report.add_file(file)
-            if is_free:
-                self._devices[file.device].note(file.row.size, partial(self._free, file))
+            space = self._devices[file.device] if is_free else None
+            if space and space.note(file.row.size):
+                folder = file.owner.index.lookups.reach(file.row.folder)
+                self._to_check = None if folder is None else (space, folder)
+
+    def _check_space(self, camera: PrunedCamera) -> Iterator[None]:
+        """Check the free bytes of a device if that is due; yields while too few are free."""
+        if self._to_check is None:
+            return
+        (space, folder), self._to_check = self._to_check, None
+        try:
+            for number in range(SPACE_TRIES):
+                free = camera.index.work(partial(free_bytes, folder, is_synced=number > 0))
+                if space.has_grown(free):
+                    return
+                yield
+                pause(SPACE_SECONDS)
+            space.is_vain = True
+        except UNREADABLE:
+            return  # the next file that is deleted there lets it be checked again
+        finally:
+            os.close(folder)
 
     def _delete(self, file: PrunedFile, is_awaited: threading.Event) -> bool:
         """Delete the file unless it was replaced or is needed; return whether it was deleted."""
@@ -161,3 +191,15 @@ class Steps:
         """The free bytes of the file's device now."""
         facts = file.owner.folder_facts(file.row.folder, is_fresh=True)
         return facts.free if facts else 0
+
+
+def free_bytes(folder: int, is_synced: bool) -> int:
+    """The free bytes of the file system of an open folder.
+
+    ``is_synced``: written to the disk before (syncfs(2)), because Btrfs and ZFS count the space of
+    deleted files only then. A share over the network does not need that, and might take long.
+    """
+    if is_synced and mounts.table().way(safe_open.real_path(folder))[-1].is_local:
+        ctypes.CDLL(None).syncfs(folder)
+    system = os.fstatvfs(folder)
+    return system.f_bavail * system.f_frsize
