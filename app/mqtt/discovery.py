@@ -15,6 +15,8 @@ from ..services.homeassistant import jinja_text, literal
 # A detected object is shown as present for so many seconds.
 PRESENT_SECONDS = 10
 DIGEST_CHARACTERS = 6
+# Home Assistant's default.
+HOME_ASSISTANT_STATUS = "homeassistant/status"
 DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
@@ -29,9 +31,11 @@ class Topics(NamedTuple):
         return f"{self.prefix}/status"
 
     @property
-    def birth(self) -> str:
-        """Where Home Assistant says that it has started."""
-        return f"{self.discovery}/status"
+    def births(self) -> set[str]:
+        """Where Home Assistant may say that it has started: its default, whatever its prefix for
+        discovery, and the topic below that prefix.
+        """
+        return {HOME_ASSISTANT_STATUS, f"{self.discovery}/status"}
 
     def config(self, device: str) -> str:
         return f"{self.discovery}/device/{self.prefix}_{device}/config"

@@ -128,7 +128,8 @@ class Publisher:
         now = time.monotonic()
         if self._accepted_at is None:
             log.info("connected to the MQTT broker %s:%s", self._broker.host, self._broker.port)
-            connection.subscribe(self._topics.birth)
+            for topic in self._topics.births:
+                connection.subscribe(topic)
             connection.subscribe(self._topics.of("+", "state"))
             self.devices.forget()
             self._accepted_at = now
@@ -166,7 +167,7 @@ class Publisher:
                 self._deleted_id = done
 
     def _receive(self, message: MQTTMessage) -> None:
-        if message.topic == self._topics.birth:
+        if message.topic in self._topics.births:
             self._is_born |= message.payload == ONLINE.encode() and not message.retain
         elif message.retain and message.payload:
             self.devices.note_retained(message.topic)

@@ -444,6 +444,9 @@ def test_a_prefix_of_its_own_lets_two_boxes_share_a_broker(tmp_path):
         reader.wait("ha/here/device/barn_box/config")
         box.detect(camera, "person")
         reader.wait(f"barn/{camera}/detection")
+        for count, topic in enumerate(("homeassistant/status", "ha/here/status"), 2):
+            reader.publish(topic, "online")
+            reader.wait("ha/here/device/barn_box/config", count=count)
     assert not [one for one in reader.messages if "nvr" in one.topic]
 
 
