@@ -81,11 +81,16 @@ def tell_apart(cameras: list[Row]) -> dict[str, str]:
 
     Home Assistant makes ids of entities from the letters and digits of their names.
     """
+    longer = {
+        camera["id"]: f"{camera['name']} ({camera['id'][:ID_CHARACTERS]})" for camera in cameras
+    }
     alike = Counter(_letters(camera["name"]) for camera in cameras)
+    # A camera may be called like another one with the beginning of its id.
+    alike.update(map(_letters, longer.values()))
     return {
         camera["id"]: camera["name"]
         if alike[_letters(camera["name"])] == 1
-        else f"{camera['name']} ({camera['id'][:ID_CHARACTERS]})"
+        else longer[camera["id"]]
         for camera in cameras
     }
 

@@ -264,6 +264,7 @@ def test_cameras_with_like_names_are_told_apart(client, base):
 
     like = [register(name) for name in ("Front Door", "front-door", "Frönt  Door")]
     register("Front Door 2")
+    copied = register(f"Front Door ({like[0][:8]})")
     found = entities(client.get(BOX).text)
     names = [form["name"] for form in found.forms]
     assert names == [
@@ -271,9 +272,10 @@ def test_cameras_with_like_names_are_told_apart(client, base):
         f"front-door ({like[1][:8]})",
         f"Frönt  Door ({like[2][:8]})",
         "Front Door 2",
+        f"Front Door ({like[0][:8]}) ({copied[:8]})",
     ]
     urls = {rendered(image["url"], states=str) for image in found.images}
-    assert len(urls) == 4
+    assert len(urls) == 5
     alone = entities(client.get(f"/api/cameras/{like[1]}/homeassistant").text)
     assert alone.connections[0]["name"] == f"front-door ({like[1][:8]}) connection"
 
