@@ -21,7 +21,7 @@ from .. import clock
 from ..models import Row
 from . import signing, urls
 
-# The limit for a whole attempt. A lookup of the host that takes longer is not interrupted.
+# The limit for a whole attempt, the lookup of the host's name included.
 SECONDS = 10.0
 # A receiver that answers with one of these may take the message later (RFC 9110, 6585, 8470).
 TEMPORARY = (408, 409, 425, 429)
@@ -74,7 +74,7 @@ def send(rule: Row, message: Row) -> Outcome:
 def run_within(seconds: float, work: Callable[[], Any], name: str) -> Any:
     """What the work returns or raises, in a thread of this name; `TimeoutError` after this time.
 
-    The thread goes on until the work ends: no look-up of a host can be interrupted.
+    The thread goes on until the work ends, because the lookup of a host cannot be interrupted.
     """
     done: Future[Any] = Future()
 
@@ -111,9 +111,9 @@ def _addresses(host: str, port: int, until: float) -> list[Any]:
     """The addresses of a host as `socket.getaddrinfo` returns them. Raises `OSError`."""
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        return look_up(flags=socket.AI_NUMERICHOST)  # an address needs no look-up
+        return look_up(flags=socket.AI_NUMERICHOST)  # an address needs no lookup
     except socket.gaierror:
-        found: list[Any] = run_within(_left(until), look_up, "look-up of a host")
+        found: list[Any] = run_within(_left(until), look_up, "lookup of a host")
         return found
 
 

@@ -18,7 +18,7 @@ from .camera_index import CameraIndex
 from .files import file_facts, id_of
 from .index import PictureIndex
 from .overlay import Batch, Change
-from .reading import find, reached
+from .reading import file_status, find
 from .writing import write
 
 
@@ -42,7 +42,7 @@ def set_kept(
 def _set_kept(
     index: CameraIndex, camera: Row, before: IndexedPicture, row: IndexedPicture, by: Caller
 ) -> None:
-    with reached(index, before) as status:
+    with file_status(index, before) as status:
 
         def change() -> None:
             if row.kept:
@@ -78,12 +78,12 @@ def camera_folders(base: str, camera: Row) -> Callable[[list[str]], bool]:
     known = set()
     for each in Camera.listing():
         with suppress(safe_open.OutsideBase):
-            known.add(_as_it_reads(safe_open.components_below(base, each["folder_path"])))
+            known.add(_as_read(safe_open.components_below(base, each["folder_path"])))
     own = safe_open.components_below(base, camera["folder_path"])
-    return lambda components: _as_it_reads([*own, *components]) in known
+    return lambda components: _as_read([*own, *components]) in known
 
 
-def _as_it_reads(components: list[str]) -> tuple[str, ...]:
+def _as_read(components: list[str]) -> tuple[str, ...]:
     return tuple(map(reading, components))
 
 
@@ -98,11 +98,11 @@ def _delete(
 
     def is_same(status: os.stat_result) -> bool:
         found.append(status)
-        return _is_free(index, camera, row, status)
+        return _is_deletable(index, camera, row, status)
 
     def change() -> None:
         if KeptPicture.of_file(camera["id"], row.path, found[-1]):
-            raise PictureKept  # since it was found
+            raise PictureKept  # it was kept meanwhile
         _record("picture_deleted", camera, row, by)
 
     with index.opened():
@@ -117,7 +117,9 @@ def _delete(
             lookups.compare_files(row.folder, [row.name])
 
 
-def _is_free(index: CameraIndex, camera: Row, row: IndexedPicture, status: os.stat_result) -> bool:
+def _is_deletable(
+    index: CameraIndex, camera: Row, row: IndexedPicture, status: os.stat_result
+) -> bool:
     """Whether the file is the one of the row; raises `PictureKept` if another camera keeps it."""
     has_stable_inodes = index.lookups.opened.has_stable_inodes
     is_row = file_facts(camera["id"], row.path, status, has_stable_inodes).tag == row.tag

@@ -109,21 +109,25 @@ class Plan:
     def _by_free_space(self, keep: int) -> Iterator[PrunedFile]:
         """The oldest files of each file system that lacks free space, but none of the last day."""
         until_us = clock.to_us(self.box.now) - FREE_SPACE_AGE_US
-        for file in _merged(self._on_short(each, keep, until_us) for each in self._short(keep)):
+        for file in _merged(
+            self._until_enough(each, keep, until_us) for each in self._short_of_space(keep)
+        ):
             excess = self._excess_of(file.device, file.free, keep)
             is_gone = self._exceeds(file) or self._box_excess.includes(file.row)
             if excess.includes(file.row) and not is_gone and self._take(file):
                 excess.note(file.row)
                 yield file
 
-    def _short(self, keep: int) -> Iterator[PrunedCamera]:
+    def _short_of_space(self, keep: int) -> Iterator[PrunedCamera]:
         """The cameras with files on a file system that may lack free space."""
         for camera in self.box.cameras.values():
             device = camera.only_device
             if device is None or self._excess_of(*device, keep).size > 0:
                 yield camera
 
-    def _on_short(self, camera: PrunedCamera, keep: int, until_us: int) -> Iterator[PrunedFile]:
+    def _until_enough(
+        self, camera: PrunedCamera, keep: int, until_us: int
+    ) -> Iterator[PrunedFile]:
         """The files of a camera, until its file system lacks no more space."""
         device = camera.only_device
         for file in self.box.stream(camera, until_us):

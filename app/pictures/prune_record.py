@@ -93,7 +93,8 @@ class RunRecord:
     def _store(self, pending: list[Pending]) -> None:
         PruningRun.remove(self.token)
         values = {"by": self.by, "report": asdict(self.report), "pending": pending}
-        PruningRun.insert_row({"token": self.token, **_as_json(values)})
+        encoded = {name: json.dumps(value) for name, value in values.items()}
+        PruningRun.insert_row({"token": self.token, **encoded})
 
     def _end(self, outcome: Row) -> None:
         PruningRun.remove(self.token)
@@ -176,7 +177,3 @@ def pruned() -> Row:
     """How many ``pictures``, ``clips`` and ``bytes`` all runs together have deleted."""
     known = RetentionFact.find(name=PRUNED)
     return RetentionFact.decode(known) if known else dict.fromkeys(COUNTED, 0)
-
-
-def _as_json(values: Row) -> Row:
-    return {name: json.dumps(value) for name, value in values.items()}

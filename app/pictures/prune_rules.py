@@ -128,13 +128,13 @@ class PrunedCamera:
         return [row for filters in kinds for row in self.listing.first(filters, 1)]
 
     @cached_property
-    def near_us(self) -> int:
+    def snapshot_since_us(self) -> int:
         """The earliest time of a picture that may be the one that the snapshot shows."""
         rows = self.listing.first(Filters(kind=KINDS[False]), NEAR_NEWEST)
         return rows[-1].taken_us if len(rows) == NEAR_NEWEST else -NEVER_US
 
     @cached_property
-    def shown(self) -> tuple[int, int] | None:
+    def snapshot_file(self) -> tuple[int, int] | None:
         """Device and inode of the picture that the snapshot shows."""
         request = snapshots.SnapshotRequest(
             self._app.config["NVR_FOSCAM_BASE_PATH"],
@@ -150,7 +150,7 @@ class PrunedCamera:
 
     def forget_newest(self) -> None:
         """Read which files are the newest again when they are needed next."""
-        for name in ("newest", "shown"):
+        for name in ("newest", "snapshot_file"):
             self.__dict__.pop(name, None)
 
     def check_newest(self) -> None:
@@ -158,7 +158,7 @@ class PrunedCamera:
 
         Later files than those are needed too, so they are read again only after a change.
         """
-        self.__dict__.pop("shown", None)
+        self.__dict__.pop("snapshot_file", None)
         for _ in range(NEAR_NEWEST):
             changed = [row for row in self.newest if not self._is_unchanged(row)]
             if not changed:
@@ -217,10 +217,10 @@ class PrunedCamera:
             return True
         if events and self.has_event(row.taken_us, row.taken_us, row.is_clip):
             return True
-        if row.is_clip or row.taken_us < self.near_us:
+        if row.is_clip or row.taken_us < self.snapshot_since_us:
             return False
         status = status or self.status(row)
-        return status is None or (status.st_dev, status.st_ino) == self.shown
+        return status is None or (status.st_dev, status.st_ino) == self.snapshot_file
 
     def _is_unchanged(self, row: IndexedPicture) -> bool:
         status, has_stable_inodes = self.status(row), self.index.lookups.opened.has_stable_inodes

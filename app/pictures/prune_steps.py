@@ -24,7 +24,7 @@ from .pruned_box import PrunedBox, PrunedFile
 STEP_SECONDS, PAUSE_TIMES = 0.001, 3
 # A run stops freeing space when so much was deleted and less than half of it became free.
 MOST_BYTES, MOST_FILES = 2**30, 1000
-# So many times the free space is read before that, with so many seconds between.
+# How many times the free space is read before that, and how many seconds apart.
 SPACE_TRIES, SPACE_SECONDS = 6, 1
 # A file to delete, and whether it is deleted to free space.
 Waiting = tuple[PrunedFile, bool]
@@ -42,11 +42,11 @@ class FreeSpace:
     """Whether deleting frees space on one device.
 
     ``free``: the free bytes at the last check; ``files`` and ``size``: how many files and bytes
-    were deleted since; ``is_vain``: whether too little space became free.
+    were deleted since; ``frees_too_little``: whether less than half of them became free.
     """
 
     def __init__(self, free: int) -> None:
-        self.free, self.files, self.size, self.is_vain = free, 0, 0, False
+        self.free, self.files, self.size, self.frees_too_little = free, 0, 0, False
 
     def note(self, size: int) -> bool:
         """Count a deleted file; return whether the free bytes are to be checked now."""
@@ -67,13 +67,13 @@ class Steps:
     def __init__(self, box: PrunedBox, plan: Plan, record: RunRecord) -> None:
         self._box, self._plan, self._record = box, plan, record
         self._limits, self._devices = box.all_limits, dict[int, FreeSpace]()
-        # What is to be checked, and the open folder of the file that was deleted last there.
+        # The device whose free space is to be checked, and the open folder of a file on it.
         self._to_check: tuple[FreeSpace, int] | None = None
 
     @property
     def has_stopped(self) -> bool:
         """Whether deleting did not free the space on one of the devices."""
-        return any(device.is_vain for device in self._devices.values())
+        return any(device.frees_too_little for device in self._devices.values())
 
     def delete(self, files: list[Waiting]) -> Iterator[None]:
         """Delete the files in steps; yields after each. Raises `LimitsChanged`."""
@@ -101,9 +101,9 @@ class Steps:
             self._box.find_newest_again(camera)
             until = time.thread_time() + STEP_SECONDS
             while waiting and waiting[0][0].owner is camera:
-                file, is_free = waiting.popleft()
+                file, frees_space = waiting.popleft()
                 names.setdefault(file.row.folder, []).append(file.row.name)
-                self._delete_and_count(file, is_free, is_awaited)
+                self._delete_and_count(file, frees_space, is_awaited)
                 if time.thread_time() >= until or self._to_check:
                     break
             for folder, gone in names.items():
@@ -112,15 +112,15 @@ class Steps:
         pause(PAUSE_TIMES * (time.thread_time() - begun))
 
     def _delete_and_count(
-        self, file: PrunedFile, is_free: bool, is_awaited: threading.Event
+        self, file: PrunedFile, frees_space: bool, is_awaited: threading.Event
     ) -> None:
         """Delete a file and count it.
 
-        ``is_free``: it is deleted to free space, so it stays where that is vain.
+        ``frees_space``: whether it is deleted to free space; it stays where that frees too little.
         """
-        if not (is_free and self._is_vain(file)) and self._delete(file, is_awaited):
+        if not (frees_space and self._frees_too_little(file)) and self._delete(file, is_awaited):
             self._record.report.add_file(file)
-            space = self._devices[file.device] if is_free else None
+            space = self._devices[file.device] if frees_space else None
             if space and space.note(file.row.size):
                 folder = file.owner.index.lookups.reach(file.row.folder)
                 self._to_check = None if folder is None else (space, folder)
@@ -137,9 +137,9 @@ class Steps:
                     return
                 yield
                 pause(SPACE_SECONDS)
-            space.is_vain = True
+            space.frees_too_little = True
         except UNREADABLE:
-            return  # the next file that is deleted there lets it be checked again
+            return  # it is checked again after the next file that is deleted there
         finally:
             os.close(folder)
 
@@ -181,13 +181,13 @@ class Steps:
         current = self._box.file(camera, file.row)
         return current is None or self._box.is_needed(current, status)
 
-    def _is_vain(self, file: PrunedFile) -> bool:
+    def _frees_too_little(self, file: PrunedFile) -> bool:
         """Whether deleting did not free the space of the file's device."""
         if file.device not in self._devices:
-            self._devices[file.device] = FreeSpace(self._free(file))
-        return self._devices[file.device].is_vain
+            self._devices[file.device] = FreeSpace(self._free_bytes(file))
+        return self._devices[file.device].frees_too_little
 
-    def _free(self, file: PrunedFile) -> int:
+    def _free_bytes(self, file: PrunedFile) -> int:
         """The free bytes of the file's device now."""
         facts = file.owner.folder_facts(file.row.folder, is_fresh=True)
         return facts.free if facts else 0

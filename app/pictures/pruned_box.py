@@ -88,7 +88,7 @@ class PrunedBox:
         filters = Filters(end_us=until_us, newest_first=False)
         for rows in camera.listing.parts(filters, ROWS_AT_ONCE):
             try:
-                yield from camera.index.work(partial(self._free, camera, rows))
+                yield from camera.index.work(partial(self._deletable, camera, rows))
             except UNREADABLE:
                 return
             pause(PAUSE_SECONDS)
@@ -123,10 +123,7 @@ class PrunedBox:
         return sum(map(self._own_bytes, self.cameras.values()))
 
     def is_camera_folder(self, camera: PrunedCamera, components: list[str]) -> bool:
-        """Whether a folder below the camera's is a camera's folder itself, or does not exist.
-
-        Call it inside `opened`.
-        """
+        """Whether a folder below the camera's is a camera's too, or is gone. Inside `opened`."""
         self.refresh()
         folder = camera.index.lookups.reach("/".join(components))
         if folder is None:
@@ -158,7 +155,8 @@ class PrunedBox:
             groups |= dict.fromkeys([each.id for each in group], group)
         return list({id(group): group for group in groups.values()}.values())
 
-    def _free(self, camera: PrunedCamera, rows: list[IndexedPicture]) -> list[PrunedFile]:
+    def _deletable(self, camera: PrunedCamera, rows: list[IndexedPicture]) -> list[PrunedFile]:
+        """The files of these rows that no camera needs."""
         with camera.index.opened():
             events = camera.has_event(rows[0].taken_us, rows[-1].taken_us, is_clip=True)
             free = [row for row in rows if not camera.needs(row, None, events)]

@@ -91,7 +91,7 @@ def nearest_picture(index: CameraIndex, clip: IndexedPicture) -> IndexedPicture:
 
 
 @contextmanager
-def reached(index: CameraIndex, row: IndexedPicture) -> Iterator[os.stat_result]:
+def file_status(index: CameraIndex, row: IndexedPicture) -> Iterator[os.stat_result]:
     """The status of the file, which the service does not delete in the block.
 
     To be called by `CameraIndex.ask`. Raises `NotFound`.

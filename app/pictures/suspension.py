@@ -16,8 +16,8 @@ MESSAGES = {
     CLOCK: "No picture is deleted while the clock is implausible; the check clock says why.",
     BASE_PATH_MISSING: "No picture is deleted while the base path is missing or cannot be read.",
     RESTORED: "No picture is deleted, because the database was restored, or is another one than "
-    "before: it may not know which pictures are kept. Look at the limits, then set one, to its "
-    f"present value too, or type {COMMAND} prune --resume.",
+    "before: it may not know which pictures are kept. Check the limits, then set one of them, if "
+    f"only to its present value, or run {COMMAND} prune --resume.",
 }
 
 
