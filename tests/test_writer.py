@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from unittest.mock import patch
 
 import peewee
 import pytest
@@ -98,19 +99,25 @@ def busy(pool):
         first.result()
 
 
+@contextmanager
+def queued(count):
+    """At the end of the block this many changes that begin in it are waiting."""
+    waiting, wait = threading.Semaphore(0), writer.Write.wait
+
+    def note(write, patience):
+        waiting.release()
+        return wait(write, patience)
+
+    with patch.object(writer.Write, "wait", note):
+        yield
+        assert all(waiting.acquire(timeout=30) for _ in range(count))
+
+
 def together(*changes):
     """The outcomes of changes that all wait while another one is made."""
-    begun = threading.Semaphore(0)
-
-    def run(change):
-        begun.release()
-        return outcome(change)
-
     with ThreadPoolExecutor(len(changes) + 1) as pool:
-        with busy(pool):
-            waiting = [pool.submit(run, change) for change in changes]
-            assert all(begun.acquire(timeout=30) for _ in changes)
-            time.sleep(0.2)
+        with busy(pool), queued(len(changes)):
+            waiting = [pool.submit(outcome, change) for change in changes]
         return [future.result() for future in waiting]
 
 
@@ -206,10 +213,9 @@ def test_all_changes_fail_where_sqlite_undoes_their_transaction():
 
 def test_a_long_change_has_a_transaction_of_its_own(commits):
     with ThreadPoolExecutor(3) as pool:
-        with busy(pool):
+        with busy(pool), queued(2):
             short = pool.submit(outcome, named("a"))
             long = pool.submit(outcome, named("b"), alone=True)
-            time.sleep(0.2)
         assert (short.result(), long.result()) == (None, None)
     assert commits() == 3
 
@@ -221,9 +227,14 @@ def test_a_change_that_could_not_begin_in_time_is_busy_and_never_made():
     assert names() == ["next"]
 
 
-def test_the_change_of_an_interrupted_caller_is_undone():
+def test_the_change_of_an_interrupted_caller_is_undone(monkeypatch):
     """As a command that a person ends with Ctrl-C."""
-    is_interrupted = threading.Event()
+    is_interrupted, writes = threading.Event(), []
+
+    class Write(writer.Write):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            writes.append(self)
 
     def interrupt(_signal, _frame):
         if not is_interrupted.is_set():
@@ -236,8 +247,11 @@ def test_the_change_of_an_interrupted_caller_is_undone():
         while not is_interrupted.is_set():
             os.kill(os.getpid(), signal.SIGINT)
             is_interrupted.wait(0.1)
-        time.sleep(1)  # until the caller has given the change up
+        until = time.monotonic() + 30
+        while not writes[0].is_abandoned and time.monotonic() < until:
+            time.sleep(0.01)
 
+    monkeypatch.setattr(writer, "Write", Write)
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
