@@ -19,6 +19,7 @@ from app.environment import read_settings
 from app.server.tasks import WRITERS
 from app.storage.mount_threads import MOUNT_THREADS
 from app.unit import DELETION, how_to_show
+from tests.e2e import wire
 from tests.e2e.ftp import DEADLINE_SECONDS, PASSWORD, ftp_client, store
 from tests.pictures import picture
 
@@ -134,17 +135,11 @@ def test_no_option_is_given_twice(name):
     assert len(options) == len(set(options)) > 10
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
 @needs_vsftpd
 def test_vsftpd_takes_its_file_and_32_sessions_of_a_recorder(tmp_path):
     (tmp_path / "cameras").write_text("front_door\n")
     shutil.copy(DEPLOY / "vsftpd.conf", tmp_path)
-    port = free_port()
+    port = wire.free_port()
     changed = {
         "listen_address": "127.0.0.1",
         "listen_port": port,
@@ -178,7 +173,7 @@ def pure_ftpd(tmp_path: Path) -> Iterator[int]:
         check=True,
         capture_output=True,
     )
-    port = free_port()
+    port = wire.free_port()
     text = (DEPLOY / "pure-ftpd.conf").read_text()
     text = text.replace("/etc/pure-ftpd/pureftpd.pdb", str(pdb))
     text = re.sub(r"Daemonize +yes", f"Daemonize no\nBind 127.0.0.1,{port}", text)

@@ -14,6 +14,8 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.e2e import wire
+
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 # A busy machine takes many times as long as an idle one.
 DEADLINE_SECONDS = 30
@@ -29,8 +31,7 @@ class Mosquitto:
     """
 
     def __init__(self, folder: Path, *settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = wire.free_port()
         self.url = f"mqtt://127.0.0.1:{self.port}"
         self._configuration = folder / "mosquitto.conf"
         lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root", *settings]

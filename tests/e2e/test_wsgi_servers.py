@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e import wire
 from tests.e2e.server import DEADLINE_SECONDS, PROJECT, STOP_SECONDS, Server
 from tests.pictures import picture, put
 from tests.problems import assert_problem
@@ -48,7 +48,7 @@ class Service:
     """The application under one of `SERVERS`, on an empty database."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.base, self.url = folder / "uploads", f"http://127.0.0.1:{_free_port()}"
+        self.base, self.url = folder / "uploads", f"http://127.0.0.1:{wire.free_port()}"
         # uWSGI's http-socket closes the connection after each answer without saying so.
         self.keeps_connections = name != "pyuwsgi"
         self._command = [part.format(port=self.url.rpartition(":")[2]) for part in SERVERS[name]]
@@ -90,12 +90,6 @@ class Service:
             return self.send("GET", "/health").ok
         except requests.ConnectionError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(

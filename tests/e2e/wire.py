@@ -1,7 +1,9 @@
 """How do tests send raw bytes? And read the whole response until the server closes."""
 
 import json
+import random
 import socket
+from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
 from typing import NamedTuple
@@ -21,6 +23,18 @@ class Answer(NamedTuple):
         """The body's JSON value; the body is as long as Content-Length says."""
         assert len(self.content) == int(self.headers["Content-Length"])
         return json.loads(self.content)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, for a program that cannot choose one itself.
+
+    It lies below those that Linux gives out by itself (ip(7), ip_local_port_range), so that no
+    other socket gets it before the program listens.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def connect(url: str) -> socket.socket:
