@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def base_of_nobody() -> Iterator[Path]:
-    """A folder that every user may enter; make its contents before `as_nobody`."""
+    """A folder that every user may enter; make its contents before you are another user."""
     with tempfile.TemporaryDirectory(prefix="nvr-nobody-") as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
