@@ -12,6 +12,12 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def lowest_free_descriptor(pid: int) -> int:
+    """The number that the next open file would get; with RLIMIT_NOFILE as low it cannot be."""
+    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    return min(set(range(len(used) + 1)) - used)
+
+
 def sockets(pid: int) -> int:
     """How many sockets it has open."""
     return sum(_is_socket(each) for each in Path(f"/proc/{pid}/fd").iterdir())
