@@ -25,7 +25,7 @@ from tests.shared import SharedRule, SharedTemplates
 from tests.watched import Watched
 
 JSON = "application/json"
-CLOSING_SECONDS = 5
+CLOSING_SECONDS = 30
 HAS_FAILED = pytest.StashKey[bool]()
 # How long an example takes says as much about the machine as about the service.
 settings.register_profile(

@@ -104,8 +104,8 @@ def test_without_proc_every_file_system_is_unknown(monkeypatch):
 @needs_mount
 def test_a_mount_and_an_unmount_are_noticed_at_once(tmp_path):
     known = Mounts()
-    before = known.table()
-    assert known.table() is before
+    # More than once, because other tests may mount something at that moment.
+    assert any(known.table() is known.table() for _ in range(10))
     with mounted(tmp_path, "-t", "tmpfs", "nvr"):
         assert known.table().way(str(tmp_path))[-1].point == str(tmp_path)
         subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)

@@ -105,12 +105,12 @@ def test_only_a_few_requests_wait_for_long(threads, hang):
 
 def test_a_task_that_makes_progress_may_take_long(threads):
     def slow():
-        for _ in range(10):
+        for _ in range(20):
             time.sleep(0.1)
             note_progress()
         return 7
 
-    assert threads.ask(slow) == 7
+    assert threads.ask(slow, 1.5) == 7
 
 
 def test_a_picture_that_a_slow_share_gives_in_pieces_comes_whole(threads, tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_picture_that_a_slow_share_gives_in_pieces_comes_whole(threads, tmp_pa
 
     monkeypatch.setattr(checks, "PIECE_BYTES", 2048)
     monkeypatch.setattr(os, "pread", slow)
-    assert threads.ask(lambda: checks.read_up_to(file, len(data))) == data
+    assert threads.ask(lambda: checks.read_up_to(file, len(data)), 1.1) == data
     os.close(file)
 
 
