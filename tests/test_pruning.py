@@ -178,6 +178,13 @@ def test_without_a_limit_nothing_is_deleted(client, week, base):
     assert files(base) == before
 
 
+def test_a_body_that_asks_for_a_dry_run_is_refused_and_deletes_nothing(client, week, base):
+    assert_problem(client.post(URL, json={"dry_run": True}), 422, "validation_failed")
+    assert_problem(client.post(URL, data="dry_run=true"), 415, "unsupported_media_type")
+    assert len(files(base)) == 14
+    assert client.post(URL, json={}).get_json()["pictures"] == 4
+
+
 def test_a_run_has_one_audit_entry_if_it_deleted_something(client, week):
     body = prune(client)
     (entry,) = entries_of("retention")

@@ -123,6 +123,8 @@ def get_storage() -> Row:
 )
 def delete_pictures(query: Row) -> Row:
     """Delete the pictures and clips that exceed the limits, or say which would go"""
+    if request.content_length:
+        blp.ARGUMENTS_PARSER.parse(schemas.RetentionBodySchema(), request, location="json")
     pruner: pruning.Pruner = current_app.extensions["pruner"]
     report, _ = pruner.dry_run() if query["dry_run"] else pruner.run(caller())
     return report

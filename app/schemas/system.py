@@ -189,6 +189,10 @@ class RetentionQuerySchema(Schema):
     )
 
 
+class RetentionBodySchema(Schema):
+    """A body without fields: ``dry_run`` in it would have no effect."""
+
+
 class CameraRetentionSchema(ResponseSchema):
     """The files of a camera that go. One that several cameras have counts for each of them."""
 
