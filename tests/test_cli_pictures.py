@@ -159,14 +159,14 @@ def copies(target):
 
 
 def test_a_zip_file_holds_every_file_with_its_time(run, base, night, tmp_path):
-    target = tmp_path / "night.zip"
+    target = tmp_path / "new" / "night.zip"
     assert run("pictures", "export", night["id"], target).exit_code == 0
     assert len(copies(target)) == 5
     with zipfile.ZipFile(target) as archive:
         entry = archive.getinfo("Front_Door_20251223T041330+0100.mp4")
     assert entry.date_time == (2025, 12, 23, 4, 13, 30)
     assert int.from_bytes(entry.extra[5:9], "little") == NIGHT + 90
-    assert [name for name in os.listdir(tmp_path) if "partial" in name] == []
+    assert [name for name in os.listdir(target.parent) if "partial" in name] == []
 
 
 def test_no_existing_file_is_overwritten(run, night, tmp_path):

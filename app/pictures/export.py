@@ -123,6 +123,7 @@ def opened(path: str, zone: tzinfo) -> Iterator[Target]:
     if os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
     folder = os.path.dirname(path) or "."
+    os.makedirs(folder, exist_ok=True)
     with _partial(folder) as (partial, file):
         with ZipFile(file, "w") as archive:
             yield ZipTarget(archive, folder, zone)
