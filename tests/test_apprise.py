@@ -20,7 +20,7 @@ from aiosmtpd.controller import Controller
 from PIL import Image
 
 from app import clock
-from app.notify import apprise_process, apprise_sender, sending, words
+from app.notify import apprise_process, apprise_sender, messages, sending
 from app.notify.apprise_sender import NotInstalled
 from app.notify.webhook import Outcome
 from tests.api.test_notifications import LEAST, URL
@@ -281,7 +281,7 @@ def test_the_exit_status_of_the_script_is_the_one_that_the_sender_knows():
 )
 def test_the_text_names_the_camera_and_the_local_time(kind, data, title, text):
     message = {"type": kind, "timestamp": AT, "data": data}
-    found = words.title_and_text(message, clock.zone("Europe/Berlin"))
+    found = messages.title_and_text(message, clock.zone("Europe/Berlin"))
     assert found[0] == title
     assert text in found[1]
 

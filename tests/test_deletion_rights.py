@@ -55,7 +55,7 @@ def read_only(app, base, camera, monkeypatch):
 
 
 @needs_mount
-def test_without_retention_a_share_that_is_read_only_is_no_fault(read_only, base):
+def test_without_retention_a_read_only_share_is_no_fault(read_only, base):
     check = read_only()
     assert check["status"] == "healthy"
     assert "shows what it uploads. root may not delete" in check["message"]
@@ -73,7 +73,7 @@ def test_without_retention_a_share_that_is_read_only_is_no_fault(read_only, base
         ("/api/cameras/{}/settings", {"keep_bytes": 10**9}),
     ],
 )
-def test_with_retention_it_is_a_warning(read_only, client, camera, path, limit):
+def test_with_retention_a_read_only_share_is_a_warning(read_only, client, camera, path, limit):
     assert client.patch(path.format(camera["id"]), json=limit).status_code == 200
     assert read_only()["status"] == "degraded"
 

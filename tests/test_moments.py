@@ -34,7 +34,7 @@ def test_uploads_belong_together_up_to_the_gap_and_not_beyond():
     assert not any(moment.continuous for moment in found)
 
 
-def test_nothing_makes_no_moment():
+def test_without_uploads_there_is_no_moment():
     assert list(group([], GAP_US, UTC)) == []
 
 
@@ -66,7 +66,7 @@ def test_the_cover_is_the_middle_picture_of_two_the_older_and_a_clip_only_among_
     assert Moment(uploads(1, 2, 3, clips={1, 2, 3}), False).middle()[0] == 2
 
 
-def test_the_nearest_picture_is_the_older_of_two_as_near():
+def test_the_nearest_picture_is_the_older_of_two_that_are_equally_near():
     moment = Moment(uploads(10, 20, 30, clips={30}), False)
     assert moment.nearest(15)[0] == 10
     assert moment.nearest(16)[0] == 20

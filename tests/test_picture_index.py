@@ -537,7 +537,7 @@ class Crash(BaseException):
 
 
 @pytest.mark.parametrize("service", [True], indirect=True, ids=["auto"])
-def test_a_hidden_file_comes_back_once_no_other_file_is_being_deleted(service, base, monkeypatch):
+def test_a_hidden_file_gets_its_name_again_once_no_deletion_runs(service, base, monkeypatch):
     """A crash left it hidden; while a process deletes a file, the folder is locked."""
     root = base / "root"
     root.mkdir()

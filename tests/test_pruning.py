@@ -550,7 +550,7 @@ def test_the_pictures_of_an_event_stay_though_the_clock_jumps_during_the_run(
     assert "5.jpg" not in files(base)
 
 
-def test_nothing_goes_while_the_base_path_is_missing(client, week, base):
+def test_a_run_deletes_nothing_while_the_base_path_is_missing(client, week, base):
     aside = base.rename(base.with_name("aside"))
     body = prune(client)
     assert (body["suspended"], body["pictures"]) == ("base_path_missing", 0)

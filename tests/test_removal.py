@@ -1,4 +1,4 @@
-"""Is a file that a crash left hidden brought back, and are empty folders deleted?"""
+"""Does a file that a crash left hidden get its name again, and are empty folders deleted?"""
 
 import errno
 import fcntl
@@ -54,7 +54,7 @@ def test_a_file_that_a_crash_left_hidden_gets_its_name_again(
     assert (tmp_path / found).read_bytes() == b"GIF89a"
 
 
-def test_a_file_that_has_its_name_now_has_overwritten_it(folder, tmp_path, monkeypatch):
+def test_a_new_file_of_the_same_name_replaces_the_hidden_one(folder, tmp_path, monkeypatch):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     crash(folder, "a.jpg", monkeypatch)
     (tmp_path / "a.jpg").write_bytes(b"another")
@@ -83,7 +83,7 @@ def test_hidden_files_of_others_are_left_alone(folder, tmp_path, monkeypatch):
         (os.rmdir if make is os.mkdir else os.unlink)(tmp_path / ours)
 
 
-def test_a_file_that_is_being_deleted_is_not_brought_back(folder, tmp_path):
+def test_a_file_that_is_being_deleted_stays_hidden(folder, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     with removing(folder, ["a.jpg"], lambda _: True):
         (hidden,) = os.listdir(folder)
@@ -93,7 +93,7 @@ def test_a_file_that_is_being_deleted_is_not_brought_back(folder, tmp_path):
     assert os.listdir(folder) == []
 
 
-def test_a_deletion_waits_while_files_are_brought_back(folder, tmp_path, monkeypatch):
+def test_a_deletion_waits_while_hidden_files_get_their_names_again(folder, tmp_path, monkeypatch):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     fcntl.flock(folder, fcntl.LOCK_EX)
     waits = []
@@ -108,7 +108,7 @@ def test_a_deletion_waits_while_files_are_brought_back(folder, tmp_path, monkeyp
     assert (waits, os.listdir(folder)) == ([["a.jpg"]], [])
 
 
-def test_what_a_crash_left_under_both_names_has_one_name_again(folder, tmp_path, monkeypatch):
+def test_a_file_that_a_crash_left_with_two_names_gets_one_again(folder, tmp_path, monkeypatch):
     (tmp_path / "a.jpg").write_bytes(b"GIF89a")
     crash(folder, "a.jpg", monkeypatch)
     (hidden,) = os.listdir(folder)

@@ -5,7 +5,7 @@ from flask import current_app, url_for
 from ..access.authorize import caller
 from ..models import DELIVERIES, Row
 from ..notify import rules
-from ..notify.trial import send_trial
+from ..notify.sending import send_trial
 from ..schemas import notifications as schemas
 from .blueprint import Blueprint
 from .responses import ROW_ID, page

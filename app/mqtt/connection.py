@@ -66,21 +66,12 @@ class Connection:
         self._most_bytes = 1 << 28
         self._refused: set[str] = set()
         self._began = time.monotonic()
-        self._client = client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-        )
+        self._client = client = _client_of(broker, client_id)
         client.on_connect = self._note_connect
         client.on_disconnect = self._note_disconnect
         client.on_publish = self._note_publish
         client.on_message = lambda _client, _data, message: receive(message)
         client.will_set(status, OFFLINE, qos=1, retain=True)
-        if broker.user or broker.password:
-            client.username_pw_set(broker.user, broker.password)
-        if broker.context:
-            client.tls_set_context(broker.context)
         try:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             limits.MaximumPacketSize = MOST_RECEIVED_BYTES
@@ -173,3 +164,17 @@ class Connection:
         if topic not in self._refused:
             self._refused.add(topic)
             log.warning("the message on %s %s", topic, reason)
+
+
+def _client_of(broker: Broker, client_id: str) -> Client:
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id,
+        protocol=MQTTProtocolVersion.MQTTv5,
+        reconnect_on_failure=False,
+    )
+    if broker.user or broker.password:
+        client.username_pw_set(broker.user, broker.password)
+    if broker.context:
+        client.tls_set_context(broker.context)
+    return client

@@ -35,12 +35,12 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 # After a connection that has lasted so long, the first pause is short again. It is longer than the
 # longest pause: a service with the same prefix ends each connection after that.
 STABLE_SECONDS = 15.0
-# A detection or event that has waited longer for the broker is not published any more.
+# Detections and events that have waited longer for the broker are not published.
 MOST_AGE = timedelta(seconds=60)
 ROWS_AT_ONCE = 100
 # Published messages are deleted no more often than this, as each deletion writes to the disk.
 DELETE_SECONDS, DELETE_PATIENCE_SECONDS = 5.0, 0.5
-# Home Assistant's start is answered no more often than this, whoever says that it has started.
+# Birth messages are answered no more often than this, because anybody may publish one.
 BIRTH_SECONDS = 5.0
 CLOSE_SECONDS = 0.4
 
@@ -56,7 +56,9 @@ class Publisher:
         self._accepted_at: float | None = None
         self._retry_at, self._pause = 0.0, FIRST_PAUSE_SECONDS
         self._is_clash_logged = False
-        self._is_born, self._born_at = False, float("-inf")
+        # Whether a birth message waits, by which Home Assistant says that it has started, and when
+        # the last one was answered.
+        self._has_birth, self._birth_answered_at = False, float("-inf")
         # The ids of the messages that were published and that were deleted last.
         self._published_id, self._deleted_id, self._deleted_at = 0, 0, 0.0
 
@@ -133,8 +135,8 @@ class Publisher:
             connection.subscribe(self._topics.of("+", "state"))
             self.devices.forget()
             self._accepted_at = now
-        if self._is_born and now - self._born_at >= BIRTH_SECONDS:
-            self._is_born, self._born_at = False, now
+        if self._has_birth and now - self._birth_answered_at >= BIRTH_SECONDS:
+            self._has_birth, self._birth_answered_at = False, now
             self.devices.forget()
         # Read before the cameras, so that a message's camera is known unless it was deleted.
         rows = MqttMessage.after(self._published_id, ROWS_AT_ONCE)
@@ -168,7 +170,7 @@ class Publisher:
 
     def _receive(self, message: MQTTMessage) -> None:
         if message.topic in self._topics.births:
-            self._is_born |= message.payload == ONLINE.encode() and not message.retain
+            self._has_birth |= message.payload == ONLINE.encode() and not message.retain
         elif message.retain and message.payload:
             self.devices.note_retained(message.topic)
 

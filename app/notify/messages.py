@@ -1,15 +1,22 @@
-"""What is the JSON body of a message, and which URL of the service does it contain?"""
+"""What does a message say? As JSON to a program, and in words to a person."""
 
+from datetime import tzinfo
 from typing import Any
 
 from flask import Flask
 
+from .. import clock
 from ..config import public_url
 from ..models import Row
 from ..serialization import dump_json
 from ..services.occurrences import Occurrence
 
 TEST = "test"
+STATUSES = {
+    "online": "uploads pictures again",
+    "offline": "uploads nothing any more",
+    "error": "has a folder that cannot be read",
+}
 
 
 def body(occurrence: Occurrence, now: str, address: str) -> str:
@@ -34,5 +41,45 @@ def public_address(app: Flask) -> str:
     return public_url({**app.config, "NVR_PORT": port})
 
 
+def title_and_text(message: Row, zone: tzinfo) -> tuple[str, str]:
+    """A title and a text with local times, for a message in the form of its JSON body."""
+    kind, data = message["type"], message["data"]
+    camera = data.get("camera", {})
+    name, at = camera.get("name", ""), _local(message["timestamp"], zone)
+    if kind == TEST:
+        return "Test message", f"NVR cameras can reach you. {at}"
+    if "storage" in data:
+        low = data["storage"]["status"] != "healthy"
+        title = "Little space is left" if low else "There is enough space again"
+        return title, f"{data['storage']['message']} {at}"
+    if "detection" in data:
+        return _detection(name, data["detection"], zone)
+    if "event" in data:
+        return _event(name, data["event"], kind == "event_reviewed", zone)
+    if "moment" in data:
+        start = _local(data["moment"]["start"], zone)
+        return f"{name}: uploads begin", f"The first upload after a pause came at {start}."
+    status = camera["status"]
+    text = f"The camera {STATUSES[status]}. It was {camera['previous_status']} before. {at}"
+    return f"{name} is {status}", text
+
+
 def _encode(kind: str, now: str, data: Row) -> str:
     return dump_json({"type": kind, "timestamp": now, "data": data}).decode()
+
+
+def _detection(name: str, detection: Row, zone: tzinfo) -> tuple[str, str]:
+    sure, what = f"{detection['confidence']:.0%}", detection["object_type"]
+    many = f"{detection['count']} times {what}, the surest" if detection["count"] > 1 else what
+    return f"{name}: {what}", f"{many} {sure}, {_local(detection['detected_at'], zone)}"
+
+
+def _event(name: str, event: Row, is_reviewed: bool, zone: tzinfo) -> tuple[str, str]:
+    level = f", {event['risk_level']} risk" if event["risk_level"] else ""
+    what = "event reviewed" if is_reviewed else "event"
+    summary = f"{event['summary']}\n" if event["summary"] else ""
+    return f"{name}: {what}{level}", f"{summary}Began at {_local(event['started_at'], zone)}."
+
+
+def _local(moment: str, zone: tzinfo) -> str:
+    return clock.parse(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z").strip()

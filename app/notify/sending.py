@@ -1,6 +1,7 @@
-"""How is a message sent to the receiver of a rule, and with which picture?"""
+"""How is a message, or a test message, sent to the receiver of a rule, and with which picture?"""
 
 import json
+import threading
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,15 +14,16 @@ from ..clock import pause
 from ..db import database
 from ..images import resize
 from ..images.resize import JPEG_SIGNATURE, MaxSize
-from ..models import Camera, CameraSettings, NotFound, Row
+from ..models import Camera, CameraSettings, NotFound, Notification, Row
 from ..pictures.listing import KINDS, Filters, Listing
 from ..pictures.reading import read_picture
 from ..storage import safe_open, snapshots
 from ..storage.checks import StoredPicture
 from ..storage.mount_threads import FolderBusy
 from ..storage.snapshots import SnapshotRequest
-from . import apprise_sender, urls, webhook, words
-from .webhook import Outcome
+from . import apprise_sender, messages, signing, urls, webhook
+from .deliveries import Send
+from .webhook import Outcome, run_within
 
 # Why a camera may have no picture for a message.
 MISSING = (
@@ -36,6 +38,11 @@ MOST_BYTES = 1024 * 1024
 # after how long it looks again, both in seconds.
 BEFORE, WAIT_SECONDS, STEP_SECONDS = timedelta(seconds=30), 5.0, 0.25
 
+# The limit for a whole test, the lookup of the host's name included. The API promises 15 s.
+TRIAL_SECONDS = 13.0
+# How many tests run at once: each occupies one of the threads that answer requests.
+MOST_TRIALS = 4
+_free_for_trial = threading.BoundedSemaphore(MOST_TRIALS)
 # From one time to another.
 Period = tuple[datetime, datetime]
 
@@ -55,7 +62,7 @@ class Sender:
         else:
             message = json.loads(row["body"])
             zone = clock.zone(self._settings.box()["timezone"])
-            title, text = words.title_and_text(message, zone)
+            title, text = messages.title_and_text(message, zone)
             picture = self._picture(message) if rule["with_picture"] else None
             send = partial(apprise_sender.send, rule["url"], title, text, picture)
         database.close()  # while a receiver hangs, its thread must not keep a connection
@@ -69,7 +76,7 @@ class Sender:
         detection, event = data.get("detection", {}), data.get("event", {})
         happened_at = detection.get("detected_at") or event.get("started_at")
         happened_at = happened_at or data.get("moment", {}).get("start") or message["timestamp"]
-        # What came later shows another moment: an attempt may be hours late.
+        # A later picture shows another moment, and an attempt may be hours late.
         last = clock.parse(message["timestamp"]) + timedelta(seconds=WAIT_SECONDS)
         period = clock.parse(happened_at) - BEFORE, last
         left = min(WAIT_SECONDS, (last - clock.now()).total_seconds())
@@ -108,6 +115,32 @@ class Sender:
         for row in Listing(index).page(Filters(start_us, end_us, kind=KINDS[False]), 1).rows:
             return read_picture(index, row, lambda _: False)
         raise snapshots.NoSnapshot
+
+
+def send_trial(rule_id: int, send: Send) -> Row:
+    """Send a test message at once, whatever the rule's filters; return ``ok``, ``status`` and
+    ``error``. Raises `NotFound`.
+    """
+    rule = Notification.one(rule_id)
+    if not _free_for_trial.acquire(blocking=False):
+        return _shown(Outcome(error="other tests are running; try again in a few seconds"))
+    body = messages.trial_body(clock.rfc3339(clock.now()))
+    message = {"kind": messages.TEST, "message_id": signing.make_message_id(), "body": body}
+
+    def work() -> Outcome:
+        try:
+            return send(rule, message)
+        finally:
+            _free_for_trial.release()
+
+    try:
+        return _shown(run_within(TRIAL_SECONDS, work, f"trial of {rule_id}"))
+    except TimeoutError:
+        return _shown(Outcome(error=f"no answer within {TRIAL_SECONDS:.0f} seconds"))
+
+
+def _shown(outcome: Outcome) -> Row:
+    return {"ok": outcome.ok, "status": outcome.status, "error": outcome.error}
 
 
 def _taken_at(picture: StoredPicture) -> datetime:

@@ -8,7 +8,7 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from app.notify import signing, trial, urls
+from app.notify import sending, signing, urls
 from app.schemas import notifications as schemas
 from tests.problems import assert_problem
 from tests.receivers import receiving, status
@@ -239,7 +239,7 @@ def test_a_test_message_that_fails_says_why(client):
 
 
 def test_a_test_of_a_receiver_that_hangs_ends_in_time(app, client, monkeypatch):
-    monkeypatch.setattr(trial, "SECONDS", 0.05)
+    monkeypatch.setattr(sending, "TRIAL_SECONDS", 0.05)
     rule = client.post(URL, json=LEAST).json
     go_on, app.extensions["deliveries"].send = threading.Event(), lambda *_: go_on.wait(30)
     answers = [client.post(f"{URL}/{rule['id']}/test").json for _ in range(6)]

@@ -230,7 +230,7 @@ def fetch(client, camera, name, headers=None, **query):
     return client.get(url, query_string=query, headers=headers)
 
 
-def test_the_bytes_of_a_picture_may_be_kept_for_ever(client, camera, base):
+def test_a_client_may_cache_the_bytes_of_a_picture_for_ever(client, camera, base):
     upload(base, "day/a.JPG")
     answer = fetch(client, camera, "day/a.JPG")
     assert (answer.status_code, answer.data) == (200, b"\xff\xd8\xff picture")

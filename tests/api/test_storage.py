@@ -133,7 +133,7 @@ def test_a_file_of_several_cameras_needs_its_room_once(client, base, camera, dis
     assert body["days_left"] == 10**4
 
 
-def test_cameras_of_one_folder_with_a_pattern_each_need_room_each(client, base, camera, disk):
+def test_cameras_that_share_a_folder_by_their_patterns_each_need_room(client, base, camera, disk):
     disk(14 * 10**8)
     upload(base / "front", "a1.jpg", 700_000, 6.9)
     upload(base / "front", "b1.jpg", 700_000, 6.9)

@@ -190,7 +190,7 @@ def test_a_picture_is_a_jpeg_of_limited_width_whatever_the_camera_uploads(box, r
     assert reader.on(topic)[0].qos == 1
 
 
-def test_a_camera_with_another_folder_shows_the_picture_of_that(box, reader):
+def test_a_camera_that_is_given_another_folder_shows_its_picture(box, reader):
     old, new = saved("JPEG", (16, 9)), saved("JPEG", (17, 9))
     put(box.base / "old folder" / "a.jpg", old, 100)
     put(box.base / "new folder" / "a.jpg", new, 300)
