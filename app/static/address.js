@@ -20,6 +20,11 @@ export function addressed() {
   return { day: valid("day", DAY), at: valid("at", MOMENT), picture: given.get("picture") };
 }
 
+/** Puts a picture into an address without a moment, which would soon name a newer picture. */
+export function addMoment(row) {
+  if (!addressed().at) history.replaceState(null, "", addressOf(row));
+}
+
 /** Listens to the click of a link: calls ``work``, unless a new tab or window is asked for. */
 export function followed(work) {
   return (event) => {

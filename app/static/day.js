@@ -1,6 +1,6 @@
 /** A day of a camera: its address, its moments and pictures, and the steps between them. */
 
-import { addressed, addressOf } from "./address.js";
+import { addMoment, addressed, addressOf } from "./address.js";
 import { inTurn } from "./api.js";
 import { announce, el, many } from "./element.js";
 import { follow } from "./follow.js";
@@ -16,6 +16,7 @@ import { Zone } from "./zone.js";
 const EMPTY = "Nothing was uploaded on this day.";
 const NOTHING = "This camera has not uploaded a picture or a clip yet.";
 const GONE = "This picture is gone: it was deleted, renamed or overwritten.";
+const NEAREST = " The one nearest to it is shown.";
 const part = (name) => document.querySelector(`#${name}`);
 const { camera: cameraId, zone: zoneName, refresh, seen, resizes } = part("day").dataset;
 const zone = new Zone(zoneName);
@@ -58,9 +59,8 @@ async function open() {
 async function choosePlace(at, picture) {
   const row = pages.find(picture) ?? pages.nearest(at);
   if (row) choose(row);
-  if (picture && row?.id !== picture) {
-    part("gone").textContent = `${GONE}${row ? " The one nearest to it is shown." : ""}`;
-  }
+  if (row) addMoment(row);
+  if (picture && row?.id !== picture) part("gone").textContent = `${GONE}${row ? NEAREST : ""}`;
   if (row) return undefined;
   return show((await pages.beyond(period.start, false)) ?? (await pages.beyond(period.end, true))
     ? EMPTY : NOTHING);

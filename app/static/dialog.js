@@ -29,9 +29,14 @@ function mark(form, problem) {
   form.querySelector("[aria-invalid=true]")?.focus();
 }
 
-/** Runs ``work`` with ``button`` disabled; a Problem is shown in ``failed`` and returned. */
+/**
+ * Runs ``work`` unless it runs already; a Problem is shown in ``failed`` and returned.
+ *
+ * The button is not ``disabled`` meanwhile, because it would lose the focus.
+ */
 export async function guarded(button, failed, work) {
-  button.disabled = true;
+  if (button.hasAttribute("aria-disabled")) return undefined;
+  button.setAttribute("aria-disabled", "true");
   failed.textContent = "";
   try {
     await work();
@@ -40,7 +45,7 @@ export async function guarded(button, failed, work) {
     failed.textContent = problem.errors.json ? "Correct the marked fields." : problem.detail;
     return problem;
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 }
 

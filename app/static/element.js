@@ -30,6 +30,13 @@ export function many(count, noun) {
   return `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** Replaces what is in ``node``; a focus there goes to what has the same id, else to ``next``. */
+export function replaceContent(node, content, next = document.querySelector("#main")) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  node.replaceChildren(...content);
+  if (focused && !focused.isConnected) (document.getElementById(focused.id) ?? next).focus();
+}
+
 /** Lets a screen reader say ``text``. */
 export function announce(text) {
   document.querySelector("#news").textContent = text;

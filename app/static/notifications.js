@@ -2,7 +2,7 @@
 
 import { read, send } from "./api.js";
 import { closeDialog, formOf, guarded, opened } from "./dialog.js";
-import { announce, el, mayWrite, moment, words } from "./element.js";
+import { announce, el, mayWrite, moment, replaceContent, words } from "./element.js";
 import { bodyOf, byField, fieldsOf, KINDS, NEW, termsOf } from "./rules.js";
 
 const STATES = { waiting: "Waiting", delivered: "Delivered", given_up: "Given up" };
@@ -22,8 +22,8 @@ async function show() {
     const names = Object.fromEntries(cameras.map(({ id, name }) => [id, name]));
     const cards = await Promise.all(notifications.map((rule) => card(rule, names)));
     part("trouble").replaceChildren();
-    part("rules").replaceChildren(...cards);
-    if (!cards.length) part("rules").append(el("li", {}, "Nobody is told anything yet."));
+    const none = el("li", {}, "Nobody is told anything yet.");
+    replaceContent(part("rules"), cards.length ? cards : [none], part("add") ?? undefined);
   } catch (problem) {
     const again = el("button", { type: "button", click: show }, "Try again");
     part("trouble").replaceChildren(`${problem.detail ?? problem} `, again);
@@ -48,7 +48,7 @@ function message({ kind, created_at: at, state, error }) {
 
 function choices(rule) {
   const failed = el("p", { class: "error", role: "alert" });
-  const button = (text, work) => el("button", { type: "button",
+  const button = (name, text, work) => el("button", { type: "button", id: `${name}-${rule.id}`,
     click: (event) => guarded(event.currentTarget, failed, work) }, text);
   const toggle = async () => {
     await send(path(rule), "PATCH", { enabled: !rule.enabled });
@@ -61,9 +61,10 @@ function choices(rule) {
     if (answer.ok) announce(`The test message for ${rule.name} was taken.`);
   };
   return el("div", {}, el("p", { class: "choices" },
-    button("Test", test), button(rule.enabled ? "Switch off" : "Switch on", toggle),
-    button("Change", () => ask("Change this notification", rule)),
-    button("Delete", () => askToDelete(rule))), failed);
+    button("test", "Test", test),
+    button("switch", rule.enabled ? "Switch off" : "Switch on", toggle),
+    button("change", "Change", () => ask("Change this notification", rule)),
+    button("delete", "Delete", () => askToDelete(rule))), failed);
 }
 
 async function showAndAnnounce(text) {

@@ -2,7 +2,7 @@
 
 import { Problem, read, send } from "./api.js";
 import { formOf, guarded, opened } from "./dialog.js";
-import { announce, el, many, moment, words } from "./element.js";
+import { announce, el, many, moment, replaceContent, words } from "./element.js";
 import { BOX, size } from "./limits.js";
 
 const PATIENCE_MS = 600_000; // a run is over before it is answered
@@ -55,15 +55,19 @@ function line({ name, oldest, newest, existing, ...camera }) {
  * ``changed`` loads the page's figures again; ``takeBack`` undoes the change that was just made.
  */
 export async function preview(changed, takeBack) {
-  const plan = document.querySelector("#plan");
-  plan.replaceChildren(el("p", {}, "Looking what would be deleted …"));
+  put(el("p", {}, "Looking what would be deleted …"));
   try {
     const result = await run(true);
-    plan.replaceChildren(el("div", {}, ...report(result), ...deadline(takeBack),
+    put(el("div", {}, ...report(result), ...deadline(takeBack),
       ...choices(result, changed, takeBack)));
   } catch (problem) {
-    plan.replaceChildren(el("p", { class: "error" }, problem.detail ?? `${problem}`));
+    put(el("p", { class: "error" }, problem.detail ?? `${problem}`));
   }
+}
+
+function put(content) {
+  const [plan, button] = ["#plan", "#preview"].map((each) => document.querySelector(each));
+  replaceContent(plan, [content], button);
 }
 
 function deadline(takeBack) {
@@ -111,7 +115,7 @@ function ask(result, changed) {
   ], "Delete", async () => {
     const done = await run(false);
     dialog.close();
-    document.querySelector("#plan").replaceChildren(el("div", {}, ...report(done)));
+    put(el("div", {}, ...report(done)));
     announce("Deleted.");
     await changed();
   });

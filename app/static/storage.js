@@ -2,7 +2,7 @@
 
 import { read } from "./api.js";
 import { guarded } from "./dialog.js";
-import { announce, el, many, mayWrite, moment, words } from "./element.js";
+import { announce, el, many, mayWrite, moment, replaceContent, words } from "./element.js";
 import { changeBox, changeCamera, sentences, size } from "./limits.js";
 import { preview } from "./retention.js";
 
@@ -18,9 +18,9 @@ async function show() {
     settings = await read("/api/settings");
     part("trouble").replaceChildren();
     part("room").replaceChildren(...room(storage));
-    part("limits").replaceChildren(...limits());
-    part("cameras").replaceChildren(...storage.cameras.map(card));
-    if (!storage.cameras.length) part("cameras").append(el("li", {}, "No camera yet."));
+    replaceContent(part("limits"), limits());
+    const cards = storage.cameras.map(card);
+    replaceContent(part("cameras"), cards.length ? cards : [el("li", {}, "No camera yet.")]);
     part("advice").replaceChildren(...await advice());
   } catch (problem) {
     const again = el("button", { type: "button", click: show }, "Try again");
@@ -60,8 +60,8 @@ function lasting({ days_left: days, cameras }) {
 }
 
 function limits() {
-  const change = el("button", { type: "button", click: () => changeBox(settings, saved) },
-    "Change the limits");
+  const change = el("button", { type: "button", id: "change",
+    click: () => changeBox(settings, saved) }, "Change the limits");
   return [
     ...sentences(settings).map((text) => el("p", {}, text)),
     el("p", {}, "Kept pictures and the newest ones of each camera are never deleted. Those of an " +
@@ -83,7 +83,8 @@ function card(camera) {
   return el("li", {}, el("h3", {}, words(name)),
     el("dl", {}, ...facts.flatMap(([term, value]) => [
       el("dt", {}, term), el("dd", {}, ...value)])),
-    mayWrite && el("button", { type: "button", click: change }, "Limits",
+    mayWrite && el("button",
+      { type: "button", id: `limits-${camera.camera_id}`, click: change }, "Limits",
       el("span", { class: "unseen" }, " of ", words(name))), failed);
 }
 

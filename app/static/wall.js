@@ -123,7 +123,8 @@ function showEmpty(isEmpty) {
 async function changed(text) {
   announce(text);
   await refresh();
-  if (document.activeElement === document.body) document.querySelector("#main").focus();
+  const focused = document.activeElement.closest("body *");
+  if (!focused?.checkVisibility()) document.querySelector("#main").focus();
 }
 
 /** Opens the large view of the camera in the address; Escape closes it. */

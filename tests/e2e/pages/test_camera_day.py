@@ -262,6 +262,18 @@ def test_new_pictures_appear_while_another_one_is_looked_at(today):
     expect(thumbs(page).first).to_have_attribute("aria-current", "true")
 
 
+def test_the_address_names_the_picture_even_where_none_was_asked_for(today):
+    page, folder = today
+    expect(page).to_have_url(re.compile("picture="))
+    shown = caption(page).text_content()
+    put(folder / "new.jpg", picture(shade=99))
+    page.reload()
+    expect(thumbs(page)).to_have_count(4)
+    assert caption(page).text_content() == shown
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("cameras"))
+
+
 def test_a_picture_is_saved_under_the_name_that_the_service_gives(page, box):
     page.goto(f"{box.front}?day=2025-12-23")
     expect(caption(page)).to_contain_text("23 00:12:30")
@@ -272,8 +284,9 @@ def test_a_picture_is_saved_under_the_name_that_the_service_gives(page, box):
 
 def test_a_picture_is_kept_released_and_deleted_after_a_question(today):
     page, folder = today
-    press(page, "Keep")
+    page.get_by_role("button", name="Keep").press("Enter")
     expect(caption(page)).to_contain_text("kept")
+    expect(page.get_by_role("button", name="Release")).to_be_focused()
     expect(thumbs(page).last).to_contain_text("kept")
     press(page, "Delete")
     dialog = page.get_by_role("dialog", name="Delete this picture?")

@@ -306,9 +306,10 @@ def test_each_unused_folder_has_a_button_that_registers_it(wall):
     expect(empty).to_contain_text("Register garden 2 pictures, the newest 2 h ago")
     expect(empty).to_contain_text("Register <b>pool 1 picture, the newest 2 h ago")
     assert wall.visit.violations() == []
-    empty.get_by_role("button", name="Register garden").click()
+    empty.get_by_role("button", name="Register garden").press("Enter")
     expect(wall.page.locator(".tile")).to_contain_text("garden")
     expect(empty).to_be_hidden()
+    expect(wall.page.locator("#main")).to_be_focused()
     wall.page.get_by_role("button", name="Add a camera").click()
     dialog = wall.page.get_by_role("dialog", name="Add a camera")
     expect(dialog.get_by_role("listitem")).to_have_count(1)

@@ -58,6 +58,23 @@ def test_a_notification_is_added_tested_changed_switched_off_and_deleted(wall, p
     expect(page.locator("#rules")).to_contain_text("Nobody is told anything yet.")
 
 
+def test_the_focus_stays_where_a_person_works_by_keyboard(page):
+    add(page, "http://127.0.0.1:9/hook")
+    expect(page.get_by_role("button", name="Add a notification")).to_be_focused()
+    for pressed, now in (("Test", "Test"), ("Switch off", "Switch on")):
+        page.get_by_role("button", name=pressed).press("Enter")
+        expect(page.get_by_role("button", name=now)).to_be_focused()
+    for end in ("Escape", "Enter"):
+        page.get_by_role("button", name="Change").press("Enter")
+        page.get_by_label("Name").fill("Kitchen")
+        page.keyboard.press(end)
+        expect(page.get_by_role("button", name="Change")).to_be_focused()
+    expect(page.locator("#rules")).to_contain_text("Kitchen")
+    page.get_by_role("button", name="Delete").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("button", name="Add a notification")).to_be_focused()
+
+
 def test_what_cannot_be_used_is_marked_and_messages_are_shown(wall, page):
     page.get_by_role("button", name="Add a notification").click()
     dialog = page.get_by_role("dialog", name="Add a notification")

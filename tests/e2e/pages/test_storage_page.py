@@ -129,6 +129,23 @@ def test_a_saved_limit_shows_what_it_would_delete_and_can_be_taken_back(box):
     assert box.runs == ["retention?dry_run=true"] * 2
 
 
+def test_the_focus_stays_where_a_person_works_by_keyboard(box):
+    box.run = RUN | WENT | {"cameras": [box.cameras[0] | WENT]}
+    page = box.open()
+    page.get_by_role("button", name="Change the limits").press("Enter")
+    page.get_by_label("Greatest age in days").fill("30")
+    page.keyboard.press("Enter")
+    expect(page.locator("#plan")).to_contain_text("would be deleted:")
+    expect(page.get_by_role("button", name="Change the limits")).to_be_focused()
+    page.get_by_role("button", name="Delete now").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").press("Enter")
+    expect(page.locator("#plan")).to_contain_text("were deleted:")
+    expect(page.get_by_role("button", name="Show what would be deleted")).to_be_focused()
+    page.locator("#cameras").get_by_role("button").first.press("Enter")
+    page.get_by_label("Greatest age in days").press("Escape")
+    expect(page.locator("#cameras").get_by_role("button").first).to_be_focused()
+
+
 def test_an_invalid_value_is_refused_beside_its_field(box):
     dialog = dialog_of(box.open(), "Change the limits")
     field = dialog.get_by_label("Greatest age in days")
