@@ -25,6 +25,8 @@ from tests.shared import SharedRule, SharedTemplates
 from tests.watched import Watched
 
 JSON = "application/json"
+# The tests in a browser. A checkout may itself lie in a folder called pages.
+PAGES = Path(__file__).parent / "e2e" / "pages"
 CLOSING_SECONDS = 30
 HAS_FAILED = pytest.StashKey[bool]()
 # How long an example takes says as much about the machine as about the service.
@@ -74,7 +76,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Do not import files where no test would run, which takes each process a second."""
     if config.option.markexpr == "not slow" and collection_path.suffix == ".py":
         only_slow = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", re.MULTILINE)
-        if "pages" in collection_path.parts or only_slow.search(collection_path.read_text()):
+        if collection_path.is_relative_to(PAGES) or only_slow.search(collection_path.read_text()):
             return True
     return None
 
@@ -86,7 +88,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Begin with the tests of real processes, which wait, so that the others fill the time.
     """
     for item in items:
-        if "pages" in item.path.parts:
+        if item.path.is_relative_to(PAGES):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "e2e" not in item.path.parts)
 
