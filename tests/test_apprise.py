@@ -267,13 +267,19 @@ def test_the_exit_status_of_the_script_is_the_one_that_the_sender_knows():
         ),
         (
             "storage_low",
-            {"storage": {"status": "degraded", "message": "Only 200 MiB are free."}},
+            {"storage": {"status": "degraded", "message": "Only 200 MiB.", "free_bytes": 1}},
             "Little space is left",
-            "Only 200 MiB are free.",
+            "Only 200 MiB.",
+        ),
+        (
+            "storage_low",
+            {"storage": {"status": "degraded", "message": "Unknown.", "free_bytes": None}},
+            "The storage cannot be reached",
+            "Unknown.",
         ),
         (
             "storage_ok",
-            {"storage": {"status": "healthy", "message": "5000 MiB are free."}},
+            {"storage": {"status": "healthy", "message": "5000 MiB are free.", "free_bytes": 1}},
             "There is enough space again",
             "5000 MiB are free.",
         ),

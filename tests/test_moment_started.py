@@ -89,6 +89,7 @@ def test_without_an_enabled_rule_nothing_is_committed_early(client, camera, base
         (LOW, FINE, Room(3.9), 10 * GIB, LOW),
         (OK, FINE, Room(3.9), 10 * GIB, OK),
         (LOW, FINE, Room(4.0), 10 * GIB, OK),
+        (LOW, FINE, Room(), None, LOW),
         (LOW, FINE, Room(), 299 * 2**20, LOW),
         (LOW, FINE, Room(), 300 * 2**20, OK),
         (LOW, FINE, Room(None, False), 5 * GIB, LOW),
@@ -124,6 +125,32 @@ def test_low_space_is_reported_once_and_then_that_there_is_enough(app, client, m
     monkeypatch.setattr(health, "SMALL_SHARE", 0)
     look()
     look()
+    assert [body["type"] for body in written(rule)] == ["storage_low", "storage_ok"]
+
+
+def test_a_base_path_that_is_missing_at_two_checks_is_reported(app, client, base, monkeypatch):
+    monkeypatch.setattr(storage_watch, "INTERVAL_SECONDS", 0)
+    for name in ("ENOUGH_BYTES", "ENOUGH_SHARE"):
+        monkeypatch.setattr(storage_watch, name, 0)
+    monkeypatch.setattr(health, "LITTLE_SPACE", 0)
+    monkeypatch.setattr(health, "SMALL_SHARE", 0)
+    rule, watch = add_rule(client, "storage_low", "storage_ok"), StorageWatch(app)
+    watch.run_if_due()
+    base.rename(base.parent / "gone")
+    watch.run_if_due()
+    assert written(rule) == [], "it may be mounted only a little later"
+    watch.run_if_due()
+    watch.run_if_due()
+    (low,) = written(rule)
+    assert low["type"] == "storage_low"
+    assert low["data"]["storage"] == {
+        "status": "degraded",
+        "message": "The free space is unknown while the base path is missing.",
+        "days_left": None,
+        "free_bytes": None,
+    }
+    (base.parent / "gone").rename(base)
+    watch.run_if_due()
     assert [body["type"] for body in written(rule)] == ["storage_low", "storage_ok"]
 
 

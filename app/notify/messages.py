@@ -49,9 +49,7 @@ def title_and_text(message: Row, zone: tzinfo) -> tuple[str, str]:
     if kind == TEST:
         return "Test message", f"NVR cameras can reach you. {at}"
     if "storage" in data:
-        low = data["storage"]["status"] != "healthy"
-        title = "Little space is left" if low else "There is enough space again"
-        return title, f"{data['storage']['message']} {at}"
+        return _storage(data["storage"], at)
     if "detection" in data:
         return _detection(name, data["detection"], zone)
     if "event" in data:
@@ -79,6 +77,14 @@ def _event(name: str, event: Row, is_reviewed: bool, zone: tzinfo) -> tuple[str,
     what = "event reviewed" if is_reviewed else "event"
     summary = f"{event['summary']}\n" if event["summary"] else ""
     return f"{name}: {what}{level}", f"{summary}Began at {_local(event['started_at'], zone)}."
+
+
+def _storage(storage: Row, at: str) -> tuple[str, str]:
+    text = f"{storage['message']} {at}"
+    if storage["free_bytes"] is None:
+        return "The storage cannot be reached", text
+    low = storage["status"] != "healthy"
+    return "Little space is left" if low else "There is enough space again", text
 
 
 def _local(moment: str, zone: tzinfo) -> str:
