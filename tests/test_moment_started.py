@@ -60,6 +60,20 @@ def test_an_upload_that_follows_begins_no_moment(client, camera, base, watch):
     assert first["picture_id"] != second["picture_id"]
 
 
+@pytest.mark.parametrize(("hours", "moments"), [(2, 0), (0.5, 1)])
+def test_an_old_upload_in_a_new_cameras_folder_begins_no_moment(
+    app, client, base, watch, hours, moments
+):
+    rule = add_rule(client, "moment_started")
+    put(base / "old" / "a.jpg", picture(), age=hours * 3600)
+    assert (
+        client.post("/api/cameras", json={"name": "Old", "folder_path": "old"}).status_code == 201
+    )
+    watch.tick()
+    watch.flush(lambda: None)
+    assert len(written(rule)) == moments
+
+
 def test_the_pause_is_the_one_of_the_camera(client, camera, base, watch):
     client.patch(f"/api/cameras/{camera['id']}/settings", json={"moment_gap_seconds": 3600})
     rule = add_rule(client, "moment_started")

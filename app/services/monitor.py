@@ -169,9 +169,14 @@ class Monitor:
             pending_updates.add(camera, decision, moment)
 
     def _moment(self, camera: Row, uploaded_at: str | None, gap: int) -> Row | None:
-        """The moment that an upload begins, where somebody wants to be told of it."""
+        """The moment that an upload begins, where somebody wants to be told of it.
+
+        An old upload, as in a folder that has just become a camera's, begins none.
+        """
         before = camera["last_seen_at"]
         if not self._wants_moments or uploaded_at is None or uploaded_at == before:
+            return None
+        if not occurrences.is_recent(uploaded_at):
             return None
         is_first = before is None or clock.parse(uploaded_at) - clock.parse(before) > timedelta(
             seconds=gap
