@@ -45,14 +45,16 @@ def _set_kept(
     with file_status(index, before) as status:
 
         def change() -> None:
-            if row.kept:
+            is_kept = bool(KeptPicture.of_file(camera["id"], row.path, status))
+            if row.kept and not is_kept:
                 KeptPicture.keep(camera["id"], row.path, status, clock.rfc3339(clock.now()))
-            else:
+            elif not row.kept:
                 KeptPicture.release(camera["id"], row.path, status)
             changes = {row.folder: {row.name: Change(None, row)}}
             if write(index, Batch(index.row()["version"], changes, {}, 0)) is None:
                 raise NotFound("picture")  # the camera has another folder now
-            _record("picture_kept" if row.kept else "picture_released", camera, row, by)
+            if is_kept != row.kept:  # else another request has changed it since
+                _record("picture_kept" if row.kept else "picture_released", camera, row, by)
             # A copy of the database from before does not know the mark.
             database_number.renew_in_change()
 

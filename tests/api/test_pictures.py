@@ -7,6 +7,7 @@ import pytest
 
 from app.db import writer
 from app.models import KeptPicture, Picture, PictureCamera, PictureFolder, PictureHour
+from app.pictures import reading
 from tests.problems import assert_problem
 from tests.watched import fail
 
@@ -356,6 +357,26 @@ def test_a_picture_is_kept_and_released(client, camera, base, app, is_written):
     (kept,), (released,) = (audited(client, f"picture_{w}") for w in ("kept", "released"))
     assert kept["resource_id"] == released["resource_id"] == url.rpartition("/")[2]
     assert (kept["resource_type"], kept["resource_name"]) == ("picture", "a.jpg")
+
+
+def test_requests_that_keep_or_release_a_picture_at_once_change_it_once(
+    client, camera, base, monkeypatch
+):
+    upload(base, "a.jpg")
+    url = f"{picture_url(client, camera)}/keep"
+    for send, action in ((client.put, "picture_kept"), (client.delete, "picture_released")):
+
+        def find_then_change(*args, send=send):
+            """Another request changes the picture after this one has found it."""
+            found = reading.find(*args)
+            monkeypatch.undo()
+            assert send(url).status_code == 200
+            return found
+
+        monkeypatch.setattr("app.pictures.keeping.find", find_then_change)
+        assert send(url).status_code == 200
+        assert len(audited(client, action)) == 1
+    assert KeptPicture.select().count() == 0
 
 
 @pytest.mark.parametrize("kept", [True, False])
