@@ -48,7 +48,7 @@ check: $(VENV)/dev ## lint, format, type and security check
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/bandit --quiet --recursive app migrations wsgi.py
 
-demo: $(VENV)/dev ## two cameras upload by FTP, curl fetches what they see and looks back; an event is told
+demo: $(VENV)/dev ## two cameras upload by FTP, curl fetches what they see and looks back; an event is reported
 	@$(BIN)/python -m tests.demo
 
 bench: $(VENV)/rivals install ## measure the service, alone and beside its rivals, and print the tables

@@ -30,7 +30,7 @@ blp = Blueprint("pictures", __name__, url_prefix="/api/cameras", description=__d
 
 UNKNOWN = ("camera_not_found",)
 # Whether the client has a picture already.
-Known = Callable[[StoredPicture], bool]
+IsKnown = Callable[[StoredPicture], bool]
 UNREADABLE = ("folder_outside_base", "folder_not_found", "folder_busy", "storage_not_answering")
 
 
@@ -67,15 +67,16 @@ def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
 def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
     """Get a picture or a clip by its id
 
-    The same bytes for ever: a file that is overwritten gets another id, and this one 404.
+    An id always stands for the same bytes: if its file is overwritten, that gets another id, and
+    this one is 404.
     """
     camera, row = reading.find(index(), str(camera_id), picture_id)
     zone = clock.zone(current_app.extensions["settings"].box()["timezone"])
     name = saved_name(camera["name"], row.taken_us, row.name, zone)
-    of = index().of(camera)
+    camera_index = index().of(camera)
     if row.is_clip and not query["thumbnail"]:
-        return _clip_response(query, name, of, row)
-    return _picture_response(query, name, of, row)
+        return _clip_response(query, name, camera_index, row)
+    return _picture_response(query, name, camera_index, row)
 
 
 @blp.put("/<uuid:camera_id>/pictures/<string:picture_id>/keep")
@@ -118,23 +119,27 @@ def delete_picture(camera_id: UUID, picture_id: str) -> str:
     return ""
 
 
-def _picture_response(query: Row, name: str, of: CameraIndex, row: IndexedPicture) -> Response:
+def _picture_response(
+    query: Row, name: str, camera_index: CameraIndex, row: IndexedPicture
+) -> Response:
     now, most = clock.now(), MaxSize(query["width"], query["height"])
     read = _thumbnail if row.is_clip else reading.read_picture
-    picture = read(of, row, partial(client_has, most=most, now=now))
+    picture = read(camera_index, row, partial(client_has, most=most, now=now))
     stem = os.path.splitext(name)[0]
     return picture_response(picture, most, now, query["disposition"], IMMUTABLE, stem)
 
 
-def _clip_response(query: Row, name: str, of: CameraIndex, row: IndexedPicture) -> Response:
-    clip = reading.open_clip(of, row)
+def _clip_response(
+    query: Row, name: str, camera_index: CameraIndex, row: IndexedPicture
+) -> Response:
+    clip = reading.open_clip(camera_index, row)
     modified = min(row.taken_us // 10**6, int(clock.now().timestamp()))
     return clip_response(clip, clip.etag, modified, name, query["disposition"], IMMUTABLE)
 
 
-def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> StoredPicture:
+def _thumbnail(camera_index: CameraIndex, row: IndexedPicture, is_known: IsKnown) -> StoredPicture:
     """A frame of a clip, or the picture nearest to it; raises `reading.NoThumbnail`."""
-    with suppress(clip_frame.NoFrame), closing(reading.open_clip(of, row)) as clip:
+    with suppress(clip_frame.NoFrame), closing(reading.open_clip(camera_index, row)) as clip:
         picture = reading.facts_of_frame(row, clip)
         if is_known(picture) and clip_frame.is_installed():
             return picture
@@ -142,7 +147,7 @@ def _thumbnail(of: CameraIndex, row: IndexedPicture, is_known: Known) -> StoredP
         frame = current_app.extensions["clip_frames"].get(clip.etag, suffix, clip.file)
         clip.check()
         return picture._replace(data=frame)
-    return reading.read_picture(of, reading.nearest_picture(of, row), is_known)
+    return reading.read_picture(camera_index, reading.nearest_picture(camera_index, row), is_known)
 
 
 def index() -> PictureIndex:

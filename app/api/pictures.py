@@ -233,4 +233,4 @@ def requested_range(size: int, headers: dict[str, str]) -> Range | None:
 
 def _modified(picture: StoredPicture, now: datetime) -> int:
     """The picture's time since the epoch, never later than now, nor before the year 1."""
-    return max(min(picture.time_ns // 10**9, int(now.timestamp())), -62135596800)
+    return max(min(picture.time_ns // 10**9, int(now.timestamp())), clock.EARLIEST_SECONDS)

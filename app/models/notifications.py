@@ -1,4 +1,4 @@
-"""Which rule tells whom of what, and what was told last?"""
+"""Which occurrences does each rule report to whom, and what was reported last?"""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ LISTS = ("kinds", "cameras", "object_types")
 
 
 class Notification(BaseModel):
-    """A rule: which occurrences are told to whom."""
+    """A rule: which occurrences are reported to whom."""
 
     id = AutoIncrementField()
     name = TextField()
@@ -78,7 +78,7 @@ class Notification(BaseModel):
 
 
 class NotificationCooldown(BaseModel):
-    """What was last told for a rule about a camera, by kind and object type."""
+    """When a rule last reported something of a camera, by kind and object type."""
 
     notification = ForeignKeyField(Notification, on_delete="CASCADE", index=False)
     # Empty where the message concerns no camera, or has no object type.
@@ -109,7 +109,7 @@ class NotificationCooldown(BaseModel):
 
 
 class BoxState(BaseModel):
-    """What was last told about the box, so that a restart does not repeat it."""
+    """What was last reported about the box, so that a restart does not repeat it."""
 
     name = TextField(primary_key=True)
     value = TextField()

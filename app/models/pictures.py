@@ -128,7 +128,7 @@ class Picture(BaseModel):
 
     @classmethod
     def in_folder(cls, folder_id: int, names: Iterable[str]) -> list[IndexedPicture]:
-        """The same by the folder's id."""
+        """The pictures with these names in the folder of this id."""
         rows: list[Row] = []
         for some in batches([os.fsencode(name) for name in names]):
             values = {f"name_{n}": name for n, name in enumerate(some)}

@@ -95,7 +95,7 @@ class NotificationFieldsSchema(Schema):
         fields.String(validate=validate.OneOf(KINDS)),
         required=True,
         validate=validate.Length(1, len(KINDS)),
-        metadata={"description": "The kinds of occurrences that are told"},
+        metadata={"description": "The kinds of occurrences that are reported"},
     )
     cameras = BoundedList(
         UUIDString(),
@@ -128,7 +128,7 @@ class NotificationFieldsSchema(Schema):
         load_default=None,
         allow_none=True,
         metadata={
-            "description": "What happens in these hours of the box's time zone is never told. "
+            "description": "What happens in these hours of the box's time zone is never reported. "
             "They may pass midnight"
         },
     )
@@ -136,8 +136,8 @@ class NotificationFieldsSchema(Schema):
         load_default=0,
         validate=validate.Range(0, MOST_SECONDS),
         metadata={
-            "description": "How long after a message nothing more is told of the same camera, "
-            "kind and object type, except an event of a higher risk level"
+            "description": "How long after a message nothing more is reported of the same "
+            "camera, kind and object type, except an event of a higher risk level"
         },
     )
     with_picture = StrictBoolean(

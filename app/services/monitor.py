@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 TICK_SECONDS = 1.0
-# The same while somebody wants to be told of the first upload after a pause within a second.
+# While the first upload after a pause is to be reported, which must be within a second.
 FAST_TICK_SECONDS = 0.25
 # After each `PAUSE_CAMERAS` the loop sleeps, so that requests come first.
 PAUSE_CAMERAS, PAUSE_SECONDS = 16, 0.0005

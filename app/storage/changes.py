@@ -121,7 +121,7 @@ class Arrivals:
             self._latest, self._folders, self.was_set = None, {}, False
         known, latest = self._latest, found.latest
         changed = [at for path, at in found.folders.items() if self._folders.get(path, at) != at]
-        if set_to := next((at for at in changed if self._shows_another(at, clock)), None):
+        if set_to := next((at for at in changed if self._was_clock_set(at, clock)), None):
             self.ahead_ns, self.was_set = set_to - clock.box_ns, True
             # What changed later is new: it is found by the next walk, which knows this clock.
             self._latest = Arrival(self._looked_ns + self.ahead_ns, "", 0, 0)
@@ -140,7 +140,7 @@ class Arrivals:
         self._uploads, self._folders = found.uploads, found.folders
         self._looked_ns, self._jumps = clock.box_ns, jumps
 
-    def _shows_another(self, changed_ns: int, clock: StorageClock) -> bool:
+    def _was_clock_set(self, changed_ns: int, clock: StorageClock) -> bool:
         """Whether a folder changed since the last walk at a time that the clock did not show then.
 
         Only what exceeds `SET_NS` counts: a network mount may show a change a minute later.
