@@ -12,14 +12,12 @@ from .. import clock
 from ..models import CameraRetention, CameraSettings, Row
 from ..services import stats
 from ..services.health import Room
-from ..services.settings import EffectiveSettings
+from ..services.settings import BOX_LIMITS, EffectiveSettings
 from ..storage import safe_open
 from ..storage.filesystems import mounts
 from ..storage.mount_threads import StorageThreads
 from . import suspension
 from .usage import DAY_US, Usage, measure
-
-LIMITS = ("keep_days", "keep_bytes", "keep_free_bytes")
 
 
 class Growth(NamedTuple):
@@ -40,14 +38,14 @@ def find_room(app: Flask, usages: list[Usage] | None = None) -> Room:
     effective = settings.effective(usage.camera["id"] for usage in usages)
     own = _without_shared(base, usages, effective)
     is_in_force = suspension.reason_without_base(app) is None
-    box = settings.box() if is_in_force else dict.fromkeys(LIMITS, 0)
+    box = settings.box() if is_in_force else dict.fromkeys(BOX_LIMITS, 0)
     growths = _growths(own, effective if is_in_force else {})
     days = _days_until_full(base, own, growths, app.extensions["folders"].threads)
     if days is not None and box["keep_bytes"]:
         left = box["keep_bytes"] - sum(usage.bytes for usage in own)
         until = _days_until(left, growths)
         days = None if until is not None and until <= days else days
-    has_limit = any(box[name] for name in LIMITS)
+    has_limit = any(box[name] for name in BOX_LIMITS)
     return Room(None if box["keep_free_bytes"] else days, has_limit)
 
 

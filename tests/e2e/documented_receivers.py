@@ -1,6 +1,7 @@
-"""What do the receivers get to which the transcripts in docs/ send notifications?
+"""What do the receivers get that the transcripts in docs/ send notifications to?
 
-Each receiver has an address of its own."""
+Each receiver has an address of its own.
+"""
 
 import email
 import email.policy
