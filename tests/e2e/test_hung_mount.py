@@ -89,8 +89,9 @@ def test_many_requests_for_it_delay_no_others(server, hung, rounds):
         is_over.set()
         assert [future.result() for future in asking] == [None] * 8
     assert set(answers) == {"storage_not_answering"}
-    assert max(took) < KNOWN_SECONDS
-    assert statistics.median(took) < 0.5
+    # Where they had to wait for the mount, each would take as long as the service waits for it.
+    assert statistics.quantiles(took, n=10)[-1] < KNOWN_SECONDS
+    assert statistics.median(took) < 1
 
 
 @pytest.mark.slow
