@@ -280,7 +280,7 @@ def test_prune_resumes_retention_with_its_option_only(service, used, path):
 def test_a_crash_while_the_number_changes_does_not_count_as_a_restore(
     service, path, monkeypatch, writes, is_new
 ):
-    """It ends before or after each of the writes: file, database, file."""
+    """The process ends before or after each of the writes: file, database, file."""
     if not is_new:
         reason(service)
     crash_after(monkeypatch, writes)

@@ -57,7 +57,7 @@ class Guard:
 
 
 class Service:
-    """The index as a process has it, until it is `restarted`."""
+    """The index of one process, which ends with `stop` and begins anew with `start`."""
 
     def __init__(self, base, camera, watch):
         self.base, self.camera, self.watch = base, camera, watch

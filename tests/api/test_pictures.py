@@ -469,7 +469,7 @@ def test_a_picture_that_is_kept_meanwhile_is_not_deleted(client, camera, base, a
     real = os.rename
 
     def keep_first(*paths, **folders):
-        """As another process may, at any moment."""
+        """Keep the picture first, as another process may at any moment."""
         monkeypatch.undo()
         status = path.stat()
         writer.run(lambda: KeptPicture.keep(camera["id"], "a.jpg", status, "2025-12-23T03:12:00Z"))
@@ -480,7 +480,7 @@ def test_a_picture_that_is_kept_meanwhile_is_not_deleted(client, camera, base, a
     monkeypatch.setattr("app.storage.removal.os.rename", keep_first)
     assert_problem(client.delete(url), 409, "picture_kept")
     assert os.listdir(path.parent) == ["a.jpg"]
-    monitor.tick()  # what was brought back is no upload
+    monitor.tick()  # a file that got its name again is no upload
     seen = client.get(f"/api/cameras/{camera['id']}").get_json()["last_seen_at"]
     assert seen == "2025-12-23T03:12:00.000000Z"
     monitor.close()

@@ -57,17 +57,17 @@ class Uploads:
         self.changes = [*[self.upload] * 4, self.overwrite, self.rename, self.delete]
 
     def change(self) -> None:
-        """One of several hundred changes a second."""
+        """Make one change; called again and again, several hundred times a second."""
         time.sleep(0.001)
         self.chance.choice(self.changes)()
 
     def path(self) -> Path:
-        """One of some thousand names."""
+        """The path of one of some thousand files, at random."""
         name = f"{self.chance.randrange(500)}.{self.chance.choice(('jpg', 'jpg', 'mp4'))}"
         return self.root / self.chance.choice(FOLDERS) / name
 
     def upload(self) -> None:
-        """As many FTP servers do: under a hidden name first."""
+        """Upload a file under a hidden name first, as many FTP servers do."""
         path = self.path()
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}")
@@ -75,19 +75,19 @@ class Uploads:
         hidden.rename(path)
 
     def overwrite(self) -> None:
-        """In place, which does not change the folder."""
+        """Overwrite a file in place, which does not change its folder."""
         self.write(self.path(), "r+b")
 
     def rename(self) -> None:
-        """To another name, perhaps in another folder."""
+        """Give a file another name, perhaps in another folder."""
         self.path().rename(self.path())
 
     def delete(self) -> None:
-        """One file."""
+        """Delete one file."""
         self.path().unlink()
 
     def write(self, path: Path, mode: str) -> None:
-        """From one to fifty bytes."""
+        """Write from one to fifty bytes into a file."""
         with path.open(mode) as file:
             file.write(self.chance.randbytes(self.chance.randrange(1, 50)))
 
@@ -113,7 +113,7 @@ class Viewer:
             (self.root / name).write_bytes(self.files[name])
 
     def act(self) -> None:
-        """Delete one or keep it."""
+        """Delete a listed picture, or keep it."""
         answer = requests.get(f"{self.url}/pictures?kept=false&limit=100", timeout=20)
         pictures = answer.json()["pictures"]
         if not pictures:
@@ -128,7 +128,7 @@ class Viewer:
             requests.delete(url, timeout=20)
 
     def check(self, listed: dict[str, dict]) -> None:
-        """Everything is there but what was to be deleted, and what was kept is kept."""
+        """Check that only what was to be deleted is gone, and that kept pictures are kept."""
         for name, data in self.files.items():
             path = self.root / name
             assert path.read_bytes() == data if path.exists() else name in self.asked
@@ -144,7 +144,7 @@ class Pruned:
         self.service = ""
 
     def put(self, days: float) -> Path:
-        """A new file of this age."""
+        """Upload a file that is this old."""
         path = self.root / self.chance.choice(FOLDERS) / f"{self.chance.getrandbits(40):x}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"\xff\xd8\xff picture \xff\xd9")
@@ -173,7 +173,7 @@ class Pruned:
             self.put(self.chance.uniform(KEEP_DAYS + 1, 30))
 
     def prune(self) -> int:
-        """How many pictures retention deletes now."""
+        """Run retention; return how many pictures it has deleted."""
         answer = requests.post(f"{self.service}/api/system/retention", timeout=60)
         assert answer.status_code in (200, 409), answer.text
         assert answer.json().get("suspended") is None

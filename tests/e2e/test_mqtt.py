@@ -84,10 +84,10 @@ def saved(form, size):
     return out.getvalue()
 
 
-def eventually(is_so):
-    """Wait until it is so."""
+def eventually(condition):
+    """Wait until the condition holds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -567,10 +567,10 @@ def seen_by(camera_id):
     return {"camera_id": camera_id, "object_type": "person", "confidence": 0.5}
 
 
-def turn_until(app, is_so):
-    """Let the publisher work until it is so."""
+def turn_until(app, condition):
+    """Let the publisher work until the condition holds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
+    while not condition():
         assert time.monotonic() < deadline
         app.extensions["mqtt"].tick()
 
