@@ -656,32 +656,35 @@ class Disk:
     """A file system whose free bytes a test decides.
 
     ``share``: how much of each deleted file becomes free; ``late``: how many times the free bytes
-    are read after a deletion without showing it.
+    are read after a deletion without showing it; ``block``: what the smallest file takes.
     """
 
-    def __init__(self, monkeypatch, free, share=1.0, late=0):
+    def __init__(self, monkeypatch, free, share=1.0, late=0, block=1):
         self.free, self.shown, self.reads, unlink = free, free, 0, os.unlink
 
         def freeing_unlink(name, *, dir_fd=None):
-            size = os.stat(name, dir_fd=dir_fd).st_size
+            size = max(os.stat(name, dir_fd=dir_fd).st_size, block)
             unlink(name, dir_fd=dir_fd)
             self.free, self.reads = self.free + int(size * share), 0
 
         def fstatvfs(_):
             self.reads += 1
             self.shown = self.free if self.reads > late else self.shown
-            return SimpleNamespace(f_bavail=self.shown, f_frsize=1)
+            return SimpleNamespace(f_bavail=self.shown / block, f_frsize=block)
 
         monkeypatch.setattr(removal.os, "unlink", freeing_unlink)
         monkeypatch.setattr(prune_rules.os, "fstatvfs", fstatvfs)
 
 
-def test_the_oldest_files_are_deleted_until_enough_bytes_are_free(client, week, base, monkeypatch):
+@pytest.mark.parametrize(("block", "gone"), [(1, (2, 2, 122)), (10, (1, 1, 120))])
+def test_the_oldest_files_are_deleted_until_enough_bytes_are_free(
+    client, week, base, monkeypatch, block, gone
+):
     upload(base, "young.jpg", 0.9)
-    disk = Disk(monkeypatch, free=100)
+    disk = Disk(monkeypatch, free=100, block=block)
     keep(client, keep_days=0, keep_free_bytes=120)
     body = prune(client)
-    assert (body["pictures"], body["clips"], disk.free) == (2, 2, 122)
+    assert (body["pictures"], body["clips"], disk.free) == gone
     keep(client, keep_free_bytes=2**40)
     prune(client)
     assert files(base) == ["0.jpg", "0.mp4", "young.jpg"]

@@ -28,9 +28,9 @@ class ExcessBytes:
     def __post_init__(self) -> None:
         self.last_key = END if self.size > 0 else START
 
-    def note(self, row: IndexedPicture) -> None:
-        """Subtract a file that is deleted."""
-        self.size -= row.size
+    def note(self, row: IndexedPicture, size: int) -> None:
+        """Subtract the bytes of a file that is deleted."""
+        self.size -= size
         if self.size <= 0:
             self.last_key = min(self.last_key, row.key)
 
@@ -51,9 +51,10 @@ class Plan:
         self._camera_excess: dict[str, ExcessBytes] = defaultdict(lambda: ExcessBytes(0))
         self._box_excess = ExcessBytes(0)
         self._device_excess: dict[int, ExcessBytes] = {}
-        # The free bytes of each device before the run, and the bytes that are to be deleted there.
+        # The free bytes of each device before the run, and how many are freed there.
         self._free: dict[int, int] = {}
-        self._gone: Counter[int] = Counter()
+        self._freed: Counter[int] = Counter()
+        self._gone_bytes = 0
 
     def files(self) -> Iterator[tuple[PrunedFile, bool]]:
         """Each file to delete, and whether it is deleted to free space.
@@ -64,7 +65,7 @@ class Plan:
         total = self.box.bytes_of_all() if keep else 0
         yield from ((file, False) for file in self._by_cameras())
         if keep:
-            self._box_excess = ExcessBytes(total - self._gone.total() - keep)
+            self._box_excess = ExcessBytes(total - self._gone_bytes - keep)
             yield from ((file, False) for file in self._by_bytes())
         if keep := self.box.limits["keep_free_bytes"]:
             yield from ((file, True) for file in self._by_free_space(keep))
@@ -79,7 +80,7 @@ class Plan:
             for file in _merged(self._exceeding(each) for each in group if each.limits):
                 if self._exceeds(file) and self._take(file):
                     for camera, row in file.rows:
-                        self._camera_excess[camera.id].note(row)
+                        self._camera_excess[camera.id].note(row, row.size)
                     yield file
 
     def _exceeding(self, camera: PrunedCamera) -> Iterator[PrunedFile]:
@@ -103,7 +104,7 @@ class Plan:
             if not self._box_excess.includes(file.row):
                 return
             if not self._exceeds(file) and self._take(file):
-                self._box_excess.note(file.row)
+                self._box_excess.note(file.row, file.row.size)
                 yield file
 
     def _by_free_space(self, keep: int) -> Iterator[PrunedFile]:
@@ -115,7 +116,7 @@ class Plan:
             excess = self._excess_of(file.device, file.free, keep)
             is_gone = self._exceeds(file) or self._box_excess.includes(file.row)
             if excess.includes(file.row) and not is_gone and self._take(file):
-                excess.note(file.row)
+                excess.note(file.row, file.occupied)
                 yield file
 
     def _short_of_space(self, keep: int) -> Iterator[PrunedCamera]:
@@ -139,7 +140,7 @@ class Plan:
         """How many bytes a file system lacks to have ``keep`` free ones."""
         if device not in self._device_excess:
             free = self._free.get(device, free)
-            self._device_excess[device] = ExcessBytes(keep - free - self._gone[device])
+            self._device_excess[device] = ExcessBytes(keep - free - self._freed[device])
         return self._device_excess[device]
 
     def _take(self, file: PrunedFile) -> bool:
@@ -148,7 +149,8 @@ class Plan:
             self.not_deletable += 1
             return False
         self._free.setdefault(file.device, file.free)
-        self._gone[file.device] += file.row.size
+        self._freed[file.device] += file.occupied
+        self._gone_bytes += file.row.size
         return True
 
 

@@ -31,6 +31,7 @@ EVENT_AGE = timedelta(days=30)
 NEAR_NEWEST = 64
 # Later than the time of every file.
 NEVER_US = 2**63 - 1
+MOST_BLOCK_BYTES = 4096  # what statvfs(3) calls a block may be 1 MiB on NFS
 
 
 class Place(NamedTuple):
@@ -52,13 +53,14 @@ class PictureLimits:
 
 
 class PrunedFolder(NamedTuple):
-    """A folder's device and free bytes, and whether the service may delete files in it.
+    """A folder's device, its free bytes and the bytes that files take a multiple of.
 
-    ``is_sticky``: whether it may delete only its own files there (unlink(2)).
+    Whether the service may delete files in it; where ``is_sticky``, only its own (unlink(2)).
     """
 
     device: int
     free: int
+    block: int
     is_writable: bool
     is_sticky: bool
 
@@ -192,9 +194,8 @@ class PrunedCamera:
             os.close(folder)
         is_own = os.geteuid() in (0, status.st_uid)
         is_sticky = bool(status.st_mode & stat.S_ISVTX) and not is_own
-        return PrunedFolder(
-            status.st_dev, system.f_bavail * system.f_frsize, is_writable, is_sticky
-        )
+        free, block = system.f_bavail * system.f_frsize, min(system.f_frsize, MOST_BLOCK_BYTES)
+        return PrunedFolder(status.st_dev, free, block, is_writable, is_sticky)
 
     def at(self, path: str) -> IndexedPicture | None:
         """The row of a file by its path below the camera's folder."""

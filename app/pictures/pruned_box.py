@@ -28,13 +28,14 @@ FIRST, LAST = "", "9999-12-31T23:59:59.999999Z"
 class PrunedFile(NamedTuple):
     """A file with the row of each camera that has it, in the order of the cameras.
 
-    ``device``: the device of its folder; ``free``: the free bytes there; ``may_delete``: whether
-    the service has the right to delete it.
+    ``device``: the device of its folder; ``free``: the free bytes there; ``occupied``: the bytes
+    that it takes there; ``may_delete``: whether the service has the right to delete it.
     """
 
     rows: tuple[tuple[PrunedCamera, IndexedPicture], ...]
     device: int
     free: int
+    occupied: int
     may_delete: bool
 
     @property
@@ -110,7 +111,8 @@ class PrunedBox:
         folder = camera.folder_facts(row.folder)
         if folder is None or rows[0][0] is not camera:
             return None
-        return PrunedFile(tuple(rows), folder.device, folder.free, camera.may_delete(row))
+        place = folder.device, folder.free, -(-row.size // folder.block) * folder.block
+        return PrunedFile(tuple(rows), *place, camera.may_delete(row))
 
     def is_needed(self, file: PrunedFile, status: os.stat_result | None = None) -> bool:
         """Whether one of the file's cameras needs it; call it inside `opened`."""
