@@ -16,7 +16,7 @@ from app.environment import read_settings
 from app.mqtt import connection
 from app.mqtt.connection import Broker, Connection
 from app.mqtt.discovery import Origin, Topics, camera_config, components, slug
-from app.mqtt.object_types import MOST_TYPES, Types
+from app.mqtt.object_types import MOST_TYPES, ObjectTypes
 from tests.e2e.server import PROJECT
 
 TOPICS = Topics("nvr", "homeassistant")
@@ -97,7 +97,7 @@ def test_the_types_of_a_camera_are_the_most_frequent_of_30_days_and_stay_as_long
         ]
         assert client.post("/api/detections", json={"detections": rows}).status_code == 201
 
-    types = Types(TOPICS, camera["id"])
+    types = ObjectTypes(TOPICS, camera["id"])
     post(*["ancient"] * 9, days=31)
     post(*(f"old {number:02}" for number in range(MOST_TYPES)))
     types.count()
@@ -124,7 +124,7 @@ def test_the_types_of_a_camera_are_the_most_frequent_of_30_days_and_stay_as_long
 
 
 def test_types_that_do_not_fit_into_a_packet_are_left_out_until_none_is_left(client, camera):
-    types = Types(TOPICS, camera["id"])
+    types = ObjectTypes(TOPICS, camera["id"])
     rows = [
         {"camera_id": camera["id"], "object_type": name, "confidence": 1}
         for name in ("cat", "dog")

@@ -9,7 +9,7 @@ from datetime import datetime
 from .. import clock
 from ..models import UNCLEAN, Row
 from ..storage import safe_open
-from ..storage.names import as_text, reading
+from ..storage.names import as_text, normalised
 from ..storage.scan import ask_entry, entries, is_housekeeping
 from .camera import DiagnosticsContext
 from .survey import Bounds, Survey, survey
@@ -37,15 +37,15 @@ def find_unassigned(
         lambda: (_folder_names(context.base), set(_used_names(cameras, context.base))),
         context.base,
     )
-    counts = Counter(map(reading, names))
+    counts = Counter(map(normalised, names))
     # A folder_path means the very same name or, where there is none, the only one like it.
-    only = {reading(name): name for name in names if counts[reading(name)] == 1}
-    used |= {only.get(reading(text), text) for text in used - set(names)}
+    only = {normalised(name): name for name in names if counts[normalised(name)] == 1}
+    used |= {only.get(normalised(text), text) for text in used - set(names)}
     deadline = time.monotonic() + TOTAL_SECONDS
     return [
         _row(as_text(name), _count(name, context, now, deadline))
         for name in sorted(names)
-        if name not in used and name in (as_text(name), only.get(reading(name)))
+        if name not in used and name in (as_text(name), only.get(normalised(name)))
     ]
 
 

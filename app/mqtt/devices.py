@@ -9,8 +9,8 @@ from ..serialization import dump_json
 from ..services import cameras as camera_service
 from .connection import ONLINE, Connection
 from .discovery import Origin, Topics, box_config, camera_config
-from .object_types import Types
-from .pictures import Pictures, Reading
+from .object_types import ObjectTypes
+from .pictures import PictureReader, Pictures
 
 # Least seconds between two messages about the state of a camera whose status is the same: Home
 # Assistant lists each message as an activity.
@@ -53,8 +53,8 @@ class Devices:
         # The cameras as they were at the last `publish`, and what was published of them.
         self._cameras: dict[str, Row] = {}
         self._published: dict[str, Published] = {}
-        self._types: dict[str, Types] = {}
-        self._reading: Reading | None = None
+        self._types: dict[str, ObjectTypes] = {}
+        self._reader: PictureReader | None = None
         # The cameras of which the broker has retained messages from an earlier connection.
         self._retained: set[str] = set()
 
@@ -63,7 +63,7 @@ class Devices:
         self._is_box_published = False
         self._retained.update(self._published)
         self._published.clear()
-        self._reading = None
+        self._reader = None
 
     def note_retained(self, topic: str) -> None:
         """Note the camera that a retained message is about; it may have been deleted."""
@@ -109,7 +109,7 @@ class Devices:
 
     def _publish_config(self, camera: Row, connection: Connection) -> None:
         key = camera["id"]
-        types = self._types.setdefault(key, Types(self._topics, key))
+        types = self._types.setdefault(key, ObjectTypes(self._topics, key))
         published = self._published.get(key, Published())
         if published.about is None:
             types.count()
@@ -124,7 +124,7 @@ class Devices:
             types.note_published()
         self._published[key] = published._replace(about=about)
 
-    def _config_of(self, camera: Row, types: Types) -> bytes:
+    def _config_of(self, camera: Row, types: ObjectTypes) -> bytes:
         return camera_config(self._topics, self._origin, camera, types.names, types.removed())
 
     def _publish_state(self, camera: Row, connection: Connection) -> None:
@@ -143,12 +143,12 @@ class Devices:
 
     def _publish_picture(self, connection: Connection) -> None:
         """Publish the picture that was read, and begin to read the next one that is due."""
-        reading = self._reading
-        if reading and reading.is_alive():
+        reader = self._reader
+        if reader and reader.is_alive():
             return
-        if reading and reading.camera["id"] in self._published:
-            self._publish_reading(reading, connection)
-        self._reading = None
+        if reader and reader.camera["id"] in self._published:
+            self._publish_read(reader, connection)
+        self._reader = None
         due = [
             (published.picture_at, key)
             for key, camera in self._cameras.items()
@@ -159,7 +159,7 @@ class Devices:
             topic, published = self._topics.of(key, "picture"), self._published[key]
             self._published[key] = published._replace(picture_at=time.monotonic())
             most_bytes = connection.most_payload(topic)
-            self._reading = Reading(
+            self._reader = PictureReader(
                 self._pictures, self._cameras[key], published.picture, most_bytes
             )
 
@@ -171,16 +171,16 @@ class Devices:
             and (_source(camera) != published.source or seconds >= REREAD_SECONDS)
         )
 
-    def _publish_reading(self, reading: Reading, connection: Connection) -> None:
+    def _publish_read(self, reader: PictureReader, connection: Connection) -> None:
         """Publish what was read; if a new folder has no picture, remove that of the old one."""
-        key, source = reading.camera["id"], _source(reading.camera)
+        key, source = reader.camera["id"], _source(reader.camera)
         published = self._published[key]._replace(picture_at=time.monotonic())
         is_moved = published.source is not None and published.source[0] != source[0]
-        data = b"" if reading.is_empty and is_moved else reading.data
+        data = b"" if reader.is_empty and is_moved else reader.data
         if data is not None:
             connection.publish(self._topics.of(key, "picture"), data, retain=True)
-        if reading.tag or data is not None:
-            published = published._replace(picture=reading.tag, source=source)
+        if reader.tag or data is not None:
+            published = published._replace(picture=reader.tag, source=source)
         self._published[key] = published
 
     def _remove(self, camera_id: str, connection: Connection) -> None:

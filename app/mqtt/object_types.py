@@ -16,7 +16,7 @@ RECOUNT_SECONDS, RECOUNT_SHARE = 30.0, 100
 MOST_REMOVED = 2 * MOST_TYPES
 
 
-class Types:
+class ObjectTypes:
     """The object types of one camera that are published."""
 
     def __init__(self, topics: Topics, camera_id: str) -> None:

@@ -59,7 +59,7 @@ class Pictures:
         return data
 
 
-class Reading(threading.Thread):
+class PictureReader(threading.Thread):
     """Reads the newest picture of a camera, so that slow storage delays no message.
 
     ``tag`` and ``data``: its ETag and the JPEG, as `Pictures.newest` returns them. Without a tag

@@ -12,7 +12,7 @@ from ..models.pictures import IndexedPicture
 from ..services import audit, database_number
 from ..services.audit import Caller
 from ..storage import safe_open
-from ..storage.names import as_text, reading
+from ..storage.names import as_text, normalised
 from ..storage.removal import remove_empty, removing
 from .camera_index import CameraIndex
 from .files import file_facts, id_of
@@ -86,7 +86,7 @@ def camera_folders(base: str, camera: Row) -> Callable[[list[str]], bool]:
 
 
 def _as_read(components: list[str]) -> tuple[str, ...]:
-    return tuple(map(reading, components))
+    return tuple(map(normalised, components))
 
 
 def _delete(

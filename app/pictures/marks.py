@@ -23,7 +23,7 @@ OUTLIVES = timedelta(days=30)
 # Errors which mean that there is no such file. After others it may be there.
 IS_GONE = (errno.ENOENT, errno.ENOTDIR)
 # The fields to change by the id of a mark; None for one that is to be forgotten.
-Changes = dict[int, Row | None]
+MarkChanges = dict[int, Row | None]
 
 
 class Marks:
@@ -42,14 +42,14 @@ class Marks:
         ``has_folder``: whether the camera's folder is there, opened in `Lookups`.
         """
         moved = self._lookups.moved.items()
-        changes: Changes = {n: place | {"missing_since": None} for n, place in moved}
+        changes: MarkChanges = {n: place | {"missing_since": None} for n, place in moved}
         if time.monotonic() >= self._check_at:
             changes = self._check_some(has_folder) | changes
         if changes:
             writer.run(partial(_write, changes))
         self._lookups.moved = {}
 
-    def _check_some(self, has_folder: bool) -> Changes:
+    def _check_some(self, has_folder: bool) -> MarkChanges:
         """What has to change in the next marks."""
         camera_id = self._lookups.finder.camera_id
         marks = KeptPicture.of_camera(camera_id, self._after, MARKS_AT_ONCE)
@@ -57,7 +57,7 @@ class Marks:
         if not self._after:
             self._check_at = time.monotonic() + CHECK_SECONDS
         there = {mark["id"]: self._is_there(mark) if has_folder else False for mark in marks}
-        changes: Changes = {
+        changes: MarkChanges = {
             mark["id"]: {"missing_since": None}
             for mark in marks
             if there[mark["id"]] and mark["missing_since"]
@@ -105,7 +105,7 @@ def _has_entries(base: str) -> bool:
         return False
 
 
-def _write(changes: Changes) -> None:
+def _write(changes: MarkChanges) -> None:
     for mark_id, fields in changes.items():
         if fields is None:
             KeptPicture.remove(mark_id)

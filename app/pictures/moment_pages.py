@@ -47,7 +47,7 @@ class Period(NamedTuple):
     after: tuple[int, str] | None = None
 
 
-class Placed(NamedTuple):
+class PlacedMoment(NamedTuple):
     """A moment of a camera between its neighbours in time; None where there is none."""
 
     source: Source
@@ -78,7 +78,7 @@ def page(
     return _rows(found[:limit]), key
 
 
-def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[Placed]:
+def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[PlacedMoment]:
     """The moments of one camera that start in the period."""
     bounds = [period.end_us, None if period.after is None else period.after[0] + 1]
     end_us = min((bound for bound in bounds if bound is not None), default=NEVER_US)
@@ -88,26 +88,26 @@ def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[Placed]:
     newer, moment = None, next(moments, None)
     while moment is not None and (period.start_us is None or moment.start_us >= period.start_us):
         older = next(moments, None)
-        placed = Placed(source, moment, newer, older)
+        placed = PlacedMoment(source, moment, newer, older)
         if moment.start_us < end_us and _comes_after(placed, period):
             yield placed
         newer, moment = moment, older
 
 
-def _comes_after(placed: Placed, period: Period) -> bool:
+def _comes_after(placed: PlacedMoment, period: Period) -> bool:
     return period.after is None or placed.order > (-period.after[0], period.after[1])
 
 
-def _rows(placed: list[Placed]) -> list[Row]:
+def _rows(placed: list[PlacedMoment]) -> list[Row]:
     """Moments of any cameras as they are sent, in the same order."""
-    cameras: dict[str, list[Placed]] = {}
+    cameras: dict[str, list[PlacedMoment]] = {}
     for each in placed:
         cameras.setdefault(each.source.camera["id"], []).append(each)
     rows = {key: row for some in cameras.values() for key, row in _rows_of_camera(some[::-1])}
     return [rows[each.order] for each in placed]
 
 
-def _rows_of_camera(placed: list[Placed]) -> Iterator[tuple[tuple[int, str], Row]]:
+def _rows_of_camera(placed: list[PlacedMoment]) -> Iterator[tuple[tuple[int, str], Row]]:
     """Moments of one camera, oldest first, as they are sent, each with its place in the list."""
     detections = _by_moment(placed, detections_between, "detected_at")
     events = _by_moment(placed, events_between, "started_at")
@@ -134,7 +134,7 @@ def _rows_of_camera(placed: list[Placed]) -> Iterator[tuple[tuple[int, str], Row
 
 
 def _by_moment(
-    placed: list[Placed], between: Callable[..., list[Row]], field: str
+    placed: list[PlacedMoment], between: Callable[..., list[Row]], field: str
 ) -> dict[tuple[int, str], list[Row]]:
     """The rows between the moments' start and end, gaps included, each at its nearest moment."""
     found: dict[tuple[int, str], list[Row]] = {}
@@ -147,7 +147,7 @@ def _by_moment(
     return found
 
 
-def _near(placed: list[Placed], between: Callable[..., list[Row]]) -> list[Row]:
+def _near(placed: list[PlacedMoment], between: Callable[..., list[Row]]) -> list[Row]:
     """The rows around these moments; some twice, and some others between two moments.
 
     One query reads them, unless that would be more than `MOST_TOGETHER` for several moments.

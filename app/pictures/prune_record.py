@@ -37,7 +37,7 @@ FEW_FILES, MOST_UNRECORDED = 20, 200
 log = logging.getLogger(__name__)
 
 
-class Pending(NamedTuple):
+class PendingFile(NamedTuple):
     """A file that is deleted next: its ``camera_id``, its path below that camera's folder, and
     what a report counts.
     """
@@ -50,7 +50,7 @@ class Pending(NamedTuple):
     taken_us: int
 
     @classmethod
-    def of(cls, file: PrunedFile) -> "Pending":
+    def of(cls, file: PrunedFile) -> "PendingFile":
         """The file as it is stored."""
         row, cameras = file.row, [camera.id for camera, _ in file.rows]
         return cls(file.owner.id, row.path, cameras, row.is_clip, row.size, row.taken_us)
@@ -74,7 +74,7 @@ class RunRecord:
 
         Return how many of the files may be deleted: on a full disk only a few, which are logged.
         """
-        pending = [Pending.of(file) for file in files]
+        pending = [PendingFile.of(file) for file in files]
         try:
             writer.run(partial(self._store, pending))
         except peewee.PeeweeException as error:
@@ -90,7 +90,7 @@ class RunRecord:
         """Write the audit entry if something was deleted; store the outcome for the health."""
         writer.run(partial(self._end, outcome))
 
-    def _store(self, pending: list[Pending]) -> None:
+    def _store(self, pending: list[PendingFile]) -> None:
         PruningRun.remove(self.token)
         values = {"by": self.by, "report": asdict(self.report), "pending": pending}
         encoded = {name: json.dumps(value) for name, value in values.items()}
@@ -127,7 +127,7 @@ def recover(pictures: PictureIndex) -> None:
     """
     for run in map(PruningRun.shape, PruningRun.find_all()):
         report, is_known = Report(**run["report"]), True
-        for pending in (Pending(*values) for values in run["pending"]):
+        for pending in (PendingFile(*values) for values in run["pending"]):
             try:
                 if not _is_there(pictures, pending):
                     pending.add_to(report)
@@ -137,7 +137,7 @@ def recover(pictures: PictureIndex) -> None:
             writer.run(partial(_end_recovered, run["token"], report, Caller(*run["by"])))
 
 
-def _is_there(pictures: PictureIndex, pending: Pending) -> bool:
+def _is_there(pictures: PictureIndex, pending: PendingFile) -> bool:
     """Whether the file exists, hidden or not; that of a deleted camera counts as existing."""
     camera = Camera.find(id=pending.camera_id)
     if camera is None:

@@ -114,7 +114,7 @@ def start_jobs(app: Flask) -> list[Job]:
             guard.follow()  # clears the record of an earlier process before the first request
     jobs = [
         Job("monitor", monitor.tick_seconds, monitor.tick, monitor.close),
-        # Without a thread of its own, as most boxes have no notifications.
+        # Deliveries have no job of their own, because most boxes have no notifications.
         Job("clock and deliveries", FOLLOW_SECONDS, partial(_follow, app), deliveries.close),
         Job("inotify", DRAIN_SECONDS, monitor.read_overwritten),
         Job("pictures", index.TICK_SECONDS, pictures.tick, pictures.close),

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from . import safe_open
-from .names import reading
+from .names import normalised
 
 # The kernel reports each change of a file on these. On all others a change may come from another
 # machine or program without an event, and any system call may wait for ever.
@@ -87,9 +87,9 @@ class MountTable:
         """
         found = [mount for mount in self.way(path) if not mount.is_local][-1:]
         found += [mount for mount in self.around(path)[1:] if is_read and not mount.is_local]
-        folder = "" if path.isascii() else f"{_reading(path)}/"
+        folder = "" if path.isascii() else f"{_normalised_path(path)}/"
         for mount in self.mounts if folder else ():
-            point = f"{_reading(mount.point)}/"
+            point = f"{_normalised_path(mount.point)}/"
             is_met = folder.startswith(point) or (is_read and point.startswith(folder))
             if is_met and not (mount.is_local or mount.point.isascii() or mount in found):
                 found.append(mount)
@@ -168,9 +168,9 @@ def inotify_limit(name: str) -> int:
         os.close(file)
 
 
-def _reading(path: str) -> str:
-    """The same for all paths that read alike."""
-    return "/".join(map(reading, path.split("/")))
+def _normalised_path(path: str) -> str:
+    """The normalised text of a path: the same for all paths that read alike."""
+    return "/".join(map(normalised, path.split("/")))
 
 
 def _mount(line: str) -> Mount:

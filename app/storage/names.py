@@ -22,7 +22,7 @@ def as_text(name: str) -> str:
     return data.decode("latin-1")
 
 
-def reading(name: str) -> str:
+def normalised(name: str) -> str:
     """The normalised text of a name: the same for all names that read alike."""
     return normalize("NFC", as_text(name))
 
@@ -37,7 +37,7 @@ def folders_that_read(text: str, folder: int) -> list[str]:
     wanted, found = normalize("NFC", text), list[str]()
     with os.scandir(folder) as entries:
         for entry in entries:
-            is_alike = not entry.name.isascii() and reading(entry.name) == wanted
+            is_alike = not entry.name.isascii() and normalised(entry.name) == wanted
             if is_alike and entry.is_dir(follow_symlinks=False):
                 found.append(entry.name)
     return sorted(found)

@@ -15,7 +15,7 @@ from unicodedata import normalize
 from . import safe_open
 from .changes import MOST_FOLDERS, Arrival, Walked
 from .mount_threads import Answer, note_progress
-from .names import reading
+from .names import normalised
 from .newest_files import Ranking
 from .storage_clock import StorageClock
 
@@ -188,7 +188,7 @@ def name_filter(file_pattern: str | None) -> NameFilter:
     if file_pattern is None:
         return lambda _: True
     pattern = re.compile(translate(normalize("NFC", file_pattern)), re.IGNORECASE)
-    return lambda name: pattern.match(name if name.isascii() else reading(name)) is not None
+    return lambda name: pattern.match(name if name.isascii() else normalised(name)) is not None
 
 
 def is_candidate(status: os.stat_result, most_bytes: int) -> bool:
