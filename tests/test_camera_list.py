@@ -215,7 +215,7 @@ def test_a_commit_of_another_process_shows_at_once():
 def test_no_list_is_older_than_an_acknowledged_change():
     """Two writers with a camera each, and three readers all the time."""
     cameras = [add_camera("0", MOMENT), add_camera("0", LATER)]
-    acknowledged, over, read = [0, 0], threading.Event(), []
+    acknowledged, over = [0, 0], threading.Event()
 
     def write(number):
         try:
@@ -226,16 +226,15 @@ def test_no_list_is_older_than_an_acknowledged_change():
             database.close()
 
     def look():
-        seen = 0
+        is_last = False
         try:
-            while not over.is_set():
+            while not is_last:  # at least once, also where the writers were quicker
+                is_last = over.is_set()
                 at_least = list(acknowledged)
                 names = [int(row["name"]) for row in listed()]
                 assert all(name >= least for name, least in zip(names, at_least, strict=True))
-                seen += 1
         finally:
             database.close()
-            read.append(seen)
 
     with ThreadPoolExecutor(5) as threads:
         looks = [threads.submit(look) for _ in range(3)]
@@ -245,5 +244,4 @@ def test_no_list_is_older_than_an_acknowledged_change():
         over.set()
         for done in (*writes, *looks):
             done.result()
-    assert min(read) > 0
     assert [row["name"] for row in listed()] == [str(ROUNDS)] * 2

@@ -79,7 +79,7 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
 
     def slow(*args, **options):
         reading.set()
-        assert go_on.wait(10)
+        assert go_on.wait(30)
         yield from files(*args, **options)
 
     put(root.path / "a.jpg", b"x")
@@ -89,7 +89,7 @@ def test_while_one_folder_is_read_the_others_answer(root, tmp_path, monkeypatch)
     monkeypatch.setattr(watched_tree, "files", slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(root.query)
-        assert reading.wait(10)
+        assert reading.wait(30)
         assert names(root.known.query(other, datetime.now(UTC))) == ["b.jpg"]
         assert root.names() == ["a.jpg"]
         assert root.known.polling() == []

@@ -20,7 +20,7 @@ def test_a_job_that_fails_is_logged_counted_and_tried_again(app, caplog):
     job = Job("retention", 0.001, work)
     with caplog.at_level(logging.ERROR):
         job.start()
-        assert done.wait(5)
+        assert done.wait(30)
         job.stop()
     assert job.failures == 1
     assert "retention failed; it tries again" in caplog.text
@@ -39,7 +39,7 @@ def test_failures_in_a_row_are_one_line_of_the_log_and_their_end_another(caplog)
     job = Job("monitor", 0.001, work)
     with caplog.at_level(logging.INFO):
         job.start()
-        assert done.wait(5)
+        assert done.wait(30)
         job.stop()
     assert job.failures == 3
     assert [record.message for record in caplog.records] == [
@@ -59,7 +59,7 @@ def test_a_stopped_job_ends_and_leaves_no_connection_open(app):
     original = job.run
     job.run = lambda: (original(), closed.append(database.is_closed()))
     job.start()
-    assert worked.wait(5)
+    assert worked.wait(30)
     job.stop()
     assert not job.is_alive()
     assert closed == [True]
@@ -77,7 +77,7 @@ def test_a_full_disk_is_logged_in_one_line(caplog):
     job = Job("index", 0.001, work)
     with caplog.at_level(logging.INFO):
         job.start()
-        assert done.wait(5)
+        assert done.wait(30)
         job.stop()
     record = caplog.records[0]
     assert record.exc_info is None

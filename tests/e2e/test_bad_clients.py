@@ -205,7 +205,7 @@ def test_exports_that_are_not_read_release_their_threads(tmp_path, crowd):
             connection.sendall(b"GET /api/events/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(1)
         # The requests of the 5th and the 6th client are served before those of others.
-        requests.get(server.url + "/api/cameras", timeout=10)
+        requests.get(server.url + "/api/cameras", timeout=DEADLINE_SECONDS)
         others_are_served(server, 1)
         assert "other requests for the thread" in server.log()
         assert process.peak_mib(server.process.pid) < 300
@@ -214,7 +214,7 @@ def test_exports_that_are_not_read_release_their_threads(tmp_path, crowd):
 @pytest.mark.slow
 def test_a_refused_client_that_never_stops_sending_is_cut_off(hasty, crowd):
     connection = crowd.enter_context(wire.connect(hasty.url))
-    assert seconds_until_cut_off(connection, b"\x16\x03\r\n\r\n", pause=0.05) < 10
+    assert seconds_until_cut_off(connection, b"\x16\x03\r\n\r\n", pause=0.05) < CUT_OFF_SECONDS
 
 
 @pytest.mark.slow
