@@ -58,8 +58,8 @@ def read_only(app, base, camera, monkeypatch):
 def test_without_retention_a_read_only_share_is_no_fault(read_only, base):
     check = read_only()
     assert check["status"] == "healthy"
-    assert "shows what it uploads. root may not delete" in check["message"]
-    assert str(base / "front") in check["message"]
+    assert f"{base}/front is mounted read-only" in check["message"]
+    assert "setfacl" not in check["message"]
 
 
 @needs_mount

@@ -19,6 +19,10 @@ NOT_WRITABLE = (
     "{user} may not delete what is in {folder}. Retention needs that right; nothing else does. "
     "Give it: setfacl -R -m u:{user}:rwX,d:u:{user}:rwX {quoted}"
 )
+READ_ONLY = (
+    "{folder} is mounted read-only, so nothing can be deleted there. Retention needs that right; "
+    "nothing else does. Mount it with the option rw, and export a share so that it can be written."
+)
 
 
 def check_deletion(base: str, folder_path: str, folders: Folders, has_limit: bool) -> Check:
@@ -37,12 +41,15 @@ def check_deletion(base: str, folder_path: str, folders: Folders, has_limit: boo
         folder = None
     if folder is None:
         return Check(HEALTHY, "")
-    quoted = shlex.quote(folder)
-    return Check(status, NOT_WRITABLE.format(user=service_user(), folder=folder, quoted=quoted))
+    path, message = folder
+    quoted = shlex.quote(path)
+    return Check(status, message.format(user=service_user(), folder=path, quoted=quoted))
 
 
-def _closed_folder(base: str, folder_path: str) -> str | None:
-    """The first of at most `MOST_FOLDERS` folders in which this process may not delete files."""
+def _closed_folder(base: str, folder_path: str) -> tuple[str, str] | None:
+    """The first of at most `MOST_FOLDERS` folders in which this process may not delete files, and
+    the message about it.
+    """
     root, pending, seen = safe_open.open_folder(base, folder_path), [list[str]()], 0
     try:
         while pending and seen < MOST_FOLDERS:
@@ -53,7 +60,9 @@ def _closed_folder(base: str, folder_path: str) -> str | None:
                 continue  # diagnostics reports folders that may not be read
             try:
                 if not _may_delete(folder):
-                    return safe_open.real_path(folder)
+                    is_read_only = os.fstatvfs(folder).f_flag & os.ST_RDONLY
+                    message = READ_ONLY if is_read_only else NOT_WRITABLE
+                    return safe_open.real_path(folder), message
                 if len(components) < MAX_DEPTH:
                     pending += [[*components, name] for name in _subfolders(folder)]
             finally:

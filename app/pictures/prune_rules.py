@@ -53,9 +53,8 @@ class PictureLimits:
 
 
 class PrunedFolder(NamedTuple):
-    """A folder's device, its free bytes and the bytes that files take a multiple of.
-
-    Whether the service may delete files in it; where ``is_sticky``, only its own (unlink(2)).
+    """A folder's device, its free bytes, the bytes that files take a multiple of, and whether the
+    service may delete files in it; where ``is_sticky``, only its own (unlink(2)).
     """
 
     device: int
