@@ -17,6 +17,7 @@ from ..storage import safe_open
 from ..storage.filesystems import mounts
 from ..storage.mount_threads import StorageThreads
 from . import suspension
+from .listing import Filters, Listing
 from .usage import DAY_US, Usage, measure
 
 
@@ -39,7 +40,7 @@ def find_room(app: Flask, usages: list[Usage] | None = None) -> Room:
     own = _without_shared(base, usages, effective)
     is_in_force = suspension.reason_without_base(app) is None
     box = settings.box() if is_in_force else dict.fromkeys(BOX_LIMITS, 0)
-    growths = _growths(own, effective if is_in_force else {})
+    growths = _growths(app, own, effective if is_in_force else {})
     days = _days_until_full(base, own, growths, app.extensions["folders"].threads)
     if days is not None and box["keep_bytes"]:
         left = box["keep_bytes"] - sum(usage.bytes for usage in own)
@@ -89,7 +90,9 @@ def _without_shared(
     return [usage for place, usage in enumerate(usages) if not is_shared(place)]
 
 
-def _growths(usages: list[Usage], effective: dict[str, EffectiveSettings]) -> list[Growth]:
+def _growths(
+    app: Flask, usages: list[Usage], effective: dict[str, EffectiveSettings]
+) -> list[Growth]:
     """The growth of each camera; a camera that is not in ``effective`` has no limits."""
     now_us, dates = clock.to_us(clock.now()), CameraRetention.by_camera()
     growths, chosen = [], CameraSettings.by_camera()
@@ -100,14 +103,23 @@ def _growths(usages: list[Usage], effective: dict[str, EffectiveSettings]) -> li
             since = dates.get(usage.camera["id"], {}).get("folder_since")
             may_go = chosen.get(usage.camera["id"], {}).get("prune_existing")
             first_us = now_us if usage.oldest_us is None else usage.oldest_us
-            if since and not may_go:
-                first_us = max(first_us, clock.microseconds(since))
+            since_us = clock.microseconds(since) if since and not may_go else first_us
+            if first_us < since_us and _has_old_files(app, usage, since_us):
+                first_us = since_us
             days = limits.keep_days - (now_us - first_us) / DAY_US
             most = usage.bytes_per_day * max(0.0, days)
         if limits and limits.keep_bytes:
             most = min(most, max(0, limits.keep_bytes - usage.bytes))
         growths.append(Growth(usage.bytes_per_day, most))
     return growths
+
+
+def _has_old_files(app: Flask, usage: Usage, since_us: int) -> bool:
+    """Whether the camera's oldest file was there before, and was not only taken before."""
+    index = app.extensions["pictures"].of(usage.camera)
+    return any(
+        row.changed_us < since_us for row in Listing(index).first(Filters(newest_first=False), 1)
+    )
 
 
 def _days_until_full(

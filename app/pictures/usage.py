@@ -71,7 +71,7 @@ def follow_all(pictures: PictureIndex) -> None:
 def measure(app: Flask) -> list[Usage]:
     """The usage of every camera, from totals that are maintained."""
     now_us = clock.to_us(clock.now())
-    first_hour = (now_us - RATE_DAYS * DAY_US) // HOUR_US
+    first_hour = -(-(now_us - RATE_DAYS * DAY_US) // HOUR_US)  # the first whole one
     with database.atomic():
         rows = {row["camera_id"]: row for row in usage_of_cameras()}
         recent = PictureHour.bytes_since(first_hour)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from app import clock
 from app.db import database, writer
 from app.models import PictureCamera
 from app.pictures.usage import measure
@@ -163,6 +164,28 @@ def test_days_left_are_null_where_a_limit_of_the_box_holds_earlier(
     upload(base / "front", "new.jpg", 700_000, 2)
     assert client.patch("/api/settings", json=limits).status_code == 200
     assert (storage(client)["days_left"] is None) == holds
+
+
+@pytest.mark.parametrize("are_older", [False, True])
+def test_files_from_before_the_camera_leave_no_room_for_new_ones(client, base, disk, are_older):
+    disk(10**6)
+
+    for is_registered in (False, True):
+        if is_registered:
+            client.post("/api/cameras", json={"name": "Garden", "folder_path": "garden"})
+        clock.wait_for_tick(clock.now())
+        if is_registered != are_older:
+            for day in range(8):
+                upload(base / "garden", f"{day}.jpg", 200_000, day + 0.5)
+            clock.wait_for_tick(clock.now())
+    client.patch("/api/settings", json={"keep_days": 7})
+    assert (storage(client)["days_left"] is None) == (not are_older)
+
+
+def test_a_file_of_exactly_seven_days_ago_counts_no_more_in_the_rate(client, base, camera):
+    for day in range(10):
+        upload(base / "front", f"{day}.jpg", 7000, day)
+    assert storage(client)["cameras"][0]["bytes_per_day"] == 7000
 
 
 def test_no_limit_holds_while_nothing_may_be_deleted(client, app, base, camera, disk, monkeypatch):
