@@ -2,11 +2,11 @@
 
 const PATIENCE_MS = 20_000;
 
-/** Why a request failed: the members of RFC 9457, or what the browser knows. */
+/** Why a request failed: the members of RFC 9457, the ``checks`` of health, or what is known. */
 export class Problem extends Error {
-  constructor(status, { code = "unreachable", detail, errors = {} }) {
+  constructor(status, { code = "unreachable", detail, errors = {}, checks = {} }) {
     super(detail);
-    Object.assign(this, { status, code, detail, errors });
+    Object.assign(this, { status, code, detail, errors, checks });
   }
 
   /** Whether the service itself is in trouble, so that the next attempt should wait longer. */

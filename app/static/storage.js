@@ -6,7 +6,7 @@ import { announce, el, many, mayWrite, moment, replaceContent, words } from "./e
 import { changeBox, changeCamera, sentences, size } from "./limits.js";
 import { preview } from "./retention.js";
 
-const CHECKS = ["storage", "storage_answering", "retention"];
+const CHECKS = ["base_path", "storage", "storage_answering", "retention"];
 
 const part = (id) => document.querySelector(`#${id}`);
 let settings;
@@ -30,7 +30,7 @@ async function show() {
 
 /** What the health checks of the disk say, where something is wrong. */
 async function advice() {
-  const { checks } = await read("/api/system/health").catch(() => ({ checks: {} }));
+  const { checks } = await read("/api/system/health").catch((problem) => problem);
   return CHECKS.map((name) => checks[name]).filter((check) => check && check.status !== "healthy")
     .map((check) => el("p", {}, words(check.message)));
 }

@@ -189,6 +189,18 @@ def test_a_camera_has_limits_of_its_own(box):
     assert stored() == (None, 20 * GB, True)
 
 
+def test_the_page_shows_what_health_says_while_the_base_path_is_missing(wall):
+    base = wall.server.base
+    moved = base.rename(base.with_name("elsewhere"))
+    try:
+        wall.page.goto("/storage")
+        advice = wall.page.locator("#advice")
+        expect(advice).to_contain_text("The base path of the uploads is missing")
+        expect(advice).to_contain_text("The free space is unknown")
+    finally:
+        moved.rename(base)
+
+
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
