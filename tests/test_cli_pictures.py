@@ -9,10 +9,8 @@ import pytest
 from app import db
 from app.models import PictureCamera
 from app.pictures import export as exporting
+from tests.pictures import NIGHT, upload
 from tests.posting import post_camera
-
-# 2025-12-23, 03:12:00 UTC.
-NIGHT = 1766459520
 
 
 @pytest.fixture
@@ -25,14 +23,6 @@ def run(app):
 def zone(client):
     """The box's time zone is an hour ahead of UTC."""
     client.patch("/api/settings", json={"timezone": "Europe/Berlin"})
-
-
-def upload(base, name, taken=NIGHT, data=b"\xff\xd8\xff picture"):
-    path = base / "front" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    os.utime(path, (taken, taken))
-    return path
 
 
 @pytest.fixture

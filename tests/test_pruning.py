@@ -108,11 +108,11 @@ def files(base, folder="front"):
     return sorted(str(path.relative_to(top)) for path in top.rglob("*"))
 
 
-def keep(client, **limits):
+def set_limits(client, **limits):
     assert client.patch("/api/settings", json=limits).status_code == 200
 
 
-def keep_of(client, camera, **limits):
+def set_camera_limits(client, camera, **limits):
     answer = client.patch(f"/api/cameras/{camera['id']}/settings", json=limits)
     assert answer.status_code == 200, answer.text
 
@@ -157,7 +157,7 @@ def week(base, camera, client):
     for days in range(7):
         upload(base, f"{days}.jpg", days)
         upload(base, f"{days}.mp4", days, b"clip")
-    keep(client, keep_days=3)
+    set_limits(client, keep_days=3)
     return camera
 
 
@@ -172,7 +172,7 @@ def test_files_that_are_too_old_are_deleted_and_all_others_stay(client, week, ba
 
 
 def test_without_a_limit_nothing_is_deleted(client, week, base):
-    keep(client, keep_days=0)
+    set_limits(client, keep_days=0)
     before = files(base)
     assert prune(client)["pictures"] == 0
     assert files(base) == before
@@ -200,25 +200,25 @@ def test_folders_that_become_empty_are_deleted_except_the_cameras_own(client, ca
         upload(base, name)
     (base / "front/empty").mkdir()
     other = post_camera(client, "Other", "front/other")
-    keep_of(client, other, file_pattern="none*")
+    set_camera_limits(client, other, file_pattern="none*")
     upload(base, "now.jpg", 0)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     left = ["2025", "2025/12", "2025/12/notes.txt", "empty", "now.jpg", "other"]
     assert files(base) == left
 
 
 def test_the_keep_days_of_a_camera_override_those_of_the_box(client, week, base):
-    keep_of(client, week, keep_days=5)
+    set_camera_limits(client, week, keep_days=5)
     prune(client)
     assert files(base) == [f"{n}.{kind}" for n in range(5) for kind in ("jpg", "mp4")]
-    keep_of(client, week, keep_days=0)
+    set_camera_limits(client, week, keep_days=0)
     assert prune(client)["bytes"] == 0
 
 
 def test_the_oldest_files_are_deleted_until_a_camera_is_within_its_bytes(client, week, base):
-    keep(client, keep_days=0)
-    keep_of(client, week, keep_bytes=37)  # of 77
+    set_limits(client, keep_days=0)
+    set_camera_limits(client, week, keep_bytes=37)  # of 77
     prune(client)
     stays = [f"{n}.{kind}" for n in range(3) for kind in ("jpg", "mp4")]
     assert files(base) == [*stays, "3.mp4"]
@@ -230,21 +230,21 @@ def test_the_oldest_files_of_all_cameras_are_deleted_until_the_box_is_within_its
     other = post_camera(client)
     for days in range(9):
         upload(base, f"{days}.jpg", days + 0.5, folder="garden")
-    keep(client, keep_days=0, keep_bytes=77 + 63 - 3 * 7)
+    set_limits(client, keep_days=0, keep_bytes=77 + 63 - 3 * 7)
     body = prune(client)
     assert {row["camera_id"]: row["pictures"] for row in body["cameras"]} == {
         week["id"]: 0,
         other["id"]: 3,
     }
-    keep(client, keep_bytes=77 + 63 - 3 * 7 - 10)
+    set_limits(client, keep_bytes=77 + 63 - 3 * 7 - 10)
     body = prune(client)
     assert [row["bytes"] for row in body["cameras"]] == [11, 0]
 
 
 def test_all_limits_hold_together(client, week, base):
     upload(base, "large.jpg", 1, b"x" * 100)
-    keep(client, keep_days=5, keep_bytes=120)
-    keep_of(client, week, keep_bytes=150)
+    set_limits(client, keep_days=5, keep_bytes=120)
+    set_camera_limits(client, week, keep_bytes=150)
     prune(client)
     assert files(base) == ["0.jpg", "0.mp4", "1.mp4", "large.jpg"]
 
@@ -253,19 +253,19 @@ def test_the_newest_picture_and_the_newest_clip_of_a_camera_stay(client, camera,
     for days in (5, 6, 7):
         upload(base, f"{days}.jpg", days)
         upload(base, f"{days}.mp4", days)
-    keep(client, keep_days=1)
-    keep_of(client, camera, keep_bytes=1)
+    set_limits(client, keep_days=1)
+    set_camera_limits(client, camera, keep_bytes=1)
     prune(client)
     assert files(base) == ["5.jpg", "5.mp4"]
 
 
 def test_the_newest_of_each_camera_by_its_own_pattern_stay(client, camera, base):
     second = post_camera(client, "Second", "front")
-    keep_of(client, camera, file_pattern="a*")
-    keep_of(client, second, file_pattern="b*")
+    set_camera_limits(client, camera, file_pattern="a*")
+    set_camera_limits(client, second, file_pattern="b*")
     for days, name in ((1, "a1"), (2, "a2"), (3, "b3"), (4, "b4")):
         upload(base, f"{name}.jpg", days)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     assert files(base) == ["a1.jpg", "b3.jpg"]
 
@@ -277,7 +277,7 @@ def test_the_picture_that_the_snapshot_shows_stays(client, camera, base):
         upload(base, f"{days}.jpg", days, picture()[:-30])
     shown = client.get(f"/api/cameras/{camera['id']}/snapshot")
     assert "whole.jpg" in shown.headers["Content-Disposition"]
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     assert files(base) == ["3.jpg", "whole.jpg"]
 
@@ -289,14 +289,16 @@ def test_a_picture_stays_if_the_snapshot_shows_it_just_before_its_deletion(
         upload(base, f"{days}.jpg", days, picture())
     upload(base, "now.jpg", 0, picture()[:-30])
     before_deletion(monkeypatch, (base / "front/5.jpg").unlink)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     client.post(URL)
     assert files(base) == ["6.jpg", "now.jpg"]
 
 
+@pytest.mark.parametrize("when", [before_deletion, while_hidden])
 def test_the_newest_picture_stays_though_newer_ones_vanish_meanwhile(
-    client, camera, base, monkeypatch
+    client, camera, base, monkeypatch, when
 ):
+    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
     for days in range(6):
         upload(base, f"{days}.jpg", days)
 
@@ -304,8 +306,8 @@ def test_the_newest_picture_stays_though_newer_ones_vanish_meanwhile(
         for days in range(3):
             (base / f"front/{days}.jpg").unlink()
 
-    before_deletion(monkeypatch, vanish)
-    keep(client, keep_days=2)
+    when(monkeypatch, vanish)
+    set_limits(client, keep_days=2)
     client.post(URL)
     assert files(base) == ["3.jpg"]
 
@@ -315,14 +317,14 @@ def picture_id(client, camera, name):
     return next(each["id"] for each in listed if each["name"] == name)
 
 
-def mark(client, camera, name):
+def keep_picture(client, camera, name):
     url = f"/api/cameras/{camera['id']}/pictures/{picture_id(client, camera, name)}/keep"
     assert client.put(url).status_code == 200
 
 
 def test_a_kept_picture_stays(client, week, base):
-    mark(client, week, "5.jpg")
-    mark(client, week, "6.mp4")
+    keep_picture(client, week, "5.jpg")
+    keep_picture(client, week, "6.mp4")
     prune(client)
     assert {"5.jpg", "6.mp4"} <= set(files(base))
     assert not {"5.mp4", "6.jpg"} & set(files(base))
@@ -356,7 +358,7 @@ def test_pictures_of_an_unreviewed_event_stay(client, camera, base):
     upload(base, "now.mp4", 0)
     end = moment + timedelta(seconds=60)
     event = post_event(client, camera, started_at=moment.isoformat(), ended_at=end.isoformat())
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     pictures = {f"{n}.jpg" for n in (-29, 0, 60, 89)}
     clips = {f"{n}.mp4" for n in (-29, 0, 60, 89, 92, 179)}
@@ -371,7 +373,7 @@ def test_an_open_event_counts_as_ended_an_hour_after_its_start(client, camera, b
         upload(base, f"{minutes}.jpg", 9 - minutes * 60 / DAY)
     upload(base, "now.jpg", 0)
     post_event(client, camera, started_at=ago(9))
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     assert files(base) == ["0.jpg", "59.jpg", "now.jpg"]
 
@@ -405,8 +407,8 @@ def test_files_from_before_the_camera_stay(client, base):
     camera = post_camera(client, "Front", "front")
     for n in range(3):
         upload(base, f"{n}.mp4", 300 + n)
-    keep(client, keep_days=1, keep_bytes=1, keep_free_bytes=2**62)
-    keep_of(client, camera, keep_bytes=1)
+    set_limits(client, keep_days=1, keep_bytes=1, keep_free_bytes=2**62)
+    set_camera_limits(client, camera, keep_bytes=1)
     body = prune(client)
     assert files(base) == ["0.mp4", "film0.mp4", "film1.mp4", "film2.mp4"]
     assert body["cameras"][0]["existing"] == 3
@@ -416,7 +418,7 @@ def test_files_from_before_the_camera_are_deleted_with_prune_existing(client, ba
     for n in range(3):
         upload(base, f"film{n}.mp4", 400 + n)
     camera = post_camera(client, "Front", "front")
-    keep_of(client, camera, prune_existing=True, keep_days=1)
+    set_camera_limits(client, camera, prune_existing=True, keep_days=1)
     body = prune(client)
     assert files(base) == ["film0.mp4"]
     assert body["cameras"][0]["existing"] == 0
@@ -428,7 +430,7 @@ def test_files_that_were_in_a_folder_before_a_camera_got_it_stay(client, camera,
     client.patch(f"/api/cameras/{camera['id']}", json={"folder_path": "films"})
     upload(base, "new.jpg", 2, folder="films")
     upload(base, "newer.jpg", 1, folder="films")
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     prune(client)
     assert files(base, "films") == ["film.jpg", "newer.jpg", "other.jpg"]
 
@@ -460,7 +462,7 @@ def test_other_files_stay(client, week, base):
 
 
 def test_files_that_do_not_match_the_pattern_stay(client, week, base):
-    keep_of(client, week, file_pattern="*.jpg")
+    set_camera_limits(client, week, file_pattern="*.jpg")
     prune(client)
     assert {f"{n}.mp4" for n in range(7)} <= set(files(base))
 
@@ -493,7 +495,7 @@ def test_a_folder_that_is_swapped_meanwhile_loses_nothing(
             (tmp_path / "outside").rename(base / "front/day")
 
     before_deletion(monkeypatch, swap)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     assert client.post(URL).get_json()["pictures"] == 0
     names = ["0.jpg", "1.jpg", "2.jpg"]
     assert files(base, "aside") == names
@@ -504,7 +506,7 @@ def test_a_camera_outside_of_the_base_loses_nothing(client, base, tmp_path):
     upload(tmp_path, "film.jpg", 99, folder="outside")
     upload(tmp_path, "new.jpg", 9, folder="outside")
     camera = post_camera(client, "Outside", str(tmp_path / "outside"))
-    keep_of(client, camera, prune_existing=True, keep_days=1)
+    set_camera_limits(client, camera, prune_existing=True, keep_days=1)
     assert prune(client)["pictures"] == 0
     assert files(tmp_path, "outside") == ["film.jpg", "new.jpg"]
 
@@ -561,12 +563,12 @@ def test_a_file_of_several_cameras_goes_when_each_lets_it_go(client, camera, bas
     """One camera has the folder, one a folder in it, and one the same folder with a pattern."""
     inner = post_camera(client, "Inner", "front/inner")
     some = post_camera(client, "Some", str(base / "front/"))
-    keep_of(client, some, file_pattern="a*")
+    set_camera_limits(client, some, file_pattern="a*")
     for name in ("a.jpg", "b.jpg", "inner/a.jpg", "inner/b.jpg"):
         upload(base, name)
     for name in ("az.jpg", "inner/az.jpg"):
         upload(base, name, 0)
-    keep_of(client, camera, keep_days=1)
+    set_camera_limits(client, camera, keep_days=1)
     body = prune(client)
     assert files(base) == [
         "a.jpg",
@@ -577,10 +579,10 @@ def test_a_file_of_several_cameras_goes_when_each_lets_it_go(client, camera, bas
         "inner/b.jpg",
     ]
     assert (body["pictures"], [row["pictures"] for row in body["cameras"]]) == (1, [1, 0, 0])
-    keep_of(client, some, keep_days=2)
+    set_camera_limits(client, some, keep_days=2)
     assert prune(client)["pictures"] == 1
     assert files(base) == ["az.jpg", "inner", "inner/a.jpg", "inner/az.jpg", "inner/b.jpg"]
-    keep_of(client, inner, keep_days=3)
+    set_camera_limits(client, inner, keep_days=3)
     body = prune(client)
     assert files(base) == ["az.jpg", "inner", "inner/az.jpg"]
     assert (body["pictures"], body["bytes"]) == (2, 14)
@@ -591,8 +593,8 @@ def test_a_file_of_several_cameras_stays_while_one_of_them_keeps_it(client, came
     inner = post_camera(client, "Inner", "front/inner")
     upload(base, "inner/a.jpg")
     upload(base, "inner/b.jpg", 0)
-    mark(client, inner, "a.jpg")
-    keep(client, keep_days=1, keep_bytes=1)
+    keep_picture(client, inner, "a.jpg")
+    set_limits(client, keep_days=1, keep_bytes=1)
     assert prune(client)["pictures"] == 0
     assert files(base) == ["inner", "inner/a.jpg", "inner/b.jpg"]
 
@@ -602,9 +604,9 @@ def test_the_bytes_of_a_file_of_several_cameras_count_once(client, camera, base)
     post_camera(client, "Again", "front")
     for days in range(5):
         upload(base, f"inner/{days}.jpg", days)
-    keep(client, keep_bytes=5 * 7)
+    set_limits(client, keep_bytes=5 * 7)
     assert prune(client)["pictures"] == 0
-    keep(client, keep_bytes=4 * 7)
+    set_limits(client, keep_bytes=4 * 7)
     assert prune(client)["pictures"] == 1
     assert "inner/4.jpg" not in files(base)
 
@@ -617,7 +619,7 @@ def test_files_in_the_folder_of_a_camera_that_is_created_meanwhile_stay(
     for days in (9, 8):
         upload(base, f"inner/{days}.jpg", days)
     upload(base, "now.jpg", 0)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     when(monkeypatch, lambda: post_camera(app.test_client(), "New", folder))
     changed_ns = (base / "front/inner/8.jpg").stat().st_ctime_ns
     assert client.post(URL).get_json()["pictures"] == 0
@@ -647,7 +649,7 @@ def test_a_camera_that_is_given_another_folder_meanwhile_loses_no_more_files(
 
 @pytest.mark.parametrize("limits", [{"keep_days": 30}, {"keep_days": 0}])
 def test_a_run_ends_when_a_limit_is_changed(client, week, base, monkeypatch, limits):
-    before_deletion(monkeypatch, lambda: keep(client, **limits))
+    before_deletion(monkeypatch, lambda: set_limits(client, **limits))
     assert client.post(URL).get_json()["pictures"] == 0
     assert len(files(base)) == 14
 
@@ -682,17 +684,17 @@ def test_the_oldest_files_are_deleted_until_enough_bytes_are_free(
 ):
     upload(base, "young.jpg", 0.9)
     disk = Disk(monkeypatch, free=100, block=block)
-    keep(client, keep_days=0, keep_free_bytes=120)
+    set_limits(client, keep_days=0, keep_free_bytes=120)
     body = prune(client)
     assert (body["pictures"], body["clips"], disk.free) == gone
-    keep(client, keep_free_bytes=2**40)
+    set_limits(client, keep_free_bytes=2**40)
     prune(client)
     assert files(base) == ["0.jpg", "0.mp4", "young.jpg"]
 
 
 def test_files_deleted_by_another_limit_count_for_the_free_space(client, week, base, monkeypatch):
     Disk(monkeypatch, free=100)
-    keep(client, keep_days=5, keep_free_bytes=125)  # two days make 22 bytes
+    set_limits(client, keep_days=5, keep_free_bytes=125)  # two days make 22 bytes
     body = prune(client)
     assert (body["pictures"], body["clips"]) == (3, 2)
 
@@ -713,7 +715,7 @@ def test_a_run_stops_for_a_disk_that_another_program_fills(
     for days in range(9):
         upload(base, f"{days}.jpg", days + 2)
     Disk(monkeypatch, free=0, share=share, late=late)
-    keep(client, keep_free_bytes=2**40)
+    set_limits(client, keep_free_bytes=2**40)
     assert client.post(URL).get_json()["pictures"] == gone
     assert len(files(base)) == 9 - gone
     check = client.get("/api/system/health").get_json()["checks"]["retention"]
@@ -743,7 +745,7 @@ def test_files_that_may_not_be_deleted_are_counted(monkeypatch, tmp_path):
                 upload(folder / "base", f"{days}.jpg", days, folder=name)
                 os.chmod(folder / "base" / name / f"{days}.jpg", 0o666)
         with as_nobody():
-            keep(client, keep_days=1)
+            set_limits(client, keep_days=1)
             body = prune(client)
             assert [row["pictures"] for row in body["cameras"]] == [0, 2]
             assert len(os.listdir(folder / "base/front")) == 3
@@ -787,7 +789,7 @@ def test_a_run_that_was_cut_off_has_its_audit_entry(app, client, week, base, mon
         with pytest.raises(KeyboardInterrupt):
             app.extensions["pruner"].run(Caller("monitor"))
     assert entries_of("retention") == []
-    keep(client, keep_days=30)
+    set_limits(client, keep_days=30)
     client.post(URL)
     (entry,) = entries_of("retention")
     assert (entry["action"], entry["actor"]) == ("pictures_pruned", "monitor")
@@ -802,15 +804,15 @@ def test_a_run_that_was_cut_off_has_its_audit_entry(app, client, week, base, mon
 def test_a_changed_limit_of_the_box_does_not_count_for_ten_minutes(
     app, client, week, base, limits
 ):
-    keep(client, keep_days=0)
-    keep(client, **limits)
+    set_limits(client, keep_days=0)
+    set_limits(client, **limits)
     assert_counts_later(app, base)
 
 
 def test_a_limit_that_the_environment_sets_does_not_count_for_ten_minutes(
     environ, client, week, base, monkeypatch
 ):
-    keep(client, keep_days=0)
+    set_limits(client, keep_days=0)
     fixed, real = create_app(environ | {"NVR_KEEP_DAYS": "3"}), clock.now
     for minutes, deleted in ((0, 0), (9, 0), (11, 4)):
         monkeypatch.setattr(
@@ -826,8 +828,8 @@ def test_a_limit_that_the_environment_sets_does_not_count_for_ten_minutes(
 def test_a_changed_limit_of_a_camera_does_not_count_for_ten_minutes(
     app, client, week, base, limits
 ):
-    keep(client, keep_days=0)
-    keep_of(client, week, **limits)
+    set_limits(client, keep_days=0)
+    set_camera_limits(client, week, **limits)
     assert_counts_later(app, base)
 
 
@@ -835,11 +837,11 @@ def test_prune_existing_has_an_effect_only_after_ten_minutes(app, client, base):
     for n in range(3):
         upload(base, f"film{n}.mp4", 400 + n)
     camera = post_camera(client, "Front", "front")
-    keep(client, keep_bytes=1)
+    set_limits(client, keep_bytes=1)
     limit = RetentionFact.find(name="limits")
     long_ago = clock.rfc3339(clock.now() - timedelta(hours=1))
     writer.run(lambda: RetentionFact.change(limit["name"], {"changed_at": long_ago}))
-    keep_of(client, camera, prune_existing=True)
+    set_camera_limits(client, camera, prune_existing=True)
     assert_counts_later(app, base)
 
 
@@ -865,23 +867,6 @@ def test_the_leader_deletes_once_an_hour(app, client, week, base, monkeypatch):
         assert [run - begin for run in runs] == ([0, 3600, 7200] if is_leader else [])
 
 
-def test_the_newest_picture_stays_though_newer_ones_vanish_in_the_same_batch(
-    client, camera, base, monkeypatch
-):
-    monkeypatch.setattr(prune_steps, "STEP_SECONDS", 0)
-    for days in range(6):
-        upload(base, f"{days}.jpg", days)
-
-    def vanish():
-        for days in range(3):
-            (base / f"front/{days}.jpg").unlink()
-
-    while_hidden(monkeypatch, vanish)
-    keep(client, keep_days=2)
-    client.post(URL)
-    assert files(base) == ["3.jpg"]
-
-
 def test_the_newest_picture_stays_though_a_newer_one_becomes_the_oldest_meanwhile(
     client, camera, base, monkeypatch
 ):
@@ -889,7 +874,7 @@ def test_the_newest_picture_stays_though_a_newer_one_becomes_the_oldest_meanwhil
     for days in (3, 4, 5, 6):
         upload(base, f"{days}.jpg", days)
     while_hidden(monkeypatch, lambda: os.utime(base / "front/3.jpg", (0, 0)))
-    keep(client, keep_days=2)
+    set_limits(client, keep_days=2)
     client.post(URL)
     assert "4.jpg" in files(base)
 
@@ -904,7 +889,7 @@ def test_a_file_that_another_camera_does_not_know_yet_stays(client, camera, base
         "follow",
         lambda index, each: each["id"] == inner["id"] or follow(index, each),
     )
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     client.post(URL)
     assert files(base) == ["inner", "inner/a.jpg", "inner/now.jpg"]
     monkeypatch.undo()
@@ -958,7 +943,7 @@ def test_folders_that_are_swapped_for_links_all_the_time_lose_nothing(
         upload(base, f"day/{n}.jpg", 9 + n)
     for name in ("now.jpg", "day/stays.txt"):
         upload(base, name, 0)
-    keep(client, keep_days=1)
+    set_limits(client, keep_days=1)
     is_over, swaps, gone = threading.Event(), [], 0
 
     def swap():
@@ -1003,7 +988,7 @@ def test_a_disk_that_stays_full_loses_few_files_and_their_audit_entry_follows(
     monkeypatch.setattr(prune_record, "MOST_UNRECORDED", 4)
     for number in range(9):
         upload(base, f"{number}.jpg", days=20 - number)
-    keep(client, keep_days=5)
+    set_limits(client, keep_days=5)
     client.get(f"/api/cameras/{camera['id']}/pictures")
     with monkeypatch.context() as patch:
         patch.setattr(writer, "run", write_to_full_disk)

@@ -149,8 +149,8 @@ class StatsSchema(ResponseSchema):
     version = fields.String()
 
 
-class CameraStorageSchema(ResponseSchema):
-    """What the pictures and clips of a camera occupy."""
+class CameraFilesSchema(ResponseSchema):
+    """How many pictures and clips of a camera, and of which times."""
 
     camera_id = fields.UUID()
     name = fields.String()
@@ -159,6 +159,11 @@ class CameraStorageSchema(ResponseSchema):
     bytes = fields.Integer()
     oldest = fields.AwareDateTime(allow_none=True)
     newest = fields.AwareDateTime(allow_none=True)
+
+
+class CameraStorageSchema(CameraFilesSchema):
+    """What the pictures and clips of a camera occupy."""
+
     bytes_per_day = fields.Integer(
         metadata={"description": "Rate of the last 7 days, or since the camera's first picture"}
     )
@@ -193,16 +198,9 @@ class RetentionBodySchema(Schema):
     """A body without fields: ``dry_run`` in it would have no effect."""
 
 
-class CameraRetentionSchema(ResponseSchema):
+class CameraRetentionSchema(CameraFilesSchema):
     """The files of a camera that go. One that several cameras have counts for each of them."""
 
-    camera_id = fields.UUID()
-    name = fields.String()
-    pictures = fields.Integer()
-    clips = fields.Integer()
-    bytes = fields.Integer()
-    oldest = fields.AwareDateTime(allow_none=True)
-    newest = fields.AwareDateTime(allow_none=True)
     existing = fields.Integer(metadata={"description": "Files from before the camera, which stay"})
 
 

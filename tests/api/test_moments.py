@@ -1,21 +1,10 @@
 """Moments, timelines and the pictures of an event."""
 
-import os
-
 import pytest
 
 from app.pictures import moment_pages
+from tests.pictures import NIGHT, upload
 from tests.problems import assert_problem
-
-# 2025-12-23, 03:12:00 UTC.
-NIGHT = 1766459520
-
-
-def upload(base, name, taken, folder="front"):
-    path = base / folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\xff\xd8\xff picture")
-    os.utime(path, (taken, taken))
 
 
 def iso(taken):
@@ -111,7 +100,9 @@ def test_moments_come_page_by_page_from_all_cameras(client, camera, base, make_c
     (base / "back").mkdir()
     back = make_camera(folder_path="back")
     for number in range(6):
-        upload(base, f"{number}.jpg", NIGHT + 600 * number, "back" if number % 2 else "front")
+        upload(
+            base, f"{number}.jpg", NIGHT + 600 * number, folder="back" if number % 2 else "front"
+        )
     found, cursor = [], None
     while True:
         query = {} if cursor is None else {"cursor": cursor}

@@ -8,20 +8,11 @@ import pytest
 from app.db import writer
 from app.models import KeptPicture, Picture, PictureCamera, PictureFolder, PictureHour
 from app.pictures import reading
+from tests.pictures import NIGHT, upload
 from tests.problems import assert_problem
 from tests.watched import fail
 
 URL = "/api/cameras/{}/pictures"
-# 2025-12-23, 03:12:00 UTC.
-NIGHT = 1766459520
-
-
-def upload(base, name, taken=NIGHT, data=b"\xff\xd8\xff picture"):
-    path = base / "front" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    os.utime(path, (taken, taken))
-    return path
 
 
 def ask(client, camera, **query):
