@@ -15,6 +15,9 @@ from .pictures import PictureReader, Pictures
 # Least seconds between two messages about the state of a camera whose status is the same: Home
 # Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
+# Home Assistant subscribes to the topics of new components after 0.1 s or somewhat more; what is
+# published on them before, it does not get.
+SUBSCRIBE_SECONDS = 0.5
 # After so many seconds a picture is read again although there was no upload: its file may have
 # been deleted, or the camera's file_pattern may have changed.
 REREAD_SECONDS = 60.0
@@ -95,6 +98,10 @@ class Devices:
             self._publish_picture(connection)
         return cameras.keys() == self._published.keys()
 
+    def are_subscribed(self) -> bool:
+        """Whether Home Assistant has had the time to subscribe to what was announced last."""
+        return time.monotonic() - self._announced_at >= SUBSCRIBE_SECONDS
+
     def announce(self, camera_id: str, object_type: str | None, connection: Connection) -> bool:
         """Whether a message about this camera is published, and about this object type where there
         is one; a new type is announced first.
@@ -122,6 +129,8 @@ class Devices:
         if about != published.about:
             connection.publish(topic, body, retain=True)
             types.note_published()
+            if published.about is None or not set(types.names) <= set(published.about[1]):
+                self._announced_at = time.monotonic()
         self._published[key] = published._replace(about=about)
 
     def _config_of(self, camera: Row, types: ObjectTypes) -> bytes:

@@ -144,18 +144,19 @@ class Publisher:
             return
         oldest = clock.rfc3339(clock.now() - MOST_AGE)
         for row in rows:
-            if not connection.has_room:
+            is_announced = row["created_at"] >= oldest and self._announce(row, connection)
+            if not connection.has_room or not self.devices.are_subscribed():
                 return
-            if row["created_at"] >= oldest:
-                self._publish_message(row, connection)
+            if is_announced:
+                topic = self._topics.of(row["camera_id"], row["kind"])
+                connection.publish(topic, row["body"].encode(), retain=False, row_id=row["id"])
             self._published_id = row["id"]
 
-    def _publish_message(self, row: Row, connection: Connection) -> None:
-        key, is_detection = row["camera_id"], row["kind"] == "detection"
+    def _announce(self, row: Row, connection: Connection) -> bool:
+        """Whether the message is published; an object type that is new is announced first."""
+        is_detection = row["kind"] == "detection"
         object_type = json.loads(row["body"])["event_type"] if is_detection else None
-        if self.devices.announce(key, object_type, connection):
-            topic = self._topics.of(key, row["kind"])
-            connection.publish(topic, row["body"].encode(), retain=False, row_id=row["id"])
+        return self.devices.announce(row["camera_id"], object_type, connection)
 
     def _delete_published(self, connection: Connection) -> None:
         """Delete the messages that the broker has acknowledged, or that were left out."""

@@ -21,7 +21,7 @@ from PIL import Image
 
 from app import clock, create_app
 from app.models import MqttMessage
-from app.mqtt import publisher
+from app.mqtt import devices, publisher
 from app.mqtt.connection import Broker, Connection
 from app.mqtt.pictures import Pictures
 from tests.clips import H264, make_clip, needs_ffmpeg
@@ -557,14 +557,15 @@ def own(tmp_path, environ, empty_database, monkeypatch):
     app.extensions["monitor"].lead()
     publisher.init_app(app)
     monkeypatch.setattr(publisher, "LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "SUBSCRIBE_SECONDS", 0)
     yield broker, app
     app.extensions["mqtt"].close()
     app.extensions["monitor"].close()
     app.extensions["folders"].retain(())
 
 
-def seen_by(camera_id):
-    return {"camera_id": camera_id, "object_type": "person", "confidence": 0.5}
+def seen_by(camera_id, object_type="person"):
+    return {"camera_id": camera_id, "object_type": object_type, "confidence": 0.5}
 
 
 def turn_until(app, condition):
@@ -691,6 +692,31 @@ def test_a_detection_of_a_camera_that_has_just_been_registered_is_published(own,
     devices.publish = publish_and_register
     with broker, Reader(broker.port) as reader:
         turn_until(app, lambda: ids and reader.on(f"nvr/{ids[0]}/detection"))
+
+
+def test_a_detection_of_a_new_type_waits_until_home_assistant_has_subscribed(
+    own, base, monkeypatch
+):
+    broker, app = own
+    client = app.test_client()
+    made = client.post("/api/cameras", json={"name": "Front Door", "folder_path": "front"}).json
+    topic = f"nvr/{made['id']}/detection"
+    with broker, Reader(broker.port) as reader:
+        for count, object_type in enumerate(("person", "dog"), 1):
+            monkeypatch.setattr(devices, "SUBSCRIBE_SECONDS", 3600)
+            client.post("/api/detections", json=seen_by(made["id"], object_type))
+            turn_until(
+                app,
+                lambda name=object_type: any(
+                    f"type_{name}" in message.json["components"]
+                    for message in reader.on(config_topic(made["id"]))
+                ),
+            )
+            for _ in range(3):
+                app.extensions["mqtt"].tick()
+            assert len(reader.on(topic)) == count - 1
+            monkeypatch.setattr(devices, "SUBSCRIBE_SECONDS", 0)
+            turn_until(app, lambda count=count: len(reader.on(topic)) == count)
 
 
 def test_retained_messages_of_unknown_cameras_are_removed_and_others_stay(own):
