@@ -18,13 +18,17 @@ export function aroundLink({ camera_id: cameraId, started_at: at }, ...content) 
   return el("a", { href: dayAddress(cameraId, at) }, ...content);
 }
 
-/** The small pictures of an event, oldest first, or a sentence that there is none. */
+/** The first small pictures of an event, oldest first, or a sentence that there is none. */
 export async function picturesOf(event, isResized) {
   const path = `/api/events/${event.id}/pictures?limit=${MOST}&count=false`;
-  const { pictures } = await inTurn(event.camera_id, () => read(path));
+  const { pictures, next_cursor: next } = await inTurn(event.camera_id, () => read(path));
   if (!pictures.length) return el("p", {}, "Nothing was uploaded around this event.");
   const items = pictures.map((picture) => item(picture, isResized));
-  return el("ol", { class: "strip", role: "list", "aria-label": "Pictures around it" }, ...items);
+  const { taken_at: at, id } = pictures.at(-1);
+  const further = next && el("p", {}, `Only the first ${MOST} are shown. `,
+    el("a", { href: dayAddress(event.camera_id, at, id) }, "The others are in the camera's day."));
+  return el("div", {}, el("ol", { class: "strip", role: "list",
+    "aria-label": "Pictures around it" }, ...items), further);
 }
 
 function item({ camera_id: cameraId, id, taken_at: at, kind }, isResized) {

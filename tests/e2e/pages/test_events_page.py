@@ -170,6 +170,18 @@ def test_an_event_leads_to_the_pictures_around_it(page, box):
     expect(page.locator("figcaption")).to_contain_text(":00:10")
 
 
+def test_an_event_with_more_pictures_than_are_shown_leads_to_the_others(page):
+    def claim_more(route):
+        route.fulfill(json=route.fetch().json() | {"next_cursor": "more"})
+
+    page.route("**/api/events/*/pictures?**", claim_more)
+    page.goto("/events?risk_level=critical")
+    page.get_by_text("More, 1 detection").click()
+    expect(page.locator("details")).to_contain_text("Only the first 100 are shown.")
+    page.get_by_role("link", name="The others are in the camera's day.").click()
+    expect(page.locator("figcaption")).to_contain_text(":00:49")
+
+
 def test_a_request_that_failed_can_be_repeated(page):
     page.route("**/api/events?**", lambda route: route.abort())
     page.goto("/events")
