@@ -151,7 +151,9 @@ def test_quiet_hours_are_those_of_the_box(client):
     event = Occurrence("event", NOW, CAMERA, {"event": {"risk_level": None}})
     east = timezone(timedelta(hours=1))
     for zone, told in ((UTC, True), (east, False)):
-        assert writer.run(lambda zone=zone: matching.takes(rule, event, NOON, zone)) is told
+        assert (
+            writer.run(lambda zone=zone: matching.should_report(rule, event, NOON, zone)) is told
+        )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_quiet_hours_are_local_times_also_where_clocks_change(client, zone, hour
 
     def told(moment):
         now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-        return writer.run(lambda: matching.takes(rule, event, now, clock.zone(zone)))
+        return writer.run(lambda: matching.should_report(rule, event, now, clock.zone(zone)))
 
     assert [moment for moment in quiet if told(moment)] == []
     assert [moment for moment in loud if not told(moment)] == []
@@ -207,7 +209,7 @@ def take(rule, kind="event", level=None, types=(), camera=CAMERA, after=0.0):
     data = {kind: {"risk_level": level, "confidence": 1.0}}
     occurrence = Occurrence(kind, NOW, camera, data, frozenset(types))
     now = NOON + timedelta(seconds=after)
-    return writer.run(lambda: matching.takes(rule, occurrence, now, UTC))
+    return writer.run(lambda: matching.should_report(rule, occurrence, now, UTC))
 
 
 def test_a_cooldown_holds_for_a_camera_a_kind_and_an_object_type(client):

@@ -919,14 +919,14 @@ def test_storage_that_does_not_answer_does_not_stop_the_run_for_other_cameras(
     post_camera(client)
     for days in range(4):
         upload(base, f"{days}.jpg", days + 2, folder="garden")
-    work = CameraIndex.work
+    ask = CameraIndex.ask_in_background
 
     def hang(self, function):
         if self.found_by[0] == "garden" and "_step" in repr(function):
             raise safe_open.StorageNotAnswering
-        return work(self, function)
+        return ask(self, function)
 
-    monkeypatch.setattr(CameraIndex, "work", hang)
+    monkeypatch.setattr(CameraIndex, "ask_in_background", hang)
     body = client.post(URL).get_json()
     assert [row["pictures"] for row in body["cameras"]] == [4, 0]
     assert len(files(base, "garden")) == 4

@@ -18,7 +18,7 @@ from ..pictures import keeping, reading
 from ..pictures.camera_index import CameraIndex
 from ..pictures.files import saved_name
 from ..pictures.index import PictureIndex
-from ..pictures.listing import Filters, Listing, shown
+from ..pictures.listing import Filters, Listing, picture_row
 from ..schemas import pictures as schemas
 from ..storage.checks import StoredPicture
 from ..storage.clips import CONTENT_TYPES as CLIP_TYPES
@@ -57,7 +57,7 @@ def picture_page(camera: Row, filters: Filters, query: Row) -> Row:
     page = listing.page(filters, query["limit"], query["cursor"], around)
     count = {"count": listing.count(filters)} if query["count"] else {}
     cursors = {"next_cursor": page.next_cursor, "previous_cursor": page.previous_cursor}
-    return {"pictures": [shown(row, camera["id"]) for row in page.rows], **count, **cursors}
+    return {"pictures": [picture_row(row, camera["id"]) for row in page.rows], **count, **cursors}
 
 
 @blp.get("/<uuid:camera_id>/pictures/<string:picture_id>")
@@ -88,8 +88,8 @@ def get_picture(query: Row, camera_id: UUID, picture_id: str) -> Response:
 )
 def keep_picture(camera_id: UUID, picture_id: str) -> Row:
     """Keep a picture or a clip, so that retention passes it over"""
-    kept = keeping.set_kept(index(), str(camera_id), picture_id, True, caller())
-    return shown(kept[1], kept[0]["id"])
+    row = keeping.set_kept(index(), str(camera_id), picture_id, True, caller())
+    return picture_row(row, str(camera_id))
 
 
 @blp.delete("/<uuid:camera_id>/pictures/<string:picture_id>/keep")
@@ -101,8 +101,8 @@ def keep_picture(camera_id: UUID, picture_id: str) -> Row:
 )
 def release_picture(camera_id: UUID, picture_id: str) -> Row:
     """Keep a picture or a clip no longer"""
-    released = keeping.set_kept(index(), str(camera_id), picture_id, False, caller())
-    return shown(released[1], released[0]["id"])
+    row = keeping.set_kept(index(), str(camera_id), picture_id, False, caller())
+    return picture_row(row, str(camera_id))
 
 
 @blp.delete("/<uuid:camera_id>/pictures/<string:picture_id>")

@@ -26,7 +26,9 @@ STARTED = time.monotonic()
 OPENMETRICS = "application/openmetrics-text"
 
 blp = Blueprint(
-    "system", __name__, description="The box: its health, its row counts and its storage."
+    "system",
+    __name__,
+    description="The box: its health, its row counts, its storage and the retention of pictures.",
 )
 metrics_blp = Blueprint("metrics", __name__, description="The metrics that Prometheus scrapes.")
 audit_blp = Blueprint(

@@ -18,7 +18,7 @@ from ..logs import one_line
 from ..models import Camera, Row
 from ..pictures import export as exporting
 from ..pictures.camera_index import CameraIndex
-from ..pictures.listing import Filters, Listing, shown
+from ..pictures.listing import Filters, Listing, picture_row
 from ..pictures.room import figures
 from ..services.health import days_in_words
 from ..services.stats import existing
@@ -61,7 +61,7 @@ def list_(camera: str, from_: datetime | None, to_: datetime | None, as_json: bo
     """
     found, index = _followed(camera)
     rows = (
-        shown(row, found["id"])
+        picture_row(row, found["id"])
         for row in Listing(index).iterate(Filters(_microseconds(from_), _microseconds(to_)))
     )
     if as_json:

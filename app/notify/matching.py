@@ -10,8 +10,8 @@ from ..services.occurrences import Occurrence, has_risen
 NO_TYPE = ""
 
 
-def takes(rule: Row, occurrence: Occurrence, now: datetime, zone: tzinfo) -> bool:
-    """Whether a message is to be written; if so, the cool-down begins. Call it inside a change."""
+def should_report(rule: Row, occurrence: Occurrence, now: datetime, zone: tzinfo) -> bool:
+    """Whether a message is to be written; if so, begin the cool-down. Call it inside a change."""
     return (
         passes_filters(rule, occurrence)
         and not is_quiet(rule["quiet_hours"], now.astimezone(zone).strftime("%H:%M"))

@@ -86,7 +86,7 @@ class Outbox(Observer):
             if occurrence.kind == "camera_deleted" and occurrence.camera:
                 rules.forget_camera(occurrence.camera["id"])
             for rule in enabled:
-                if matching.takes(rule, occurrence, now, zone):
+                if matching.should_report(rule, occurrence, now, zone):
                     self._write(rule["id"], occurrence, clock.rfc3339(now))
 
     def committed(self, occurrences: list[Occurrence]) -> None:

@@ -17,15 +17,15 @@ CHANGED_SECRET = {"old": urls.HIDDEN, "new": urls.HIDDEN}
 
 def list_rules() -> list[Row]:
     """All rules as they are shown, oldest first."""
-    return [show(rule) for rule in Notification.listing()]
+    return [without_secrets(rule) for rule in Notification.listing()]
 
 
 def get_rule(rule_id: int) -> Row:
     """The rule as it is shown; raises `models.NotFound`."""
-    return show(Notification.one(rule_id))
+    return without_secrets(Notification.one(rule_id))
 
 
-def show(rule: Row) -> Row:
+def without_secrets(rule: Row) -> Row:
     """A rule without its secrets."""
     shown = {name: value for name, value in rule.items() if name != "secret"}
     return shown | {"url": urls.redact(rule["url"])}
@@ -63,7 +63,7 @@ def update_rule(rule_id: int, fields: Row, by: Caller) -> Row:
             del new["url"]
         changes = audit.differences(rule, new)
         if not changes:
-            return show(rule)
+            return without_secrets(rule)
         _check_cameras({name: new[name] for name in changes})
         Notification.change(rule_id, Notification.stored({name: new[name] for name in changes}))
         audit.record("notification_updated", by, RESOURCE, rule | new, {"changes": _safe(changes)})

@@ -109,7 +109,7 @@ class CameraIndex:
         """The result of a function that reads the camera's folder: see `Folders.ask`."""
         return self._folders.ask(function, self._base, self._folder_path)
 
-    def work(self, function: Callable[[], Answer]) -> Answer:
+    def ask_in_background(self, function: Callable[[], Answer]) -> Answer:
         """The result of such a function, for work in the background: it delays no request."""
         return self._folders.threads.ask(function, self._base, self._folder_path)
 

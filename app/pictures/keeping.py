@@ -28,15 +28,15 @@ class PictureKept(Exception):
 
 def set_kept(
     pictures: PictureIndex, camera_id: str, picture_id: str, kept: bool, by: Caller
-) -> tuple[Row, IndexedPicture]:
-    """Keep a picture, or release it; the camera and the row as it is then.
+) -> IndexedPicture:
+    """Keep a picture, or release it; return its row as it is then.
 
     Raises `NotFound`, and what opening the camera's folder does.
     """
     camera, row = find(pictures, camera_id, picture_id)
     index, after = pictures.of(camera), row._replace(kept=kept)
     index.ask(partial(_set_kept, index, camera, row, after, by))
-    return camera, after
+    return after
 
 
 def _set_kept(

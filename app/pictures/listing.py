@@ -226,7 +226,7 @@ def _stored(
     return rows
 
 
-def shown(row: IndexedPicture, camera_id: str) -> Row:
+def picture_row(row: IndexedPicture, camera_id: str) -> Row:
     """A row as the API sends it."""
     return {
         "id": id_of(row),

@@ -173,7 +173,7 @@ def _cover(moment: Moment, surest: Row | None, named: dict[str, Upload]) -> Uplo
     if surest is None:
         return moment.middle()
     cover = named.get(surest["file_path"])
-    if cover is not None and cover in moment.shown():
+    if cover is not None and cover in moment.representatives():
         return cover
     return moment.nearest(clock.microseconds(surest["detected_at"]))
 

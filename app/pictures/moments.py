@@ -44,18 +44,20 @@ class Moment(NamedTuple):
 
     def middle(self) -> Upload:
         """The picture in the middle, of two the older; a clip where there are only clips."""
-        shown = self.shown()
+        shown = self.representatives()
         return shown[len(shown) // 2]
 
     def nearest(self, moment_us: int) -> Upload:
         """The picture nearest to a time, of two the older; a clip where there are only clips."""
-        return min(self.shown(), key=lambda upload: (abs(upload[0] - moment_us), upload[:2]))
+        return min(
+            self.representatives(), key=lambda upload: (abs(upload[0] - moment_us), upload[:2])
+        )
 
     def distance(self, moment_us: int) -> int:
         """How far a time lies from the moment in microseconds; 0 inside it."""
         return max(self.start_us - moment_us, moment_us - self.end_us, 0)
 
-    def shown(self) -> Sequence[Upload]:
+    def representatives(self) -> Sequence[Upload]:
         """The uploads that may represent it: the pictures, or the clips if there is no picture."""
         if not self.clips:
             return self.uploads

@@ -139,7 +139,7 @@ class Overlay:
             return self._corrections
 
     def batch(self, most: int) -> Batch:
-        """The next changes to write, about ``most``, with the last ones the facts of folders."""
+        """The next changes to write, about ``most``; the last batch also has facts of folders."""
         with self.lock:
             taken: dict[str, dict[str, Change]] = {}
             for folder, files in self._changes.items():

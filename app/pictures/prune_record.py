@@ -143,7 +143,7 @@ def _is_there(pictures: PictureIndex, pending: PendingFile) -> bool:
     if camera is None:
         return True
     index = pictures.of(camera)
-    return index.work(partial(_exists, index, *os.path.split(pending.path)))
+    return index.ask_in_background(partial(_exists, index, *os.path.split(pending.path)))
 
 
 def _exists(index: CameraIndex, folder: str, name: str) -> bool:

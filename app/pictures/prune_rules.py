@@ -98,7 +98,7 @@ class PrunedCamera:
                 os.close(folder)
 
         try:
-            return self.index.work(find)
+            return self.index.ask_in_background(find)
         except UNREADABLE:
             return Place(None, safe_open.normalise(base, self.camera["folder_path"]))
 
@@ -113,7 +113,7 @@ class PrunedCamera:
         if len(mounts.table().around(self.place.path)) > 1:
             return None
         try:
-            facts = self.index.work(find)
+            facts = self.index.ask_in_background(find)
         except UNREADABLE:
             return None
         return (facts.device, facts.free) if facts else None

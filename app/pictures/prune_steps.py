@@ -82,7 +82,7 @@ class Steps:
             camera, is_awaited = waiting[0][0].owner, threading.Event()
             is_awaited.set()
             try:
-                camera.index.work(partial(self._step, camera, waiting, is_awaited))
+                camera.index.ask_in_background(partial(self._step, camera, waiting, is_awaited))
             except UNREADABLE:
                 is_awaited.clear()  # a thread that hangs in the step must delete no more
                 waiting = deque(each for each in waiting if each[0].owner is not camera)
@@ -132,7 +132,9 @@ class Steps:
         (space, folder), self._to_check = self._to_check, None
         try:
             for number in range(SPACE_TRIES):
-                free = camera.index.work(partial(free_bytes, folder, is_synced=number > 0))
+                free = camera.index.ask_in_background(
+                    partial(free_bytes, folder, is_synced=number > 0)
+                )
                 if space.has_grown(free):
                     return
                 yield

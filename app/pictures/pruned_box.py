@@ -82,14 +82,14 @@ class PrunedBox:
         return self.limits, {camera.id: camera.limits for camera in self.cameras.values()}
 
     def stream(self, camera: PrunedCamera, until_us: int = NEVER_US) -> Iterator[PrunedFile]:
-        """The files of a camera from before a time that no camera needs, oldest first.
+        """The files of a camera, from before a time, that no camera needs; oldest first.
 
         A file that several cameras have is only in the stream of the first of them.
         """
         filters = Filters(end_us=until_us, newest_first=False)
         for rows in camera.listing.parts(filters, ROWS_AT_ONCE):
             try:
-                yield from camera.index.work(partial(self._deletable, camera, rows))
+                yield from camera.index.ask_in_background(partial(self._deletable, camera, rows))
             except UNREADABLE:
                 return
             pause(PAUSE_SECONDS)

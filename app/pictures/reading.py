@@ -16,7 +16,7 @@ from ..storage.clips import TICK_NS, OpenClip
 from .camera_index import CameraIndex
 from .files import file_facts, id_of
 from .index import NOT_FOLLOWED, PictureIndex
-from .listing import Filters, Listing, shown
+from .listing import Filters, Listing, picture_row
 
 # How long before a clip's end its thumbnail may have been taken, in seconds.
 BESIDE_SECONDS = 120
@@ -49,10 +49,10 @@ def first_upload(pictures: PictureIndex, camera: Row, start: str, gap: int) -> R
     with suppress(*NOT_FOLLOWED):
         listing = Listing(pictures.follow(camera))
         for row in listing.page(first, 1).rows:
-            found = shown(row, camera["id"])
+            found = picture_row(row, camera["id"])
             return {"start": found["taken_at"], "picture_id": found["id"]}
         for row in listing.page(Filters(), 1).rows:
-            return {"start": start, "picture_id": shown(row, camera["id"])["id"]}
+            return {"start": start, "picture_id": picture_row(row, camera["id"])["id"]}
     return {"start": start, "picture_id": None}
 
 

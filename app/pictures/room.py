@@ -59,7 +59,7 @@ def figures(app: Flask) -> Row:
     found, usages = stats.storage(base, threads), measure(app)
     left = find_room(app, usages).days_left
     return found | {
-        "cameras": [usage.shown() for usage in usages],
+        "cameras": [usage.row() for usage in usages],
         "days_left": None if left is None else int(left * 10) / 10,
     }
 

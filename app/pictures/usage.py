@@ -44,7 +44,7 @@ class Usage(NamedTuple):
     newest_us: int | None
     bytes_per_day: float
 
-    def shown(self) -> Row:
+    def row(self) -> Row:
         """As the API sends it."""
         return {
             "camera_id": self.camera["id"],

@@ -97,7 +97,7 @@ def test_rows_that_another_process_has_written_count(client, app, base, camera):
     flush(app)
     row = PictureCamera.find(camera_id=camera["id"])
     writer.run(lambda: PictureCamera.change(row["id"], {"version": row["version"] + 1}))
-    shown = [usage.shown() for usage in measure(app)]
+    shown = [usage.row() for usage in measure(app)]
     assert shown == before
 
 
