@@ -227,8 +227,14 @@ def test_the_exit_status_of_the_script_is_the_one_that_the_sender_knows():
         (
             "camera_offline",
             {"camera": CAMERA | {"status": "offline", "previous_status": "online"}},
-            "Tür is offline",
-            "It was online before. 2025-12-23 13:00:00 CET",
+            "Tür: offline",
+            "Its status was online before. 2025-12-23 13:00:00 CET",
+        ),
+        (
+            "camera_error",
+            {"camera": CAMERA | {"status": "error", "previous_status": "offline"}},
+            "Tür: error",
+            "has a folder that cannot be read. Its status was offline before.",
         ),
         (
             "detection",

@@ -58,8 +58,9 @@ def title_and_text(message: Row, zone: tzinfo) -> tuple[str, str]:
         start = _local(data["moment"]["start"], zone)
         return f"{name}: uploads begin", f"The first upload after a pause came at {start}."
     status = camera["status"]
-    text = f"The camera {STATUSES[status]}. It was {camera['previous_status']} before. {at}"
-    return f"{name} is {status}", text
+    before = f"Its status was {camera['previous_status']} before."
+    text = f"The camera {STATUSES[status]}. {before} {at}"
+    return f"{name}: {status}", text
 
 
 def _encode(kind: str, now: str, data: Row) -> str:
