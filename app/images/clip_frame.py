@@ -38,6 +38,8 @@ MOST_SIDE, MOST_PIXELS = 2160, 17_000_000
 SECONDS, MEMORY_KIB, MOST_BYTES = 10, 640 * 1024, 8 * 1024 * 1024
 # How many frames are kept, and for how many seconds the failure of a clip without one.
 KEPT, FAILURE_SECONDS = 16, 60
+# Of how many of the newest clips a frame is tried to be the snapshot.
+MOST_CLIPS = 3
 SCALE = f"scale='min({MOST_SIDE},iw)':'min({MOST_SIDE},ih)':force_original_aspect_ratio=decrease"
 # Limits of setrlimit(2): no core, no byte into any file, CPU seconds, open files, address space.
 # `ulimit` sets them before ffmpeg begins; in a fork of this process only C code may run.
@@ -66,7 +68,8 @@ class ClipFrames:
     def newest_picture(
         self, request: SnapshotRequest, take: Callable[[SnapshotRequest], StoredPicture]
     ) -> StoredPicture:
-        """What ``take`` finds; where that is no picture at all, a frame of the newest clip.
+        """What ``take`` finds; where that is no picture at all, a frame of the newest clip that
+        has one, of the `MOST_CLIPS` newest.
 
         Raises what ``take`` and `Folders.ask` do.
         """
@@ -75,10 +78,11 @@ class ClipFrames:
         except NoSnapshot as missing:
             if not is_installed():
                 raise
-            try:
-                return self._newest_frame(request)
-            except NoFrame:
-                raise missing from None
+            for place in range(MOST_CLIPS):
+                # A clip may be damaged, or still be uploaded to a folder that is polled.
+                with contextlib.suppress(NoFrame):
+                    return self._frame_of_clip(request, place)
+            raise missing from None
 
     def get(self, tag: str, suffix: str, file: int) -> bytes:
         """A JPEG of the clip with the open descriptor ``file``; ``tag``: its entity tag.
@@ -101,10 +105,12 @@ class ClipFrames:
             raise NoFrame
         return frame
 
-    def _newest_frame(self, request: SnapshotRequest) -> StoredPicture:
-        """A frame of the newest clip, named after it; raises `NoFrame`."""
-        place = request.base, request.folder_path
-        facts, clip = request.folders.ask(partial(newest_clip, request), *place)
+    def _frame_of_clip(self, request: SnapshotRequest, place: int) -> StoredPicture:
+        """A frame of the clip at this ``place`` among the newest, named after it; raises `NoFrame`
+        and what `newest_clip` does.
+        """
+        take = partial(newest_clip, request, place)
+        facts, clip = request.folders.ask(take, request.base, request.folder_path)
         stem, suffix = os.path.splitext(facts.name)
         picture = facts._replace(name=f"{stem}.jpg")
         with contextlib.closing(clip):

@@ -76,20 +76,22 @@ def latest(request: SnapshotRequest) -> StoredPicture:
     return picture._replace(data=None) if request.is_not_modified(picture) else picture
 
 
-def newest_clip(request: SnapshotRequest) -> tuple[StoredPicture, OpenClip]:
-    """The facts of the newest clip below the folder that nobody is known to be writing, and the
-    clip itself, to be closed by the caller.
+def newest_clip(request: SnapshotRequest, place: int) -> tuple[StoredPicture, OpenClip]:
+    """The facts of a clip below the folder, and the clip itself, to be closed by the caller.
+
+    ``place``: 0 for the newest of those that nobody is known to be writing, 1 for the next.
 
     To be called by `Folders.ask`. Raises `NoSnapshot` and what `latest` does.
     """
     with _opened(request) as folder:
         state = request.folders.query(folder, request.now, request.file_pattern)
-        for candidate in (each for each in state.clips if each.idle and each.rank != EMPTY):
+        clips = [each for each in state.clips if each.idle and each.rank != EMPTY]
+        for candidate in clips[place:]:
             components = candidate.path.split("/")
             with contextlib.suppress(safe_open.FileNotReadable, safe_open.OutsideFolder):
                 file = safe_open.open_file(folder, components)
-                place = request.base, request.folder_path
-                clip = OpenClip(file, os.fstat(file), request.folders.threads, *place)
+                where = request.base, request.folder_path
+                clip = OpenClip(file, os.fstat(file), request.folders.threads, *where)
                 facts = describe(file, components[-1], state.clock)
                 if request.max_age is not None and facts.age(request.now) > request.max_age:
                     clip.close()

@@ -20,12 +20,15 @@ def clip(base):
 
 @pytest.fixture
 def ffmpeg(tmp_path, monkeypatch):
-    """A command in place of ffmpeg, whose every frame is `FRAME`; the file that it prints."""
+    """A command in place of ffmpeg, whose every frame is `FRAME`, unless the clip is damaged; the
+    file that it prints.
+    """
     folder = tmp_path / "bin"
     shown = put(folder / "frame.jpg", FRAME)
     command = folder / "ffmpeg"
     command.write_text(
-        f'#!/bin/sh\ncase "$*" in *-protocols) echo fd; exit;; esac\nexec cat {shown}\n'
+        f'#!/bin/sh\ncase "$*" in *-protocols) echo fd; exit;; esac\n'
+        f"grep -q damaged || exec cat {shown}\n"
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -84,6 +87,14 @@ def test_a_clip_that_is_too_old_is_refused(get, clip, ffmpeg):
 def test_a_clip_without_a_frame_is_no_snapshot(get, clip, ffmpeg):
     ffmpeg.write_bytes(b"")
     assert_problem(get(), 404, "no_snapshot")
+
+
+def test_a_frame_of_the_clip_before_is_shown_where_the_newest_has_none(get, base, clip, ffmpeg):
+    put(base / "front" / "c.mp4", b"damaged", age=30)
+    answer = get()
+    assert (answer.status_code, answer.data) == (200, FRAME)
+    assert answer.headers["ETag"] == f'"{etag_of(clip)}"'
+    assert get(If_None_Match=answer.headers["ETag"]).status_code == 304
 
 
 def test_without_ffmpeg_a_clip_is_no_snapshot(get, clip, tmp_path, monkeypatch):
