@@ -113,6 +113,7 @@ def test_prune_deletes_what_its_dry_run_counted(client, run, detections):
         "pictures": 0,
         "clips": 0,
         "bytes": 0,
+        "not_deletable": 0,
         "cameras": [],
     }
     assert Detection.select().count() == 4

@@ -108,8 +108,10 @@ def test_folders_that_hold_no_pictures_or_cannot_be_read_are_not_named(front, ex
 
 
 @needs_root
-def test_the_advice_gives_the_right_to_delete_in_new_folders_too(front, examine):
+@pytest.mark.parametrize("mode", [0o755, 0o1777])
+def test_the_advice_gives_the_right_to_delete_in_new_folders_too(front, examine, mode):
     """The command of the message, as it is written, with an FTP server's umask."""
+    front.chmod(mode)
     command = examine().partition("Give it: ")[2]
     done = subprocess.run(["sh", "-c", command], capture_output=True)
     if done.returncode == 127:

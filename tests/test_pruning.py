@@ -1,5 +1,6 @@
 """Which pictures are deleted, and which never?"""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -751,9 +752,11 @@ def test_files_that_may_not_be_deleted_are_counted(monkeypatch, tmp_path):
             assert len(os.listdir(folder / "base/front")) == 3
             check = client.get("/api/system/health").get_json()["checks"]["retention"]
             assert check["status"] == "degraded"
-            assert "may not delete 2 files" in check["message"]
+            assert "2 files that exceed the limits stayed" in check["message"]
             shown = app.test_cli_runner().invoke(args=["prune", "--dry-run"])
             assert shown.stderr.startswith("2 files exceed the limits")
+            shown = app.test_cli_runner().invoke(args=["prune", "--dry-run", "--json"])
+            assert json.loads(shown.stdout)["not_deletable"] == 2
             app.extensions["folders"].retain(())
             db.close_all()
 

@@ -60,7 +60,7 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     except ClockImplausible as implausible:
         suspended = suspension.CLOCK
         click.echo(f"Error: {implausible}", err=True)
-    report: Row = {"pictures": 0, "clips": 0, "bytes": 0, "cameras": []}
+    report: Row = {"pictures": 0, "clips": 0, "bytes": 0, "not_deletable": 0, "cameras": []}
     if has_picture_limits and not suspended:
         report = _prune_pictures(dry_run)
         suspended = report["suspended"]
@@ -98,7 +98,7 @@ def _prune_pictures(dry_run: bool) -> Row:
         click.echo(f"Error: {suspension.MESSAGES[report['suspended']]}", err=True)
     if not_deletable:
         click.echo(NOT_DELETABLE.format(not_deletable), err=True)
-    return report
+    return report | {"not_deletable": not_deletable}
 
 
 def _show(counts: dict[str, int], report: Row, verb: str) -> None:

@@ -19,6 +19,7 @@ NOT_WRITABLE = (
     "{user} may not delete what is in {folder}. Retention needs that right; nothing else does. "
     "Give it: setfacl -R -m u:{user}:rwX,d:u:{user}:rwX {quoted}"
 )
+STICKY = NOT_WRITABLE.replace("setfacl", "chmod -t {quoted} && setfacl")
 READ_ONLY = (
     "{folder} is mounted read-only, so nothing can be deleted there. Retention needs that right; "
     "nothing else does. Mount it with the option rw, and export a share so that it can be written."
@@ -59,9 +60,7 @@ def _closed_folder(base: str, folder_path: str) -> tuple[str, str] | None:
             except (FolderNotFound, OutsideBase):
                 continue  # diagnostics reports folders that may not be read
             try:
-                if not _may_delete(folder):
-                    is_read_only = os.fstatvfs(folder).f_flag & os.ST_RDONLY
-                    message = READ_ONLY if is_read_only else NOT_WRITABLE
+                if message := _why_closed(folder):
                     return safe_open.real_path(folder), message
                 if len(components) < MAX_DEPTH:
                     pending += [[*components, name] for name in _subfolders(folder)]
@@ -72,12 +71,18 @@ def _closed_folder(base: str, folder_path: str) -> tuple[str, str] | None:
     return None
 
 
-def _may_delete(folder: int) -> bool:
-    """Whether the user may write here, and owns the folder if it has the sticky bit: unlink(2)."""
-    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
-        return False
+def _why_closed(folder: int) -> str | None:
+    """The message where the user may not delete here; None where it may.
+
+    If the folder has the sticky bit, only its owner may delete the files of others (unlink(2)).
+    """
+    if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+        return READ_ONLY
     status, user = os.fstat(folder), os.geteuid()
-    return not status.st_mode & stat.S_ISVTX or user in (0, status.st_uid)
+    if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid):
+        return STICKY
+    is_open = os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True)
+    return None if is_open else NOT_WRITABLE
 
 
 def _subfolders(folder: int) -> list[str]:

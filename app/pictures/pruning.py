@@ -38,8 +38,8 @@ STOPPED = (
     "out what else fills the disk, and whether files have several names or are in snapshots."
 )
 NOT_DELETABLE = (
-    "The last run may not delete {} files that exceed the limits. Let the service write to their "
-    "folders; the command doctor names them."
+    "In the last run {} files that exceed the limits stayed, because the service may not delete "
+    "them. Let it write to their folders; the command doctor names them."
 )
 
 Progress = Callable[[int], None]
