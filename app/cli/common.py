@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -14,6 +16,8 @@ from ..db import DriverError, InvalidDatabaseFile, files
 from ..diagnostics.folder_access import service_user
 from ..errors import problem_of
 from ..logs import one_line
+from ..models import Row
+from ..pictures.index import MOST_WAITING, NOT_FOLLOWED
 from ..services.audit import Caller
 
 # The actor in the audit entries of what a command changes.
@@ -76,6 +80,27 @@ def open_database() -> None:
             "service's database in NVR_DATABASE_URL."
         )
     db.migrate()
+
+
+@contextmanager
+def followed(cameras: Iterable[Row]) -> Iterator[None]:
+    """Bring the index of these cameras' pictures up to date.
+
+    In the block this process is the leader if the service does not run.
+    """
+    pictures, monitor = (current_app.extensions[name] for name in ("pictures", "monitor"))
+    monitor.lead()
+    try:
+        for camera in cameras:
+            with suppress(*NOT_FOLLOWED):
+                while pictures.follow(camera).comparison.is_busy:
+                    if monitor.leads and pictures.waiting() >= MOST_WAITING:
+                        pictures.flush()
+        yield
+        if monitor.leads:
+            pictures.close()
+    finally:
+        monitor.close()
 
 
 def progress_bar(length: int) -> Any:

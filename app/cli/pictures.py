@@ -22,7 +22,7 @@ from ..pictures.listing import Filters, Listing, picture_row
 from ..pictures.room import figures
 from ..services.health import days_in_words
 from ..services.stats import existing
-from .common import Command, Group, as_json, open_database, progress_bar
+from .common import Command, Group, as_json, followed, open_database, progress_bar
 
 pictures = Group("pictures", help="List and copy the pictures and clips of a camera.")
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -113,7 +113,7 @@ def storage(as_json: bool) -> None:
     room.
     """
     open_database()
-    with current_app.extensions["pictures"].followed(Camera.listing()):
+    with followed(Camera.listing()):
         found = figures(current_app)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -134,7 +134,7 @@ def _followed(camera: str) -> tuple[Row, CameraIndex]:
     open_database()
     found, known = _find(camera), current_app.extensions["pictures"]
     known.follow(found)  # raises where the folder cannot be read
-    with known.followed([found]):
+    with followed([found]):
         return found, known.of(found)
 
 

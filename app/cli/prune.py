@@ -14,7 +14,7 @@ from ..pictures import suspension
 from ..pictures.pruning import Pruner, has_limits
 from ..services import database_number, retention
 from ..services.clock_guard import ClockImplausible
-from .common import CLI, Command, as_json, open_database, progress_bar
+from .common import CLI, Command, as_json, followed, open_database, progress_bar
 
 NO_LIMIT = (
     "No limit is set: see the settings retention_days, retention_rows and audit_retention_days, "
@@ -54,12 +54,7 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     has_picture_limits = has_limits(current_app)
     if not limits and not has_picture_limits:
         click.echo(NO_LIMIT, err=True)
-    suspended, counts = None, dict.fromkeys(retention.LISTS, 0)
-    try:
-        counts = _prune_rows(limits, dry_run, believe_clock)
-    except ClockImplausible as implausible:
-        suspended = suspension.CLOCK
-        click.echo(f"Error: {implausible}", err=True)
+    counts, suspended = _prune_unless_suspended(limits, dry_run, believe_clock)
     report: Row = {"pictures": 0, "clips": 0, "bytes": 0, "not_deletable": 0, "cameras": []}
     if has_picture_limits and not suspended:
         report = _prune_pictures(dry_run)
@@ -70,6 +65,17 @@ def prune(dry_run: bool, believe_clock: bool, resume: bool, as_json: bool) -> No
     elif suspended != suspension.CLOCK:
         _show(counts, report, "would delete" if dry_run else "deleted")
     sys.exit(int(suspended is not None))
+
+
+def _prune_unless_suspended(
+    limits: retention.RowLimits, dry_run: bool, believe_clock: bool
+) -> tuple[dict[str, int], str | None]:
+    """The result of `_prune_rows`, and why nothing is deleted, which stderr says too."""
+    try:
+        return _prune_rows(limits, dry_run, believe_clock), None
+    except ClockImplausible as implausible:
+        click.echo(f"Error: {implausible}", err=True)
+        return dict.fromkeys(retention.LISTS, 0), suspension.CLOCK
 
 
 def _prune_rows(limits: retention.RowLimits, dry_run: bool, believe_clock: bool) -> dict[str, int]:
@@ -89,7 +95,7 @@ def _prune_rows(limits: retention.RowLimits, dry_run: bool, believe_clock: bool)
 def _prune_pictures(dry_run: bool) -> Row:
     """What was, or would be, deleted; says on stderr why some or all files stay."""
     pruner: Pruner = current_app.extensions["pruner"]
-    with current_app.extensions["pictures"].followed(Camera.listing()):
+    with followed(Camera.listing()):
         report, not_deletable = pruner.dry_run()
         if not dry_run and not report["suspended"]:
             with progress_bar(report["pictures"] + report["clips"]) as bar:

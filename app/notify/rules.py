@@ -40,8 +40,7 @@ def create_rule(fields: Row, by: Caller) -> Row:
         _check_cameras(fields)
         rule_id = Notification.insert_row(Notification.stored(fields | made))
         rule = get_rule(rule_id)
-        details = {name: value for name, value in rule.items() if name not in ("id", "name")}
-        audit.record("notification_created", by, RESOURCE, rule, details)
+        _record("notification_created", by, rule)
         return rule
 
     return writer.run(create) | made
@@ -78,8 +77,7 @@ def delete_rule(rule_id: int, by: Caller) -> None:
     def delete() -> None:
         rule = get_rule(rule_id)
         Notification.remove(rule_id)
-        details = {name: value for name, value in rule.items() if name not in ("id", "name")}
-        audit.record("notification_deleted", by, RESOURCE, rule, details)
+        _record("notification_deleted", by, rule)
 
     writer.run(delete, alone=True)
 
@@ -90,6 +88,12 @@ def forget_camera(camera_id: str) -> None:
         if camera_id in (rule["cameras"] or ()):
             cameras = [each for each in rule["cameras"] if each != camera_id]
             Notification.change(rule["id"], Notification.stored({"cameras": cameras}))
+
+
+def _record(action: str, by: Caller, rule: Row) -> None:
+    """Write an audit entry with all that is shown of a rule."""
+    details = {name: value for name, value in rule.items() if name not in ("id", "name")}
+    audit.record(action, by, RESOURCE, rule, details)
 
 
 def _safe(changes: Row) -> Row:

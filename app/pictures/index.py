@@ -4,8 +4,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from flask import Flask
 
@@ -88,9 +87,7 @@ class PictureIndex:
         ]
 
     def follow(self, camera: Row, is_listing: bool = False) -> CameraIndex:
-        """The index of a camera, with all changes of its folder before this call if they are found
-        in time. Raises `NOT_FOLLOWED`.
-        """
+        """A camera's index, brought up to date in a limited time; raises `NOT_FOLLOWED`."""
         index = self.of(camera)
 
         def catch_up() -> None:
@@ -100,24 +97,6 @@ class PictureIndex:
 
         index.ask(catch_up)
         return index
-
-    @contextmanager
-    def followed(self, cameras: Iterable[Row]) -> Iterator[None]:
-        """Bring the index of these cameras up to date for a command. In the block the command is
-        the leader if the service does not run.
-        """
-        self._monitor.lead()
-        try:
-            for camera in cameras:
-                with suppress(*NOT_FOLLOWED):
-                    while self.follow(camera).comparison.is_busy:
-                        if self._monitor.leads and self.waiting() >= MOST_WAITING:
-                            self.flush()
-            yield
-            if self._monitor.leads:
-                self.close()
-        finally:
-            self._monitor.close()
 
     def stop(self) -> None:
         """Let `tick` end after the camera that it follows."""

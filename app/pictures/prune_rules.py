@@ -1,4 +1,4 @@
-"""Which files must stay, whatever the limits are? Those that any camera that has them needs.
+"""Which files must stay, whatever the limits are? Each file that one of its cameras needs.
 
 A `PrunedCamera` reads each fact once; when the database has changed, the box makes new ones.
 """

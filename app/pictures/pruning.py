@@ -1,4 +1,4 @@
-"""When are the pictures deleted that exceed the limits? Once an hour, by one run at a time."""
+"""When are pictures that exceed the limits deleted? Once an hour, by one run at a time."""
 
 import os
 import threading
