@@ -297,6 +297,34 @@ def test_simultaneous_requests_share_one_frame_and_few_may_wait(tmp_path, monkey
     assert sorted(answers, key=str) == [b"frame\n", b"frame\n", "busy"]
 
 
+def test_a_frame_that_is_kept_is_served_while_another_one_is_made(tmp_path, monkeypatch):
+    go, begun = tmp_path / "go", tmp_path / "begun"
+    fake_ffmpeg(
+        *(tmp_path / "bin", monkeypatch),
+        f"touch {begun}; while [ ! -e {go} ]; do sleep 0.02; done; echo frame",
+    )
+    monkeypatch.setattr(clip_frame, "LIMITED", 'shift 3 && exec "$@"')
+    monkeypatch.setattr(clip_frame, "SECONDS", 60)
+    kept, new = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    kept.write_bytes(b"x")
+    new.write_bytes(b"y")
+    frames = ClipFrames(1)
+    go.touch()
+    assert frame_of(kept, frames) == b"frame\n"
+    go.unlink()
+    begun.unlink()
+    thread = threading.Thread(target=frame_of, args=(new, frames))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert frame_of(kept, frames) == b"frame\n"
+    finally:
+        go.touch()
+        thread.join(60)
+
+
 def test_without_ffmpeg_there_is_no_frame(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     clip = tmp_path / "a.mp4"

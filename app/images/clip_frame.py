@@ -62,8 +62,8 @@ class ClipFrames:
     def __init__(self, waiting: int) -> None:
         self._slots = ConcurrencyLimit(waiting)
         self._making = threading.Lock()
-        # By entity tag: the frame, None where there is none, and until when a None is valid.
-        self._kept: OrderedDict[str, tuple[bytes | None, float]] = OrderedDict()
+        # By entity tag: the frame, empty where there is none, and until when that is valid.
+        self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     def newest_picture(
         self, request: SnapshotRequest, take: Callable[[SnapshotRequest], StoredPicture]
@@ -91,19 +91,26 @@ class ClipFrames:
         """
         if not is_installed():
             raise NoFrame
-        with self._slots.slot("ffmpeg"):
-            if not self._making.acquire(timeout=SECONDS):
-                raise FolderBusy
-            try:
-                frame, until = self._kept.get(tag, (None, 0.0))
-                if frame is None and time.monotonic() >= until:
-                    frame = _frame(suffix, file)
-                    self._keep(tag, frame)
-            finally:
-                self._making.release()
+        frame = self._known(tag)
         if frame is None:
+            with self._slots.slot("ffmpeg"):
+                if not self._making.acquire(timeout=SECONDS):
+                    raise FolderBusy
+                try:
+                    frame = self._known(tag)
+                    if frame is None:
+                        frame = _frame(suffix, file)
+                        self._keep(tag, frame)
+                finally:
+                    self._making.release()
+        if not frame:
             raise NoFrame
         return frame
+
+    def _known(self, tag: str) -> bytes | None:
+        """The frame that is kept, empty where the clip had none a short time ago; else None."""
+        frame, until = self._kept.get(tag, (b"", 0.0))
+        return frame if frame or time.monotonic() < until else None
 
     def _frame_of_clip(self, request: SnapshotRequest, place: int) -> StoredPicture:
         """A frame of the clip at this ``place`` among the newest, named after it; raises `NoFrame`
@@ -120,7 +127,7 @@ class ClipFrames:
             clip.check()
         return picture._replace(data=frame)
 
-    def _keep(self, tag: str, frame: bytes | None) -> None:
+    def _keep(self, tag: str, frame: bytes) -> None:
         self._kept[tag] = frame, time.monotonic() + FAILURE_SECONDS
         self._kept.move_to_end(tag)
         if len(self._kept) > KEPT:
@@ -132,8 +139,8 @@ def is_installed() -> bool:
     return shutil.which("ffmpeg") is not None
 
 
-def _frame(suffix: str, file: int) -> bytes | None:
-    """A JPEG of the first frame; None where ffmpeg finds none in time."""
+def _frame(suffix: str, file: int) -> bytes:
+    """A JPEG of the first frame; empty where ffmpeg finds none in time."""
     out, written = os.pipe()
     # The command contains no untrusted text.
     process = subprocess.Popen(  # noqa: S603 # nosec B603
@@ -147,7 +154,7 @@ def _frame(suffix: str, file: int) -> bytes | None:
     )
     os.close(written)
     try:
-        return _read(out) or None
+        return _read(out)
     finally:
         os.close(out)
         with contextlib.suppress(ProcessLookupError):
