@@ -38,7 +38,7 @@ MOST_SIDE, MOST_PIXELS = 2160, 17_000_000
 SECONDS, MEMORY_KIB, MOST_BYTES = 10, 640 * 1024, 8 * 1024 * 1024
 # How many frames are kept, and for how many seconds the failure of a clip without one.
 KEPT, FAILURE_SECONDS = 16, 60
-# Of how many of the newest clips a frame is tried to be the snapshot.
+# How many of the newest clips are tried until one has a frame for the snapshot.
 MOST_CLIPS = 3
 SCALE = f"scale='min({MOST_SIDE},iw)':'min({MOST_SIDE},ih)':force_original_aspect_ratio=decrease"
 # Limits of setrlimit(2): no core, no byte into any file, CPU seconds, open files, address space.

@@ -15,8 +15,8 @@ from .pictures import PictureReader, Pictures
 # Least seconds between two messages about the state of a camera whose status is the same: Home
 # Assistant lists each message as an activity.
 STATE_SECONDS = 60.0
-# Home Assistant subscribes to the topics of new components after 0.1 s or somewhat more; what is
-# published on them before, it does not get.
+# Home Assistant subscribes to the topics of new components after 0.1 s or somewhat more, and does
+# not get what is published on them before.
 SUBSCRIBE_SECONDS = 0.5
 # After so many seconds a picture is read again although there was no upload: its file may have
 # been deleted, or the camera's file_pattern may have changed.

@@ -52,7 +52,7 @@ class StorageWatch:
             usable = (system.f_blocks - system.f_bfree + system.f_bavail) * system.f_frsize
         was_unknown, self._was_unknown = self._was_unknown, free is None
         if free is None and not was_unknown:
-            return  # as while a disk is mounted after a start, or spins up
+            return  # it may be known soon, for example when a disk has spun up
         room = find_room(self._app) if free is not None else Room()
         check = health.check_storage(base, threads, lambda: room)
         stored = BoxState.find(name=STATE)
