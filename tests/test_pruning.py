@@ -709,7 +709,7 @@ def test_files_deleted_by_another_limit_count_for_the_free_space(client, week, b
     ],
 )
 def test_a_run_stops_for_a_disk_that_another_program_fills(
-    client, camera, base, monkeypatch, share, late, gone
+    app, client, camera, base, monkeypatch, share, late, gone
 ):
     monkeypatch.setattr(prune_steps, "MOST_FILES", 4)
     monkeypatch.setattr(prune_steps, "SPACE_SECONDS", 0)
@@ -722,6 +722,8 @@ def test_a_run_stops_for_a_disk_that_another_program_fills(
     check = client.get("/api/system/health").get_json()["checks"]["retention"]
     assert (check["status"] == "degraded") == (gone == 4)
     assert ("did not free the space" in check["message"]) == (gone == 4)
+    said = app.test_cli_runner().invoke(args=["prune"]).stderr
+    assert ("did not free the space" in said) == (gone == 4)
 
 
 def test_files_that_may_not_be_deleted_are_counted(monkeypatch, tmp_path):

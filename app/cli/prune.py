@@ -11,7 +11,7 @@ from .. import clock
 from ..logs import one_line
 from ..models import Camera, Row
 from ..pictures import suspension
-from ..pictures.pruning import Pruner, has_limits
+from ..pictures.pruning import STOPPED, Pruner, has_limits, last_outcome
 from ..services import database_number, retention
 from ..services.clock_guard import ClockImplausible
 from .common import CLI, Command, as_json, followed, open_database, progress_bar
@@ -100,6 +100,8 @@ def _prune_pictures(dry_run: bool) -> Row:
         if not dry_run and not report["suspended"]:
             with progress_bar(report["pictures"] + report["clips"]) as bar:
                 report, not_deletable = pruner.run(CLI, progress=bar.update)
+            if last_outcome()["stopped"]:
+                click.echo(STOPPED, err=True)
     if report["suspended"]:
         click.echo(f"Error: {suspension.MESSAGES[report['suspended']]}", err=True)
     if not_deletable:

@@ -193,20 +193,25 @@ def has_limits(app: Flask) -> bool:
     return own or any(box[name] for name in BOX_LIMITS)
 
 
+def last_outcome() -> Row:
+    """How many files the last run may not delete, and whether it stopped freeing space."""
+    known = RetentionFact.find(name=OUTCOME)
+    return RetentionFact.decode(known) if known else {"not_deletable": 0, "stopped": False}
+
+
 def check(app: Flask) -> Check:
     """Whether the pictures that exceed the limits are deleted."""
     try:
         if not has_limits(app):
             return Check(HEALTHY, "No limit of pictures is set, so none is deleted.")
-        suspended, known = suspension.reason(app), RetentionFact.find(name=OUTCOME)
+        suspended, outcome = suspension.reason(app), last_outcome()
     except (peewee.PeeweeException, OSError):
         return Check(DEGRADED, "The limits of pictures cannot be read from the database.")
-    outcome = RetentionFact.decode(known) if known else {}
     if suspended:
         return Check(DEGRADED, suspension.MESSAGES[suspended])
-    if outcome.get("stopped"):
+    if outcome["stopped"]:
         return Check(DEGRADED, STOPPED)
-    if number := outcome.get("not_deletable"):
+    if number := outcome["not_deletable"]:
         return Check(DEGRADED, NOT_DELETABLE.format(number))
     return Check(HEALTHY, "Pictures that exceed the limits are deleted once an hour.")
 
