@@ -45,7 +45,7 @@ def attack(base: Path, over) -> int:
 def read(url: str, paths: list[str], number: int) -> Counter[str]:
     """Responses by status, and how many have other bytes than the picture inside."""
     parts, seen, etag = urlsplit(url), Counter(), '""'
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     for turn in range(number):
         asked = {"If-None-Match": etag} if turn % 3 == 0 else {}
         connection.request("GET", paths[turn % len(paths)], headers=asked)
@@ -133,7 +133,7 @@ def use_by_id(url: str, cameras: list[tuple[str, str, str]]) -> Counter[str]:
         pictures = f"{url}/api/cameras/{camera}/pictures"
         method, _, rest = BY_ID[turn // len(cameras) % len(BY_ID)].partition(" ")
         if not method or not known.get(camera):
-            answer = session.get(pictures, timeout=20)
+            answer = session.get(pictures, timeout=60)
             seen[f"list {_status(answer)}"] += 1
             if answer.status_code == 200:
                 known[camera] = answer.json()["pictures"] or known.get(camera, [])
@@ -143,7 +143,7 @@ def use_by_id(url: str, cameras: list[tuple[str, str, str]]) -> Counter[str]:
             continue
         way = rest if rest.startswith("?") else f"/{rest}".rstrip("/")
         try:
-            answer = session.request(method, f"{pictures}/{row['id']}{way}", timeout=20)
+            answer = session.request(method, f"{pictures}/{row['id']}{way}", timeout=60)
         except requests.ConnectionError:  # a clip that changed while it was sent
             seen["closed"] += 1
             continue

@@ -74,7 +74,7 @@ def write(folder: Path, number: int, closed, started) -> int:
 def read(url: str, closed, started) -> tuple[int, list[str]]:
     """Request the snapshot; return how often, and each response that was older or not whole."""
     parts, count, wrong = urlsplit(url), 0, []
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     started.wait()
     while 0 in closed:
         time.sleep(0.01)

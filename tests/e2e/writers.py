@@ -36,7 +36,7 @@ class Writers:
             thread.join()
 
     def _write(self) -> None:
-        with closing(http.client.HTTPConnection(self.address, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection(self.address, timeout=60)) as connection:
             try:
                 while not self._stopped.is_set():
                     self._make_and_rename(connection)
