@@ -3,6 +3,7 @@
 // Without the first and the last year of the API, because its first and last day have no neighbour.
 const DAY = /^(?!000[01]|9999)\d{4}-\d\d-\d\d$/;
 const MOMENT = /^(?!000[01]|9999)\d{4}-\d\d-\d\dT\d\d:\d\d.*(Z|[+-]\d\d:\d\d)$/i;
+const PICTURE = /^[\w-]{1,64}$/;
 
 /** The address of this page with a picture, or what was nearest to a moment, or a day. */
 export function addressOf({ day, taken_at: at, id: picture }) {
@@ -15,9 +16,17 @@ export function addressed() {
   const given = new URLSearchParams(location.search);
   const valid = (name, form) => {
     const text = given.get(name) ?? "";
-    return form.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
+    return form.test(text) ? text : null;
   };
-  return { day: valid("day", DAY), at: valid("at", MOMENT), picture: given.get("picture") };
+  const dated = (text) => text && isInCalendar(text) ? text : null;
+  return { day: dated(valid("day", DAY)), at: dated(valid("at", MOMENT)),
+    picture: valid("picture", PICTURE) };
+}
+
+/** Whether there is the day and the time; some browsers take 30 February for 2 March. */
+function isInCalendar(text) {
+  const day = text.slice(0, 10);
+  return !Number.isNaN(Date.parse(text)) && new Date(day).toISOString().startsWith(day);
 }
 
 /** Puts a picture into an address without a moment, which would soon name a newer picture. */

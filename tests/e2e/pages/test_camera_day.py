@@ -169,6 +169,17 @@ def test_a_day_of_many_pictures_is_shown_page_by_page(page, box):
     assert thumbs(page).count() <= 60
 
 
+@pytest.mark.parametrize(
+    "query", ["?day=2025-02-30", "?at=2025-02-30T12:00:00Z", "?picture=..%2Fx", "?at=2025-02-28"]
+)
+def test_what_the_address_cannot_name_is_not_used(page, box, query):
+    page.goto(f"{box.front}{query}")
+    expect(page.locator("main > .notice").first).to_contain_text("is not used.")
+    present = re.compile(r"(?!2025)\d{4}-")
+    expect(page.locator("[name=day]")).to_have_value(present)
+    expect(page.locator("#gone")).to_be_empty()
+
+
 def test_a_day_without_uploads_says_so_and_leads_to_its_neighbours(page, box):
     page.goto(f"{box.front}?day=2025-12-24")
     expect(page.locator("#viewer")).to_contain_text("Nothing was uploaded on this day.")
