@@ -17,7 +17,7 @@ from .pictures import PictureReader, Pictures
 STATE_SECONDS = 60.0
 # Home Assistant subscribes to the topics of new components after 0.1 s or somewhat more, and does
 # not get what is published on them before.
-SUBSCRIBE_SECONDS = 0.5
+SUBSCRIBE_SECONDS = 0.3
 # After so many seconds a picture is read again although there was no upload: its file may have
 # been deleted, or the camera's file_pattern may have changed.
 REREAD_SECONDS = 60.0
@@ -34,11 +34,13 @@ class Published(NamedTuple):
     """What was published of a camera last.
 
     ``about``: its name and object types; ``picture``: the ETag of its picture; ``source``: its
-    folder and the time of its last upload when the picture was published; ``state_at`` and
-    ``picture_at``: when they were published, by the monotonic clock.
+    folder and the time of its last upload when the picture was published. By the monotonic clock,
+    ``announced_at``: when the camera or one of its types was new; ``state_at`` and ``picture_at``:
+    when they were published.
     """
 
     about: tuple[str, list[str]] | None = None
+    announced_at: float = float("-inf")
     state: Row | None = None
     state_at: float = float("-inf")
     picture: str | None = None
@@ -98,9 +100,10 @@ class Devices:
             self._publish_picture(connection)
         return cameras.keys() == self._published.keys()
 
-    def are_subscribed(self) -> bool:
-        """Whether Home Assistant has had the time to subscribe to what was announced last."""
-        return time.monotonic() - self._announced_at >= SUBSCRIBE_SECONDS
+    def is_subscribed(self, camera_id: str) -> bool:
+        """Whether Home Assistant has had the time to subscribe to the camera's topics."""
+        published = self._published.get(camera_id, Published())
+        return time.monotonic() - published.announced_at >= SUBSCRIBE_SECONDS
 
     def announce(self, camera_id: str, object_type: str | None, connection: Connection) -> bool:
         """Whether a message about this camera is published, and about this object type where there
@@ -130,7 +133,7 @@ class Devices:
             connection.publish(topic, body, retain=True)
             types.note_published()
             if published.about is None or not set(types.names) <= set(published.about[1]):
-                self._announced_at = time.monotonic()
+                published = published._replace(announced_at=time.monotonic())
         self._published[key] = published._replace(about=about)
 
     def _config_of(self, camera: Row, types: ObjectTypes) -> bytes:

@@ -140,14 +140,21 @@ class Publisher:
             self.devices.forget()
         # Read before the cameras, so that a message's camera is known unless it was deleted.
         rows = MqttMessage.after(self._published_id, ROWS_AT_ONCE)
-        if not self.devices.publish(connection):
-            return
+        if self.devices.publish(connection):
+            self._publish_messages(rows, connection)
+
+    def _publish_messages(self, rows: list[Row], connection: Connection) -> None:
         oldest = clock.rfc3339(clock.now() - MOST_AGE)
+        # All are announced before the first one is published, so that they wait together.
+        announced = {
+            row["id"]
+            for row in rows
+            if row["created_at"] >= oldest and self._announce(row, connection)
+        }
         for row in rows:
-            is_announced = row["created_at"] >= oldest and self._announce(row, connection)
-            if not connection.has_room or not self.devices.are_subscribed():
+            if not connection.has_room or not self.devices.is_subscribed(row["camera_id"]):
                 return
-            if is_announced:
+            if row["id"] in announced:
                 topic = self._topics.of(row["camera_id"], row["kind"])
                 connection.publish(topic, row["body"].encode(), retain=False, row_id=row["id"])
             self._published_id = row["id"]
