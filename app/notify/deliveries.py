@@ -203,10 +203,9 @@ class Deliveries:
         tried_for = self._age(row["first_tried_at"] or clock.rfc3339(clock.now()))
         self._record(row["id"], outcome, tried_for)
         receiver.unrecorded = None
-        done = outcome.ok or outcome.is_final
         if not is_oldest:
-            receiver.note_probe(row["id"], done)
-        elif done:
+            receiver.note_probe(row["id"], outcome.is_done)
+        elif outcome.is_done:
             receiver.note_success()
         else:
             receiver.note_failure(row["id"], tried_for)

@@ -48,6 +48,11 @@ class Outcome(NamedTuple):
     def ok(self) -> bool:
         return self.error is None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the message was taken, or never will be."""
+        return self.ok or self.is_final
+
 
 def send(rule: Row, message: Row) -> Outcome:
     """Post a message, with its ``message_id`` and ``body``, to the rule's URL."""

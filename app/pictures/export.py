@@ -50,6 +50,15 @@ class Exported:
     already_there: int = 0
     gone: int = 0
 
+    def add(self, row: IndexedPicture, is_new: bool) -> None:
+        """Count a file; ``is_new``: whether it was copied now."""
+        if is_new:
+            self.pictures += not row.is_clip
+            self.clips += row.is_clip
+            self.bytes += row.size
+        else:
+            self.already_there += 1
+
 
 class Target(Protocol):
     """Where the copies go."""
@@ -89,17 +98,8 @@ def export(
             done.gone += 1
         else:
             used.add(name)
-            _count(done, row, is_new)
+            done.add(row, is_new)
         progress(1)
-
-
-def _count(done: Exported, row: IndexedPicture, is_new: bool) -> None:
-    if is_new:
-        done.pictures += not row.is_clip
-        done.clips += row.is_clip
-        done.bytes += row.size
-    else:
-        done.already_there += 1
 
 
 def _names(base: str) -> Iterator[str]:

@@ -80,7 +80,8 @@ def page(
 
 def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[PlacedMoment]:
     """The moments of one camera that start in the period."""
-    bounds = [period.end_us, None if period.after is None else period.after[0] + 1]
+    after = period.after
+    bounds = [period.end_us, None if after is None else after[0] + 1]
     end_us = min((bound for bound in bounds if bound is not None), default=NEVER_US)
     # No moment is longer than an hour, and whether a run is cut shows within the hour before.
     read_from = min(end_us + 2 * HOUR_US + source.gap_us, NEVER_US)
@@ -89,13 +90,10 @@ def _placed(source: Source, period: Period, zone: tzinfo) -> Iterator[PlacedMome
     while moment is not None and (period.start_us is None or moment.start_us >= period.start_us):
         older = next(moments, None)
         placed = PlacedMoment(source, moment, newer, older)
-        if moment.start_us < end_us and _comes_after(placed, period):
+        is_after = after is None or placed.order > (-after[0], after[1])
+        if moment.start_us < end_us and is_after:
             yield placed
         newer, moment = moment, older
-
-
-def _comes_after(placed: PlacedMoment, period: Period) -> bool:
-    return period.after is None or placed.order > (-period.after[0], period.after[1])
 
 
 def _rows(placed: list[PlacedMoment]) -> list[Row]:
