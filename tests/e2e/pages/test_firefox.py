@@ -28,6 +28,10 @@ def photo():
     return out.getvalue()
 
 
+def says(selector, text):
+    return f"document.querySelector('{selector}').textContent.includes('{text}')"
+
+
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
     """A server with two cameras, a picture of each and an event."""
@@ -90,6 +94,31 @@ def test_the_storage_page_shows_figures_and_changes_a_limit(tab, box):
     requests.patch(settings, json={"keep_days": None}, timeout=30)
 
 
+def test_a_notification_is_added_switched_off_and_deleted(tab, box):
+    tab.goto(f"{box.url}/notifications")
+    tab.wait_for(says("#rules", "Nobody is told anything yet."))
+    tab.press("#add")
+    tab.wait_for("document.querySelector('dialog') !== null")
+    tab.evaluate("document.querySelector('#f-name').value = 'Hallway'")
+    tab.evaluate("document.querySelector('#f-url').value = 'http://127.0.0.1:9/hook'")
+    tab.evaluate("document.querySelector('#f-kinds').value = 'event'")
+    tab.press("dialog button.main")
+    tab.wait_for("document.querySelector('dialog code') !== null")
+    tab.press("dialog button")
+    tab.evaluate("document.querySelector('[id^=switch-]').focus()")
+    tab.press("[id^=switch-]")
+    tab.wait_for(says("#rules", "Switched off."))
+    assert tab.evaluate("document.activeElement.textContent") == "Switch on"
+    tab.press("[id^=delete-]")
+    tab.press("dialog button.main")
+    tab.wait_for(says("#rules", "Nobody is told anything yet."))
+
+
+def test_the_page_of_home_assistant_shows_the_address(tab, box):
+    tab.goto(f"{box.url}/homeassistant")
+    assert tab.evaluate(says("main", f"{box.url}/api/homeassistant"))
+
+
 @pytest.fixture
 def day(tab, box):
     """The address of a camera's day with three pictures and two clips, and what its page says."""
@@ -107,10 +136,6 @@ def day(tab, box):
     requests.delete(f"{box.url}/api/cameras/{camera['id']}", timeout=30)
     for path in folder.iterdir():
         path.unlink()
-
-
-def says(selector, text):
-    return f"document.querySelector('{selector}').textContent.includes('{text}')"
 
 
 @needs_ffmpeg
