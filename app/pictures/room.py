@@ -125,7 +125,13 @@ def _has_old_files(app: Flask, usage: Usage, since_us: int) -> bool:
 def _days_until_full(
     base: str, usages: list[Usage], growths: list[Growth], threads: StorageThreads
 ) -> float | None:
-    """When the first of the file systems is full; one that does not answer is left out."""
+    """When the first of the file systems is full; one that does not answer is left out.
+
+    None while the base path is missing, because the free space is unknown then.
+    """
+    with suppress(safe_open.StorageNotAnswering):
+        if not threads.ask(partial(os.path.isdir, base), base):
+            return None
     by_mount: dict[str, list[Growth]] = {}
     folders: dict[str, str] = {}
     real = mounts.table().without_links(base)

@@ -182,8 +182,8 @@ class StorageSchema(ResponseSchema):
     days_left = fields.Float(
         allow_none=True,
         metadata={
-            "description": "Until a disk is full; null where nothing is uploaded, or a limit of "
-            "the box holds earlier"
+            "description": "Until a disk is full; null where nothing is uploaded, a limit of "
+            "the box holds earlier, or the base path is missing"
         },
     )
 

@@ -123,6 +123,15 @@ def test_days_left_are_those_until_the_disk_is_full(client, base, camera, disk):
     assert storage(client)["days_left"] == 10**4
 
 
+def test_days_left_are_null_while_the_base_path_is_missing(client, app, base, camera, disk):
+    upload(base / "front", "a.jpg", 7000, 0.5)
+    disk(10**6)
+    assert storage(client)["days_left"] is not None
+    flush(app)
+    base.rename(base.with_name("unmounted"))
+    assert storage(client)["days_left"] is None
+
+
 def test_a_file_of_several_cameras_needs_its_room_once(client, base, camera, disk):
     disk(10**9)
     upload(base / "front/sub", "old.jpg", 1000, 8)
