@@ -154,5 +154,5 @@ def test_a_writer_waits_at_most_half_a_second_while_a_million_rows_are_pruned(ca
     print(f"{len(waits)} writes waited {max(waits):.3f} s at the most")
     assert (went["detections"], went["events"]) == (30_000, 40)
     assert len(waits) > 100
-    assert statistics.median(waits) < 0.5
+    assert statistics.quantiles(waits, n=20)[-1] < 0.5
     assert max(waits) < db.connection.BUSY_SECONDS  # on a computer that does other things too

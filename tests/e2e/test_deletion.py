@@ -18,8 +18,8 @@ from tests.problems import assert_problem
 
 pytestmark = pytest.mark.slow
 # What an answer may take on a computer that does other things too.
-READ_SECONDS = 4.0
-MARGIN_SECONDS = 5.0
+READ_SECONDS = 2.0
+MARGIN_SECONDS = 2.0
 DEADLINE_SECONDS = 4 * BUSY_SECONDS
 
 
@@ -59,7 +59,7 @@ def test_deleting_a_million_detections_is_one_transaction_and_delays_hardly_anyb
     with running(NVR_DATABASE_URL=url) as service:
         noticed = delete(service)
     print(max(noticed.reads), max(noticed.writes), max(noticed.memory), noticed.took)
-    assert statistics.quantiles(noticed.reads, n=100)[-1] < 0.5
+    assert statistics.quantiles(noticed.reads, n=100)[-1] < 0.2
     assert max(noticed.reads) < READ_SECONDS
     assert max(noticed.writes) < BUSY_SECONDS + MARGIN_SECONDS
     assert max(noticed.memory) - noticed.memory[0] < 64
