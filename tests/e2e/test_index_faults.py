@@ -174,7 +174,8 @@ class Pruned:
 
     def prune(self) -> int:
         """Run retention; return how many pictures it has deleted."""
-        answer = requests.post(f"{self.service}/api/system/retention", timeout=60)
+        # After a hundred kills thousands of files wait, of which it deletes some hundred a second.
+        answer = requests.post(f"{self.service}/api/system/retention", timeout=600)
         assert answer.status_code in (200, 409), answer.text
         assert answer.json().get("suspended") is None
         return answer.json().get("pictures", 0)
