@@ -86,8 +86,8 @@ class Steps:
             except UNREADABLE:
                 is_awaited.clear()  # a thread that hangs in the step must delete no more
                 waiting = deque(each for each in waiting if each[0].owner is not camera)
-            yield
             yield from self._check_space(camera)
+            yield
 
     def _step(
         self, camera: PrunedCamera, waiting: deque[Waiting], is_awaited: threading.Event
