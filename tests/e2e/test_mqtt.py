@@ -694,6 +694,11 @@ def test_a_detection_of_a_camera_that_has_just_been_registered_is_published(own,
         turn_until(app, lambda: ids and reader.on(f"nvr/{ids[0]}/detection"))
 
 
+def test_a_new_type_waits_longer_than_home_assistant_does_before_it_subscribes():
+    """Its mqtt client collects subscriptions for 0.1 s (SUBSCRIBE_COOLDOWN in its source)."""
+    assert devices.SUBSCRIBE_SECONDS >= 2 * 0.1
+
+
 def test_a_detection_of_a_new_type_waits_until_home_assistant_has_subscribed(
     own, base, monkeypatch
 ):
